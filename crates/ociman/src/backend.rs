@@ -1,0 +1,369 @@
+//! [`Backend`]: one set of operations on containers and images, whatever runs them. It only hands each operation to
+//! the engine or to the host implementation and holds no logic of its own.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::command::{Executor, ExitStatus, Output, Process};
+use crate::engine::Engine;
+use crate::host::Host;
+use crate::label::{Filter, Key};
+use crate::{
+    CommitSpec, Container, ContainerInfo, ContainerName, ContainerSummary, EngineInfo, Error, ExecSpec, ImageInfo,
+    ImageSummary, Reference, RunSpec, Terminal, Version,
+};
+
+/// What runs containers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// The Docker engine, by its command line.
+    Docker,
+    /// Podman, by its command line.
+    Podman,
+    /// Plain processes of this machine.
+    Host,
+}
+
+impl Kind {
+    /// All kinds, in the order of automatic choice.
+    pub const ALL: [Self; 3] = [Self::Docker, Self::Podman, Self::Host];
+
+    /// The name as it stands in configuration: `docker`, `podman` or `host`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+            Self::Podman => "podman",
+            Self::Host => "host",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// The text is not one of `docker`, `podman`, `host`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not a backend: docker, podman or host")]
+pub struct UnknownKind {
+    /// The text.
+    pub text: String,
+}
+
+impl FromStr for Kind {
+    type Err = UnknownKind;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| UnknownKind { text: text.to_owned() })
+    }
+}
+
+/// Something that runs containers: a Docker engine, Podman, or this machine itself. Cheap to clone.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use ociman::{Backend, ExecSpec, RunSpec};
+/// let backend = Backend::podman();
+/// let image = "docker.io/library/debian:12".parse()?;
+/// let container = backend.run(&RunSpec::new("demo".parse()?, image).entrypoint(["sleep", "60"])).await?;
+/// let output = container.exec(&ExecSpec::new(["uname", "-s"]), b"").await?;
+/// assert_eq!(output.stdout, b"Linux\n");
+/// container.remove_forced().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Backend {
+    inner: Inner,
+}
+
+#[derive(Debug, Clone)]
+enum Inner {
+    Engine(Arc<Engine>),
+    Host(Arc<Host>),
+}
+
+impl Backend {
+    /// Docker, by the `docker` program on `PATH`. Nothing is asked of it yet.
+    pub fn docker() -> Self {
+        Self::docker_with(Arc::new(crate::system::System))
+    }
+
+    /// Podman, by the `podman` program on `PATH`. Nothing is asked of it yet.
+    pub fn podman() -> Self {
+        Self::podman_with(Arc::new(crate::system::System))
+    }
+
+    /// Docker's command line, spoken through an executor of the caller's.
+    pub fn docker_with(executor: Arc<dyn Executor>) -> Self {
+        Self::engine(Engine::docker(executor))
+    }
+
+    /// Podman's command line, spoken through an executor of the caller's.
+    pub fn podman_with(executor: Arc<dyn Executor>) -> Self {
+        Self::engine(Engine::podman(executor))
+    }
+
+    pub(crate) fn engine(engine: Engine) -> Self {
+        Self { inner: Inner::Engine(Arc::new(engine)) }
+    }
+
+    /// Plain processes of this machine.
+    pub fn host(host: Host) -> Self {
+        Self { inner: Inner::Host(Arc::new(host)) }
+    }
+
+    /// The host implementation, for what only it has.
+    pub fn as_host(&self) -> Option<&Host> {
+        match &self.inner {
+            Inner::Engine(_) => None,
+            Inner::Host(host) => Some(host),
+        }
+    }
+
+    /// What runs containers here.
+    pub fn kind(&self) -> Kind {
+        match &self.inner {
+            Inner::Engine(engine) => engine.kind(),
+            Inner::Host(_) => Kind::Host,
+        }
+    }
+
+    /// Asks the backend for its version: the cheapest proof that it answers.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`] when it does not.
+    pub async fn version(&self) -> Result<Version, Error> {
+        match &self.inner {
+            Inner::Engine(engine) => engine.version().await,
+            Inner::Host(host) => host.version().await,
+        }
+    }
+
+    /// What an engine tells of its own set-up. Slow: nothing to ask on the way to something else.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] on the host backend, and the general ones.
+    pub async fn engine_info(&self) -> Result<EngineInfo, Error> {
+        match &self.inner {
+            Inner::Engine(engine) => engine.info().await,
+            Inner::Host(_) => Err(Error::Unsupported { backend: Kind::Host, operation: "tell of an engine" }),
+        }
+    }
+
+    /// A handle for a container of this name; whether there is one is not asked.
+    pub fn container(&self, name: ContainerName) -> Container {
+        Container::new(self.clone(), name)
+    }
+
+    /// Makes and starts a container and returns once its process has been started.
+    ///
+    /// # Errors
+    /// [`Error::NameTaken`], [`Error::ImageNotFound`], [`Error::PortTaken`], and every general one. Nothing is left
+    /// behind then.
+    pub async fn run(&self, spec: &RunSpec) -> Result<Container, Error> {
+        match &self.inner {
+            Inner::Engine(engine) => engine.run(spec).await?,
+            Inner::Host(host) => host.run(spec).await?,
+        }
+        Ok(self.container(spec.name.clone()))
+    }
+
+    /// Makes a container, runs its process to its end on the caller's own standard streams, and on its terminal when
+    /// asked to, and removes it. One engine command, whose process is given back: it ends with the status of the
+    /// container's, or with 125 when the engine refused. Nothing of what is printed is logged by the engine. Whoever kills
+    /// that process, or drops it, has to remove the container.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] on the host backend, and what stops the engine's program from being started at all.
+    pub async fn run_attached(&self, spec: &RunSpec, terminal: Terminal) -> Result<Process, Error> {
+        match &self.inner {
+            Inner::Engine(engine) => engine.run_attached(spec, terminal).await,
+            Inner::Host(_) => Err(Error::Unsupported { backend: Kind::Host, operation: "run attached containers" }),
+        }
+    }
+
+    /// All containers, running or not, that match every filter, with those of their labels that are asked for. One
+    /// engine command.
+    ///
+    /// # Errors
+    /// The general ones.
+    pub async fn list(&self, filters: &[Filter], labels: &[Key]) -> Result<Vec<ContainerSummary>, Error> {
+        match &self.inner {
+            Inner::Engine(engine) => engine.list(filters, labels).await,
+            Inner::Host(host) => host.list(filters, labels).await,
+        }
+    }
+
+    /// What there is to know of several containers, in the order asked; `None` for one that is not there. One engine
+    /// command.
+    ///
+    /// # Errors
+    /// The general ones.
+    pub async fn inspect(&self, names: &[ContainerName]) -> Result<Vec<Option<ContainerInfo>>, Error> {
+        match &self.inner {
+            Inner::Engine(engine) => engine.inspect(names).await,
+            Inner::Host(host) => host.inspect(names).await,
+        }
+    }
+
+    /// What there is to know of several images, in the order asked; `None` for one that is not there. One engine
+    /// command.
+    ///
+    /// # Errors
+    /// The general ones.
+    pub async fn inspect_images(&self, images: &[Reference]) -> Result<Vec<Option<ImageInfo>>, Error> {
+        match &self.inner {
+            Inner::Engine(engine) => engine.inspect_images(images).await,
+            Inner::Host(host) => host.inspect_images(images).await,
+        }
+    }
+
+    /// All named images whose repository name (without tag) in canonical form starts with `prefix`. One engine command.
+    ///
+    /// # Errors
+    /// The general ones.
+    pub async fn images(&self, prefix: &str) -> Result<Vec<ImageSummary>, Error> {
+        match &self.inner {
+            Inner::Engine(engine) => engine.images(prefix).await,
+            Inner::Host(host) => host.images(prefix).await,
+        }
+    }
+
+    /// All named images of the repository that a reference names in canonical form; its tag and digest do not count.
+    /// One engine command, which takes no longer when the engine has many other images.
+    ///
+    /// # Errors
+    /// The general ones.
+    pub async fn images_of(&self, repository: &Reference) -> Result<Vec<ImageSummary>, Error> {
+        match &self.inner {
+            Inner::Engine(engine) => engine.images_of(repository).await,
+            Inner::Host(host) => {
+                let mut images = host.images(repository.name()).await?;
+                images.retain(|image| image.reference.name() == repository.name());
+                Ok(images)
+            }
+        }
+    }
+
+    /// Gives an image one more name.
+    ///
+    /// # Errors
+    /// [`Error::ImageNotFound`] and the general ones.
+    pub async fn tag(&self, image: &Reference, name: &Reference) -> Result<(), Error> {
+        match &self.inner {
+            Inner::Engine(engine) => engine.tag(image, name).await,
+            Inner::Host(host) => host.tag(image, name).await,
+        }
+    }
+
+    /// Takes a name from an image, and removes the image when that was its last.
+    ///
+    /// # Errors
+    /// [`Error::ImageNotFound`], [`Error::ImageInUse`] and the general ones.
+    pub async fn remove_image(&self, image: &Reference) -> Result<(), Error> {
+        match &self.inner {
+            Inner::Engine(engine) => engine.remove_image(image).await,
+            Inner::Host(host) => host.remove_image(image).await,
+        }
+    }
+
+    /// Fetches an image from its registry.
+    ///
+    /// # Errors
+    /// [`Error::ImageNotFound`] when the registry has none, [`Error::Unsupported`] on the host backend, and the general ones.
+    pub async fn pull(&self, image: &Reference) -> Result<(), Error> {
+        match &self.inner {
+            Inner::Engine(engine) => engine.pull(image).await,
+            Inner::Host(_) => Err(Error::Unsupported { backend: Kind::Host, operation: "pull images" }),
+        }
+    }
+
+    /// Sends an image to the registry that its name says.
+    ///
+    /// # Errors
+    /// [`Error::ImageNotFound`] when this backend has none of that name, [`Error::Unsupported`] on the host backend, and
+    /// the general ones.
+    pub async fn push(&self, image: &Reference) -> Result<(), Error> {
+        match &self.inner {
+            Inner::Engine(engine) => engine.push(image).await,
+            Inner::Host(_) => Err(Error::Unsupported { backend: Kind::Host, operation: "push images" }),
+        }
+    }
+
+    pub(crate) async fn start(&self, name: &ContainerName) -> Result<(), Error> {
+        match &self.inner {
+            Inner::Engine(engine) => engine.start(name).await,
+            Inner::Host(host) => host.start(name).await,
+        }
+    }
+
+    pub(crate) async fn stop(&self, name: &ContainerName, limit: Duration) -> Result<(), Error> {
+        match &self.inner {
+            Inner::Engine(engine) => engine.stop(name, limit).await,
+            Inner::Host(host) => host.stop(name, limit).await,
+        }
+    }
+
+    pub(crate) async fn wait(&self, name: &ContainerName) -> Result<ExitStatus, Error> {
+        match &self.inner {
+            Inner::Engine(engine) => engine.wait(name).await,
+            Inner::Host(host) => host.wait(name).await,
+        }
+    }
+
+    pub(crate) async fn remove(&self, name: &ContainerName, how: Removal) -> Result<(), Error> {
+        match &self.inner {
+            Inner::Engine(engine) => engine.remove(name, how).await,
+            Inner::Host(host) => host.remove(name, how).await,
+        }
+    }
+
+    pub(crate) async fn exec(&self, name: &ContainerName, spec: &ExecSpec, input: &[u8]) -> Result<Output, Error> {
+        match &self.inner {
+            Inner::Engine(engine) => engine.exec(name, spec, input).await,
+            Inner::Host(host) => host.exec(name, spec, input).await,
+        }
+    }
+
+    pub(crate) async fn exec_streamed(&self, name: &ContainerName, spec: &ExecSpec) -> Result<Process, Error> {
+        match &self.inner {
+            Inner::Engine(engine) => engine.exec_streamed(name, spec).await,
+            Inner::Host(host) => host.exec_streamed(name, spec).await,
+        }
+    }
+
+    pub(crate) async fn attach(&self, name: &ContainerName, spec: &ExecSpec) -> Result<Process, Error> {
+        match &self.inner {
+            Inner::Engine(engine) => engine.attach(name, spec).await,
+            Inner::Host(host) => host.attach(name, spec).await,
+        }
+    }
+
+    pub(crate) async fn last_log_lines(&self, name: &ContainerName, count: usize) -> Result<String, Error> {
+        match &self.inner {
+            Inner::Engine(engine) => engine.last_log_lines(name, count).await,
+            Inner::Host(host) => host.last_log_lines(name, count).await,
+        }
+    }
+
+    pub(crate) async fn commit(&self, name: &ContainerName, spec: &CommitSpec) -> Result<(), Error> {
+        match &self.inner {
+            Inner::Engine(engine) => engine.commit(name, spec).await,
+            Inner::Host(host) => host.commit(name, spec).await,
+        }
+    }
+}
+
+/// How a container is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Removal {
+    /// Only when it does not run.
+    Stopped,
+    /// At once, running or not; one that is not there is as good as removed.
+    Forced,
+}

@@ -1,0 +1,131 @@
+//! [`Container`]: a handle on one container of a backend, by name.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::backend::Removal;
+use crate::command::{ExitStatus, Output, Process};
+use crate::{Backend, CommitSpec, ContainerInfo, ContainerName, Error, ExecSpec};
+
+/// One container of a backend. The handle does not own it: dropping it changes nothing.
+#[derive(Debug, Clone)]
+pub struct Container {
+    backend: Backend,
+    name: ContainerName,
+}
+
+impl Container {
+    pub(crate) fn new(backend: Backend, name: ContainerName) -> Self {
+        Self { backend, name }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &ContainerName {
+        &self.name
+    }
+
+    /// The backend it is on.
+    pub fn backend(&self) -> &Backend {
+        &self.backend
+    }
+
+    /// What there is to know of it.
+    ///
+    /// # Errors
+    /// [`Error::ContainerNotFound`] and the general ones.
+    pub async fn inspect(&self) -> Result<ContainerInfo, Error> {
+        let found = self.backend.inspect(std::slice::from_ref(&self.name)).await?;
+        found.into_iter().flatten().next().ok_or_else(|| Error::ContainerNotFound { container: self.name.to_string() })
+    }
+
+    /// Where a port of it is reached from outside; `None` when the port is not published.
+    ///
+    /// # Errors
+    /// As [`Container::inspect`].
+    pub async fn published_port(&self, port: u16) -> Result<Option<SocketAddr>, Error> {
+        let info = self.inspect().await?;
+        Ok(info.ports.iter().find(|binding| binding.container == port).map(|binding| binding.published))
+    }
+
+    /// Runs a command inside it to its end, with `input` on standard input, and captures both outputs. A program that
+    /// is not there ends with status 126 or 127, as the engine has it.
+    ///
+    /// # Errors
+    /// [`Error::ContainerNotFound`], [`Error::ContainerNotRunning`] and the general ones.
+    pub async fn exec(&self, spec: &ExecSpec, input: &[u8]) -> Result<Output, Error> {
+        self.backend.exec(&self.name, spec, input).await
+    }
+
+    /// Starts a command inside it, with all three streams as pipes.
+    ///
+    /// # Errors
+    /// Only what stops the command from being started at all; an engine that refuses says so by the exit status.
+    pub async fn exec_streamed(&self, spec: &ExecSpec) -> Result<Process, Error> {
+        self.backend.exec_streamed(&self.name, spec).await
+    }
+
+    /// Starts a command inside it on the caller's own standard streams, and on its terminal when the spec says so.
+    ///
+    /// # Errors
+    /// As [`Container::exec_streamed`].
+    pub async fn attach(&self, spec: &ExecSpec) -> Result<Process, Error> {
+        self.backend.attach(&self.name, spec).await
+    }
+
+    /// Starts it again after a stop.
+    ///
+    /// # Errors
+    /// [`Error::ContainerNotFound`] and the general ones.
+    pub async fn start(&self) -> Result<(), Error> {
+        self.backend.start(&self.name).await
+    }
+
+    /// Asks its process to end by the stop signal, and kills it after `limit`. One that has stopped is no error.
+    ///
+    /// # Errors
+    /// [`Error::ContainerNotFound`] and the general ones.
+    pub async fn stop(&self, limit: Duration) -> Result<(), Error> {
+        self.backend.stop(&self.name, limit).await
+    }
+
+    /// Waits until its process has ended.
+    ///
+    /// # Errors
+    /// [`Error::ContainerNotFound`] and the general ones.
+    pub async fn wait(&self) -> Result<ExitStatus, Error> {
+        self.backend.wait(&self.name).await
+    }
+
+    /// Removes it when it does not run.
+    ///
+    /// # Errors
+    /// [`Error::ContainerNotFound`], and an engine's error when it runs.
+    pub async fn remove(&self) -> Result<(), Error> {
+        self.backend.remove(&self.name, Removal::Stopped).await
+    }
+
+    /// Kills and removes it with its anonymous volumes. One that is not there is no error.
+    ///
+    /// # Errors
+    /// The general ones.
+    pub async fn remove_forced(&self) -> Result<(), Error> {
+        self.backend.remove(&self.name, Removal::Forced).await
+    }
+
+    /// The last lines of what its process printed, both streams, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::ContainerNotFound`] and the general ones.
+    pub async fn last_log_lines(&self, count: usize) -> Result<String, Error> {
+        self.backend.last_log_lines(&self.name, count).await
+    }
+
+    /// Makes an image of its files as they are. Engines freeze its processes for that moment; the host backend stops
+    /// them and leaves them stopped.
+    ///
+    /// # Errors
+    /// [`Error::ContainerNotFound`] and the general ones.
+    pub async fn commit(&self, spec: &CommitSpec) -> Result<(), Error> {
+        self.backend.commit(&self.name, spec).await
+    }
+}

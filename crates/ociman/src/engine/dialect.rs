@@ -1,0 +1,208 @@
+//! What differs between Docker and Podman: how names are written, which flags and formats are theirs, and in which
+//! words they say that something is missing, taken or in use. Messages are matched without case and by their stable
+//! part, since wording differs between versions.
+
+use crate::backend::Kind;
+use crate::error::shorten;
+use crate::label::Key;
+use crate::{ContainerSummary, EngineInfo, Error, ImageInfo, ImageSummary, Reference};
+
+use super::{arguments, parse};
+
+/// One engine's way of speaking.
+pub(super) struct Dialect {
+    pub(super) kind: Kind,
+    /// `--format` of `ps`, for the labels that are wanted.
+    pub(super) list_format: fn(&[Key]) -> String,
+    pub(super) parse_list: fn(&str, &[Key]) -> Option<Vec<ContainerSummary>>,
+    /// `--format` of `images`.
+    pub(super) images_format: &'static str,
+    pub(super) parse_images: fn(&str) -> Option<Vec<ImageSummary>>,
+    /// Reads `info`.
+    pub(super) parse_info: fn(&str) -> Option<EngineInfo>,
+    /// Whether the client has contexts, which say where the engine is.
+    pub(super) has_contexts: bool,
+    /// Whether `images` takes the whole name of a repository, with its domain.
+    pub(super) lists_repositories: bool,
+    /// Remove at once, with anonymous volumes. Podman would wait for the stop time-out first.
+    pub(super) remove_forced: &'static [&'static str],
+    /// Commit a frozen container. Podman's default format loses nothing that this crate uses.
+    pub(super) commit: &'static [&'static str],
+    /// Lets `pull` and `push` speak plain HTTP. Docker does so by itself with registries on loopback.
+    pub(super) plain_http: &'static [&'static str],
+    /// Writes a label's value for `commit --change`, as far as the engine can be told it.
+    pub(super) label_value: fn(&str) -> Option<String>,
+    /// With what status `exec` ends when the engine itself refused to run anything.
+    pub(super) exec_refused: &'static [i32],
+    /// The domain a name without one belongs to.
+    default_domain: DefaultDomain,
+    /// How the engine's own messages begin, in lower case.
+    own_message: &'static [&'static str],
+    /// Words, in lower case, and what they mean; the first that stands in a message decides.
+    meanings: &'static [(&'static str, Meaning)],
+}
+
+impl std::fmt::Debug for Dialect {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Dialect").field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+enum DefaultDomain {
+    /// `docker.io`, with `library/` before a single word, and left out in what the engine prints.
+    DockerHub,
+    /// `localhost`, always written.
+    Localhost,
+}
+
+#[derive(Clone, Copy)]
+enum Meaning {
+    ContainerNotFound,
+    ImageNotFound,
+    NameTaken,
+    ImageInUse,
+    ContainerNotRunning,
+    PortTaken,
+    Unreachable,
+}
+
+/// What a command was about, for the error that says so.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Subject<'a> {
+    pub(super) container: &'a str,
+    pub(super) image: &'a str,
+}
+
+pub(super) static DOCKER: Dialect = Dialect {
+    kind: Kind::Docker,
+    list_format: parse::docker_list_format,
+    parse_list: parse::docker_list,
+    images_format: "{{json .}}",
+    parse_images: parse::docker_images,
+    parse_info: parse::docker_info,
+    has_contexts: true,
+    lists_repositories: false,
+    remove_forced: &["rm", "--force", "--volumes"],
+    commit: &["commit"],
+    plain_http: &[],
+    label_value: arguments::dockerfile_word,
+    exec_refused: &[1],
+    default_domain: DefaultDomain::DockerHub,
+    own_message: &["error response from daemon", "error: no such", "cannot connect", "error during connect"],
+    meanings: &[
+        ("no such container", Meaning::ContainerNotFound),
+        ("no such object", Meaning::ContainerNotFound),
+        ("no such image", Meaning::ImageNotFound),
+        ("image does not exist locally", Meaning::ImageNotFound),
+        ("manifest unknown", Meaning::ImageNotFound),
+        ("manifest for", Meaning::ImageNotFound),
+        ("name unknown", Meaning::ImageNotFound),
+        ("pull access denied", Meaning::ImageNotFound),
+        ("the container name", Meaning::NameTaken),
+        ("conflict: unable to", Meaning::ImageInUse),
+        ("is not running", Meaning::ContainerNotRunning),
+        ("port is already allocated", Meaning::PortTaken),
+        ("address already in use", Meaning::PortTaken),
+        ("cannot connect to the docker daemon", Meaning::Unreachable),
+        ("error during connect", Meaning::Unreachable),
+        ("permission denied while trying to connect", Meaning::Unreachable),
+    ],
+};
+
+pub(super) static PODMAN: Dialect = Dialect {
+    kind: Kind::Podman,
+    list_format: |_| "json".to_owned(),
+    parse_list: parse::podman_list,
+    images_format: "json",
+    parse_images: parse::podman_images,
+    parse_info: parse::podman_info,
+    has_contexts: false,
+    lists_repositories: true,
+    remove_forced: &["rm", "--force", "--volumes", "-t", "0"],
+    commit: &["commit", "--pause", "--quiet"],
+    plain_http: &["--tls-verify=false"],
+    label_value: arguments::bare_word,
+    exec_refused: &[125, 255],
+    default_domain: DefaultDomain::Localhost,
+    own_message: &["error:", "error inspecting", "[]\nerror", "cannot connect to podman"],
+    meanings: &[
+        ("no such container", Meaning::ContainerNotFound),
+        ("no container with name or id", Meaning::ContainerNotFound),
+        ("no such object", Meaning::ContainerNotFound),
+        ("image not known", Meaning::ImageNotFound),
+        ("no such image", Meaning::ImageNotFound),
+        ("manifest unknown", Meaning::ImageNotFound),
+        ("name unknown", Meaning::ImageNotFound),
+        ("the container name", Meaning::NameTaken),
+        ("image is in use by", Meaning::ImageInUse),
+        ("image used by", Meaning::ImageInUse),
+        ("container state improper", Meaning::ContainerNotRunning),
+        ("is not running", Meaning::ContainerNotRunning),
+        ("address already in use", Meaning::PortTaken),
+        ("unable to connect to podman", Meaning::Unreachable),
+        ("cannot connect to podman", Meaning::Unreachable),
+    ],
+};
+
+impl Dialect {
+    /// A reference as this engine is to be told it: always with a tag or a digest, never with both.
+    pub(super) fn written(&self, image: &Reference) -> String {
+        let mut name = image.name().to_owned();
+        if image.domain().is_none() && matches!(self.default_domain, DefaultDomain::Localhost) {
+            name = format!("localhost/{name}");
+        }
+        match (image.digest(), image.tag()) {
+            (Some(digest), _) => format!("{name}@{digest}"),
+            (None, Some(tag)) => format!("{name}:{tag}"),
+            (None, None) => format!("{name}:latest"),
+        }
+    }
+
+    /// Whether an image that was found has a name that was asked for.
+    pub(super) fn names(&self, info: &ImageInfo, written: &str) -> bool {
+        let Ok(asked) = written.parse::<Reference>() else { return false };
+        info.names
+            .iter()
+            .filter_map(|name| name.parse::<Reference>().ok())
+            .any(|name| name.canonical() == asked.canonical())
+    }
+
+    /// Whether a message says that somebody else removes the container at this moment.
+    pub(super) fn is_being_removed(&self, message: &str) -> bool {
+        // Only Docker refuses then; Podman waits for the other removal.
+        message.contains("is already in progress")
+    }
+
+    /// Whether a message says that a container could not be paused for its commit: on a busy machine the system may not
+    /// get all of its processes to hold still in time.
+    pub(super) fn could_not_pause(&self, message: &str) -> bool {
+        message.contains("pausing container") || message.contains("unable to freeze")
+    }
+
+    /// Whether a message is the engine's, and not of a program that it ran.
+    pub(super) fn is_own_message(&self, message: &str) -> bool {
+        let message = message.trim_start().to_lowercase();
+        self.own_message.iter().any(|start| message.starts_with(start))
+    }
+
+    /// The typed error that a message of the engine stands for, when it is one of those told apart.
+    pub(super) fn classify(&self, program: &str, message: &str, subject: Subject<'_>) -> Option<Error> {
+        let lower = message.to_lowercase();
+        let (_, meaning) = self.meanings.iter().find(|(words, _)| lower.contains(words))?;
+        let container = subject.container.to_owned();
+        let image = subject.image.to_owned();
+        let detail = || shorten(message, 500);
+        Some(match meaning {
+            Meaning::ContainerNotFound => Error::ContainerNotFound { container },
+            Meaning::ImageNotFound => Error::ImageNotFound { image },
+            Meaning::NameTaken => Error::NameTaken { name: container },
+            Meaning::ImageInUse => Error::ImageInUse { image },
+            Meaning::ContainerNotRunning => Error::ContainerNotRunning { container },
+            Meaning::PortTaken => Error::PortTaken { name: container, detail: detail() },
+            Meaning::Unreachable => {
+                let detail = format!("{program}: {}", detail());
+                Error::Unreachable { backend: self.kind, detail }
+            }
+        })
+    }
+}

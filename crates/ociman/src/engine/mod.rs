@@ -1,0 +1,455 @@
+//! Docker and Podman by their command lines: one implementation that differs by a [`Dialect`]. It builds command
+//! lines, hands them to the executor, and leaves reading the answers to `parse` and telling errors apart to `dialect`.
+
+mod arguments;
+mod dialect;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
+mod parse;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::backend::{Kind, Removal};
+use crate::command::{
+    CommandError, CommandLine, Executor, ExitStatus, Orphaning, Output, Process, ProcessGroup, QueryOutput, Stream,
+};
+use crate::error::{Failure, shorten, without_warnings};
+use crate::label::{Filter, Key, Value};
+use crate::{
+    CommitSpec, ContainerInfo, ContainerName, ContainerSummary, EngineInfo, Error, ExecSpec, ImageInfo, ImageSummary,
+    Reference, RunSpec, Terminal, Version,
+};
+use dialect::{Dialect, Subject};
+
+/// How long a query may take: an engine that answers does so in milliseconds, one under heavy load in seconds.
+const QUERY_LIMIT: Duration = Duration::from_secs(60);
+/// How long the first question, whether the engine answers at all, may take.
+const VERSION_LIMIT: Duration = Duration::from_secs(10);
+/// How often, and how long apart, a removal is tried again while somebody else removes the same container.
+const REMOVAL_ATTEMPTS: u32 = 100;
+const REMOVAL_PAUSE: Duration = Duration::from_millis(100);
+/// How often and how far apart a commit is tried again whose container could not be paused.
+const COMMIT_ATTEMPTS: u32 = 5;
+const COMMIT_PAUSE: Duration = Duration::from_millis(200);
+/// How often a listing is asked for again when what it shows goes away meanwhile.
+const LISTING_ATTEMPTS: u32 = 20;
+/// How much of an engine's message an error shows, in characters.
+const MESSAGE_LENGTH: usize = 2000;
+
+fn pair((key, value): (&Key, &Value)) -> (Key, Value) {
+    (key.clone(), value.clone())
+}
+
+/// What of a filter every engine reads as it is meant: Docker drops spaces at the ends of a value, Podman reads the
+/// whole as a record of CSV and `*` as a pattern.
+fn safe_filter(filter: &Filter) -> Option<String> {
+    let is_safe =
+        |text: &str| text.chars().all(|character| character.is_ascii_alphanumeric() || "._-/:+@".contains(character));
+    match filter {
+        Filter::KeyValue(key, value) if is_safe(key.as_str()) && is_safe(value.as_str()) => Some(filter.to_string()),
+        Filter::Key(key) | Filter::KeyValue(key, _) => is_safe(key.as_str()).then(|| key.to_string()),
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Engine {
+    executor: Arc<dyn Executor>,
+    dialect: &'static Dialect,
+    program: &'static str,
+}
+
+impl Engine {
+    pub(crate) fn docker(executor: Arc<dyn Executor>) -> Self {
+        Self { executor, dialect: &dialect::DOCKER, program: "docker" }
+    }
+
+    pub(crate) fn podman(executor: Arc<dyn Executor>) -> Self {
+        Self { executor, dialect: &dialect::PODMAN, program: "podman" }
+    }
+
+    /// Podman behind a program that is called `docker`.
+    pub(crate) fn podman_as_docker(executor: Arc<dyn Executor>) -> Self {
+        Self { executor, dialect: &dialect::PODMAN, program: "docker" }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.dialect.kind
+    }
+
+    pub(crate) async fn version(&self) -> Result<Version, Error> {
+        let line = self.line(&["version", "--format", "{{json .}}"]);
+        let answer = self.executor.query(line, VERSION_LIMIT).await.map_err(|error| self.unreachable(error))?;
+        match parse::version(&answer.stdout) {
+            Some(version) if answer.success => Ok(version),
+            _ => {
+                let text = if answer.stderr.trim().is_empty() { &answer.stdout } else { &answer.stderr };
+                Err(Error::Unreachable { backend: self.kind(), detail: shorten(text, MESSAGE_LENGTH) })
+            }
+        }
+    }
+
+    pub(crate) async fn info(&self) -> Result<EngineInfo, Error> {
+        let answer = self.query("info", self.line(&["info", "--format", "{{json .}}"])).await?;
+        if !answer.success {
+            return Err(self.query_failure("info", &answer, Subject::default()));
+        }
+        let mut info = (self.dialect.parse_info)(&answer.stdout)
+            .ok_or_else(|| self.unexpected("info", "an engine's set-up", &answer.stdout))?;
+        if info.endpoint.is_none() && self.dialect.has_contexts {
+            info.endpoint = self.context_endpoint().await;
+        }
+        Ok(info)
+    }
+
+    /// Where Docker's current context has its service; the client knows, and not the engine.
+    async fn context_endpoint(&self) -> Option<String> {
+        let line = self.line(&["context", "inspect", "--format", "{{json .Endpoints.docker.Host}}"]);
+        let answer = self.query("context inspect", line).await.ok().filter(|answer| answer.success)?;
+        serde_json::from_str(answer.stdout.trim()).ok()
+    }
+
+    /// Whether the version's answer has podman's shape, whatever the program is called.
+    pub(crate) fn speaks_podman(version: &Version) -> bool {
+        version.server.is_none()
+    }
+
+    pub(crate) async fn run(&self, spec: &RunSpec) -> Result<(), Error> {
+        let image = self.dialect.written(&spec.image);
+        let line = arguments::run(self.line(&["run", "--detach"]), spec, &image);
+        let output = self.capture("run", line, b"").await?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let subject = Subject { container: spec.name.as_str(), image: &image };
+        let error = self.failure("run", &output, subject);
+        let nothing_was_made =
+            matches!(error, Error::NameTaken { .. } | Error::ImageNotFound { .. } | Error::Unreachable { .. });
+        if !nothing_was_made {
+            // Docker keeps a container that could not be started; the first error is the one to report.
+            let _ = self.remove(&spec.name, Removal::Forced).await;
+        }
+        Err(error)
+    }
+
+    pub(crate) async fn run_attached(&self, spec: &RunSpec, terminal: Terminal) -> Result<Process, Error> {
+        // What goes through the engine's log as well takes several times as long.
+        let mut line = self.line(&["run", "--rm", "--interactive", "--log-driver", "none"]);
+        if terminal == Terminal::Yes {
+            line = line.argument("--tty");
+        }
+        line = arguments::run(line, spec, &self.dialect.written(&spec.image));
+        line = line.streams(Stream::Inherit, Stream::Inherit, Stream::Inherit);
+        line.group = ProcessGroup::Caller;
+        // It hands SIGTERM on to the container's process.
+        line.orphaning = Orphaning::Killed;
+        self.executor.spawn(line).await.map_err(|source| self.command_failure("run", source))
+    }
+
+    pub(crate) async fn list(&self, filters: &[Filter], labels: &[Key]) -> Result<Vec<ContainerSummary>, Error> {
+        let mut keys = labels.to_vec();
+        keys.extend(filters.iter().map(|filter| filter.key().clone()).filter(|key| !labels.contains(key)));
+        let mut line = self.line(&["ps", "--all", "--no-trunc", "--format"]);
+        line = line.argument((self.dialect.list_format)(&keys));
+        for filter in filters.iter().filter_map(safe_filter) {
+            line = line.arguments(["--filter".to_owned(), format!("label={filter}")]);
+        }
+        let answer = self.listing("ps", line).await?;
+        if !answer.success {
+            return Err(self.query_failure("ps", &answer, Subject::default()));
+        }
+        let mut found = (self.dialect.parse_list)(&answer.stdout, &keys)
+            .ok_or_else(|| self.unexpected("ps", "containers", &answer.stdout))?;
+        // An engine may have been asked for more, and Podman reads an empty value as any.
+        found.retain(|container| filters.iter().all(|filter| filter.matches(&container.labels)));
+        for container in &mut found {
+            container.labels = container.labels.iter().filter(|(key, _)| labels.contains(key)).map(pair).collect();
+        }
+        Ok(found)
+    }
+
+    pub(crate) async fn inspect(&self, names: &[ContainerName]) -> Result<Vec<Option<ContainerInfo>>, Error> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let line = self.line(&["container", "inspect"]).arguments(names.iter().map(ContainerName::as_str));
+        let answer = self.query("container inspect", line).await?;
+        let found = parse::containers(&answer.stdout)
+            .ok_or_else(|| self.query_failure("container inspect", &answer, Subject::default()))?;
+        if !answer.success && !self.only_missing(&answer, names.len() - found.len().min(names.len())) {
+            return Err(self.query_failure("container inspect", &answer, Subject::default()));
+        }
+        Ok(names.iter().map(|name| found.iter().find(|info| info.name == *name).cloned()).collect())
+    }
+
+    pub(crate) async fn inspect_images(&self, images: &[Reference]) -> Result<Vec<Option<ImageInfo>>, Error> {
+        if images.is_empty() {
+            return Ok(Vec::new());
+        }
+        let written: Vec<String> = images.iter().map(|image| self.dialect.written(image)).collect();
+        let line = self.line(&["image", "inspect"]).arguments(&written);
+        let answer = self.query("image inspect", line).await?;
+        let found = parse::images(&answer.stdout)
+            .ok_or_else(|| self.query_failure("image inspect", &answer, Subject::default()))?;
+        if answer.success && found.len() == images.len() {
+            return Ok(found.into_iter().map(Some).collect());
+        }
+        if !self.only_missing(&answer, images.len() - found.len().min(images.len())) {
+            return Err(self.query_failure("image inspect", &answer, Subject::default()));
+        }
+        Ok(written.iter().map(|image| found.iter().find(|info| self.dialect.names(info, image)).cloned()).collect())
+    }
+
+    pub(crate) async fn images(&self, prefix: &str) -> Result<Vec<ImageSummary>, Error> {
+        let all = self.image_list(None).await?;
+        Ok(all.into_iter().filter(|image| image.reference.name().starts_with(prefix)).collect())
+    }
+
+    pub(crate) async fn images_of(&self, repository: &Reference) -> Result<Vec<ImageSummary>, Error> {
+        // Podman takes long to describe every image it has; Docker does not know `docker.io/library/` in such a name.
+        let asked = repository.domain().filter(|_| self.dialect.lists_repositories).map(|_| repository.name());
+        let all = self.image_list(asked).await?;
+        Ok(all.into_iter().filter(|image| image.reference.name() == repository.name()).collect())
+    }
+
+    async fn image_list(&self, repository: Option<&str>) -> Result<Vec<ImageSummary>, Error> {
+        let line = self.line(&["images", "--no-trunc", "--format", self.dialect.images_format]).arguments(repository);
+        let answer = self.listing("images", line).await?;
+        if !answer.success {
+            return Err(self.query_failure("images", &answer, Subject::default()));
+        }
+        (self.dialect.parse_images)(&answer.stdout).ok_or_else(|| self.unexpected("images", "images", &answer.stdout))
+    }
+
+    pub(crate) async fn tag(&self, image: &Reference, name: &Reference) -> Result<(), Error> {
+        let image = self.dialect.written(image);
+        let line = self.line(&["tag"]).arguments([image.clone(), self.dialect.written(name)]);
+        let answer = self.query("tag", line).await?;
+        if answer.success {
+            return Ok(());
+        }
+        Err(self.query_failure("tag", &answer, Subject { container: "", image: &image }))
+    }
+
+    pub(crate) async fn remove_image(&self, image: &Reference) -> Result<(), Error> {
+        let image = self.dialect.written(image);
+        let line = self.line(&["image", "rm"]).argument(image.clone());
+        self.succeed("image rm", line, Subject { container: "", image: &image }).await.map(drop)
+    }
+
+    pub(crate) async fn pull(&self, image: &Reference) -> Result<(), Error> {
+        self.transfer("pull", image).await
+    }
+
+    pub(crate) async fn push(&self, image: &Reference) -> Result<(), Error> {
+        self.transfer("push", image).await
+    }
+
+    /// A registry on this machine need not speak TLS.
+    async fn transfer(&self, operation: &str, image: &Reference) -> Result<(), Error> {
+        let written = self.dialect.written(image);
+        let mut line = self.line(&[operation, "--quiet"]);
+        if image.has_registry_on_loopback() {
+            line = line.arguments(self.dialect.plain_http);
+        }
+        let subject = Subject { container: "", image: &written };
+        self.succeed(operation, line.argument(&written), subject).await.map(drop)
+    }
+
+    pub(crate) async fn start(&self, name: &ContainerName) -> Result<(), Error> {
+        self.on_container("start", &["start"], name).await.map(drop)
+    }
+
+    pub(crate) async fn stop(&self, name: &ContainerName, limit: Duration) -> Result<(), Error> {
+        let seconds = limit.as_secs() + u64::from(limit.subsec_nanos() > 0);
+        // The long form is `--time` or `--timeout`, as the version has it.
+        self.on_container("stop", &["stop", "-t", &seconds.to_string()], name).await.map(drop)
+    }
+
+    pub(crate) async fn wait(&self, name: &ContainerName) -> Result<ExitStatus, Error> {
+        let output = self.on_container("wait", &["wait"], name).await?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let code = text.trim().parse().map_err(|_| self.unexpected("wait", "an exit status", &text))?;
+        Ok(ExitStatus::Exited(code))
+    }
+
+    pub(crate) async fn remove(&self, name: &ContainerName, how: Removal) -> Result<(), Error> {
+        let arguments = match how {
+            Removal::Stopped => &["rm", "--volumes"][..],
+            Removal::Forced => self.dialect.remove_forced,
+        };
+        let mut removed = self.on_container("rm", arguments, name).await;
+        for _ in 0..REMOVAL_ATTEMPTS {
+            match &removed {
+                Err(Error::Engine { message, .. }) if self.dialect.is_being_removed(message) => {
+                    tokio::time::sleep(REMOVAL_PAUSE).await;
+                    removed = self.on_container("rm", arguments, name).await;
+                }
+                _ => break,
+            }
+        }
+        match (removed, how) {
+            (Err(Error::ContainerNotFound { .. }), Removal::Forced) | (Ok(_), Removal::Forced) => Ok(()),
+            (Ok(output), Removal::Stopped) => self.refuse_silent_miss(&output, name),
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    /// An engine that only prints that there was nothing to remove has not removed anything.
+    fn refuse_silent_miss(&self, output: &Output, name: &ContainerName) -> Result<(), Error> {
+        let subject = Subject { container: name.as_str(), image: "" };
+        match self.dialect.classify(self.program, &String::from_utf8_lossy(&output.stderr), subject) {
+            Some(error @ Error::ContainerNotFound { .. }) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) async fn exec(&self, name: &ContainerName, spec: &ExecSpec, input: &[u8]) -> Result<Output, Error> {
+        let stdin = if input.is_empty() { Stream::Null } else { Stream::Piped };
+        let line = arguments::exec(self.line(&["exec"]), name, spec, stdin, Terminal::No);
+        let output = self.capture("exec", line, input).await?;
+        match self.exec_refusal(&output, name) {
+            Some(error) => Err(error),
+            None => Ok(output),
+        }
+    }
+
+    pub(crate) async fn exec_streamed(&self, name: &ContainerName, spec: &ExecSpec) -> Result<Process, Error> {
+        let line = arguments::exec(self.line(&["exec"]), name, spec, Stream::Piped, Terminal::No);
+        let line = line.streams(Stream::Piped, Stream::Piped, Stream::Piped);
+        self.executor.spawn(line).await.map_err(|source| self.command_failure("exec", source))
+    }
+
+    pub(crate) async fn attach(&self, name: &ContainerName, spec: &ExecSpec) -> Result<Process, Error> {
+        let mut line = arguments::exec(self.line(&["exec"]), name, spec, Stream::Inherit, spec.terminal);
+        line = line.streams(Stream::Inherit, Stream::Inherit, Stream::Inherit);
+        line.group = ProcessGroup::Caller;
+        line.orphaning = Orphaning::Terminated;
+        self.executor.spawn(line).await.map_err(|source| self.command_failure("exec", source))
+    }
+
+    pub(crate) async fn last_log_lines(&self, name: &ContainerName, count: usize) -> Result<String, Error> {
+        let output = self.on_container("logs", &["logs", "--tail", &count.to_string()], name).await?;
+        let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.push_str(&String::from_utf8_lossy(&output.stderr));
+        Ok(text)
+    }
+
+    pub(crate) async fn commit(&self, name: &ContainerName, spec: &CommitSpec) -> Result<(), Error> {
+        let image = self.dialect.written(&spec.image);
+        let changes = arguments::label_changes(&spec.labels, self.dialect.label_value).ok_or(Error::Unsupported {
+            backend: self.kind(),
+            operation: "commit a label whose value has a line break",
+        })?;
+        let line = arguments::commit(self.line(self.dialect.commit), name, changes, &image);
+        let subject = Subject { container: name.as_str(), image: "" };
+        let mut committed = self.succeed("commit", line.clone(), subject).await;
+        for _ in 0..COMMIT_ATTEMPTS {
+            match &committed {
+                Err(Error::Engine { message, .. }) if self.dialect.could_not_pause(message) => {
+                    tokio::time::sleep(COMMIT_PAUSE).await;
+                    committed = self.succeed("commit", line.clone(), subject).await;
+                }
+                _ => break,
+            }
+        }
+        committed.map(drop)
+    }
+
+    fn line(&self, arguments: &[&str]) -> CommandLine {
+        CommandLine::new(self.program).arguments(arguments)
+    }
+
+    async fn on_container(&self, operation: &str, arguments: &[&str], name: &ContainerName) -> Result<Output, Error> {
+        let line = self.line(arguments).argument(name.as_str());
+        self.succeed(operation, line, Subject { container: name.as_str(), image: "" }).await
+    }
+
+    async fn succeed(&self, operation: &str, line: CommandLine, subject: Subject<'_>) -> Result<Output, Error> {
+        let output = self.capture(operation, line, b"").await?;
+        if output.status.success() { Ok(output) } else { Err(self.failure(operation, &output, subject)) }
+    }
+
+    async fn capture(&self, operation: &str, line: CommandLine, input: &[u8]) -> Result<Output, Error> {
+        self.executor.capture(line, input).await.map_err(|source| self.command_failure(operation, source))
+    }
+
+    async fn query(&self, operation: &str, line: CommandLine) -> Result<QueryOutput, Error> {
+        self.executor.query(line, QUERY_LIMIT).await.map_err(|source| self.command_failure(operation, source))
+    }
+
+    /// A listing fails when something that it is about to show goes away: then it is asked for again.
+    async fn listing(&self, operation: &str, line: CommandLine) -> Result<QueryOutput, Error> {
+        let mut answer = self.query(operation, line.clone()).await?;
+        for _ in 0..LISTING_ATTEMPTS {
+            let message = &answer.stderr;
+            match self.dialect.classify(self.program, message, Subject::default()) {
+                Some(Error::ContainerNotFound { .. } | Error::ImageNotFound { .. }) if !answer.success => {
+                    answer = self.query(operation, line.clone()).await?;
+                }
+                _ => break,
+            }
+        }
+        Ok(answer)
+    }
+
+    /// `exec` hands on the status of what it ran; only the engine's own words tell that it ran nothing.
+    fn exec_refusal(&self, output: &Output, name: &ContainerName) -> Option<Error> {
+        if !self.dialect.exec_refused.contains(&output.status.code()) {
+            return None;
+        }
+        let message = String::from_utf8_lossy(&output.stderr);
+        if !self.dialect.is_own_message(&message) {
+            return None;
+        }
+        self.dialect.classify(self.program, &message, Subject { container: name.as_str(), image: "" })
+    }
+
+    /// Whether a failed query failed only because `missing` of its subjects are not there.
+    fn only_missing(&self, answer: &QueryOutput, missing: usize) -> bool {
+        missing > 0
+            && matches!(
+                self.dialect.classify(self.program, &answer.stderr, Subject::default()),
+                Some(Error::ContainerNotFound { .. } | Error::ImageNotFound { .. })
+            )
+    }
+
+    fn failure(&self, operation: &str, output: &Output, subject: Subject<'_>) -> Error {
+        let message = String::from_utf8_lossy(&output.stderr);
+        self.told_apart(operation, &message, Failure::Status(output.status), subject)
+    }
+
+    fn query_failure(&self, operation: &str, answer: &QueryOutput, subject: Subject<'_>) -> Error {
+        if answer.success {
+            return self.unexpected(operation, "JSON", &answer.stdout);
+        }
+        self.told_apart(operation, &answer.stderr, Failure::Unknown, subject)
+    }
+
+    fn told_apart(&self, operation: &str, message: &str, status: Failure, subject: Subject<'_>) -> Error {
+        self.dialect.classify(self.program, message, subject).unwrap_or_else(|| Error::Engine {
+            command: self.command(operation),
+            status,
+            message: shorten(&without_warnings(message), MESSAGE_LENGTH),
+        })
+    }
+
+    fn unexpected(&self, operation: &str, expected: &'static str, got: &str) -> Error {
+        Error::UnexpectedOutput { command: self.command(operation), expected, got: shorten(got, 200) }
+    }
+
+    fn command_failure(&self, operation: &str, source: CommandError) -> Error {
+        match source {
+            CommandError::ProgramNotFound { .. } | CommandError::TimedOut { .. } => self.unreachable(source),
+            source => Error::Command { command: self.command(operation), source },
+        }
+    }
+
+    fn unreachable(&self, error: CommandError) -> Error {
+        Error::Unreachable { backend: self.kind(), detail: error.to_string() }
+    }
+
+    fn command(&self, operation: &str) -> String {
+        format!("{} {operation}", self.program)
+    }
+}

@@ -1,0 +1,143 @@
+//! Why an operation of a backend did not work, told apart by kind on every backend alike.
+
+use crate::backend::Kind;
+use crate::command::{CommandError, ExitStatus};
+use crate::host::HostError;
+
+/// Why an operation of a [`crate::Backend`] did not work.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No container of this name.
+    #[error("no container {container}")]
+    ContainerNotFound {
+        /// The name or identifier.
+        container: String,
+    },
+    /// No image of this name on the backend.
+    #[error("no image {image}")]
+    ImageNotFound {
+        /// The reference.
+        image: String,
+    },
+    /// The name of a new container is taken.
+    #[error("the container name {name} is taken")]
+    NameTaken {
+        /// The name.
+        name: String,
+    },
+    /// The image is in use by a container and can't be removed.
+    #[error("image {image} is in use")]
+    ImageInUse {
+        /// The reference.
+        image: String,
+    },
+    /// The container is there but does not run.
+    #[error("container {container} is not running")]
+    ContainerNotRunning {
+        /// The name or identifier.
+        container: String,
+    },
+    /// A port that should be published is in use.
+    #[error("publish a port of {name}: the address is in use: {detail}")]
+    PortTaken {
+        /// The container's name.
+        name: String,
+        /// The engine's message.
+        detail: String,
+    },
+    /// The engine's program is not installed or its service does not answer.
+    #[error("{backend} does not answer: {detail}")]
+    Unreachable {
+        /// Which backend.
+        backend: Kind,
+        /// What came instead of an answer.
+        detail: String,
+    },
+    /// The backend can't do this at all.
+    #[error("the {backend} backend can't {operation}")]
+    Unsupported {
+        /// Which backend.
+        backend: Kind,
+        /// What was asked for.
+        operation: &'static str,
+    },
+    /// The engine refused for another reason.
+    #[error("{command}: {status}: {message}")]
+    Engine {
+        /// The engine's program and operation, such as `podman run`.
+        command: String,
+        /// How it ended, as far as it is known.
+        status: Failure,
+        /// What it printed on standard error, cut short.
+        message: String,
+    },
+    /// The engine printed something else than its documented output.
+    #[error("{command}: expected {expected}, got {got:?}")]
+    UnexpectedOutput {
+        /// The engine's program and operation.
+        command: String,
+        /// What should have come.
+        expected: &'static str,
+        /// What came, cut short.
+        got: String,
+    },
+    /// The engine's program could not be run.
+    #[error("run {command}")]
+    Command {
+        /// The engine's program and operation.
+        command: String,
+        /// Why.
+        #[source]
+        source: CommandError,
+    },
+    /// The host backend's own files or processes.
+    #[error(transparent)]
+    Host(#[from] HostError),
+}
+
+/// How an engine command failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// It ended with this status.
+    Status(ExitStatus),
+    /// It failed; queries do not keep the status.
+    Unknown,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Status(status) => status.fmt(formatter),
+            Self::Unknown => formatter.write_str("failure"),
+        }
+    }
+}
+
+/// The last `limit` characters at most, for messages.
+pub(crate) fn shorten(text: &str, limit: usize) -> String {
+    let text = text.trim();
+    match text.char_indices().rev().nth(limit) {
+        Some((last, character)) => format!("…{}", text[last + character.len_utf8()..].trim_start()),
+        None => text.to_owned(),
+    }
+}
+
+/// A failure's message without the warnings that Podman logs on the way to it, unless they are all there is.
+pub(crate) fn without_warnings(message: &str) -> String {
+    let is_warning = |line: &&str| line.starts_with("time=") && line.contains("level=warning");
+    let rest: Vec<&str> = message.lines().filter(|line| !is_warning(line)).collect();
+    if rest.iter().all(|line| line.trim().is_empty()) { message.to_owned() } else { rest.join("\n") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_told_without_the_retries_before_it() {
+        let message = "time=\"2026\" level=warning msg=\"Failed, retrying\"\nError: connection refused\n";
+        assert_eq!(without_warnings(message), "Error: connection refused");
+        let only = "time=\"2026\" level=warning msg=\"x\"";
+        assert_eq!(without_warnings(only), only);
+    }
+}

@@ -1,0 +1,156 @@
+//! Ends the processes of a container, and with them the container. It has ended when its process has gone AND the
+//! lock on its root can be taken, because then none of its processes is left, wherever in the process tree it is.
+//!
+//! What a killed process leaves outside its root, such as System V shared memory, is not known here: whoever sends
+//! more than the removal signal has to see to it.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use super::container_store::LockedContainer;
+use super::lockable::Lockable;
+use super::process::{ProcessIdentity, members};
+use super::slot::Slot;
+use super::stores::Stores;
+use super::{HostError, remove, signal};
+use crate::{ContainerName, Error};
+
+/// How long the processes of a container may take to go after the removal signal.
+const REMOVAL_LIMIT: Duration = Duration::from_secs(5);
+/// How long those of a leader that has gone may take to notice.
+const ORPHAN_LIMIT: Duration = Duration::from_millis(200);
+/// How long killed processes are given before it is looked who is left.
+const KILL_PAUSE: Duration = Duration::from_millis(20);
+/// How long the system may take to end processes that were killed.
+const KILL_LIMIT: Duration = Duration::from_secs(10);
+
+/// What becomes of processes that do not end in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Persistence {
+    /// They are killed.
+    Kill,
+    /// They are left alone, which is an error: killing would spoil their files.
+    Refuse,
+}
+
+/// Ends a container's processes and keeps the container.
+pub(super) fn stop(stores: &Stores, name: &ContainerName, limit: Duration) -> Result<(), Error> {
+    let container = stores.containers.lock(name)?;
+    let stop_signal = signal::parse(&container.record.stop_signal)?;
+    end_processes(&container, stop_signal, limit, Persistence::Kill)?;
+    Ok(())
+}
+
+/// Removes a container, running or not. One that is not there is as good as removed.
+pub(super) fn remove_forced(stores: &Stores, name: &ContainerName) -> Result<(), Error> {
+    match stores.containers.lock(name) {
+        Ok(container) => Ok(discard(stores, container)?),
+        Err(Error::ContainerNotFound { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes a container that does not run.
+pub(super) fn remove_stopped(stores: &Stores, name: &ContainerName) -> Result<(), Error> {
+    let container = stores.containers.lock(name)?;
+    if container.is_running() {
+        return Err(HostError::Running { container: name.to_string() }.into());
+    }
+    Ok(discard(stores, container)?)
+}
+
+/// Removes a container if it still is the one with this identifier.
+pub(super) fn remove_if(stores: &Stores, name: &ContainerName, id: &str) -> Result<(), Error> {
+    match stores.containers.lock(name) {
+        Ok(container) if container.record.id == id => Ok(discard(stores, container)?),
+        Ok(_) | Err(Error::ContainerNotFound { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Ends what runs of a container and removes it. Its slot is given back last: nobody may find two containers with one.
+pub(super) fn discard(stores: &Stores, container: LockedContainer) -> Result<(), HostError> {
+    let removal_signal = signal::parse(&container.record.image.removal_signal)?;
+    let root = end_processes(&container, removal_signal, REMOVAL_LIMIT, Persistence::Kill)?;
+    let slot = container.slot();
+    let path = container.folder.clone();
+    let hidden = container.hide()?;
+    let released = match (slot, root) {
+        (Some(slot), Some(root)) => stores.slots.release(Slot { folder: slot, root }),
+        _ => Ok(()),
+    };
+    remove::tree(&hidden).map_err(HostError::file("remove container", &path))?;
+    released
+}
+
+/// Ends a container's processes and takes hold of its root; `None` when it has no root (any more).
+pub(super) fn end_processes(
+    container: &LockedContainer,
+    signal: Signal,
+    limit: Duration,
+    persistence: Persistence,
+) -> Result<Option<Lockable>, HostError> {
+    let path = container.root_path();
+    let root = match Lockable::open_root(&path) {
+        Ok(root) => root,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(HostError::file("open", &path)(error)),
+    };
+    let leader = container.leader().filter(|_| container.is_running());
+    if let Some(leader) = leader {
+        leader.signal(signal);
+    }
+    let patience = if signal == Signal::KILL { Duration::ZERO } else { ORPHAN_LIMIT };
+    if wait_for_end(&root, leader, limit, patience) {
+        return Ok(Some(root));
+    }
+    if persistence == Persistence::Refuse && leader.is_some_and(ProcessIdentity::is_alive) {
+        return Err(HostError::StillRunning { container: container.name.clone(), limit });
+    }
+    tracing::debug!(container = %container.name, "kill what is left of it");
+    let held = container.held_root(&root)?;
+    let deadline = Instant::now() + KILL_LIMIT;
+    while Instant::now() < deadline {
+        for process in members(leader, held) {
+            process.signal(Signal::KILL);
+        }
+        if wait_for_end(&root, leader, KILL_PAUSE, KILL_PAUSE) {
+            return Ok(Some(root));
+        }
+    }
+    Err(HostError::Unkillable { container: container.name.clone(), root: path })
+}
+
+/// Takes hold of the root of a container that does not run.
+pub(super) fn hold_root(container: &LockedContainer) -> Result<Lockable, HostError> {
+    // Nobody is signalled: it waits for orphans, and kills them in the end.
+    let root = end_processes(container, Signal::KILL, REMOVAL_LIMIT, Persistence::Kill)?;
+    let path = container.root_path();
+    root.ok_or_else(|| HostError::file("open", &path)(io::Error::from(io::ErrorKind::NotFound)))
+}
+
+/// Waits until the leader has gone and the lock is taken. Gives up at the limit, and when others still hold the lock for
+/// longer than `patience` after the leader, as they may not even know that they should end.
+fn wait_for_end(root: &Lockable, leader: Option<ProcessIdentity>, limit: Duration, patience: Duration) -> bool {
+    let begin = Instant::now();
+    let mut locked = false;
+    let mut alone_since = None;
+    loop {
+        locked = locked || root.try_lock();
+        let alive = leader.is_some_and(ProcessIdentity::is_alive);
+        let waited = begin.elapsed();
+        match (locked, alive) {
+            (true, false) => return true,
+            (false, false) if waited - *alone_since.get_or_insert(waited) > patience => {
+                return false;
+            }
+            _ if waited > limit => return false,
+            _ => {}
+        }
+        // Short at first, as most go in a few milliseconds and somebody waits for it.
+        let pause = if waited < Duration::from_millis(50) { 100 } else { 2_000 };
+        std::thread::sleep(Duration::from_micros(pause));
+    }
+}

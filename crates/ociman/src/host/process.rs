@@ -1,0 +1,261 @@
+//! Who a process is, whether it still lives, and which processes belong to it. A process is known by its number AND
+//! the moment it started, because numbers are used again. Knows nothing of containers.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use rustix::fs::OFlags;
+use rustix::process::{Pid, Signal};
+use serde::{Deserialize, Serialize};
+
+/// A process of this machine since its boot: its number and when it started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ProcessIdentity {
+    /// The process id.
+    pub pid: u32,
+    /// When it started, in clock ticks since boot; 0 where the system does not tell.
+    pub start: u64,
+}
+
+impl ProcessIdentity {
+    /// The calling process.
+    pub fn current() -> Self {
+        static CURRENT: OnceLock<ProcessIdentity> = OnceLock::new();
+        let pid = std::process::id();
+        let known = *CURRENT.get_or_init(|| Self::of(pid).unwrap_or(Self { pid, start: 0 }));
+        // After a fork the child is somebody else.
+        if known.pid == pid { known } else { Self::of(pid).unwrap_or(Self { pid, start: 0 }) }
+    }
+
+    /// The process that has this number now; `None` when there is none, or when it has ended.
+    pub fn of(pid: u32) -> Option<Self> {
+        let status = Status::read(pid)?;
+        status.lives.then_some(Self { pid, start: status.start })
+    }
+
+    /// Whether this very process still runs. One that has ended and was not waited for yet does not.
+    pub fn is_alive(self) -> bool {
+        Self::of(self.pid) == Some(self)
+    }
+
+    /// Whether there is a process of this number of which the system tells no more than that: another user's, where
+    /// such are hidden.
+    pub fn is_hidden(self) -> bool {
+        let Some(pid) = self.raw() else { return false };
+        is_hidden(Status::read(self.pid), rustix::process::test_kill_process(pid))
+    }
+
+    /// A handle that stays on this very process, whatever becomes of its number; `None` when it has ended.
+    #[cfg(target_os = "linux")]
+    fn open(self) -> Option<std::os::fd::OwnedFd> {
+        let handle = rustix::process::pidfd_open(self.raw()?, rustix::process::PidfdFlags::empty()).ok()?;
+        self.is_alive().then_some(handle)
+    }
+
+    /// Sends it a signal. One that has ended is not told.
+    pub(crate) fn signal(self, signal: Signal) {
+        // An error means that it has just ended, or is not ours to signal; the caller sees by waiting whether it goes.
+        #[cfg(target_os = "linux")]
+        if let Some(handle) = self.open() {
+            let _ = rustix::process::pidfd_send_signal(handle, signal);
+        }
+        #[cfg(not(target_os = "linux"))]
+        if let (true, Some(pid)) = (self.is_alive(), self.raw()) {
+            let _ = rustix::process::kill_process(pid, signal);
+        }
+    }
+
+    /// Whether it changes nothing any more: it has been stopped by a signal, or has ended.
+    #[cfg(target_os = "linux")]
+    pub(super) fn stands_still(self) -> bool {
+        Status::read(self.pid).is_none_or(|status| !status.lives || status.stopped || status.start != self.start)
+    }
+
+    fn raw(self) -> Option<Pid> {
+        Pid::from_raw(i32::try_from(self.pid).ok()?)
+    }
+}
+
+/// Names the boot of this machine: after another boot no process is the same. Empty where the system does not tell.
+pub fn boot_id() -> &'static str {
+    static BOOT: OnceLock<String> = OnceLock::new();
+    BOOT.get_or_init(|| {
+        std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
+    })
+}
+
+/// By what the system tells of a process, and how it answers when it is to pass on a signal.
+fn is_hidden(told: Option<Status>, answer: rustix::io::Result<()>) -> bool {
+    told.is_none() && answer == Err(rustix::io::Errno::PERM)
+}
+
+/// What the system tells of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Status {
+    pub(super) pid: u32,
+    pub(super) lives: bool,
+    /// Whether it stands still, by a signal or a debugger.
+    pub(super) stopped: bool,
+    pub(super) parent: u32,
+    pub(super) session: u32,
+    pub(super) start: u64,
+}
+
+impl Status {
+    #[cfg(target_os = "linux")]
+    fn read(pid: u32) -> Option<Self> {
+        Self::parse(&std::fs::read(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn read(pid: u32) -> Option<Self> {
+        let asked = rustix::process::test_kill_process(Pid::from_raw(i32::try_from(pid).ok()?)?);
+        if !matches!(asked, Ok(()) | Err(rustix::io::Errno::PERM)) {
+            return None;
+        }
+        Some(Self { pid, lives: true, stopped: false, parent: 0, session: 0, start: 0 })
+    }
+
+    /// Reads a line of `/proc/<pid>/stat`. The program's name in it may hold anything, a closing bracket too.
+    pub(super) fn parse(line: &[u8]) -> Option<Self> {
+        let line = String::from_utf8_lossy(line);
+        let (pid, rest) = line.split_once(" (")?;
+        let (_, rest) = rest.rsplit_once(") ")?;
+        let mut fields = rest.split_ascii_whitespace();
+        let state = fields.next()?;
+        let parent = fields.next()?.parse().ok()?;
+        let _group = fields.next()?;
+        let session = fields.next()?.parse().ok()?;
+        // Field 22 of the line is the start time; session was field 6.
+        let start = fields.nth(15)?.parse().ok()?;
+        Some(Self {
+            pid: pid.parse().ok()?,
+            lives: !matches!(state, "Z" | "X" | "x"),
+            stopped: matches!(state, "T" | "t"),
+            parent,
+            session,
+            start,
+        })
+    }
+
+    pub(super) fn identity(self) -> ProcessIdentity {
+        ProcessIdentity { pid: self.pid, start: self.start }
+    }
+}
+
+/// The root folder that the processes of a tree hold open and locked, by which they are recognised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct HeldRoot {
+    /// The number of the descriptor in each of them.
+    pub(super) descriptor: i32,
+    pub(super) device: u64,
+    pub(super) inode: u64,
+}
+
+/// All living processes that belong to a leader of a session: the session, whoever got its locked root from it, even
+/// when the leader itself has gone and its children have other parents now, and the descendants of these.
+pub(super) fn members(leader: Option<ProcessIdentity>, root: HeldRoot) -> Vec<ProcessIdentity> {
+    let all = all_processes();
+    // Once it has gone its number may be another's, and a session is known by nothing but that number.
+    let session = leader.filter(|leader| leader.is_alive()).map(|leader| leader.pid);
+    let mut found: HashSet<u32> = HashSet::new();
+    for status in &all {
+        if session == Some(status.session) || holds(status.pid, root) {
+            found.insert(status.pid);
+        }
+    }
+    loop {
+        let before = found.len();
+        for status in &all {
+            if found.contains(&status.parent) {
+                found.insert(status.pid);
+            }
+        }
+        if found.len() == before {
+            break;
+        }
+    }
+    found.remove(&std::process::id());
+    all.into_iter().filter(|status| found.contains(&status.pid)).map(Status::identity).collect()
+}
+
+fn all_processes() -> Vec<Status> {
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter_map(Status::read)
+        .filter(|status| status.lives)
+        .collect()
+}
+
+/// Whether a process holds the lock on a root by the descriptor it inherited for good.
+fn holds(pid: u32, root: HeldRoot) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let descriptor = root.descriptor;
+    let link = format!("/proc/{pid}/fd/{descriptor}");
+    let same = std::fs::metadata(Path::new(&link))
+        .is_ok_and(|metadata| metadata.dev() == root.device && metadata.ino() == root.inode);
+    same && std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{descriptor}"))
+        .is_ok_and(|info| is_held_for_good(&info))
+}
+
+/// The lock must show: a process that only tries to take it has the folder open too. And the descriptor must be one that
+/// stays: any child that was just forked has a copy of every one until it executes its program.
+fn is_held_for_good(info: &str) -> bool {
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
+    let closes = flags.is_none_or(|flags| flags & OFlags::CLOEXEC.bits() != 0);
+    !closes && info.lines().any(|line| line.starts_with("lock:") && line.contains("FLOCK"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_name_with_brackets_and_spaces_is_read() {
+        let line = b"42 (a) b (c)) S 7 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 98765 1 2 3";
+        let status = Status::parse(line).unwrap();
+        assert_eq!(status, Status { pid: 42, lives: true, stopped: false, parent: 7, session: 42, start: 98765 });
+    }
+
+    #[test]
+    fn the_current_process_is_alive_and_one_of_another_start_is_not() {
+        let current = ProcessIdentity::current();
+        assert!(current.is_alive());
+        assert!(!ProcessIdentity { start: current.start + 1, ..current }.is_alive());
+    }
+
+    #[test]
+    fn a_process_is_hidden_that_is_there_and_not_told_of() {
+        use rustix::io::Errno;
+        assert!(is_hidden(None, Err(Errno::PERM)));
+        assert!(!is_hidden(None, Err(Errno::SRCH)));
+        assert!(!is_hidden(Status::read(std::process::id()), Err(Errno::PERM)));
+        assert!(!ProcessIdentity::current().is_hidden());
+    }
+
+    #[test]
+    fn a_root_is_held_by_a_lock_on_a_descriptor_that_stays() {
+        let lock = "lock:\t1: FLOCK  ADVISORY  WRITE 7 fe:00:12 0 EOF\n";
+        let info = |flags: &str, lock: &str| format!("pos:\t0\nflags:\t{flags}\nmnt_id:\t29\nino:\t12\n{lock}");
+        assert!(is_held_for_good(&info("0300000", lock)));
+        assert!(!is_held_for_good(&info("0300000", "")));
+        assert!(!is_held_for_good(&info("02300000", lock)));
+        assert!(!is_held_for_good(""));
+    }
+
+    #[test]
+    fn a_process_that_ended_and_was_not_waited_for_is_not_alive() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let identity = Status::read(child.id()).unwrap().identity();
+        while identity.is_alive() {
+            std::thread::yield_now();
+        }
+        assert!(!identity.is_alive());
+        child.wait().unwrap();
+    }
+}

@@ -1,0 +1,182 @@
+//! Runs a container: takes its name, gives it a root, starts its process. What fails or is given up on the way leaves
+//! nothing behind.
+
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+
+use super::container_record::ContainerRecord;
+use super::container_store::{LockedContainer, StoredContainer};
+use super::image::ImageRecord;
+use super::lockable::Lockable;
+use super::spawner::{self, Launch};
+use super::stores::Stores;
+use super::{HostError, end, environment, folder, signal};
+use crate::{ContainerName, Error, Kind, Mount, RunSpec, Variable};
+
+/// How long a port may look taken before it is.
+const PORT_PATIENCE: Duration = Duration::from_millis(30);
+
+/// A container that has just been started. Unless it is kept, it is removed again: nobody else knows of it.
+#[must_use]
+pub(super) struct JustStarted {
+    stores: Stores,
+    name: ContainerName,
+    id: String,
+    kept: bool,
+}
+
+impl JustStarted {
+    pub(super) fn keep(mut self) {
+        self.kept = true;
+    }
+}
+
+impl Drop for JustStarted {
+    fn drop(&mut self) {
+        if self.kept {
+            return;
+        }
+        if let Err(error) = end::remove_if(&self.stores, &self.name, &self.id) {
+            tracing::warn!(container = %self.name, %error, "a container that was given up can't be removed");
+        }
+    }
+}
+
+pub(super) fn run(stores: &Stores, spec: &RunSpec) -> Result<JustStarted, Error> {
+    refuse_unsupported(spec)?;
+    loop {
+        let image = stores.images.find(&spec.image)?;
+        match run_image(stores, spec, &image) {
+            // It has been replaced just now.
+            Err(Error::ImageNotFound { .. }) if !stores.images.exists(&image.id) => {}
+            result => return result,
+        }
+    }
+}
+
+fn run_image(stores: &Stores, spec: &RunSpec, image: &ImageRecord) -> Result<JustStarted, Error> {
+    let record = ContainerRecord::new(folder::fresh_id()?, spec, image)?;
+    let id = record.id.clone();
+    refuse_taken_ports(spec)?;
+    let mut container = stores.containers.claim(&spec.name, record)?;
+    let started = make_root(stores, &container, image, spec)
+        .and_then(|root| Ok(start_process(&mut container, root, &spec.environment)?));
+    match started {
+        Ok(()) => Ok(JustStarted { stores: stores.clone(), name: spec.name.clone(), id, kept: false }),
+        Err(error) => {
+            if let Err(error) = end::discard(stores, container) {
+                tracing::warn!(container = %spec.name, %error, "a container that did not start can't be removed");
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Starts a container again in the root it has. One that runs is left alone.
+pub(super) fn start(stores: &Stores, name: &ContainerName) -> Result<(), Error> {
+    let mut container = stores.containers.lock(name)?;
+    if container.is_running() {
+        return Ok(());
+    }
+    let root = Root { slot: container.slot(), folder: end::hold_root(&container)? };
+    Ok(start_process(&mut container, root, &[])?)
+}
+
+fn refuse_unsupported(spec: &RunSpec) -> Result<(), Error> {
+    let unsupported = |operation| Err(Error::Unsupported { backend: Kind::Host, operation });
+    if spec.mounts.iter().any(|mount| matches!(mount, Mount::Bind { .. })) {
+        return unsupported("mount folders");
+    }
+    if spec.ports.iter().any(|port| port.port.is_none()) {
+        return unsupported("choose a port");
+    }
+    Ok(())
+}
+
+/// Tells a port on which somebody listens already. It only looks: a socket that is bound here and does not listen yet,
+/// as of a caller who keeps the port for the process, is none.
+fn refuse_taken_ports(spec: &RunSpec) -> Result<(), Error> {
+    for port in &spec.ports {
+        let address = SocketAddr::new(port.address, port.port.unwrap_or_default());
+        let begin = Instant::now();
+        while is_taken(address) {
+            // A listener that has just been closed may live on for a moment in a child that is about to be executed.
+            if begin.elapsed() > PORT_PATIENCE {
+                return Err(Error::PortTaken { name: spec.name.to_string(), detail: address.to_string() });
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    Ok(())
+}
+
+fn is_taken(address: SocketAddr) -> bool {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let bound = rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None).and_then(|socket| {
+        rustix::net::sockopt::set_socket_reuseaddr(&socket, true)?;
+        rustix::net::bind(&socket, &address)
+    });
+    bound == Err(rustix::io::Errno::ADDRINUSE)
+}
+
+/// The root of a container that is about to start.
+struct Root {
+    /// The slot it is in; `None` when it is in the container's own folder.
+    slot: Option<PathBuf>,
+    /// The root itself, locked.
+    folder: Lockable,
+}
+
+fn make_root(stores: &Stores, container: &LockedContainer, image: &ImageRecord, spec: &RunSpec) -> Result<Root, Error> {
+    if !image.is_empty() {
+        let slot = stores.slots.take(image, &container.name)?;
+        let slot = slot.ok_or_else(|| Error::ImageNotFound { image: spec.image.to_string() })?;
+        return Ok(Root { slot: Some(slot.folder), folder: slot.root });
+    }
+    let root = container.root_path();
+    folder::make_private(&root)?;
+    if let Some(user) = container.record.user() {
+        chown(&root, Some(user.uid), Some(user.gid)).map_err(HostError::file("give away", &root))?;
+    }
+    Ok(Root { slot: None, folder: end::hold_root(container)? })
+}
+
+fn start_process(container: &mut LockedContainer, root: Root, variables: &[Variable]) -> Result<(), HostError> {
+    let Root { slot, folder: root } = root;
+    let process_file = container.announce_start(&root, slot.as_deref())?;
+    let log = container.open_log()?;
+    let record = &container.record;
+    let (program, arguments) = record.words.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .env_clear()
+        .envs(environment::of(record, variables, &seen_root(container, &root)))
+        .current_dir(&record.folder)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().map_err(HostError::file("open log", &container.log_path()))?)
+        .stderr(log);
+    if let Some(user) = record.user() {
+        command.uid(user.uid).gid(user.gid);
+    }
+    let death_signal = signal::parse(&record.image.removal_signal)?;
+    let launch = Launch { command, root, process_file, death_signal: record.dies_with_owner.then_some(death_signal) };
+    tracing::debug!(container = %container.name, program, "start");
+    spawner::launch(launch).map_err(|source| HostError::Start { program: program.to_owned(), source })
+}
+
+/// The root as the container's own processes see it. Another user may not be able to go through the folders above it,
+/// but can always use the descriptor it inherited.
+fn seen_root(container: &StoredContainer, root: &OwnedFd) -> PathBuf {
+    if cfg!(target_os = "linux") && container.record.user.is_some() {
+        return Path::new("/proc/self/fd").join(root.as_raw_fd().to_string());
+    }
+    container.root_path()
+}

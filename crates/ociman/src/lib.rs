@@ -1,0 +1,38 @@
+//! Containers on Docker, on Podman, or as plain processes of this machine, behind one set of typed operations.
+//!
+//! [`Backend`] runs, lists and inspects; [`Container`] is a handle on what it runs. The crate has never heard of
+//! PostgreSQL, prints nothing and reads no terminal.
+
+mod backend;
+pub mod command;
+mod container;
+mod detect;
+mod engine;
+mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
+pub mod host;
+mod info;
+pub mod label;
+mod name;
+mod reference;
+mod secret;
+mod spec;
+mod system;
+
+pub use backend::{Backend, Kind, UnknownKind};
+pub use container::Container;
+pub use detect::{BACKEND_VARIABLE, UserConfigError, default_backend};
+pub use error::{Error, Failure};
+pub use host::Host;
+pub use info::{
+    ContainerInfo, ContainerState, ContainerSummary, EngineInfo, ImageInfo, ImageSummary, PortBinding, Version,
+};
+pub use name::{ContainerName, ContainerNameError};
+pub use reference::{Digest, DigestError, PathComponent, PathComponentError, Reference, ReferenceError, Tag, TagError};
+pub use secret::Secret;
+pub use spec::{
+    Access, CommitSpec, ExecSpec, Lifetime, Mount, Network, PublishedPort, RunSpec, Terminal, Variable, VariableValue,
+};
+pub use system::System;

@@ -1,0 +1,174 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::name::character_at;
+
+/// One component of a repository's path: lower-case ASCII letters and digits, with a separator only between them.
+///
+/// A separator is one `.`, one or two `_`, or any number of `-`. 1 to 255 bytes.
+///
+/// ```
+/// use ociman::{PathComponent, PathComponentError};
+///
+/// const POSTGRES: PathComponent = PathComponent::from_static("postgres");
+/// assert_eq!(POSTGRES.as_str(), "postgres");
+///
+/// let refused = "my..app".parse::<PathComponent>();
+/// assert_eq!(refused, Err(PathComponentError::Separator { offset: 2 }));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PathComponent(Cow<'static, str>);
+
+impl PathComponent {
+    /// The longest component, in bytes: as long as a whole name may be.
+    pub const MAX_LENGTH: usize = 255;
+
+    /// Checks a component without making one, also at compile time.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that `component` breaks.
+    pub const fn check(component: &str) -> Result<(), PathComponentError> {
+        Self::check_at(component, 0)
+    }
+
+    /// [`PathComponent::check`] for a component that starts at byte `base` of a longer text.
+    pub(super) const fn check_at(component: &str, base: usize) -> Result<(), PathComponentError> {
+        let bytes = component.as_bytes();
+        if bytes.is_empty() {
+            return Err(PathComponentError::Empty { offset: base });
+        }
+        if bytes.len() > Self::MAX_LENGTH {
+            return Err(PathComponentError::TooLong { length: bytes.len() });
+        }
+        let mut index = 0;
+        while index < bytes.len() {
+            let offset = base + index;
+            match bytes[index] {
+                b'a'..=b'z' | b'0'..=b'9' => index += 1,
+                b'.' | b'_' | b'-' => {
+                    let end = separator_end(bytes, index);
+                    let followed = end < bytes.len() && !is_separator(bytes[end]);
+                    if index == 0 || !followed {
+                        return Err(PathComponentError::Separator { offset });
+                    }
+                    index = end;
+                }
+                upper @ b'A'..=b'Z' => {
+                    return Err(PathComponentError::UpperCase { character: upper as char, offset });
+                }
+                _ => {
+                    let character = character_at(component, index);
+                    return Err(PathComponentError::Character { character, offset });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A component from a literal, for `const` items: a bad literal does not compile.
+    ///
+    /// # Panics
+    ///
+    /// When `component` is not one. Outside a `const` context use [`FromStr`] instead.
+    #[expect(clippy::panic, reason = "meant for const items, where a panic is a compile error")]
+    #[must_use]
+    pub const fn from_static(component: &'static str) -> Self {
+        match Self::check(component) {
+            Ok(()) => Self(Cow::Borrowed(component)),
+            Err(_) => {
+                panic!("a path component is [a-z0-9]+ with single `.`, `_`, `__` or dashes between")
+            }
+        }
+    }
+
+    /// The component as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+const fn is_separator(byte: u8) -> bool {
+    matches!(byte, b'.' | b'_' | b'-')
+}
+
+/// Where the separator that starts at `start` ends: one `.`, one or two `_`, all the dashes.
+const fn separator_end(bytes: &[u8], start: usize) -> usize {
+    let longest = match bytes[start] {
+        b'.' => 1,
+        b'_' => 2,
+        _ => bytes.len(),
+    };
+    let mut end = start + 1;
+    while end < bytes.len() && end - start < longest && bytes[end] == bytes[start] {
+        end += 1;
+    }
+    end
+}
+
+impl FromStr for PathComponent {
+    type Err = PathComponentError;
+
+    fn from_str(component: &str) -> Result<Self, Self::Err> {
+        Self::check(component)?;
+        Ok(Self(Cow::Owned(component.to_owned())))
+    }
+}
+
+impl AsRef<str> for PathComponent {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl fmt::Display for PathComponent {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.as_str())
+    }
+}
+
+/// Why a text is not a [`PathComponent`]. Offsets count bytes from the start of the text that was parsed: of the
+/// component, or of the whole reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PathComponentError {
+    /// There is nothing where a component should be, as in `a//b`.
+    #[error("path of the image has nothing at byte {offset}, where a component should be")]
+    Empty {
+        /// Where the component should be.
+        offset: usize,
+    },
+    /// The component is longer than [`PathComponent::MAX_LENGTH`].
+    #[error("path component of the image is {length} bytes long, at most {} are allowed", PathComponent::MAX_LENGTH)]
+    TooLong {
+        /// The length found, in bytes.
+        length: usize,
+    },
+    /// An upper-case letter, where only lower-case ones may be.
+    #[error("path of the image has upper-case {character:?} at byte {offset}, its letters are lower-case")]
+    UpperCase {
+        /// The letter.
+        character: char,
+        /// Where it is.
+        offset: usize,
+    },
+    /// A character that can't be in a path.
+    #[error(
+        "path of the image has {character:?} at byte {offset}, allowed are lower-case letters, digits, `.`, `_` and `-`"
+    )]
+    Character {
+        /// The first character that is not allowed.
+        character: char,
+        /// Where it starts.
+        offset: usize,
+    },
+    /// A separator at the start or the end, or one too many.
+    #[error(
+        "path of the image has a separator at byte {offset} that is not one `.`, `_`, `__` or dashes inside a component"
+    )]
+    Separator {
+        /// Where the separator starts.
+        offset: usize,
+    },
+}

@@ -1,0 +1,150 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::name::character_at;
+
+/// The tag of an image: `[A-Za-z0-9_][A-Za-z0-9_.-]*`, 1 to 128 bytes.
+///
+/// As in the OCI distribution specification and its reference grammar.
+///
+/// ```
+/// use ociman::{Tag, TagError};
+///
+/// const LATEST: Tag = Tag::from_static("latest");
+/// assert_eq!(LATEST.as_str(), "latest");
+/// assert_eq!("17/alpine".parse::<Tag>(), Err(TagError::Character { character: '/', offset: 2 }));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Tag(Cow<'static, str>);
+
+impl Tag {
+    /// The longest tag, in bytes.
+    pub const MAX_LENGTH: usize = 128;
+
+    /// Checks a tag without making one, also at compile time.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that `tag` breaks.
+    pub const fn check(tag: &str) -> Result<(), TagError> {
+        Self::check_at(tag, 0)
+    }
+
+    /// [`Tag::check`] for a tag that starts at byte `base` of a longer text.
+    const fn check_at(tag: &str, base: usize) -> Result<(), TagError> {
+        let bytes = tag.as_bytes();
+        if bytes.is_empty() {
+            return Err(TagError::Empty);
+        }
+        if bytes.len() > Self::MAX_LENGTH {
+            return Err(TagError::TooLong { length: bytes.len() });
+        }
+        if matches!(bytes[0], b'.' | b'-') {
+            return Err(TagError::FirstCharacter { character: bytes[0] as char, offset: base });
+        }
+        let mut index = 0;
+        while index < bytes.len() {
+            if !matches!(bytes[index], b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-') {
+                return Err(TagError::Character { character: character_at(tag, index), offset: base + index });
+            }
+            index += 1;
+        }
+        Ok(())
+    }
+
+    /// Reads a tag that starts at byte `base` of a longer text.
+    pub(super) fn parse_at(tag: &str, base: usize) -> Result<Self, TagError> {
+        Self::check_at(tag, base)?;
+        Ok(Self(Cow::Owned(tag.to_owned())))
+    }
+
+    /// A tag from a literal, for `const` items: a bad literal does not compile.
+    ///
+    /// # Panics
+    ///
+    /// When `tag` is not a tag. Outside a `const` context use [`FromStr`] instead.
+    #[expect(clippy::panic, reason = "meant for const items, where a panic is a compile error")]
+    #[must_use]
+    pub const fn from_static(tag: &'static str) -> Self {
+        match Self::check(tag) {
+            Ok(()) => Self(Cow::Borrowed(tag)),
+            Err(_) => panic!("a tag is 1 to 128 bytes of [A-Za-z0-9_][A-Za-z0-9_.-]*"),
+        }
+    }
+
+    /// The tag as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Tag {
+    type Err = TagError;
+
+    fn from_str(tag: &str) -> Result<Self, Self::Err> {
+        Self::parse_at(tag, 0)
+    }
+}
+
+impl TryFrom<String> for Tag {
+    type Error = TagError;
+
+    fn try_from(tag: String) -> Result<Self, Self::Error> {
+        Self::check(&tag)?;
+        Ok(Self(Cow::Owned(tag)))
+    }
+}
+
+impl From<Tag> for String {
+    fn from(tag: Tag) -> Self {
+        tag.0.into_owned()
+    }
+}
+
+impl AsRef<str> for Tag {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl fmt::Display for Tag {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.as_str())
+    }
+}
+
+/// Why a text is not a [`Tag`]. Offsets count bytes from the start of the text that was parsed: of the tag, or of the
+/// whole reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TagError {
+    /// There is no text, as after the `:` of `app:`.
+    #[error("tag is empty")]
+    Empty,
+    /// The tag is longer than [`Tag::MAX_LENGTH`].
+    #[error("tag is {length} bytes long, at most {} are allowed", Tag::MAX_LENGTH)]
+    TooLong {
+        /// The length found, in bytes.
+        length: usize,
+    },
+    /// The tag starts with a character that is allowed only later.
+    #[error("tag starts with {character:?} at byte {offset}, not with an ASCII letter, a digit or `_`")]
+    FirstCharacter {
+        /// The character it starts with: `.` or `-`.
+        character: char,
+        /// Where it is.
+        offset: usize,
+    },
+    /// A character that can't be in a tag.
+    #[error("tag has {character:?} at byte {offset}, allowed are ASCII letters, digits, `_`, `.` and `-`")]
+    Character {
+        /// The first character that is not allowed.
+        character: char,
+        /// Where it starts.
+        offset: usize,
+    },
+}

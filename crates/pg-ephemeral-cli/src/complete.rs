@@ -1,0 +1,156 @@
+//! Completion in shells: the scripts that make a shell ask, and what it is answered. An answer starts and removes
+//! nothing, is never an error, and is soon there, if need be without what an engine has not told by then.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use clap::CommandFactory;
+use clap_complete::CompleteEnv;
+use clap_complete::engine::CompletionCandidate;
+use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
+use ociman::{Backend, Host, Kind};
+use pg_ephemeral_core::Folders;
+use pg_ephemeral_core::config::{self, Config};
+use pg_ephemeral_core::session::Session;
+
+use crate::arguments::{Arguments, Shell};
+use crate::failure::Failure;
+
+/// Is set by a shell that asks, and says which one it is.
+const VARIABLE: &str = "PG_EPHEMERAL_COMPLETE";
+/// The program that a shell asks, and completes.
+const PROGRAM: &str = "pg-ephemeral";
+/// How long engines may take to list their sessions.
+const LIMIT: Duration = Duration::from_millis(700);
+
+/// Programs that come with PostgreSQL.
+const TOOLS: [&str; 23] = [
+    "clusterdb",
+    "createdb",
+    "createuser",
+    "dropdb",
+    "dropuser",
+    "initdb",
+    "pg_amcheck",
+    "pg_archivecleanup",
+    "pg_basebackup",
+    "pg_checksums",
+    "pg_config",
+    "pg_controldata",
+    "pg_ctl",
+    "pg_dump",
+    "pg_dumpall",
+    "pg_isready",
+    "pg_receivewal",
+    "pg_restore",
+    "pg_waldump",
+    "pgbench",
+    "psql",
+    "reindexdb",
+    "vacuumdb",
+];
+
+/// Answers a shell that asks; `None` when none does.
+pub(crate) fn answer() -> Option<ExitCode> {
+    let asked = CompleteEnv::with_factory(Arguments::command).var(VARIABLE).bin(PROGRAM).completer(PROGRAM);
+    let folder = std::env::current_dir().ok();
+    match asked.try_complete(std::env::args_os(), folder.as_deref()) {
+        Ok(true) => Some(ExitCode::SUCCESS),
+        Ok(false) => None,
+        // In the middle of a line that somebody writes there is no place for a message.
+        Err(_) => Some(ExitCode::FAILURE),
+    }
+}
+
+/// The script that makes a shell ask.
+pub(crate) fn script(shell: Shell) -> Result<Vec<u8>, Failure> {
+    let completer: &dyn EnvCompleter = match shell {
+        Shell::Bash => &Bash,
+        Shell::Zsh => &Zsh,
+        Shell::Fish => &Fish,
+    };
+    let mut script = Vec::new();
+    completer.write_registration(VARIABLE, PROGRAM, PROGRAM, PROGRAM, &mut script).map_err(Failure::new)?;
+    Ok(script)
+}
+
+/// The instances of the configuration that counts.
+pub(crate) fn instances() -> Vec<CompletionCandidate> {
+    let path = named_configuration(std::env::args_os()).or_else(|| config::find(&std::env::current_dir().ok()?));
+    let config = path.and_then(|path| Config::load(path).ok()).unwrap_or_default();
+    config.instances().keys().map(|name| CompletionCandidate::new(name.as_str())).collect()
+}
+
+/// What stands behind `--config-file` in the line so far.
+fn named_configuration(words: impl IntoIterator<Item = OsString>) -> Option<PathBuf> {
+    let mut words = words.into_iter().skip_while(|word| word != "--");
+    while let Some(word) = words.next() {
+        // A shell may give the sign as a word of its own.
+        match word.to_str() {
+            Some("--config-file") => return words.find(|word| word != "=").map(PathBuf::from),
+            Some(word) if word.starts_with("--config-file=") => {
+                return word.split_once('=').map(|(_, path)| path.into());
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The sessions that run on any backend, without those whose time is over.
+pub(crate) fn sessions() -> Vec<CompletionCandidate> {
+    let Ok(folders) = Folders::of_user() else { return Vec::new() };
+    let backends = [Backend::docker(), Backend::podman(), Backend::host(Host::at(folders.host()))];
+    let (sender, receiver) = mpsc::channel();
+    let count = backends.len();
+    for backend in backends {
+        let sender = sender.clone();
+        // A thread that is at it when the answer is given ends with the process.
+        let _ = std::thread::Builder::new().name("sessions".to_owned()).spawn(move || sender.send(names_on(&backend)));
+    }
+    drop(sender);
+    let deadline = Instant::now() + LIMIT;
+    let answers = (0..count).map_while(|_| receiver.recv_timeout(deadline - Instant::now().min(deadline)).ok());
+    let names: BTreeSet<String> = answers.flatten().collect();
+    names.into_iter().map(CompletionCandidate::new).collect()
+}
+
+fn names_on(backend: &Backend) -> Vec<String> {
+    if backend.kind() == Kind::Host && !backend.as_host().is_some_and(|host| host.state_folder().is_dir()) {
+        return Vec::new();
+    }
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return Vec::new() };
+    let sessions = runtime.block_on(Session::list(backend)).unwrap_or_default();
+    let living = sessions.into_iter().filter(|session| !session.has_expired());
+    living.map(|session| session.name().to_string()).collect()
+}
+
+/// What `bin` may run.
+pub(crate) fn tools() -> Vec<CompletionCandidate> {
+    TOOLS.into_iter().map(CompletionCandidate::new).collect()
+}
+
+/// What `--backend` may be.
+pub(crate) fn backends() -> Vec<CompletionCandidate> {
+    let kinds = Kind::ALL.into_iter().map(Kind::as_str);
+    std::iter::once("auto").chain(kinds).map(CompletionCandidate::new).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_that_the_line_names_counts() {
+        let named = |line: &str| named_configuration(line.split(' ').map(OsString::from));
+        assert_eq!(named("x -- x --config-file a.toml --instance"), Some("a.toml".into()));
+        assert_eq!(named("x -- x --config-file=a.toml --instance"), Some("a.toml".into()));
+        assert_eq!(named("x -- x --config-file = a.toml --instance"), Some("a.toml".into()));
+        assert_eq!(named("x -- x --instance"), None);
+        assert_eq!(named("x --config-file a.toml -- x"), None);
+    }
+}

@@ -1,0 +1,209 @@
+//! `config …` and `init`: checks and explains the configuration, and writes one to start from.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+use pg_ephemeral_core::choose::{ChoiceSource, effective_choice};
+use pg_ephemeral_core::config::{self, Effective, EffectiveInstance, MissingFile, Origin};
+use serde::Serialize;
+
+use crate::arguments::{Config, Format, Global};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::listing::{print_json, print_line, print_table};
+use crate::progress::say;
+
+pub(crate) fn run(global: &Global, command: &Config) -> Result<(), Failure> {
+    match command {
+        Config::Check => check(global),
+        Config::Show => show(global),
+        Config::Schema => print_json(&config::schema()),
+    }
+}
+
+/// What `config check --format json` prints.
+#[derive(Debug, Serialize)]
+struct Checked {
+    /// The file; none when there is none.
+    file: Option<PathBuf>,
+    /// Its instances, in order.
+    instances: Vec<CheckedInstance>,
+}
+
+#[derive(Debug, Serialize)]
+struct CheckedInstance {
+    /// Its name.
+    name: String,
+    /// How many seeds it has.
+    seeds: usize,
+}
+
+fn check(global: &Global) -> Result<(), Failure> {
+    let context = Context::load(global)?;
+    let instances = context.instances()?;
+    let missing: Vec<MissingFile> = instances.iter().flat_map(EffectiveInstance::missing_files).collect();
+    if !missing.is_empty() {
+        let lines: Vec<String> = missing.iter().map(ToString::to_string).collect();
+        return Err(Failure::message(lines.join("; "), "paths start from the folder of the configuration"));
+    }
+    let checked = Checked {
+        file: context.config.path().map(Path::to_path_buf),
+        instances: instances
+            .iter()
+            .map(|instance| CheckedInstance { name: instance.name.to_string(), seeds: instance.seeds.len() })
+            .collect(),
+    };
+    if global.format == Format::Json {
+        return print_json(&checked);
+    }
+    match &checked.file {
+        Some(file) => print_line(&format!("{}: valid", file.display()))?,
+        None => print_line("no database.toml: the defaults hold")?,
+    }
+    for instance in &checked.instances {
+        let noun = if instance.seeds == 1 { "seed" } else { "seeds" };
+        print_line(&format!("{}: {} {noun}", instance.name, instance.seeds))?;
+    }
+    Ok(())
+}
+
+/// What `config show --format json` prints.
+#[derive(Debug, Serialize)]
+struct Shown {
+    /// The instance.
+    instance: String,
+    /// The file; none when there is none.
+    file: Option<PathBuf>,
+    /// What relative paths start from.
+    folder: PathBuf,
+    /// The settings that hold, by their keys in the file.
+    settings: IndexMap<&'static str, ShownValue>,
+    /// The server parameters, by name.
+    parameters: IndexMap<String, ShownValue>,
+    /// The seeds, in order.
+    seeds: Vec<ShownSeed>,
+}
+
+#[derive(Debug, Serialize)]
+struct ShownValue {
+    /// The value as text.
+    value: String,
+    /// `command line`, `instance`, `top level`, `default`, a variable or a file.
+    origin: String,
+}
+
+#[derive(Debug, Serialize)]
+struct ShownSeed {
+    /// Its name.
+    name: String,
+    /// Its type.
+    r#type: &'static str,
+}
+
+fn show(global: &Global) -> Result<(), Failure> {
+    let context = Context::load(global)?;
+    let instance = context.instance(global)?;
+    let shown = Shown {
+        instance: instance.name.to_string(),
+        file: context.config.path().map(Path::to_path_buf),
+        folder: instance.folder.clone(),
+        settings: settings(&instance)?,
+        parameters: parameters(&instance),
+        seeds: instance
+            .seeds
+            .iter()
+            .map(|(name, spec)| ShownSeed { name: name.to_string(), r#type: spec.type_name() })
+            .collect(),
+    };
+    match global.format {
+        Format::Json => print_json(&shown),
+        _ => print_shown(&shown),
+    }
+}
+
+fn settings(instance: &EffectiveInstance) -> Result<IndexMap<&'static str, ShownValue>, Failure> {
+    let mut settings = IndexMap::new();
+    settings.insert("image", value(&instance.image, ToString::to_string));
+    settings.insert("backend", backend(instance)?);
+    if let Some(registry) = &instance.cache_registry {
+        settings.insert("cache_registry", value(registry, ToString::to_string));
+    }
+    let timeout = value(&instance.wait_available_timeout, |limit| humantime::format_duration(*limit).to_string());
+    settings.insert("wait_available_timeout", timeout);
+    settings.insert("durability", value(&instance.durability, |durability| bool::from(*durability).to_string()));
+    settings.insert("superuser", value(&instance.superuser, ToString::to_string));
+    settings.insert("database", value(&instance.database, ToString::to_string));
+    if let Some(ssl) = &instance.ssl_config {
+        settings.insert("ssl_config.hostname", value(ssl, |ssl| ssl.hostname.to_string()));
+    }
+    Ok(settings)
+}
+
+fn value<T>(effective: &Effective<T>, text: impl FnOnce(&T) -> String) -> ShownValue {
+    ShownValue { value: text(&effective.value), origin: effective.origin.to_string() }
+}
+
+/// Between the command line and the file there is a variable, and behind the file the user's own configuration.
+fn backend(instance: &EffectiveInstance) -> Result<ShownValue, Failure> {
+    if instance.backend.origin == Origin::CommandLine {
+        return Ok(value(&instance.backend, ToString::to_string));
+    }
+    let (choice, source) = effective_choice(None, instance.backend.value)?;
+    let origin = match source {
+        ChoiceSource::Caller | ChoiceSource::Configuration => instance.backend.origin.to_string(),
+        ChoiceSource::Environment => ociman::BACKEND_VARIABLE.to_owned(),
+        ChoiceSource::UserConfig(path) => path.display().to_string(),
+        ChoiceSource::Automatic => Origin::Default.to_string(),
+    };
+    Ok(ShownValue { value: choice.to_string(), origin })
+}
+
+fn parameters(instance: &EffectiveInstance) -> IndexMap<String, ShownValue> {
+    let parameters = instance.parameters.iter();
+    let shown =
+        parameters.map(|(name, effective)| (name.to_string(), value(effective, |value| value.as_str().to_owned())));
+    let mut shown: IndexMap<String, ShownValue> = shown.collect();
+    shown.sort_unstable_keys();
+    shown
+}
+
+fn print_shown(shown: &Shown) -> Result<(), Failure> {
+    let file = shown.file.as_ref().map_or("none".to_owned(), |file| file.display().to_string());
+    print_line(&format!("instance {}, configuration {file}", shown.instance))?;
+    let settings = shown.settings.iter().map(|(key, shown)| row((*key).to_owned(), shown));
+    let parameters = shown.parameters.iter().map(|(name, shown)| row(format!("parameters.{name}"), shown));
+    print_table(["KEY", "VALUE", "FROM"], settings.chain(parameters))?;
+    for (index, seed) in shown.seeds.iter().enumerate() {
+        print_line(&format!("seed {}: {} ({})", index + 1, seed.name, seed.r#type))?;
+    }
+    Ok(())
+}
+
+fn row(key: String, shown: &ShownValue) -> [String; 3] {
+    [key, shown.value.clone(), shown.origin.clone()]
+}
+
+/// Writes the template, where no file is yet.
+pub(crate) fn init(global: &Global) -> Result<(), Failure> {
+    let path = global.config_file.clone().unwrap_or_else(|| PathBuf::from(config::FILE_NAME));
+    let opened = OpenOptions::new().write(true).create_new(true).open(&path);
+    let written = opened.and_then(|mut file| file.write_all(config::template().as_bytes()));
+    match written {
+        Ok(()) => {
+            if !global.quiet {
+                say(&format!("wrote {}", path.display()));
+            }
+            Ok(())
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(Failure::message(
+            format!("{} is there already", path.display()),
+            "--config-file names another file to write",
+        )),
+        Err(error) => Err(Failure::message(
+            format!("write {}: {error}", path.display()),
+            "the folder must be there and yours to write to",
+        )),
+    }
+}

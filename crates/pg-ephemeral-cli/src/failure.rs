@@ -1,0 +1,172 @@
+//! Errors as a person sees them: what failed, what caused it, what to do, and the exit status that goes with it.
+
+use std::error::Error;
+use std::io::{ErrorKind, Write};
+
+use pg_ephemeral_core::choose::ChooseError;
+use pg_ephemeral_core::config::{EffectiveError, LoadError};
+use pg_ephemeral_core::host_image::FindError;
+use pg_ephemeral_core::snapshot::SnapshotError;
+use pg_ephemeral_core::{CacheError, FoldersError, StartError, ToolError};
+
+/// The exit status of a failure.
+pub(crate) const FAILED: u8 = 1;
+/// The exit status when pg-ephemeral itself fails around a wrapped command.
+pub(crate) const FAILED_AROUND: u8 = 125;
+/// The exit status when the wrapped command can't be executed.
+pub(crate) const NOT_EXECUTABLE: u8 = 126;
+/// The exit status when the wrapped command is not there.
+pub(crate) const NOT_FOUND: u8 = 127;
+
+/// Why a command did not work.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Something to tell.
+    Error { error: Box<dyn Error + Send + Sync>, hint: Option<String> },
+    /// A signal asked for the end; there is nothing to tell.
+    Interrupted { signal: i32 },
+}
+
+impl Failure {
+    pub(crate) fn new(error: impl Error + Send + Sync + 'static) -> Self {
+        Self::Error { error: Box::new(error), hint: None }
+    }
+
+    pub(crate) fn with_hint(error: impl Error + Send + Sync + 'static, hint: impl Into<String>) -> Self {
+        Self::Error { error: Box::new(error), hint: Some(hint.into()) }
+    }
+
+    /// A failure that only this binary knows.
+    pub(crate) fn message(text: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Error { error: text.into().into(), hint: Some(hint.into()) }
+    }
+
+    /// A step of this binary that the system did not let it take.
+    pub(crate) fn with_cause(step: &str, cause: std::io::Error) -> Self {
+        Self::Error { error: format!("{step}: {cause}").into(), hint: None }
+    }
+
+    /// The error and its causes, for who reads no more than a line.
+    pub(crate) fn in_one_line(&self) -> String {
+        let Self::Error { error, .. } = self else { return String::new() };
+        let mut line = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            line = format!("{line}: {error}");
+            cause = error.source();
+        }
+        line
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Error { hint, .. } => hint.as_deref(),
+            Self::Interrupted { .. } => None,
+        }
+    }
+
+    /// Prints the failure on standard error.
+    pub(crate) fn print(&self) {
+        let Self::Error { error, hint } = self else { return };
+        let mut stderr = anstream::stderr().lock();
+        // A closed standard error leaves nobody to tell.
+        let _ = writeln!(stderr, "{BOLD_RED}error:{RESET} {error}");
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            let _ = writeln!(stderr, "{BOLD}caused by:{RESET} {error}");
+            cause = error.source();
+        }
+        if let Some(hint) = hint {
+            let _ = writeln!(stderr, "{BOLD}hint:{RESET} {hint}");
+        }
+    }
+}
+
+const BOLD_RED: &str = "\x1b[1;31m";
+const BOLD: &str = "\x1b[1m";
+const RESET: &str = "\x1b[0m";
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        let hint = error.hint();
+        Self::Error { error: Box::new(error), hint }
+    }
+}
+
+impl From<ToolError> for Failure {
+    fn from(error: ToolError) -> Self {
+        let hint = error.hint();
+        Self::Error { error: Box::new(error), hint }
+    }
+}
+
+impl From<FindError> for Failure {
+    fn from(error: FindError) -> Self {
+        let hint = error.hint();
+        Self::Error { error: Box::new(error), hint }
+    }
+}
+
+impl From<CacheError> for Failure {
+    fn from(error: CacheError) -> Self {
+        let hint = error.hint();
+        Self::Error { error: Box::new(error), hint }
+    }
+}
+
+impl From<SnapshotError> for Failure {
+    fn from(error: SnapshotError) -> Self {
+        let hint = error.hint();
+        Self::Error { error: Box::new(error), hint }
+    }
+}
+
+impl From<ChooseError> for Failure {
+    fn from(error: ChooseError) -> Self {
+        let hint = Some(error.hint());
+        Self::Error { error: Box::new(error), hint }
+    }
+}
+
+impl From<FoldersError> for Failure {
+    fn from(error: FoldersError) -> Self {
+        let hint = error.hint();
+        Self::with_hint(error, hint)
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        match &error {
+            LoadError::Read { source, .. } if source.kind() == ErrorKind::NotFound => {
+                Self::with_hint(error, "`pg-ephemeral init` writes one to start from, also with --config-file")
+            }
+            _ => Self::new(error),
+        }
+    }
+}
+
+impl From<EffectiveError> for Failure {
+    fn from(error: EffectiveError) -> Self {
+        let hint = match &error {
+            EffectiveError::UnknownInstance { closest: Some(closest), .. } => {
+                Some(format!("did you mean --instance {closest}?"))
+            }
+            EffectiveError::UnknownInstance { .. } => Some("instances are set up in database.toml".to_owned()),
+            EffectiveError::SslParameter { .. } => None,
+        };
+        Self::Error { error: Box::new(error), hint }
+    }
+}
+
+impl From<ociman::Error> for Failure {
+    fn from(error: ociman::Error) -> Self {
+        match &error {
+            ociman::Error::Unreachable { .. } => {
+                Self::with_hint(error, "`pg-ephemeral doctor` tells which backends work")
+            }
+            _ => Self::new(error),
+        }
+    }
+}

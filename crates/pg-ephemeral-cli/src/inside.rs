@@ -1,0 +1,111 @@
+//! Commands inside a container: how one is found there, and how signals get to it.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use ociman::command::{ExitStatus, Process};
+use ociman::{Container, ExecSpec};
+use rustix::process::{Signal, kill_process};
+use tokio::task::JoinSet;
+
+use crate::failure::Failure;
+use crate::signals::{Event, Sender, Signals};
+use crate::wrapped::{EndedBy, wait};
+
+/// What becomes of the engine's program here when a signal for the command inside does not get there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Undelivered {
+    /// It gets the signal itself.
+    HandOn,
+    /// It is killed, since it would only hand the signal on.
+    Kill,
+}
+
+/// A command inside a container.
+pub(crate) struct Inside<'a> {
+    pub(crate) container: &'a Container,
+    pub(crate) mark: Mark,
+    pub(crate) user: Option<String>,
+    pub(crate) undelivered: Undelivered,
+}
+
+/// How a command inside a container ended.
+pub(crate) struct EndedInside {
+    /// The status to give back.
+    pub(crate) status: ExitStatus,
+    /// How the engine's program here ended.
+    pub(crate) client: ExitStatus,
+}
+
+/// Waits for a command inside the container. The engine's program here passes no signal on, so each is sent in by a
+/// command of its own.
+pub(crate) async fn wait_inside(
+    process: Process,
+    inside: Inside<'_>,
+    interactive: bool,
+    signals: &mut Signals,
+) -> Result<EndedInside, Failure> {
+    let mut sendings = JoinSet::new();
+    let undelivered = inside.undelivered;
+    let pass_on = |pid, event: Event| {
+        if let Some(signal) = Signal::from_named_raw(event.number) {
+            let sending = inside.send(event.number);
+            sendings.spawn(async move {
+                let has_arrived = sending.await;
+                if !has_arrived {
+                    let signal = if undelivered == Undelivered::Kill { Signal::KILL } else { signal };
+                    let _ = kill_process(pid, signal);
+                }
+                has_arrived
+            });
+        }
+    };
+    let ended = wait(process, interactive, signals, pass_on).await?;
+    let mut have_arrived = true;
+    if ended.by == EndedBy::Itself {
+        while let Some(sent) = sendings.join_next().await {
+            have_arrived &= sent.unwrap_or(false);
+        }
+    }
+    let status = match ended.signal {
+        // It has ended, or has not, in its own way: this is its own status.
+        Some(Event { sender: Sender::Process, .. }) if have_arrived && ended.by == EndedBy::Itself => ended.status,
+        // What ended is the engine's program here, whose status says nothing about the command.
+        Some(event) => ExitStatus::Signaled(event.number),
+        None => ended.status,
+    };
+    Ok(EndedInside { status, client: ended.status })
+}
+
+impl Inside<'_> {
+    /// Sends a signal to the command. Gives whether it was there to get it.
+    fn send(&self, signal: i32) -> impl Future<Output = bool> + use<> {
+        let mut spec = self.mark.signal(signal);
+        spec.user.clone_from(&self.user);
+        let container = self.container.clone();
+        async move { container.exec(&spec, b"").await.is_ok_and(|output| output.status.success()) }
+    }
+}
+
+/// What a command inside a container is found by: a file in its memory that holds the process's number. It goes with
+/// the container, and no image ever has it.
+pub(crate) struct Mark(String);
+
+impl Mark {
+    /// Where there is no such folder, or it can't be written, the command runs all the same.
+    const RUN: &str = r#"{ echo $$ >"$1"; } 2>/dev/null; shift; "#;
+    const SIGNAL: &str = r#"read -r process <"$1" && kill -s "$2" "$process""#;
+
+    pub(crate) fn new() -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(format!("/dev/shm/.pg-ephemeral-{}-{}", std::process::id(), now.as_nanos()))
+    }
+
+    /// A shell that runs a script, in the process that the mark names.
+    pub(crate) fn shell(&self, script: &str) -> Vec<String> {
+        ["sh", "-c", &format!("{}{script}", Self::RUN), "sh", &self.0].map(str::to_owned).into()
+    }
+
+    fn signal(&self, number: i32) -> ExecSpec {
+        ExecSpec::new(["sh", "-c", Self::SIGNAL, "sh", &self.0, &number.to_string()])
+    }
+}

@@ -1,0 +1,137 @@
+//! `integration-server`: a server for a program of any language, which starts this one as a child and talks to it over
+//! two descriptors. The protocol is described in `docs/integration-protocol.md`.
+
+use pg_ephemeral_core::server::ConnectionParameters;
+use pg_ephemeral_core::{Endpoint, Server};
+use serde::{Deserialize, Serialize};
+
+use crate::arguments::Global;
+use crate::channels::{Channels, Descriptor, Said};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::progress::Progress;
+use crate::signals::Signals;
+
+/// The version of the protocol. It grows when a program that knows only the version before would go wrong.
+const PROTOCOL_VERSION: u32 = 1;
+
+/// The first line: how the server is reached.
+#[derive(Debug, Serialize)]
+struct Ready<'a> {
+    database: &'a str,
+    user: &'a str,
+    password: &'a str,
+    endpoint: Place,
+    ssl_mode: &'static str,
+    ssl_root_cert: Option<String>,
+    /// The name that clients are to give themselves; there is no setting for it.
+    application_name: Option<&'a str>,
+    url: &'a str,
+    protocol_version: u32,
+}
+
+#[derive(Debug, Serialize)]
+struct Place {
+    /// The name or address to connect to, and to find in the certificate.
+    host: String,
+    /// The address, where the host is a name that does not lead there by itself.
+    host_address: Option<String>,
+    port: u16,
+}
+
+/// The line that says what did not work.
+#[derive(Debug, Serialize)]
+struct Refused {
+    error: String,
+    hint: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Request {
+    command: String,
+}
+
+/// Serves until the caller is done, and gives the exit status.
+pub(crate) async fn run(
+    global: &Global,
+    result: &Descriptor,
+    control: &Descriptor,
+    progress: &Progress,
+    signals: &mut Signals,
+) -> Result<u8, Failure> {
+    let mut channels = Channels::open(result, control).map_err(Failure::new)?;
+    let ended = serve(global, &mut channels, progress, signals).await;
+    if let Err(failure @ Failure::Error { .. }) = &ended {
+        // A caller that has gone is told nothing.
+        let _ = channels.answer(&Refused { error: failure.in_one_line(), hint: failure.hint().map(str::to_owned) });
+    }
+    ended.map(|()| 0)
+}
+
+async fn serve(
+    global: &Global,
+    channels: &mut Channels,
+    progress: &Progress,
+    signals: &mut Signals,
+) -> Result<(), Failure> {
+    let definition =
+        Context::load(global)?.definition(global)?.observer(progress.observer()).seed_events(progress.seed_events());
+    let server = tokio::select! {
+        biased;
+        event = signals.next() => return Err(Failure::Interrupted { signal: event.number }),
+        server = definition.start() => server?,
+        // Commands need a server; who sends one before has not waited for it.
+        _ = channels.said() => return Ok(()),
+    };
+    progress.time("serve");
+    let ended = converse(&server, channels, signals).await;
+    server.stop().await?;
+    ended
+}
+
+async fn converse(server: &Server, channels: &mut Channels, signals: &mut Signals) -> Result<(), Failure> {
+    let url = server.url();
+    let ready = ready(server.connection(), url.expose());
+    channels.answer(&ready).map_err(|error| Failure::with_cause("write the result", error))?;
+    loop {
+        let said = tokio::select! {
+            biased;
+            event = signals.next() => return Err(Failure::Interrupted { signal: event.number }),
+            said = channels.said() => said,
+        };
+        let Said::Command(line) = said else { return Ok(()) };
+        let error = match serde_json::from_str::<Request>(&line) {
+            Ok(request) => format!("protocol version {PROTOCOL_VERSION} has no command {:?}", request.command),
+            Err(error) => format!("read the command: {error}"),
+        };
+        let refused = Refused { error, hint: None };
+        channels.answer(&refused).map_err(|error| Failure::with_cause("write the answer", error))?;
+    }
+}
+
+fn ready<'a>(connection: &'a ConnectionParameters, url: &'a str) -> Ready<'a> {
+    let variables = connection.environment();
+    let variable = |name: &str| {
+        let variable = variables.iter().find(|variable| variable.name == name)?;
+        match &variable.value {
+            ociman::VariableValue::Plain(value) => Some(value.clone()),
+            ociman::VariableValue::Secret(_) => None,
+        }
+    };
+    let port = match connection.endpoint {
+        Endpoint::Tcp { port, .. } => port,
+        Endpoint::Socket { .. } => variable("PGPORT").and_then(|port| port.parse().ok()).unwrap_or_default(),
+    };
+    let ssl_root_cert = variable("PGSSLROOTCERT");
+    Ready {
+        database: &connection.database,
+        user: &connection.user,
+        password: connection.password.expose(),
+        endpoint: Place { host: variable("PGHOST").unwrap_or_default(), host_address: variable("PGHOSTADDR"), port },
+        ssl_mode: if ssl_root_cert.is_some() { "verify-full" } else { "disable" },
+        ssl_root_cert,
+        application_name: None,
+        url,
+        protocol_version: PROTOCOL_VERSION,
+    }
+}

@@ -1,0 +1,129 @@
+//! `bin -- TOOL`: a program of the image on the working directory, without a server.
+
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::path::{Component, Path};
+
+use ociman::command::{CommandLine, Executor, ProcessGroup, Stream};
+use ociman::{Kind, System, Terminal, Variable};
+use pg_ephemeral_core::tool::CallersEnvironment;
+use pg_ephemeral_core::{Definition, ToolSpec};
+
+use crate::arguments::Global;
+use crate::context::{Context, current_folder};
+use crate::failure::{Failure, NOT_FOUND};
+use crate::inside::{Inside, Mark, Undelivered, wait_inside};
+use crate::progress::Progress;
+use crate::signals::Signals;
+use crate::wrapped::{
+    callers_user, refuse_system_folder, refused, status_of, terminal, texts, until_signal, wait_here,
+};
+
+/// Runs a program of the image and gives its exit status.
+pub(crate) async fn run(
+    global: &Global,
+    words: &[OsString],
+    progress: &Progress,
+    signals: &mut Signals,
+) -> Result<u8, Failure> {
+    let definition = Context::load(global)?.definition(global)?.observer(progress.observer());
+    let (definition, kind) = match definition.certain_kind() {
+        Some(kind) => (definition, kind),
+        None => {
+            let backend = until_signal(signals, definition.find_backend()).await??;
+            let kind = backend.kind();
+            (definition.backend(backend), kind)
+        }
+    };
+    match kind {
+        Kind::Host => here(&definition, words, progress, signals).await,
+        Kind::Docker | Kind::Podman => in_container(&definition, words, progress, signals).await,
+    }
+}
+
+/// As a plain process, from the folder of the PostgreSQL that is installed and from nowhere else.
+async fn here(
+    definition: &Definition,
+    words: &[OsString],
+    progress: &Progress,
+    signals: &mut Signals,
+) -> Result<u8, Failure> {
+    let (name, arguments) = words.split_first().map_or((OsString::new(), &[][..]), |(name, rest)| (name.clone(), rest));
+    if !is_bare(&name) {
+        return Err(Failure::message(
+            format!("{} is not the name of one of PostgreSQL's programs", name.display()),
+            "name it without a folder, such as pg_dump",
+        ));
+    }
+    let program = definition.installed_program(&name.to_string_lossy())?;
+    if !program.exists() {
+        let missing = format!("the PostgreSQL in {} has no program {}", folder_of(&program), name.display());
+        Failure::message(missing, "install the package that has it, or use docker or podman").print();
+        return Ok(NOT_FOUND);
+    }
+    let mut line = CommandLine::new(program).arguments(arguments);
+    line.group = ProcessGroup::Caller;
+    let line = line.streams(Stream::Inherit, Stream::Inherit, Stream::Inherit);
+    progress.time("command");
+    // What Ctrl-C means is psql's own business, when it reads keys.
+    let interactive = name == "psql" && std::io::stdin().is_terminal();
+    match System.spawn(line).await {
+        Ok(process) => wait_here(process, interactive, signals).await,
+        Err(error) => refused(error),
+    }
+}
+
+fn folder_of(program: &Path) -> std::path::Display<'_> {
+    program.parent().unwrap_or(program).display()
+}
+
+fn is_bare(name: &OsString) -> bool {
+    let mut components = Path::new(name).components();
+    matches!((components.next(), components.next()), (Some(Component::Normal(only)), None) if only == name.as_os_str())
+}
+
+async fn in_container(
+    definition: &Definition,
+    words: &[OsString],
+    progress: &Progress,
+    signals: &mut Signals,
+) -> Result<u8, Failure> {
+    let folder = current_folder()?;
+    refuse_system_folder(&folder)?;
+    let user = ociman::host::name_of_user(rustix::process::geteuid().as_raw());
+    let callers = CallersEnvironment::of(std::env::vars_os(), &folder, user.as_deref())
+        .map_err(|error| Failure::with_hint(error, "unset it, or use the host backend, which passes on any bytes"))?;
+    let mark = Mark::new();
+    // A shell gives 126 and 127 where engines differ, and keeps their messages out of standard output.
+    let command = mark.shell("exec \"$@\"").into_iter().chain(texts(words)?).collect();
+    let (user, home) = callers_user();
+    let mut environment = callers.variables;
+    environment.extend(home);
+    let terminal = terminal();
+    if terminal == Terminal::Yes
+        && let Ok(term) = std::env::var("TERM")
+    {
+        environment.push(Variable::plain("TERM", term));
+    }
+    let mounts = callers.mounts;
+    let spec = ToolSpec { command, folder, environment, mounts, user: Some(user.clone()), terminal };
+    let (tool, process) = until_signal(signals, definition.run_tool(spec)).await??;
+    progress.time("command");
+    let inside = Inside { container: tool.container(), mark, user: Some(user), undelivered: Undelivered::Kill };
+    let ended = wait_inside(process, inside, false, signals).await?;
+    tool.ended(ended.client).await?;
+    Ok(status_of(ended.status))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_named_without_a_folder() {
+        for (name, bare) in [("pg_dump", true), ("./pg_dump", false), ("/bin/sh", false), ("..", false), ("", false)] {
+            assert_eq!(is_bare(&name.into()), bare, "{name:?}");
+        }
+        assert!(!is_bare(&"pg_dump/".into()));
+    }
+}

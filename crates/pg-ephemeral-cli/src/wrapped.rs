@@ -1,0 +1,343 @@
+//! Commands that run while a server does: on this machine, inside the server's container, or inside it with the
+//! working directory at hand. Whatever ends them, the server goes, and their exit status stays.
+
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use ociman::command::{CommandError, CommandLine, Executor, ExitStatus, Process, ProcessGroup, Stream};
+use ociman::{ExecSpec, Kind, System, Terminal, Variable};
+use pg_ephemeral_core::server::with_environment;
+use pg_ephemeral_core::{Definition, Reach, Server};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::arguments::{Global, Wrapped};
+use crate::context::{Context, current_folder};
+use crate::failure::{FAILED_AROUND, Failure, NOT_EXECUTABLE, NOT_FOUND};
+use crate::inside::{Inside, Mark, Undelivered, wait_inside};
+use crate::progress::Progress;
+use crate::signals::{Event, Sender, Signals};
+use crate::tree::kill_tree;
+
+/// Where a wrapped command runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Inside the server's container with the working directory; on the host backend, here.
+    Transparent,
+    /// A process of this machine.
+    Host,
+    /// Inside the server's container.
+    Container,
+}
+
+/// Folders of an image that the working directory must not hide.
+const SYSTEM_FOLDERS: [&str; 12] =
+    ["bin", "boot", "dev", "etc", "lib", "lib64", "pg-ephemeral", "proc", "run", "sbin", "sys", "usr"];
+
+/// Runs a wrapped command with a server of its own and gives its exit status.
+pub(crate) async fn run(
+    global: &Global,
+    wrapped: &Wrapped,
+    place: Place,
+    progress: &Progress,
+    signals: &mut Signals,
+) -> Result<u8, Failure> {
+    let definition =
+        Context::load(global)?.definition(global)?.observer(progress.observer()).seed_events(progress.seed_events());
+    let (definition, kind) = match definition.certain_kind() {
+        Some(kind) => (definition, kind),
+        None => {
+            let backend = until_signal(signals, definition.find_backend()).await??;
+            let kind = backend.kind();
+            (definition.backend(backend), kind)
+        }
+    };
+    let place = place_on(kind, place)?;
+    let folder = current_folder()?;
+    if place == Place::Transparent {
+        refuse_system_folder(&folder)?;
+    }
+    let definition = shape(definition, wrapped, place, &folder);
+    let server = until_signal(signals, definition.start()).await??;
+    progress.time("command");
+    let ended = supervise(&server, wrapped, place, &folder, signals).await;
+    let stopped = server.stop().await;
+    let status = ended?;
+    stopped?;
+    Ok(status)
+}
+
+/// Runs a wrapped command on a server that goes on afterwards, and gives its exit status.
+pub(crate) async fn run_on(
+    server: &Server,
+    wrapped: &Wrapped,
+    place: Place,
+    signals: &mut Signals,
+) -> Result<u8, Failure> {
+    let place = place_on(server.container().backend().kind(), place)?;
+    let folder = current_folder()?;
+    supervise(server, wrapped, place, &folder, signals).await
+}
+
+/// The working directory, when the image's own folders can stay visible beside it.
+pub(crate) fn mountable_folder() -> Result<Option<PathBuf>, Failure> {
+    let folder = current_folder()?;
+    Ok(refuse_system_folder(&folder).is_ok().then_some(folder))
+}
+
+/// A future that a signal cuts off; what it had begun cleans up after itself.
+pub(crate) async fn until_signal<T>(signals: &mut Signals, future: impl Future<Output = T>) -> Result<T, Failure> {
+    tokio::select! {
+        biased;
+        event = signals.next() => Err(Failure::Interrupted { signal: event.number }),
+        value = future => Ok(value),
+    }
+}
+
+fn place_on(kind: Kind, place: Place) -> Result<Place, Failure> {
+    match (kind, place) {
+        (Kind::Host, Place::Container) => Err(Failure::message(
+            "the host backend has no container to run a command in",
+            "leave out `container`, or use docker or podman",
+        )),
+        (Kind::Host, _) => Ok(Place::Host),
+        (_, place) => Ok(place),
+    }
+}
+
+pub(crate) fn refuse_system_folder(folder: &Path) -> Result<(), Failure> {
+    let first = folder.components().nth(1).map(|component| component.as_os_str().to_string_lossy().into_owned());
+    match first {
+        Some(first) if !SYSTEM_FOLDERS.contains(&first.as_str()) => Ok(()),
+        _ => Err(Failure::message(
+            format!("the working directory {} can't be mounted over the image's own", folder.display()),
+            "change to another folder, or use the `host` or `container` form of the command",
+        )),
+    }
+}
+
+fn shape(definition: Definition, wrapped: &Wrapped, place: Place, folder: &Path) -> Definition {
+    let definition = match place {
+        Place::Transparent => definition.transparent_workdir(folder),
+        Place::Host | Place::Container => definition,
+    };
+    definition.reach(match (place, wrapped) {
+        (Place::Host, _) => Reach::Published,
+        (_, Wrapped::RunEnv { .. } | Wrapped::Shell) => Reach::Inside,
+        (_, Wrapped::Psql(_) | Wrapped::SchemaDump(_) | Wrapped::Pgbench(_)) => Reach::InsideWithoutNetwork,
+    })
+}
+
+async fn supervise(
+    server: &Server,
+    wrapped: &Wrapped,
+    place: Place,
+    folder: &Path,
+    signals: &mut Signals,
+) -> Result<u8, Failure> {
+    let interactive = takes_terminal(wrapped);
+    if place == Place::Host {
+        return match System.spawn(on_host(server, wrapped)).await {
+            Ok(process) => wait_here(process, interactive, signals).await,
+            Err(error) => refused(error),
+        };
+    }
+    let mark = Mark::new();
+    let spec = inside(server, wrapped, place, folder, &mark)?;
+    let container = server.container();
+    let process = container.attach(&spec).await?;
+    let inside = Inside { container, mark, user: spec.user, undelivered: Undelivered::HandOn };
+    Ok(status_of(wait_inside(process, inside, interactive, signals).await?.status))
+}
+
+/// A command that could not be started has a status of its own, as in a shell.
+pub(crate) fn refused(error: CommandError) -> Result<u8, Failure> {
+    let status = match &error {
+        CommandError::ProgramNotFound { .. } => NOT_FOUND,
+        CommandError::Spawn { source, .. } if !is_shortage(source) => NOT_EXECUTABLE,
+        _ => FAILED_AROUND,
+    };
+    match &error {
+        CommandError::ProgramNotFound { program } if Path::new(program).is_file() => {
+            Failure::with_hint(error, "the file is there: the interpreter that its first line names is not")
+        }
+        _ => Failure::new(error),
+    }
+    .print();
+    Ok(status)
+}
+
+/// Whether the system could start no program at all just now.
+fn is_shortage(error: &std::io::Error) -> bool {
+    let errno = Errno::from_io_error(error);
+    matches!(errno, Some(Errno::AGAIN | Errno::NOMEM | Errno::MFILE | Errno::NFILE))
+}
+
+/// Whether the command reads keys itself: then Ctrl-C is its own business alone.
+fn takes_terminal(wrapped: &Wrapped) -> bool {
+    matches!(wrapped, Wrapped::Psql(_) | Wrapped::Shell) && std::io::stdin().is_terminal()
+}
+
+pub(crate) async fn wait_here(process: Process, interactive: bool, signals: &mut Signals) -> Result<u8, Failure> {
+    let pass_on = |pid, event: Event| {
+        // What the terminal sends, the child has got already. It may have ended in this moment.
+        if let (Sender::Process, Some(signal)) = (event.sender, Signal::from_named_raw(event.number)) {
+            let _ = kill_process(pid, signal);
+        }
+    };
+    Ok(status_of(wait(process, interactive, signals, pass_on).await?.status))
+}
+
+/// How a child ended, and the first signal that came while it ran.
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) signal: Option<Event>,
+    pub(crate) by: EndedBy,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EndedBy {
+    Itself,
+    Us,
+}
+
+/// Waits for a child. The first signal is passed on, so that it can finish its own handling; the second kills it and
+/// all it has started.
+pub(crate) async fn wait(
+    mut process: Process,
+    interactive: bool,
+    signals: &mut Signals,
+    mut pass_on: impl FnMut(Pid, Event),
+) -> Result<Ended, Failure> {
+    let pid = process.id.and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    let mut first = None;
+    let mut by = EndedBy::Itself;
+    loop {
+        let event = tokio::select! {
+            biased;
+            ended = &mut process.exit => {
+                let status = ended.map_err(Failure::new)?;
+                return Ok(Ended { status, signal: first, by });
+            }
+            event = signals.next() => event,
+        };
+        if interactive && event.sender == Sender::Terminal && event.number == signal_hook::consts::SIGINT {
+            continue;
+        }
+        let is_first = first.is_none();
+        first.get_or_insert(event);
+        let Some(pid) = pid else { continue };
+        if is_first {
+            pass_on(pid, event);
+        } else {
+            by = EndedBy::Us;
+            kill_tree(pid);
+        }
+    }
+}
+
+pub(crate) fn status_of(status: ExitStatus) -> u8 {
+    u8::try_from(status.code()).unwrap_or(u8::MAX)
+}
+
+fn on_host(server: &Server, wrapped: &Wrapped) -> CommandLine {
+    let program = |name: &str| match server.programs() {
+        Some(programs) if programs.join(name).exists() => programs.join(name).into_os_string(),
+        _ => OsString::from(name),
+    };
+    let line = match wrapped {
+        Wrapped::Psql(rest) => CommandLine::new(program("psql")).arguments(&rest.arguments),
+        Wrapped::SchemaDump(rest) => {
+            CommandLine::new(program("pg_dump")).argument("--schema-only").arguments(&rest.arguments)
+        }
+        Wrapped::Pgbench(rest) => CommandLine::new(program("pgbench")).arguments(&rest.arguments),
+        Wrapped::Shell => {
+            let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
+            CommandLine::new(shell.unwrap_or_else(|| OsString::from("/bin/sh")))
+        }
+        Wrapped::RunEnv { command } => match command.split_first() {
+            Some((program, arguments)) => CommandLine::new(program).arguments(arguments),
+            None => CommandLine::new("true"),
+        },
+    };
+    let mut line = with_environment(line, server.pg_env());
+    if let Some(path) = path_with(server.programs()) {
+        line.environment.push(("PATH".to_owned(), path));
+    }
+    line.group = ProcessGroup::Caller;
+    line.streams(Stream::Inherit, Stream::Inherit, Stream::Inherit)
+}
+
+/// The server's own programs come last: what the caller has on `PATH` stays as it is.
+fn path_with(programs: Option<&Path>) -> Option<String> {
+    let programs = programs?;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain([PathBuf::from(programs)]);
+    std::env::join_paths(folders).ok()?.into_string().ok()
+}
+
+fn inside(server: &Server, wrapped: &Wrapped, place: Place, folder: &Path, mark: &Mark) -> Result<ExecSpec, Failure> {
+    // A shell gives 126 and 127 where engines differ, and keeps their messages out of standard output.
+    let exec = |words: &[&str], rest: &[OsString]| -> Result<Vec<String>, Failure> {
+        let words = words.iter().map(|&word| word.to_owned());
+        Ok(mark.shell("exec \"$@\"").into_iter().chain(words).chain(texts(rest)?).collect())
+    };
+    let command = match wrapped {
+        Wrapped::Psql(rest) => exec(&["psql"], &rest.arguments)?,
+        Wrapped::Pgbench(rest) => exec(&["pgbench"], &rest.arguments)?,
+        Wrapped::SchemaDump(rest) => exec(&["pg_dump", "--schema-only"], &rest.arguments)?,
+        Wrapped::RunEnv { command } => exec(&[], command)?,
+        Wrapped::Shell => mark.shell("command -v bash >/dev/null && exec bash; exec sh"),
+    };
+    let connection = match (place, wrapped) {
+        (Place::Transparent, Wrapped::RunEnv { .. } | Wrapped::Shell) => server.loopback_inside(),
+        _ => server.socket_inside(),
+    };
+    let mut spec = ExecSpec::new(command);
+    spec.environment = connection.map(pg_ephemeral_core::ConnectionParameters::environment).unwrap_or_default();
+    spec.terminal = terminal();
+    if spec.terminal == Terminal::Yes
+        && let Ok(term) = std::env::var("TERM")
+    {
+        spec.environment.push(Variable::plain("TERM", term));
+    }
+    if place == Place::Transparent {
+        spec = as_caller(spec.folder(folder));
+    }
+    Ok(spec)
+}
+
+/// Files that the command writes belong to the caller.
+fn as_caller(spec: ExecSpec) -> ExecSpec {
+    let (user, home) = callers_user();
+    let mut spec = spec.user(user);
+    spec.environment.extend(home);
+    spec
+}
+
+/// The caller as a user of a container, and a home there unless it has one.
+pub(crate) fn callers_user() -> (String, Option<Variable>) {
+    let uid = rustix::process::geteuid().as_raw();
+    let gid = rustix::process::getegid().as_raw();
+    let home = (uid != 0).then(|| Variable::plain("HOME", "/tmp"));
+    (format!("{uid}:{gid}"), home)
+}
+
+/// A terminal joins standard output and error, so all three must be one.
+pub(crate) fn terminal() -> Terminal {
+    let all = std::io::stdin().is_terminal() && std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
+    if all { Terminal::Yes } else { Terminal::No }
+}
+
+pub(crate) fn texts(arguments: &[OsString]) -> Result<Vec<String>, Failure> {
+    let text = |argument: &OsString| {
+        argument.clone().into_string().map_err(|argument| {
+            Failure::message(
+                format!("the argument {} is not UTF-8", argument.display()),
+                "use the `host` form of the command, which takes any bytes",
+            )
+        })
+    };
+    arguments.iter().map(text).collect()
+}

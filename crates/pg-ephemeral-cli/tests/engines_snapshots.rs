@@ -1,0 +1,19 @@
+//! Sessions that go back in time on Docker and Podman. Both have to be installed and running with the image postgres:15.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+macro_rules! on_engine {
+    ($module:ident, $engine:literal) => {
+        mod $module {
+            use crate::support;
+
+            crate::backend_tests! { snapshot_cases, $engine:
+                a_session_goes_back_and_another_forks_off_while_somebody_writes
+            }
+        }
+    };
+}
+
+on_engine!(docker, "docker");
+on_engine!(podman, "podman");

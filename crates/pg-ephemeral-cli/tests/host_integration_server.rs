@@ -1,0 +1,117 @@
+//! `integration-server` as a program of another language uses it; here that is a shell with two named pipes.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use pg_ephemeral_testkit::{Project, ProjectCommand, wait_until};
+use rustix::process::Signal;
+use support::{AMPLE, project};
+
+/// Starts the server in the background: `$line` is what it said, descriptor 5 is its control. Then does the rest.
+fn caller<'a>(project: &'a Project, arguments: &str, rest: &str) -> ProjectCommand<'a> {
+    let script = format!(
+        "mkfifo control result\n\
+         \"$0\" -q --backend host {arguments} integration-server --result-fd 3 --control-fd 4 4<control 3>result &\n\
+         exec 5>control 6<result\n\
+         rm control result\n\
+         read -r line <&6\n\
+         {rest}"
+    );
+    let binary = project.binary().to_str().unwrap();
+    project.command(["-c", &script, binary]).program("/bin/sh")
+}
+
+#[test]
+fn the_line_leads_to_a_server_that_ends_with_its_control() {
+    let project = project();
+    let rest = "url=$(printf %s \"$line\" | sed 's/.*\"url\":\"\\([^\"]*\\)\".*/\\1/')\n\
+         psql \"$url\" -XAtc 'select 42'\n\
+         exec 5>&-\n\
+         wait $!; echo \"status $?\"; printf '%s\\n' \"$line\"";
+    let ran = caller(&project, "", rest).run();
+    ran.status(0).stderr("");
+    let told = ran.stdout_text();
+    let line = told.strip_prefix("42\nstatus 0\n").unwrap_or_else(|| ran.fail("no answer"));
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    let port = line["endpoint"]["port"].as_u64().unwrap();
+    let password = line["password"].as_str().unwrap();
+    let expected = serde_json::json!({
+        "database": "postgres", "user": "postgres", "password": password,
+        "endpoint": { "host": "127.0.0.1", "host_address": null, "port": port },
+        "ssl_mode": "disable", "ssl_root_cert": null, "application_name": null,
+        "url": format!("postgresql://postgres:{password}@127.0.0.1:{port}/postgres?sslmode=disable"),
+        "protocol_version": 1,
+    });
+    assert_eq!(line, expected);
+    project.assert_nothing_left();
+}
+
+#[test]
+fn over_tls_the_line_names_the_file_of_the_authority() {
+    let project = project();
+    let rest = "url=$(printf %s \"$line\" | sed 's/.*\"url\":\"\\([^\"]*\\)\".*/\\1/')\n\
+         psql \"$url\" -XAtc 'select ssl from pg_stat_ssl where pid = pg_backend_pid()'\n\
+         printf '%s\\n' \"$line\" | grep -o '\"ssl_mode\":\"[^\"]*\"'\n\
+         exec 5>&-; wait $!; echo \"status $?\"";
+    let ran = caller(&project, "--ssl-hostname localhost", rest).run();
+    ran.status(0).stdout("t\n\"ssl_mode\":\"verify-full\"\nstatus 0\n").stderr("");
+    project.assert_nothing_left();
+}
+
+#[test]
+fn any_byte_stops_it_and_a_command_it_does_not_know_does_not() {
+    let project = project();
+    let rest = "printf '{\"command\":\"dance\"}\\n{broken\\n' >&5\n\
+         read -r line <&6; printf '%s\\n' \"$line\"\n\
+         read -r line <&6; printf '%s\\n' \"$line\"\n\
+         printf x >&5\n\
+         wait $!; echo \"status $?\"";
+    caller(&project, "", rest)
+        .run()
+        .status(0)
+        .stdout(
+            "{\"error\":\"protocol version 1 has no command \\\"dance\\\"\",\"hint\":null}\n\
+             {\"error\":\"read the command: key must be a string at line 1 column 2\",\"hint\":null}\n\
+             status 0\n",
+        )
+        .stderr("");
+    project.assert_nothing_left();
+}
+
+#[test]
+fn a_server_that_does_not_start_is_told_in_the_line() {
+    let project = project();
+    let ran = caller(&project, "--image 1", "wait $!; echo \"status $?\"; printf '%s\\n' \"$line\"").run();
+    let told = ran.stdout_text();
+    let line = told.strip_prefix("status 1\n").unwrap_or_else(|| ran.fail("it went well"));
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    let error = line["error"].as_str().unwrap();
+    assert!(error.starts_with("PostgreSQL 1 is not installed on this machine"), "{line}");
+    assert!(line["hint"].as_str().unwrap().starts_with("install it"), "{line}");
+    assert!(ran.stderr_text().starts_with("error: PostgreSQL 1 is not installed"), "{}", ran.stderr_text());
+    project.assert_nothing_left();
+}
+
+#[test]
+fn it_goes_with_a_caller_that_is_killed() {
+    let project = project();
+    let mut caller = caller(&project, "", "echo ready; read -r never <&6").start();
+    caller.wait_for("ready");
+    caller.signal(Signal::KILL);
+    wait_until("the server has gone", AMPLE, || {
+        let children = std::fs::read_to_string(format!("/proc/{}/stat", caller.id()));
+        children.is_err() || !std::fs::read_dir(project.state().join("ociman/containers")).unwrap().any(|_| true)
+    });
+    drop(caller);
+    project.assert_nothing_left();
+}
+
+#[test]
+fn descriptors_that_were_not_passed_are_wrong_usage() {
+    let project = project();
+    let ran = project.command(["integration-server", "--result-fd", "77", "--control-fd", "0"]).run();
+    ran.status(2).stdout("");
+    let told = ran.stderr_text();
+    assert!(told.contains("invalid value '77' for '--result-fd <N>'"), "{told}");
+    assert!(told.contains("the caller passed no open descriptor of this number"), "{told}");
+}

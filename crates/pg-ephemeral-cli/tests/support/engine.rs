@@ -1,0 +1,126 @@
+//! One engine and a project with an instance of its own on it, so that it starts cold, and nothing of it is anybody
+//! else's. What is left of the instance goes with the value.
+
+use std::process::{Command, Output};
+
+use pg_ephemeral_testkit::{Project, ProjectCommand, wait_until};
+
+use super::terminal::Terminal;
+use super::{AMPLE, make_executable, project};
+
+/// A project on an engine.
+pub struct Engine {
+    program: &'static str,
+    instance: String,
+    pub project: Project,
+}
+
+impl Engine {
+    pub fn new(program: &'static str) -> Self {
+        let project = project().with_the_users_engines();
+        let unique = project.root().file_name().unwrap().to_string_lossy().to_lowercase();
+        // Upper and lower case may make two folders one name; the process makes it two again.
+        let instance = format!("test-{}-{}", unique.trim_start_matches("pge-"), std::process::id());
+        project.write("database.toml", format!("image = \"15\"\n[instances.{instance}]\n"));
+        Self { program, instance, project }
+    }
+
+    /// The engine's program.
+    pub fn program(&self) -> &'static str {
+        self.program
+    }
+
+    /// The instance, whose name nobody else has.
+    pub fn instance(&self) -> &str {
+        &self.instance
+    }
+
+    /// Removes what killed commands left; what another test's left may be found here as well, and ours there.
+    #[track_caller]
+    pub fn gc(&self) {
+        let ran = self.command(&["gc"]).run();
+        ran.status(0).stderr("");
+        let told = ran.stdout_text();
+        assert!(told.lines().all(|line| line.starts_with("removed pg-ephemeral-")), "{told}");
+    }
+
+    /// A command with the engine and the instance chosen.
+    pub fn command(&self, arguments: &[&str]) -> ProjectCommand<'_> {
+        let chosen = ["--backend", self.program, "--instance", &self.instance];
+        self.project.command(chosen.iter().chain(arguments))
+    }
+
+    /// The same in a terminal.
+    pub fn terminal(&self, arguments: &str) -> Terminal<'_> {
+        let binary = self.project.binary().display();
+        let line = format!("{binary} --backend {} --instance {} {arguments}", self.program, self.instance);
+        Terminal::new(&self.project, &line)
+    }
+
+    /// Makes the base layer.
+    #[track_caller]
+    pub fn warm_up(&self) {
+        self.command(&["-q", "run-env", "true"]).run().status(0).stdout("").stderr("");
+    }
+
+    /// Names of the instance's containers, running or not.
+    pub fn containers(&self) -> Vec<String> {
+        let filter = format!("label=pg-ephemeral.instance={}", self.instance);
+        self.lines_of(&["ps", "--all", "--filter", &filter, "--format", "{{.Names}}"])
+    }
+
+    /// Names of the instance's layers.
+    pub fn layers(&self) -> Vec<String> {
+        let all = self.lines_of(&["images", "--format", "{{.Repository}}:{{.Tag}}"]);
+        let name = format!("pg-ephemeral/{}:", self.instance);
+        all.into_iter().filter(|image| image.contains(&name)).collect()
+    }
+
+    /// The lines of a listing, which fails now and then while others remove what it is about to show.
+    fn lines_of(&self, arguments: &[&str]) -> Vec<String> {
+        for _ in 0..20 {
+            let output = self.engine(arguments);
+            if output.status.success() {
+                return String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
+            }
+        }
+        Vec::from(["the engine lists nothing".to_owned()])
+    }
+
+    /// Runs the engine's own program.
+    pub fn engine(&self, arguments: &[&str]) -> Output {
+        Command::new(self.program).args(arguments).output().expect("the engine is installed")
+    }
+
+    /// No container, process, record, socket or temporary file.
+    #[track_caller]
+    pub fn assert_nothing_left(&self) {
+        wait_until("every container has gone", AMPLE, || self.containers().is_empty());
+        self.project.assert_nothing_left();
+    }
+
+    /// A folder for `PATH` whose program notes its arguments in a file and then is the engine's.
+    pub fn noting(&self) -> (String, std::path::PathBuf) {
+        let path = std::env::var("PATH").unwrap();
+        let real =
+            std::env::split_paths(&path).map(|folder| folder.join(self.program)).find(|file| file.is_file()).unwrap();
+        let notes = self.project.folder().join("notes");
+        let script = format!("#!/bin/sh\necho \"$1 $2\" >>{}\nexec {} \"$@\"\n", notes.display(), real.display());
+        self.project.write(format!("bin/{}", self.program), script);
+        let folder = self.project.folder().join("bin");
+        make_executable(&folder.join(self.program));
+        (format!("{}:{path}", folder.display()), notes)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let containers = self.containers();
+        for container in &containers {
+            self.engine(&["rm", "--force", "--volumes", container]);
+        }
+        for layer in self.layers() {
+            self.engine(&["rmi", "--force", &layer]);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What sessions that go back in time do on docker, podman and the host alike, as a story from the command line.
+
+use super::site::Site;
+
+/// A seed for something to go back to.
+const TABLE: &str = "type = \"sql-statement\"\nstatement = \"create table t (a bigserial primary key, b text)\"";
+/// Writes rows until it is told to end. A transaction brings two, so that an odd number shows one by half.
+const WRITER: &str = "while [ ! -e enough ]; do echo \"insert into t (b) select 'x' from generate_series(1, 2);\"; done | \
+                      psql -q";
+
+/// Everything in a session's database, as SQL.
+#[track_caller]
+fn dump(site: &Site, name: &str) -> String {
+    let ran = site.on(name, &["run-env", "--", "pg_dump", "--inserts"]).run();
+    ran.status(0).stderr("");
+    // Newer versions write a word of chance into each dump.
+    let text = ran.stdout_text();
+    let lines = text.lines().filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// A session goes back, and another one goes on, from a moment at which somebody was writing.
+pub fn a_session_goes_back_and_another_forks_off_while_somebody_writes(backend: &'static str) {
+    let site = Site::new(backend);
+    let (name, fork, live) = (site.name("one"), site.name("two"), site.name("three"));
+    site.configure("", &[("t", TABLE)]);
+    site.on(&name, &["start", "-q"]).run().status(0);
+    let url = site.on(&name, &["url"]).run().stdout_text().to_owned();
+    site.ask(&name, "insert into t (b) values ('before'), ('before')");
+
+    let writer = site.on(&name, &["host", "run-env", "--", "sh", "-c", WRITER]).start();
+    site.on(&name, &["snapshot", "-q", "--as", "busy"]).run().status(0).stderr("");
+    site.on(&name, &["fork", "-q", "--to", &live]).run().status(0).stderr("");
+    site.project().write("enough", "");
+    writer.wait();
+    let again = site.on(&name, &["snapshot", "--as", "busy"]).run();
+    again.status(1).stdout("").stderr(&format!(
+        "error: the session {name} has a snapshot busy already\nhint: choose another name, or take it anew with --replace\n"
+    ));
+
+    site.on(&name, &["fork", "--to", &fork, "--from", "busy"]).run().status(0).stderr("");
+    let count = "select count(*) filter (where b = 'before') || ' ' || count(*) % 2 from t";
+    for of in [&fork, &live] {
+        assert_eq!(site.ask(of, count), "2 0");
+    }
+    let then = dump(&site, &fork);
+    site.ask(&name, "drop table t; create table later ()");
+    let back = site.on(&name, &["restore", "--from", "busy"]).run();
+    back.status(0).stdout(&format!("session {name} is back at busy\n")).stderr("");
+    assert_eq!(site.on(&name, &["url"]).run().stdout_text(), url);
+    assert_eq!(dump(&site, &name), then);
+
+    let listed = site.json(&["session", "snapshots", "--name", &name]);
+    assert_eq!(listed.as_array().map(Vec::len), Some(1), "{listed}");
+    assert_eq!((&listed[0]["name"], &listed[0]["session"]), (&"busy".into(), &name.as_str().into()));
+    let shown = site.json(&["cache", "inspect", listed[0]["image"].as_str().unwrap()]);
+    assert_eq!(shown["snapshot"]["name"], "busy");
+    let status = site.json(&["session", "status", "--name", &name]);
+    assert_eq!((&status[0]["status"], &status[0]["restored"]["snapshot"]), (&"sync".into(), &"busy".into()));
+
+    site.ask(&name, "create unlogged table u as select 1 as x");
+    let unlogged = site.on(&name, &["snapshot", "--as", "unlogged"]).run();
+    unlogged.status(0).stdout(&format!("session {name} is saved as unlogged\n")).stderr(&format!(
+        "the server of session {name} was stopped for a moment to keep UNLOGGED tables; connections to it were cut\n"
+    ));
+    site.on(&name, &["reset"]).run().status(0).stdout(&format!("session {name} is back at its seeds\n"));
+    assert_eq!(site.ask(&name, "select count(*), to_regclass('u') from t"), "0|");
+    assert_eq!(site.on(&name, &["url"]).run().stdout_text(), url);
+    site.on(&name, &["restore", "--from", "unlogged"]).run().status(0).stderr("");
+    assert_eq!(site.ask(&name, "select x from u"), "1");
+
+    for of in [&name, &fork, &live] {
+        site.stop(of);
+    }
+    // A snapshot outlives its session.
+    site.on(&name, &["fork", "--to", &fork, "--from", "busy"]).run().status(0).stderr("");
+    assert_eq!(dump(&site, &fork), then);
+    site.stop(&fork);
+    site.assert_nothing_left();
+}

@@ -1,0 +1,100 @@
+//! A real terminal for a command of a project: tmux with a server of its own, which goes with the value.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use pg_ephemeral_testkit::Project;
+
+/// Ample for a server to start on a busy machine.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A terminal of 200 columns that runs one command and stays for a look when that has ended.
+pub struct Terminal<'a> {
+    project: &'a Project,
+    socket: PathBuf,
+}
+
+impl<'a> Terminal<'a> {
+    /// Runs a shell command in the project's working folder and environment. Its status is printed when it has ended,
+    /// as `[status N]`.
+    #[track_caller]
+    pub fn new(project: &'a Project, line: &str) -> Self {
+        let terminal = Self { project, socket: project.root().join("tmux") };
+        // Keys that interrupt are meant for the command alone.
+        let script = format!("trap : INT QUIT; {line}; echo \"[status $?]\"; exec sleep 1000");
+        let output = terminal.tmux(&["new-session", "-d", "-x", "200", "-y", "50", "/bin/sh", "-c", &script]);
+        assert!(output.status.success(), "tmux: {}", String::from_utf8_lossy(&output.stderr));
+        terminal
+    }
+
+    /// Types text, and then Enter.
+    pub fn enter(&self, text: &str) {
+        // At the end of a word a semicolon would be tmux's own.
+        let escaped = text.strip_suffix(';').map(|text| format!("{text}\\;"));
+        self.tmux(&["send-keys", "-l", escaped.as_deref().unwrap_or(text)]);
+        self.key("Enter");
+    }
+
+    /// Types one key, such as `C-c`.
+    pub fn key(&self, key: &str) {
+        self.tmux(&["send-keys", key]);
+    }
+
+    /// What the terminal shows, without spaces at the ends of lines.
+    pub fn screen(&self) -> String {
+        let output = self.tmux(&["capture-pane", "-p", "-S", "-"]);
+        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+    }
+
+    /// Waits until the screen is as wanted, and gives it.
+    #[track_caller]
+    pub fn wait_for(&self, what: &str, holds: impl Fn(&str) -> bool) -> String {
+        let begin = Instant::now();
+        loop {
+            let screen = self.screen();
+            if holds(&screen) {
+                return screen;
+            }
+            assert!(begin.elapsed() < LIMIT, "the terminal never shows {what}:\n{screen}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits until the last line ends with this text.
+    #[track_caller]
+    pub fn wait_for_prompt(&self, prompt: &str) -> String {
+        self.wait_for(&format!("the prompt {prompt:?}"), |screen| screen.ends_with(prompt.trim_end()))
+    }
+
+    /// Begins a query in psql, waits until the server has it, and cancels it with one Ctrl-C.
+    #[track_caller]
+    pub fn cancel_a_query(&self, prompt: &str) {
+        self.enter("do $$ begin raise notice 'b%n', 'egu'; perform pg_sleep(1000); end $$;");
+        self.wait_for("the query's beginning", |screen| screen.contains("NOTICE:  begun"));
+        self.key("C-c");
+        self.wait_for("the query's end", |screen| screen.contains("ERROR:  canceling statement due to user request"));
+        self.wait_for_prompt(prompt);
+    }
+
+    /// Waits until the command has ended with this status.
+    #[track_caller]
+    pub fn wait_for_status(&self, status: i32) -> String {
+        let screen = self.wait_for("an end", |screen| screen.contains("[status "));
+        assert!(screen.contains(&format!("[status {status}]")), "expected status {status}:\n{screen}");
+        screen
+    }
+
+    fn tmux(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new("tmux");
+        command.arg("-S").arg(&self.socket).args(["-f", "/dev/null"]).args(arguments);
+        command.env_clear().envs(self.project.environment()).env("TERM", "xterm").current_dir(self.project.folder());
+        command.output().expect("tmux is installed")
+    }
+}
+
+impl Drop for Terminal<'_> {
+    fn drop(&mut self) {
+        self.tmux(&["kill-server"]);
+    }
+}

@@ -1,0 +1,117 @@
+//! What `bin` does on docker and podman alike.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::process::Command;
+
+use pg_ephemeral_testkit::wait_until;
+use rustix::process::Signal;
+
+use super::AMPLE;
+use super::engine::Engine;
+
+/// A server of the host backend is on this machine's loopback, whatever there is of engines.
+pub fn a_tool_of_the_image_runs_on_the_folder_and_reaches_a_server_on_the_loopback(program: &'static str) {
+    let engine = Engine::new(program);
+    let (path, notes) = engine.noting();
+    let folder = engine.project.folder().join("it's ü, a \"b\"");
+    let elsewhere = engine.project.root().join("cache/passwords");
+    engine.project.write(folder.join("query.sql"), "select 'from ' || current_user;\n");
+    // The password is in a file that only its variable names, outside of the folder.
+    let script = format!(
+        "echo \"*:*:*:*:$PGPASSWORD\" >{passwords} && chmod 600 {passwords} && unset PGPASSWORD && \
+         PGPASSFILE={passwords} exec {binary} --backend {program} --instance {instance} bin -- psql -At -f query.sql -o result",
+        passwords = elsewhere.display(),
+        binary = engine.project.binary().display(),
+        instance = engine.instance(),
+    );
+    let server = ["--backend", "host", "--no-config-file", "-q", "run-env", "--", "sh", "-c", &script];
+    let ran = engine.project.command(server).folder(&folder).variable("PATH", &path).run();
+    ran.status(0).stdout("").stderr("");
+    assert_eq!(fs::read_to_string(folder.join("result")).unwrap(), "from postgres\n");
+    let result = fs::metadata(folder.join("result")).unwrap();
+    assert_eq!(result.uid(), rustix::process::geteuid().as_raw());
+    let asked = fs::read_to_string(&notes).unwrap();
+    assert_eq!(asked.lines().filter(|line| line.starts_with("run ")).collect::<Vec<_>>(), ["run --rm"], "{asked}");
+    assert!(asked.lines().count() <= 3 && engine.layers().is_empty(), "more than look-ups and the run:\n{asked}");
+    engine.assert_nothing_left();
+}
+
+pub fn a_tool_reads_and_writes_every_byte_and_its_status_is_the_status(program: &'static str) {
+    let engine = Engine::new(program);
+    let (binary, instance) = (engine.project.binary().display(), engine.instance());
+    let version = format!("{binary} --backend {program} --instance {instance} bin -- pg_dump --version | cat");
+    let piped = engine.project.command(["-c", &version]).program("/bin/sh").run();
+    piped.status(0).stdout("pg_dump (PostgreSQL) 15.[..]\n").stderr("");
+    let bytes: Vec<u8> = (0..=255).cycle().take(8_000_000).collect();
+    let through = engine.command(&["bin", "cat"]).input(bytes.clone()).run();
+    through.status(0).stderr("");
+    assert!(through.stdout_bytes() == bytes, "other bytes came out than went in");
+    let status = |words: &[&str]| engine.command(&[&["bin", "--"], words].concat()).run();
+    status(&["sh", "-c", "echo out; echo err >&2; exit 42"]).status(42).stdout("out\n").stderr("err\n");
+    status(&["sh", "-c", "exit 125"]).status(125).stdout("").stderr("");
+    status(&["sh", "-c", "kill -9 $$"]).status(137).stdout("").stderr("");
+    status(&["nosuch"]).status(127).stdout("").stderr("[..]nosuch[..]\n");
+    status(&["/etc"]).status(126).stdout("").stderr("[..]/etc[..]\n");
+    engine.assert_nothing_left();
+}
+
+pub fn a_tool_may_end_in_its_own_way_when_a_signal_comes_and_leaves_nothing(program: &'static str) {
+    let engine = Engine::new(program);
+    let script = "trap 'echo handled; exit 7' TERM; echo ready; while :; do sleep 0.1; done";
+    let mut started = engine.command(&["bin", "--", "sh", "-c", script]).start();
+    started.wait_for("ready");
+    started.signal(Signal::TERM);
+    started.wait().status(7).stdout("ready\nhandled\n").stderr("");
+    engine.assert_nothing_left();
+    // One that goes on after the first is killed by the second.
+    let script = "trap 'echo noted' INT; echo ready; while :; do sleep 0.1; done";
+    let mut started = engine.command(&["bin", "--", "sh", "-c", script]).start();
+    started.wait_for("ready");
+    started.signal(Signal::INT);
+    started.wait_for("noted");
+    started.signal(Signal::INT);
+    started.wait().status(130).stdout("ready\nnoted\n").stderr("");
+    engine.assert_nothing_left();
+    // So early that there may be no container yet.
+    let started = engine.command(&["bin", "sleep", "1000"]).start();
+    let records = engine.project.state().join("pg-ephemeral/servers");
+    wait_until("the engine is asked", AMPLE, || {
+        fs::read_dir(&records)
+            .is_ok_and(|mut records| records.any(|record| record.is_ok_and(|record| !is_draft(&record))))
+    });
+    started.signal(Signal::TERM);
+    started.wait().status(143).stdout("").stderr("");
+    engine.assert_nothing_left();
+}
+
+pub fn a_tool_has_the_terminal(program: &'static str) {
+    let engine = Engine::new(program);
+    let script = r#"test -t 0 && test -t 1 && echo "$((1 + 1)) are" && read -r line && echo "read $line" && tty -s"#;
+    let terminal = engine.terminal(&format!("bin -- sh -c '{script}'"));
+    // What is typed before the engine has taken the terminal over is lost.
+    terminal.wait_for("the tool's first words", |screen| screen.contains("2 are"));
+    terminal.enter("a line");
+    terminal.wait_for("the answer", |screen| screen.contains("read a line"));
+    terminal.wait_for_status(0);
+    drop(terminal);
+    engine.assert_nothing_left();
+}
+
+pub fn what_a_killed_tool_left_is_gone_after_gc(program: &'static str) {
+    let engine = Engine::new(program);
+    let secret = "a-password-to-be-seen-nowhere";
+    let command = engine.command(&["bin", "--", "sh", "-c", "echo $PGPASSWORD | tr a-z A-Z; exec sleep 1000"]);
+    let mut started = command.variable("PGPASSWORD", secret).start();
+    started.wait_for("A-PASSWORD");
+    let all = Command::new("ps").args(["-eo", "args"]).output().expect("there is a program ps");
+    assert!(!String::from_utf8_lossy(&all.stdout).contains(secret), "a password is an argument");
+    started.signal(Signal::KILL);
+    assert_eq!(started.wait().code(), 137);
+    engine.gc();
+    engine.assert_nothing_left();
+}
+
+fn is_draft(record: &fs::DirEntry) -> bool {
+    record.file_name().to_string_lossy().starts_with('.')
+}

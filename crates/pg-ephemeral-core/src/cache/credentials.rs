@@ -1,0 +1,68 @@
+//! How to log in to a server that somebody starts from a layer without this tool.
+
+use ociman::{Reference, Secret};
+
+use super::lookup::{Lookup, local, present};
+use super::{CacheError, inspect};
+use crate::config::{DatabaseName, Superuser};
+use crate::definition::Definition;
+use crate::instance::SeedName;
+use crate::label::SslMetadata;
+use crate::layer::{LinkCache, SeedHash};
+use crate::secret::MachineSecret;
+use crate::server::found::{Found, LookedUp};
+
+/// What a client needs besides the address of a server that was started from a layer.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// The layer.
+    pub layer: Reference,
+    /// The role.
+    pub user: Superuser,
+    /// The database.
+    pub database: DatabaseName,
+    /// The host name, when servers of this configuration speak SSL. A layer has no certificate: each server that is
+    /// started from it by this crate is given one of an authority of its own, and one that is started by hand has none.
+    pub ssl: Option<SslMetadata>,
+    /// The password, as this machine's secret derives it. A layer that was made under another secret, and pulled, has
+    /// another one.
+    pub password: Secret,
+}
+
+pub(super) async fn of(definition: &Definition, seed: Option<&SeedName>) -> Result<Credentials, CacheError> {
+    let lookup = Lookup::here(definition).await?;
+    let LookedUp::Found(found) = &lookup.looked_up else {
+        return Err(CacheError::NotCached { of: format!("the instance {}", definition.instance) });
+    };
+    let hash = match seed {
+        Some(name) => layer_of(found, name)?,
+        None => present(found)
+            .into_iter()
+            .next()
+            .ok_or_else(|| CacheError::NotCached { of: format!("the instance {}", definition.instance) })?,
+    };
+    let layer = local(definition, &hash)?;
+    let metadata = inspect(&lookup.backend, &layer).await?.metadata;
+    let secret = MachineSecret::load_or_create(&definition.folders)?;
+    Ok(Credentials {
+        layer,
+        user: metadata.superuser,
+        database: metadata.database,
+        ssl: metadata.ssl,
+        password: secret.layer_password(found.chain.password_key(&hash)),
+    })
+}
+
+fn layer_of(found: &Found, name: &SeedName) -> Result<SeedHash, CacheError> {
+    let links = found.chain.links();
+    let Some(link) = links.iter().find(|link| link.name == *name) else {
+        let known = links.iter().map(|link| link.name.clone()).collect();
+        return Err(CacheError::UnknownSeed { name: name.clone(), known });
+    };
+    match &link.cache {
+        LinkCache::Uncacheable { reason } => Err(CacheError::Uncacheable { seed: name.clone(), reason: *reason }),
+        LinkCache::Broken { by } => Err(CacheError::Broken { seed: name.clone(), by: by.clone() }),
+        LinkCache::Cacheable if found.present.contains(&link.hash) => Ok(link.hash.clone()),
+        LinkCache::Cacheable => Err(CacheError::NotCached { of: format!("seed {name}") }),
+    }
+}

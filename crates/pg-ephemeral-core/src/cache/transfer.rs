@@ -1,0 +1,165 @@
+//! Layers to a registry and back. In the registry a layer has another name than here; it has that name here only while
+//! it travels.
+
+use ociman::{Backend, Error, Kind, Reference};
+
+use super::CacheError;
+use super::lookup::{Lookup, local, prepare, present};
+use crate::config::CacheRegistry;
+use crate::definition::Definition;
+use crate::layer::{self, SeedHash};
+use crate::lock::Lock;
+use crate::progress::Step;
+use crate::reap::{self, Patience};
+use crate::server::found::{self, LookedUp};
+use crate::snapshot::SnapshotTag;
+
+/// What a pull has brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pulled {
+    /// This layer, by its name on this machine.
+    Layer(Reference),
+    /// Nothing, because the deepest layer that could have come is here already.
+    AlreadyHere(Reference),
+    /// Nothing: the registry has no layer of this chain.
+    Nothing,
+}
+
+pub(super) async fn pull(definition: &Definition) -> Result<Pulled, CacheError> {
+    let registry = registry(definition)?;
+    let (backend, seeds) = prepare(definition).await?;
+    refuse_host(&backend, "pull")?;
+    let mut found = found::look_up(definition, &backend, &seeds).await?;
+    let _lock = Lock::of_build(&definition.folders, backend.kind(), &definition.instance).await?;
+    found::look_again(&backend, &mut found).await?;
+    let hashes: Vec<_> = found.chain.hashes().collect();
+    for hash in hashes.into_iter().rev() {
+        let name = local(definition, hash)?;
+        if found.present.contains(hash) {
+            return Ok(Pulled::AlreadyHere(name));
+        }
+        let remote = remote(definition, registry, hash)?;
+        definition.observer.begin(Step::Pull { image: remote.to_string() });
+        match backend.pull(&remote).await {
+            Ok(()) => {}
+            Err(Error::ImageNotFound { .. }) => continue,
+            Err(source) => return Err(CacheError::Pull { reference: remote.to_string(), source }),
+        }
+        if !is_same_name(backend.kind(), &remote, &name) {
+            let renamed = rename(&backend, &remote, &name).await;
+            renamed.map_err(|source| CacheError::Pull { reference: remote.to_string(), source })?;
+        }
+        return Ok(Pulled::Layer(name));
+    }
+    Ok(Pulled::Nothing)
+}
+
+async fn rename(backend: &Backend, from: &Reference, to: &Reference) -> Result<(), Error> {
+    backend.tag(from, to).await?;
+    backend.remove_image(from).await
+}
+
+pub(super) async fn push(definition: &Definition) -> Result<Vec<Reference>, CacheError> {
+    let registry = registry(definition)?;
+    let Lookup { backend, looked_up, .. } = Lookup::here(definition).await?;
+    refuse_host(&backend, "push")?;
+    let LookedUp::Found(mut found) = looked_up else { return Err(CacheError::NothingToPush) };
+    let _lock = Lock::of_build(&definition.folders, backend.kind(), &definition.instance).await?;
+    found::look_again(&backend, &mut found).await?;
+    let mut pushed = Vec::new();
+    // From the base on: whoever pulls meanwhile finds whole layers.
+    for hash in present(&found).iter().rev() {
+        let name = local(definition, hash)?;
+        let remote = remote(definition, registry, hash)?;
+        definition.observer.begin(Step::Push { image: remote.to_string() });
+        let sent = send(&backend, &name, &remote).await;
+        sent.map_err(|source| CacheError::Push { reference: remote.to_string(), source })?;
+        pushed.push(remote);
+    }
+    if pushed.is_empty() { Err(CacheError::NothingToPush) } else { Ok(pushed) }
+}
+
+pub(super) async fn pull_snapshot(definition: &Definition, tag: &SnapshotTag) -> Result<Reference, CacheError> {
+    let (backend, name, remote) = both_names(definition, tag, "pull").await?;
+    let _lock = Lock::of_build(&definition.folders, backend.kind(), &definition.instance).await?;
+    definition.observer.begin(Step::Pull { image: remote.to_string() });
+    let failed = |source| CacheError::Pull { reference: remote.to_string(), source };
+    backend.pull(&remote).await.map_err(failed)?;
+    if !is_same_name(backend.kind(), &remote, &name) {
+        rename(&backend, &remote, &name).await.map_err(failed)?;
+    }
+    Ok(name)
+}
+
+pub(super) async fn push_snapshot(definition: &Definition, tag: &SnapshotTag) -> Result<Reference, CacheError> {
+    let (backend, name, remote) = both_names(definition, tag, "push").await?;
+    let _lock = Lock::of_build(&definition.folders, backend.kind(), &definition.instance).await?;
+    definition.observer.begin(Step::Push { image: remote.to_string() });
+    let sent = send(&backend, &name, &remote).await;
+    sent.map_err(|source| CacheError::Push { reference: remote.to_string(), source })?;
+    Ok(remote)
+}
+
+/// The backend, and what a snapshot is called here and in the registry.
+async fn both_names(
+    definition: &Definition,
+    tag: &SnapshotTag,
+    operation: &'static str,
+) -> Result<(Backend, Reference, Reference), CacheError> {
+    let registry = registry(definition)?;
+    let backend = definition.find_backend().await?;
+    refuse_host(&backend, operation)?;
+    reap::reap_recorded(&definition.folders, &backend, Patience::Hurry).await;
+    let named = |registry| layer::snapshot_reference(registry, &definition.instance, tag).map_err(CacheError::Name);
+    Ok((backend, named(None)?, named(Some(registry))?))
+}
+
+async fn send(backend: &Backend, name: &Reference, remote: &Reference) -> Result<(), Error> {
+    if is_same_name(backend.kind(), remote, name) {
+        return backend.push(remote).await;
+    }
+    backend.tag(name, remote).await?;
+    let pushed = backend.push(remote).await;
+    let untagged = backend.remove_image(remote).await;
+    pushed.and(untagged)
+}
+
+fn registry(definition: &Definition) -> Result<&CacheRegistry, CacheError> {
+    definition.cache_registry.as_ref().ok_or(CacheError::NoRegistry)
+}
+
+fn refuse_host(backend: &Backend, operation: &'static str) -> Result<(), CacheError> {
+    match backend.kind() {
+        Kind::Host => Err(CacheError::Unsupported { backend: Kind::Host, operation }),
+        Kind::Docker | Kind::Podman => Ok(()),
+    }
+}
+
+fn remote(definition: &Definition, registry: &CacheRegistry, hash: &SeedHash) -> Result<Reference, CacheError> {
+    layer::image_reference(Some(registry), &definition.instance, hash).map_err(CacheError::Name)
+}
+
+/// Whether an engine takes a name of a registry for the one that a layer has on this machine anyway.
+fn is_same_name(engine: Kind, remote: &Reference, name: &Reference) -> bool {
+    match engine {
+        Kind::Docker => remote.canonical() == name.canonical(),
+        Kind::Podman => remote.domain() == Some("localhost") && remote.path() == name.path(),
+        Kind::Host => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registry_whose_names_are_the_local_ones_is_noticed() {
+        let name: Reference = "pg-ephemeral/main:1".parse().unwrap();
+        let same = |engine, remote: &str| is_same_name(engine, &remote.parse().unwrap(), &name);
+        assert!(same(Kind::Docker, "docker.io/pg-ephemeral/main:1"));
+        assert!(!same(Kind::Docker, "localhost/pg-ephemeral/main:1"));
+        assert!(same(Kind::Podman, "localhost/pg-ephemeral/main:1"));
+        assert!(!same(Kind::Podman, "docker.io/pg-ephemeral/main:1"));
+        assert!(!same(Kind::Podman, "localhost:5000/pg-ephemeral/main:1"));
+    }
+}

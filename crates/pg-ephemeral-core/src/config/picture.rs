@@ -1,0 +1,103 @@
+//! Draws the line of a file with carets under the place that is meant.
+
+/// A longer line is cut to this many characters around the place.
+const MAX_CHARACTERS: usize = 100;
+/// How much of a cut line stands before the place.
+const BEFORE: usize = 40;
+
+/// A place in one line.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    /// The line's number in the file, counted from 1.
+    pub(super) number: usize,
+    /// The line's text without its end.
+    pub(super) line: &'a str,
+    /// The first character meant, counted from 0.
+    pub(super) first: usize,
+    /// How many characters are meant; none draws one caret all the same.
+    pub(super) count: usize,
+}
+
+/// Three lines: an empty one, the text, the carets; each behind a gutter with the line's number.
+pub(super) fn draw(place: &Place<'_>) -> String {
+    let length = place.line.chars().count();
+    let start = if length > MAX_CHARACTERS { place.first.saturating_sub(BEFORE) } else { 0 };
+    let shown = length.saturating_sub(start).min(MAX_CHARACTERS);
+
+    let mut text = String::new();
+    if start > 0 {
+        text.push('…');
+    }
+    text.extend(place.line.chars().skip(start).take(shown).map(printable));
+    if start + shown < length {
+        text.push('…');
+    }
+
+    let indent = place.first - start + usize::from(start > 0);
+    let room = (start + shown).saturating_sub(place.first);
+    let carets = place.count.min(room).max(1);
+
+    let number = place.number.to_string();
+    let gutter = " ".repeat(number.len());
+    let underline = " ".repeat(indent) + &"^".repeat(carets);
+    format!("{gutter} |\n{number} | {}\n{gutter} | {underline}", text.trim_end())
+}
+
+/// One column for each character: carets stay below what they mean, and no control sequence reaches a terminal.
+fn printable(character: char) -> char {
+    match character {
+        '\t' => ' ',
+        character if character.is_control() => char::REPLACEMENT_CHARACTER,
+        character => character,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn carets_stand_below_the_place() {
+        let place = Place { number: 12, line: "\tname = \"ü\u{1b}[31m\"", first: 8, count: 3 };
+        insta::assert_snapshot!(draw(&place), @r#"
+           |
+        12 |  name = "ü�[31m"
+           |         ^^^
+        "#);
+    }
+
+    #[test]
+    fn a_place_behind_the_last_character_gets_one_caret() {
+        let place = Place { number: 1, line: "a = [", first: 5, count: 0 };
+        insta::assert_snapshot!(draw(&place), @"
+          |
+        1 | a = [
+          |      ^
+        ");
+    }
+
+    #[test]
+    fn a_long_line_is_cut_around_the_place() {
+        let line = format!("{}key{}", "a".repeat(200), "b".repeat(200));
+        insta::assert_snapshot!(draw(&Place { number: 1, line: &line, first: 200, count: 3 }), @"
+          |
+        1 | …aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaakeybbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb…
+          |                                          ^^^
+        ");
+        insta::assert_snapshot!(draw(&Place { number: 1, line: &line, first: 200, count: 203 }), @"
+          |
+        1 | …aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaakeybbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb…
+          |                                          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        ");
+        insta::assert_snapshot!(draw(&Place { number: 1, line: &line, first: 0, count: 3 }), @"
+          |
+        1 | aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…
+          | ^^^
+        ");
+        insta::assert_snapshot!(draw(&Place { number: 1, line: &line, first: 403, count: 0 }), @"
+          |
+        1 | …bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
+          |                                          ^
+        ");
+    }
+}

@@ -1,0 +1,294 @@
+//! Reads a parsed TOML table key by key: each key asked for is taken out, and what is left over is unknown.
+//!
+//! It knows TOML types and places, and nothing of what the keys mean. Every read gives `None` when the key is absent
+//! or wrong; wrong ones are noted in [`Problems`], so the caller reads on and finds the next.
+
+use std::error::Error;
+use std::fmt::Display;
+use std::ops::Range;
+use std::str::FromStr;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::diagnostic::Problems;
+use super::problem::{Problem, TablePath};
+use super::suggest::closest;
+
+/// One key of a table with its value.
+#[derive(Debug, Clone)]
+pub(super) struct Entry<'t> {
+    /// The key's text.
+    pub(super) key: &'t str,
+    /// The key's place.
+    pub(super) key_span: Range<usize>,
+    pub(super) value: &'t Spanned<DeValue<'t>>,
+}
+
+impl<'t> Entry<'t> {
+    /// The value's place; a table's is its header, or its key when it has none.
+    pub(super) fn span(&self) -> Range<usize> {
+        self.value.span()
+    }
+
+    pub(super) fn wrong_type(&self, expected: &'static str) -> Problem {
+        Problem::WrongType { key: self.key.to_owned(), expected, found: type_name(self.value.get_ref()), quoted: None }
+    }
+
+    fn no_string(&self) -> Problem {
+        let quoted = match self.value.get_ref() {
+            DeValue::Integer(integer) => Some(integer.to_string()),
+            DeValue::Float(float) => Some(float.to_string()),
+            _ => None,
+        };
+        let (key, found) = (self.key.to_owned(), type_name(self.value.get_ref()));
+        Problem::WrongType { key, expected: "a string", found, quoted }
+    }
+
+    pub(super) fn bad_value(&self, reason: &impl Display) -> Problem {
+        Problem::BadValue { key: self.key.to_owned(), reason: reason.to_string() }
+    }
+
+    pub(super) fn string(&self, problems: &mut Problems) -> Option<&'t str> {
+        let text = self.value.get_ref().as_str();
+        if text.is_none() {
+            problems.add(self.span(), self.no_string());
+        }
+        text
+    }
+
+    /// A text that something has to be found by or run as: it can't be empty or hold NUL.
+    pub(super) fn text(&self, problems: &mut Problems) -> Option<&'t str> {
+        let text = self.string(problems)?;
+        let reason = if text.trim().is_empty() {
+            "it can't be empty"
+        } else if text.contains('\0') {
+            "it can't hold the NUL character"
+        } else {
+            return Some(text);
+        };
+        problems.add(self.span(), self.bad_value(&reason));
+        None
+    }
+
+    pub(super) fn table<'p>(&self, path: TablePath, problems: &'p mut Problems) -> Option<Table<'t, 'p>> {
+        match self.value.get_ref() {
+            DeValue::Table(table) => Some(Table::new(table, self.span(), path, problems)),
+            _ => {
+                problems.add(self.span(), self.wrong_type("a table"));
+                None
+            }
+        }
+    }
+
+    /// Where the key, or anything in its table, stands first: tables may be defined in several pieces.
+    fn first_place(&self) -> usize {
+        first_place(self.key_span.start, self.value.get_ref(), 0)
+    }
+}
+
+/// A table that is being read.
+#[derive(Debug)]
+pub(super) struct Table<'t, 'p> {
+    pub(super) path: TablePath,
+    pub(super) problems: &'p mut Problems,
+    header: Range<usize>,
+    entries: Vec<Entry<'t>>,
+    valid: Vec<&'static str>,
+}
+
+impl<'t, 'p> Table<'t, 'p> {
+    pub(super) fn new(
+        table: &'t DeTable<'t>,
+        header: Range<usize>,
+        path: TablePath,
+        problems: &'p mut Problems,
+    ) -> Self {
+        let mut entries: Vec<Entry<'t>> =
+            table.iter().map(|(key, value)| Entry { key: key.get_ref(), key_span: key.span(), value }).collect();
+        entries.sort_by_cached_key(Entry::first_place);
+        Self { path, problems, header, entries, valid: Vec::new() }
+    }
+
+    /// Takes a key out, and remembers that it is a valid one.
+    pub(super) fn take(&mut self, key: &'static str) -> Option<Entry<'t>> {
+        self.valid.push(key);
+        self.take_out(key)
+    }
+
+    /// Takes a key out that must be there.
+    pub(super) fn require(&mut self, key: &'static str) -> Option<Entry<'t>> {
+        self.require_one_of(key, &[])
+    }
+
+    fn require_one_of(&mut self, key: &'static str, valid: &[&'static str]) -> Option<Entry<'t>> {
+        let entry = self.take(key);
+        if entry.is_none() {
+            let problem = Problem::MissingKey { key, table: self.path.clone(), valid: valid.to_vec() };
+            self.problems.add(self.header.clone(), problem);
+        }
+        entry
+    }
+
+    /// Takes all keys out in file order, for a table whose keys are names.
+    pub(super) fn take_all(&mut self) -> Vec<Entry<'t>> {
+        std::mem::take(&mut self.entries)
+    }
+
+    /// Refuses a key that belongs elsewhere.
+    pub(super) fn refuse(&mut self, key: &str, reason: &'static str) {
+        if let Some(entry) = self.take_out(key) {
+            let problem = Problem::Misplaced { key: key.to_owned(), table: self.path.clone(), reason };
+            self.problems.add(entry.key_span, problem);
+        }
+    }
+
+    /// Notes every key that nobody took as unknown.
+    pub(super) fn finish(self) {
+        for entry in &self.entries {
+            let problem = Problem::UnknownKey {
+                key: entry.key.to_owned(),
+                table: self.path.clone(),
+                closest: closest(entry.key, self.valid.iter().copied()),
+                valid: self.valid.clone(),
+            };
+            self.problems.add(entry.key_span.clone(), problem);
+        }
+    }
+
+    /// A string that is parsed to a type of its own.
+    pub(super) fn parsed<T>(&mut self, key: &'static str) -> Option<T>
+    where
+        T: FromStr<Err: Error>,
+    {
+        let entry = self.take(key)?;
+        self.parse(&entry)
+    }
+
+    /// As [`Table::parsed`], of a key that must be there.
+    pub(super) fn require_parsed<T>(&mut self, key: &'static str) -> Option<T>
+    where
+        T: FromStr<Err: Error>,
+    {
+        let entry = self.require(key)?;
+        self.parse(&entry)
+    }
+
+    pub(super) fn boolean(&mut self, key: &'static str) -> Option<bool> {
+        let entry = self.take(key)?;
+        let value = entry.value.get_ref().as_bool();
+        if value.is_none() {
+            self.problems.add(entry.span(), entry.wrong_type("a boolean"));
+        }
+        value
+    }
+
+    /// A string that is not empty, of a key that must be there.
+    pub(super) fn require_text(&mut self, key: &'static str) -> Option<&'t str> {
+        self.require(key)?.text(self.problems)
+    }
+
+    /// An array of strings, empty when the key is absent.
+    pub(super) fn strings(&mut self, key: &'static str) -> Vec<String> {
+        let Some(entry) = self.take(key) else {
+            return Vec::new();
+        };
+        let DeValue::Array(items) = entry.value.get_ref() else {
+            self.problems.add(entry.span(), entry.wrong_type("an array of strings"));
+            return Vec::new();
+        };
+        let mut strings = Vec::new();
+        for value in items {
+            let item = Entry { key: entry.key, key_span: entry.key_span.clone(), value };
+            match value.get_ref().as_str() {
+                None => self.problems.add(item.span(), item.wrong_type("an array of strings")),
+                Some(text) if text.contains('\0') => {
+                    self.problems.add(item.span(), item.bad_value(&"it can't hold the NUL character"));
+                }
+                Some(text) => strings.push(text.to_owned()),
+            }
+        }
+        strings
+    }
+
+    /// One of a few words.
+    pub(super) fn choice(&mut self, key: &'static str, valid: &[&'static str]) -> Option<&'static str> {
+        let entry = self.take(key)?;
+        self.choose(&entry, valid)
+    }
+
+    /// As [`Table::choice`], of a key that must be there.
+    pub(super) fn require_choice(&mut self, key: &'static str, valid: &[&'static str]) -> Option<&'static str> {
+        let entry = self.require_one_of(key, valid)?;
+        self.choose(&entry, valid)
+    }
+
+    fn choose(&mut self, entry: &Entry<'t>, valid: &[&'static str]) -> Option<&'static str> {
+        let text = entry.string(self.problems)?;
+        let found = valid.iter().copied().find(|name| *name == text);
+        if found.is_none() {
+            let problem = Problem::UnknownChoice {
+                key: entry.key.to_owned(),
+                value: text.to_owned(),
+                closest: closest(text, valid.iter().copied()),
+                valid: valid.to_vec(),
+            };
+            self.problems.add(entry.span(), problem);
+        }
+        found
+    }
+
+    fn parse<T>(&mut self, entry: &Entry<'t>) -> Option<T>
+    where
+        T: FromStr<Err: Error>,
+    {
+        match entry.string(self.problems)?.parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.problems.add(entry.span(), entry.bad_value(&reason(&error)));
+                None
+            }
+        }
+    }
+
+    fn take_out(&mut self, key: &str) -> Option<Entry<'t>> {
+        let index = self.entries.iter().position(|entry| entry.key == key)?;
+        Some(self.entries.remove(index))
+    }
+}
+
+/// An error and its causes in one line.
+pub(super) fn reason(error: &dyn Error) -> String {
+    let mut reason = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        reason.push_str(": ");
+        reason.push_str(&error.to_string());
+        cause = error.source();
+    }
+    reason
+}
+
+fn first_place(own: usize, value: &DeValue<'_>, depth: usize) -> usize {
+    /// As deep as tables with names that have an order can hold each other; the bound keeps the walk short.
+    const MAX_DEPTH: usize = 4;
+    let mut first = own;
+    if let (DeValue::Table(table), true) = (value, depth < MAX_DEPTH) {
+        for (key, value) in table {
+            first = first.min(first_place(key.span().start, value.get_ref(), depth + 1));
+        }
+    }
+    first
+}
+
+fn type_name(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "an integer",
+        DeValue::Float(_) => "a float",
+        DeValue::Boolean(_) => "a boolean",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "an array",
+        DeValue::Table(_) => "a table",
+    }
+}

@@ -1,0 +1,216 @@
+//! The JSON Schema of `database.toml`, for editors that complete and check while somebody types.
+//!
+//! It says what can be said in a schema; [`Config::parse`](super::Config::parse) alone decides what is valid.
+
+use serde_json::{Map, Value, json};
+
+use super::{BackendChoice, DEFAULT_WAIT_AVAILABLE_TIMEOUT};
+use crate::seed::spec::Identifier;
+
+/// The schema (JSON Schema draft 2020-12).
+#[must_use]
+pub fn schema() -> Value {
+    let mut properties = settings();
+    properties.insert(
+        "backend".to_owned(),
+        json!({
+            "description": "What runs servers; the same for all instances.",
+            "enum": BackendChoice::NAMES,
+            "default": BackendChoice::default().as_str(),
+        }),
+    );
+    properties.insert(
+        "cache_registry".to_owned(),
+        text("Where `cache push` and `cache pull` keep layers: a registry, and a path in it."),
+    );
+    properties.insert(
+        "instances".to_owned(),
+        json!({
+            "description": "Named set-ups; the one used unless another is named is `main`.",
+            "type": "object",
+            "propertyNames": { "$ref": "#/$defs/name" },
+            "additionalProperties": { "$ref": "#/$defs/instance" },
+        }),
+    );
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "database.toml",
+        "description": "Configuration of pg-ephemeral: throw-away PostgreSQL.",
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": false,
+        "$defs": definitions(),
+    })
+}
+
+/// What the top level and an instance have in common.
+fn settings() -> Map<String, Value> {
+    let timeout = humantime::format_duration(DEFAULT_WAIT_AVAILABLE_TIMEOUT).to_string();
+    let entries = [
+        ("image", text("A version of the official PostgreSQL image, such as 17, or a full image reference.")),
+        (
+            "wait_available_timeout",
+            json!({
+                "description": "How long a server may take to accept connections: more than zero, at most a day.",
+                "type": "string",
+                "default": timeout,
+                "examples": ["30s", "1m 30s"],
+            }),
+        ),
+        (
+            "durability",
+            json!({
+                "description": "false: fsync, synchronous_commit and full_page_writes are off.",
+                "type": "boolean",
+                "default": false,
+            }),
+        ),
+        ("superuser", identifier("The role everything connects as.", Some("postgres"))),
+        ("database", identifier("The database everything connects to.", Some("postgres"))),
+        ("ssl_config", json!({ "$ref": "#/$defs/ssl_config" })),
+        ("parameters", json!({ "$ref": "#/$defs/parameters" })),
+    ];
+    entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+fn definitions() -> Value {
+    let mut instance = settings();
+    instance.insert(
+        "seeds".to_owned(),
+        json!({
+            "description": "Named steps that put schema or data in; they run in the order they stand in.",
+            "type": "object",
+            "propertyNames": { "$ref": "#/$defs/name" },
+            "additionalProperties": { "$ref": "#/$defs/seed" },
+        }),
+    );
+    json!({
+        "name": {
+            "description": "Lower-case ASCII letters, digits and inner dashes.",
+            "type": "string",
+            "maxLength": 63,
+            "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
+        },
+        "instance": { "type": "object", "properties": instance, "additionalProperties": false },
+        "ssl_config": table(
+            "Servers speak SSL with a certificate of their own.",
+            json!({ "hostname": text("The DNS name or IP address the certificate is made for.") }),
+            &["hostname"],
+        ),
+        "parameters": {
+            "description": "Server parameters; a name with a dot is quoted.",
+            "type": "object",
+            "propertyNames": { "pattern": "^[A-Za-z_][A-Za-z0-9_.]*$" },
+            "additionalProperties": { "type": ["string", "integer", "number", "boolean"] },
+        },
+        "arguments": { "type": "array", "items": { "type": "string" }, "default": [] },
+        "seed": { "type": "object", "required": ["type"], "oneOf": seeds() },
+        "cache": { "type": "object", "required": ["type"], "oneOf": cache_strategies() },
+    })
+}
+
+fn seeds() -> Value {
+    let path = text("A file, relative to this file's folder.");
+    let arguments = json!({ "$ref": "#/$defs/arguments" });
+    let cache = json!({ "$ref": "#/$defs/cache" });
+    let csv_table = table(
+        "The table that takes the rows.",
+        json!({
+            "schema": identifier("The table's schema.", None),
+            "table": identifier("The table's name.", None),
+        }),
+        &["schema", "table"],
+    );
+    let delimiter = json!({
+        "description": "One ASCII character, not a quote or a line end.",
+        "type": "string",
+        "pattern": "^[\\x01-\\x09\\x0b\\x0c\\x0e-\\x21\\x23-\\x7f]$",
+        "default": ",",
+    });
+    json!([
+        variant(
+            "sql-file",
+            "A file of SQL.",
+            json!({ "path": &path, "git_revision": text("Take the file from this git revision.") }),
+            &["path"],
+        ),
+        variant("sql-statement", "SQL.", json!({ "statement": text("One or more statements.") }), &["statement"]),
+        variant(
+            "csv-file",
+            "A CSV file whose first row names the columns.",
+            json!({ "path": &path, "table": csv_table, "delimiter": delimiter }),
+            &["path", "table"],
+        ),
+        variant(
+            "script",
+            "A script run on this machine by sh -e -c.",
+            json!({ "script": text("The script."), "cache": &cache }),
+            &["script"],
+        ),
+        variant(
+            "command",
+            "A program run on this machine.",
+            json!({ "command": text("The program."), "arguments": &arguments, "cache": &cache }),
+            &["command"],
+        ),
+        variant(
+            "container-script",
+            "A script run inside the image while PostgreSQL is not running.",
+            json!({ "script": text("The script.") }),
+            &["script"],
+        ),
+    ])
+}
+
+fn cache_strategies() -> Value {
+    let arguments = json!({ "$ref": "#/$defs/arguments" });
+    json!([
+        variant("command-hash", "Run again when the script or command changes. The default.", json!({}), &[]),
+        variant("none", "Run at each boot.", json!({}), &[]),
+        variant(
+            "key-command",
+            "Run again when the output of this program changes, too.",
+            json!({ "command": text("The program."), "arguments": arguments }),
+            &["command"],
+        ),
+        variant(
+            "key-script",
+            "Run again when the output of this script changes, too.",
+            json!({ "script": text("The script.") }),
+            &["script"],
+        ),
+    ])
+}
+
+fn text(description: &str) -> Value {
+    json!({ "description": description, "type": "string", "minLength": 1 })
+}
+
+fn identifier(description: &str, default: Option<&str>) -> Value {
+    let mut schema = text(description);
+    schema["maxLength"] = json!(Identifier::MAX_BYTES);
+    if let Some(default) = default {
+        schema["default"] = json!(default);
+    }
+    schema
+}
+
+fn table(description: &str, properties: Value, required: &[&str]) -> Value {
+    json!({
+        "description": description,
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": false,
+    })
+}
+
+/// A table told from others by its `type`.
+fn variant(type_name: &str, description: &str, properties: Value, required: &[&str]) -> Value {
+    let mut schema = table(description, properties, required);
+    schema["properties"]["type"] = json!({ "const": type_name });
+    let mut all_required = vec!["type"];
+    all_required.extend(required);
+    schema["required"] = json!(all_required);
+    schema
+}

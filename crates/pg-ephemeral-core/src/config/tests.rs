@@ -1,0 +1,30 @@
+//! Tests of the whole module; those of a single type stand beside it.
+
+use super::{Config, EffectiveInstance, Overrides};
+
+mod effective;
+mod errors;
+mod files;
+mod parse;
+mod properties;
+mod schema;
+mod seed_errors;
+mod settings_errors;
+
+fn parse(text: &str) -> Config {
+    match Config::parse(text, "/project/database.toml") {
+        Ok(config) => config,
+        Err(diagnostics) => panic!("{diagnostics}"),
+    }
+}
+
+fn errors(text: &str) -> String {
+    match Config::parse(text, "database.toml") {
+        Ok(config) => panic!("no error in {config:#?}"),
+        Err(diagnostics) => diagnostics.to_string(),
+    }
+}
+
+fn main_of(text: &str) -> EffectiveInstance {
+    parse(text).instance(&"main".parse().unwrap(), &Overrides::default()).unwrap()
+}

@@ -1,0 +1,69 @@
+//! Whether the configuration can be read, holds nothing wrong, and finds the files that it names.
+
+use std::path::Path;
+
+use super::backends::with_causes;
+use super::{Area, Finding, Level};
+use crate::config::{Config, EffectiveInstance, LoadError, Overrides};
+
+pub(super) fn examine(path: Option<&Path>) -> (Option<Config>, Vec<Finding>) {
+    let Some(path) = path else {
+        let message = "there is no database.toml: the defaults hold";
+        return (None, vec![Finding::new(Area::Configuration, "none", Level::Ok, message)]);
+    };
+    let subject = path.display().to_string();
+    let finding = |level, message: String| Finding::new(Area::Configuration, subject.clone(), level, message);
+    let config = match Config::load(path) {
+        Ok(config) => config,
+        Err(error) => {
+            return (
+                None,
+                vec![finding(Level::Missing, first_line(&error)).advice("`pg-ephemeral config check` shows the place")],
+            );
+        }
+    };
+    let mut findings = Vec::new();
+    let mut instances: Vec<EffectiveInstance> = Vec::new();
+    for name in config.instances().keys() {
+        match config.instance(name, &Overrides::default()) {
+            Ok(instance) => instances.push(instance),
+            Err(error) => findings.push(finding(Level::Missing, with_causes(&error))),
+        }
+    }
+    for missing in instances.iter().flat_map(EffectiveInstance::missing_files) {
+        let advice = "paths start from the folder of the configuration";
+        findings.push(finding(Level::Missing, missing.to_string()).advice(advice));
+    }
+    if findings.is_empty() {
+        let noun = if instances.len() == 1 { "instance" } else { "instances" };
+        findings.push(finding(Level::Ok, format!("valid: {} {noun}", instances.len())));
+    }
+    (Some(config), findings)
+}
+
+/// The picture of the place takes more lines than a finding has.
+fn first_line(error: &LoadError) -> String {
+    with_causes(error).lines().next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn levels(text: &str) -> Vec<(Level, String)> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("database.toml");
+        std::fs::write(&path, text).unwrap();
+        examine(Some(&path)).1.into_iter().map(|finding| (finding.level, finding.message)).collect()
+    }
+
+    #[test]
+    fn a_configuration_is_valid_broken_or_misses_files() {
+        assert_eq!(levels("[instances.main]\n"), [(Level::Ok, "valid: 1 instance".to_owned())]);
+        let broken = levels("imgae = 1\n");
+        assert!(broken[0].0 == Level::Missing && broken[0].1.contains(":1:1: unknown key `imgae`"), "{broken:?}");
+        let missing = levels("[instances.main.seeds.a]\ntype = \"sql-file\"\npath = \"nosuch.sql\"\n");
+        assert_eq!(missing, [(Level::Missing, "seed a of main: no file nosuch.sql".to_owned())]);
+        assert_eq!(examine(None).1[0].level, Level::Ok);
+    }
+}

@@ -1,0 +1,137 @@
+//! Who may read and write the files and folders that count.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use rustix::fs::{Access, access};
+
+use super::{Area, Finding, Level, nearest};
+use crate::folders::Folders;
+
+/// Bytes of the machine's secret.
+const SECRET_LENGTH: u64 = 32;
+
+pub(super) fn examine(folders: &Folders, config_file: Option<&Path>) -> Vec<Finding> {
+    let mut findings = vec![private_folder(folders.state()), private_folder(folders.host())];
+    findings.extend(secret(&folders.state().join("secret")));
+    findings.push(private_folder(&Folders::sockets_path()));
+    let own = etcetera::choose_base_strategy().ok();
+    let own = own.map(|strategy| etcetera::BaseStrategy::config_dir(&strategy).join("ociman.toml"));
+    for path in config_file.into_iter().chain(own.as_deref()) {
+        findings.extend(configuration(path));
+    }
+    findings
+}
+
+fn finding(path: &Path, level: Level, message: impl Into<String>) -> Finding {
+    Finding::new(Area::Permissions, path.display().to_string(), level, message)
+}
+
+/// A folder that is made when it is needed, for its owner alone.
+fn private_folder(path: &Path) -> Finding {
+    let Ok(metadata) = path.symlink_metadata() else {
+        return match nearest(path) {
+            Some(parent) if access(parent, Access::WRITE_OK | Access::EXEC_OK).is_ok() => {
+                finding(path, Level::Ok, "is made when it is needed")
+            }
+            parent => {
+                let parent = parent.unwrap_or(path).display();
+                finding(path, Level::Missing, format!("can't be made in {parent}"))
+                    .advice(format!("let {parent} be yours to write, or set XDG_STATE_HOME to a folder that is"))
+            }
+        };
+    };
+    let path_metadata = path.metadata().unwrap_or(metadata);
+    match () {
+        () if !path_metadata.is_dir() => finding(path, Level::Missing, "is not a folder").advice("move it away"),
+        () if !is_ours(&path_metadata) => finding(path, Level::Missing, "belongs to another user")
+            .advice(format!("remove it, or `chown -R {}` it", rustix::process::geteuid().as_raw())),
+        () if path_metadata.mode() & 0o077 != 0 => {
+            finding(path, Level::Warning, format!("others may look into it: mode {:o}", path_metadata.mode() & 0o777))
+                .advice(format!("`chmod 700 {}`", path.display()))
+        }
+        () => finding(path, Level::Ok, "is yours alone"),
+    }
+}
+
+/// The machine's secret; made by the first start.
+fn secret(path: &Path) -> Option<Finding> {
+    let metadata = path.symlink_metadata().ok()?;
+    let renew = format!("`rm {}`: a new one is made, and layers are built anew", path.display());
+    Some(match () {
+        () if !is_ours(&metadata) => finding(path, Level::Missing, "the secret belongs to another user").advice(renew),
+        () if metadata.len() != SECRET_LENGTH => {
+            finding(path, Level::Missing, format!("the secret has {} bytes instead of 32", metadata.len()))
+                .advice(renew)
+        }
+        () if metadata.mode() & 0o077 != 0 => {
+            finding(path, Level::Warning, format!("others may read the secret: mode {:o}", metadata.mode() & 0o777))
+                .advice(renew)
+        }
+        () => finding(path, Level::Ok, "the secret is yours alone"),
+    })
+}
+
+/// A configuration says what programs are run.
+fn configuration(path: &Path) -> Option<Finding> {
+    let metadata = path.metadata().ok()?;
+    (metadata.mode() & 0o002 != 0).then(|| {
+        finding(path, Level::Warning, "everybody may write it, and so have programs run as you")
+            .advice(format!("`chmod o-w {}`", path.display()))
+    })
+}
+
+fn is_ours(metadata: &Metadata) -> bool {
+    metadata.uid() == rustix::process::geteuid().as_raw()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn with_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn a_folder_is_private_open_to_others_or_yet_to_be_made() {
+        let folder = tempfile::tempdir().unwrap();
+        with_mode(folder.path(), 0o700);
+        assert_eq!(private_folder(folder.path()).level, Level::Ok);
+        with_mode(folder.path(), 0o750);
+        let open = private_folder(folder.path());
+        assert_eq!((open.level, open.message.as_str()), (Level::Warning, "others may look into it: mode 750"));
+        assert_eq!(private_folder(&folder.path().join("not/yet")).level, Level::Ok);
+        fs::write(folder.path().join("file"), "").unwrap();
+        assert_eq!(private_folder(&folder.path().join("file")).level, Level::Missing);
+    }
+
+    #[test]
+    fn a_secret_that_is_short_or_open_is_to_be_renewed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        assert_eq!(secret(&path), None);
+        fs::write(&path, [0; 32]).unwrap();
+        for (mode, level) in [(0o600, Level::Ok), (0o640, Level::Warning)] {
+            with_mode(&path, mode);
+            assert_eq!(secret(&path).unwrap().level, level);
+        }
+        fs::write(&path, "short").unwrap();
+        assert_eq!(secret(&path).unwrap().level, Level::Missing);
+    }
+
+    #[test]
+    fn a_configuration_that_everybody_may_write_is_a_warning() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("database.toml");
+        fs::write(&path, "").unwrap();
+        with_mode(&path, 0o644);
+        assert_eq!(configuration(&path), None);
+        with_mode(&path, 0o666);
+        assert_eq!(configuration(&path).unwrap().level, Level::Warning);
+    }
+}

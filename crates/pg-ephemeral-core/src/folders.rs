@@ -1,0 +1,154 @@
+//! Where this crate keeps what outlives a command. It knows folders and their modes, not what is put there.
+
+use std::fs::{self, DirBuilder, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy;
+
+/// The folders of one user. Tests give their own; everybody else takes [`Folders::of_user`].
+///
+/// ```
+/// let folders = pg_ephemeral_core::Folders::at("/tmp/example");
+/// assert!(folders.state().starts_with("/tmp/example"));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folders {
+    state: PathBuf,
+    host: PathBuf,
+}
+
+/// Why the user's folders could not be found or used.
+#[derive(Debug, thiserror::Error)]
+pub enum FoldersError {
+    /// The user has no home folder.
+    #[error("find the home folder")]
+    NoHome(#[source] etcetera::HomeDirError),
+    /// A folder could not be made, or is not safe to use.
+    #[error("make the folder {}", path.display())]
+    Make {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A folder in a place that everyone can write to belongs to somebody else.
+    #[error("the folder {} belongs to another user", path.display())]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+    },
+}
+
+impl FoldersError {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::NoHome(_) => "set HOME, or XDG_STATE_HOME and XDG_CONFIG_HOME",
+            Self::Make { .. } | Self::Foreign { .. } => "`pg-ephemeral doctor` tells which folders have to be yours",
+        }
+    }
+}
+
+impl Folders {
+    /// `$XDG_STATE_HOME/pg-ephemeral`, by default `~/.local/state/pg-ephemeral`, and beside it `ociman` for the host
+    /// backend.
+    ///
+    /// # Errors
+    /// [`FoldersError::NoHome`].
+    pub fn of_user() -> Result<Self, FoldersError> {
+        let strategy = etcetera::choose_base_strategy().map_err(FoldersError::NoHome)?;
+        let state = strategy.state_dir().unwrap_or_else(|| strategy.data_dir());
+        Ok(Self::at(state))
+    }
+
+    /// The same below another folder than the user's state folder.
+    pub fn at(state_home: impl AsRef<Path>) -> Self {
+        let state_home = state_home.as_ref();
+        Self { state: state_home.join("pg-ephemeral"), host: state_home.join("ociman") }
+    }
+
+    /// This crate's own state.
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+
+    /// State of the host backend.
+    pub fn host(&self) -> &Path {
+        &self.host
+    }
+
+    /// A folder of the state, made with mode 0700 when it is not there.
+    pub(crate) fn state_folder(&self, name: &str) -> Result<PathBuf, FoldersError> {
+        let path = self.state.join(name);
+        make_private(&path)?;
+        Ok(path)
+    }
+
+    /// Where the folder for sockets is. Its path must be short: that of a socket ends at 107 bytes.
+    pub(crate) fn sockets_path() -> PathBuf {
+        let uid = rustix::process::geteuid().as_raw();
+        let path = std::env::temp_dir().join(format!("pg-ephemeral-{uid}"));
+        if path.as_os_str().len() > 40 { PathBuf::from(format!("/tmp/pg-ephemeral-{uid}")) } else { path }
+    }
+
+    /// The folder for sockets, made when it is not there.
+    pub(crate) fn sockets() -> Result<PathBuf, FoldersError> {
+        let uid = rustix::process::geteuid().as_raw();
+        let path = Self::sockets_path();
+        make_private(&path)?;
+        let metadata = path.symlink_metadata().map_err(|source| FoldersError::Make { path: path.clone(), source })?;
+        if metadata.uid() != uid || !metadata.is_dir() {
+            return Err(FoldersError::Foreign { path });
+        }
+        Ok(path)
+    }
+}
+
+/// Folders of the state in which files are written.
+const WRITTEN: [&str; 4] = ["", "servers", "bases", crate::tls::FOLDER];
+
+/// How many files a sweep would remove.
+pub(crate) fn half_written(folders: &Folders) -> usize {
+    WRITTEN.iter().map(|name| ociman::host::count_leftovers(&folders.state().join(name))).sum()
+}
+
+/// Removes what killed processes left half written in a state folder.
+pub(crate) fn sweep(folders: &Folders) {
+    for name in WRITTEN {
+        ociman::host::sweep(&folders.state().join(name));
+    }
+}
+
+/// Writes a whole file or none, readable by its owner only.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let draft = write_draft(path, bytes)?;
+    fs::rename(draft, path)
+}
+
+/// Writes a file beside its place, under a name that is swept when this process is killed before it has moved it.
+pub(crate) fn write_draft(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
+    let draft = ociman::host::temporary(path.parent().unwrap_or(Path::new("")));
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    file.write_all(bytes)?;
+    Ok(draft)
+}
+
+fn make_private(path: &Path) -> Result<(), FoldersError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|source| FoldersError::Make { path: path.to_owned(), source })
+}
+
+/// Makes a folder inside the private sockets folder that a server of any user id can put its socket in.
+pub(crate) fn make_socket_folder(path: &Path) -> Result<(), FoldersError> {
+    let open_to_all = Permissions::from_mode(0o777);
+    std::fs::create_dir(path)
+        .and_then(|()| std::fs::set_permissions(path, open_to_all))
+        .map_err(|source| FoldersError::Make { path: path.to_owned(), source })
+}

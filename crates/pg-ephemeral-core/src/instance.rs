@@ -1,0 +1,161 @@
+//! Names of instances and of their seeds.
+//!
+//! Both follow one rule, strict enough to be part of an image's path, a container's name and a file's name as they are.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+#[cfg(test)]
+mod tests;
+
+/// The longest name of an instance or a seed, in bytes.
+pub const MAX_NAME_LENGTH: usize = 63;
+
+/// Why a text is not an [`InstanceName`] or a [`SeedName`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// There is no text at all.
+    #[error("name is empty")]
+    Empty,
+    /// The name is longer than [`MAX_NAME_LENGTH`].
+    #[error("name is {length} bytes long, at most {MAX_NAME_LENGTH} are allowed")]
+    TooLong {
+        /// The length found, in bytes.
+        length: usize,
+    },
+    /// A character that is no lower-case ASCII letter, digit or dash.
+    #[error("name has {character:?} at byte {offset}, allowed are lower-case ASCII letters, digits and inner dashes")]
+    Character {
+        /// The first character that is not allowed.
+        character: char,
+        /// Where it starts, in bytes from the start of the name.
+        offset: usize,
+    },
+    /// The name starts with a dash.
+    #[error("name starts with a dash")]
+    LeadingDash,
+    /// The name ends with a dash.
+    #[error("name ends with a dash")]
+    TrailingDash,
+}
+
+/// Checks the rule of both names: length, then characters, then where dashes are.
+fn check(name: &str) -> Result<(), NameError> {
+    if name.is_empty() {
+        return Err(NameError::Empty);
+    }
+    if name.len() > MAX_NAME_LENGTH {
+        return Err(NameError::TooLong { length: name.len() });
+    }
+    for (offset, character) in name.char_indices() {
+        if !matches!(character, 'a'..='z' | '0'..='9' | '-') {
+            return Err(NameError::Character { character, offset });
+        }
+    }
+    if name.starts_with('-') {
+        return Err(NameError::LeadingDash);
+    }
+    if name.ends_with('-') {
+        return Err(NameError::TrailingDash);
+    }
+    Ok(())
+}
+
+macro_rules! name {
+    ($(#[$documentation:meta])* $type:ident) => {
+        $(#[$documentation])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $type(Cow<'static, str>);
+
+        impl $type {
+            /// The name as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = NameError;
+
+            fn from_str(name: &str) -> Result<Self, Self::Err> {
+                Self::try_from(name.to_owned())
+            }
+        }
+
+        impl TryFrom<String> for $type {
+            type Error = NameError;
+
+            fn try_from(name: String) -> Result<Self, Self::Error> {
+                check(&name)?;
+                Ok(Self(Cow::Owned(name)))
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(name: $type) -> Self {
+                name.0.into_owned()
+            }
+        }
+
+        impl AsRef<str> for $type {
+            fn as_ref(&self) -> &str {
+                self.as_str()
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.pad(self.as_str())
+            }
+        }
+    };
+}
+
+name! {
+    /// The name of an instance: lower-case ASCII letters, digits and inner dashes, 1 to 63 bytes.
+    ///
+    /// ```
+    /// use pg_ephemeral_core::instance::{InstanceName, NameError};
+    ///
+    /// let name: InstanceName = "billing-2".parse()?;
+    /// assert_eq!(name.as_str(), "billing-2");
+    /// assert_eq!(InstanceName::default().as_str(), "main");
+    /// assert_eq!("-a".parse::<InstanceName>(), Err(NameError::LeadingDash));
+    /// # Ok::<(), NameError>(())
+    /// ```
+    InstanceName
+}
+
+name! {
+    /// The name of a seed, unique in its instance: lower-case ASCII letters, digits and inner dashes, 1 to 63 bytes.
+    ///
+    /// ```
+    /// use pg_ephemeral_core::instance::{NameError, SeedName};
+    ///
+    /// let name: SeedName = "schema".parse()?;
+    /// assert_eq!(name.to_string(), "schema");
+    /// let refused = "Schema".parse::<SeedName>();
+    /// assert_eq!(refused, Err(NameError::Character { character: 'S', offset: 0 }));
+    /// # Ok::<(), NameError>(())
+    /// ```
+    SeedName
+}
+
+impl InstanceName {
+    /// `main`, the instance there is without a configuration, and the one meant when none is named.
+    #[must_use]
+    pub const fn main() -> Self {
+        Self(Cow::Borrowed("main"))
+    }
+}
+
+impl Default for InstanceName {
+    fn default() -> Self {
+        Self::main()
+    }
+}

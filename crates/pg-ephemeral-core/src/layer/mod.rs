@@ -1,0 +1,23 @@
+//! Layers: which states of an instance are worth keeping, what they are called, and which of them a boot starts from.
+//!
+//! A [`Chain`] is the list of states, one [`SeedHash`] each; [`plan`] decides from it and from the set of layers that
+//! exist what has to be done. Everything here is a plain value computed without IO: this module must not read files,
+//! know backends or connections, or look into the bodies of seeds.
+
+mod base;
+mod chain;
+mod hash;
+mod key;
+mod parameters;
+mod plan;
+mod reference;
+
+pub use base::{BaseIdentity, BaseInputs, base_hash};
+pub(crate) use chain::NewLink;
+pub use chain::{Chain, Link, LinkCache, UncacheableReason};
+pub use hash::{SeedHash, SeedHashError};
+pub use key::FORMAT;
+pub(crate) use key::KeyHasher;
+pub use plan::{BootFrom, Place, Plan, Stage, Step, plan};
+pub(crate) use reference::is_layer;
+pub use reference::{image_reference, image_repository, layer_name, snapshot_name, snapshot_reference};

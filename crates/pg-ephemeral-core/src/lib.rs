@@ -1,0 +1,46 @@
+//! Throw-away PostgreSQL: a [`Definition`] goes in, a running [`Server`] comes out, and nothing stays when it is gone.
+//!
+//! The crate never prints, never reads the terminal and never ends the process.
+
+pub mod cache;
+pub mod choose;
+pub mod config;
+mod definition;
+pub mod doctor;
+mod folders;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
+pub mod host_image;
+pub mod image;
+pub mod instance;
+mod keeper;
+pub mod label;
+pub mod layer;
+mod lock;
+pub mod owner;
+pub mod parameter;
+pub mod progress;
+pub mod reap;
+mod record;
+mod secret;
+pub mod seed;
+pub mod server;
+pub mod session;
+pub mod snapshot;
+pub mod tls;
+pub mod tool;
+
+pub use cache::{CacheError, CacheStatus};
+pub use definition::{Definition, Reach};
+pub use folders::{Folders, FoldersError};
+pub use image::Image;
+pub use instance::{InstanceName, SeedName};
+pub use lock::LockError;
+pub use record::RecordError;
+pub use secret::{MachineSecret, SecretError};
+pub use server::{
+    ApplyToServerError, AttachError, ConnectError, ConnectionParameters, DumpError, Endpoint, Server, StartError,
+    WithServerError,
+};
+pub use tool::{Tool, ToolError, ToolSpec};

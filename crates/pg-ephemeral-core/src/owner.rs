@@ -1,0 +1,109 @@
+//! Who owns a server, in a form that another process can judge later: a process of a machine since its last start. It
+//! decides only whether an owner is alive; what follows from that is not its business.
+
+use ociman::host::{ProcessIdentity, boot_id};
+use serde::{Deserialize, Serialize};
+
+/// The process that a server belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// Name of the machine.
+    pub host: String,
+    /// Identifier of the machine's last start.
+    pub boot: String,
+    /// The process namespace, since containers of one machine count their processes apart.
+    pub namespace: String,
+    /// Process id.
+    pub pid: u32,
+    /// When the process started, in clock ticks since the machine's start: a pid alone may have been reused.
+    pub start: u64,
+}
+
+/// What can be said of an owner from here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Liveness {
+    /// The process runs.
+    Alive,
+    /// The process is gone.
+    Dead,
+    /// The process belongs to another machine or namespace, or to a user whose processes are hidden: we can't look.
+    Foreign,
+}
+
+impl Owner {
+    /// This process.
+    #[must_use]
+    pub fn current() -> Self {
+        let ProcessIdentity { pid, start } = ProcessIdentity::current();
+        Self { host: host_name(), boot: boot_id().to_owned(), namespace: namespace(), pid, start }
+    }
+
+    /// Whether the process still runs.
+    #[must_use]
+    pub fn liveness(&self) -> Liveness {
+        if self.host != host_name() {
+            return Liveness::Foreign;
+        }
+        if self.boot != boot_id() {
+            return Liveness::Dead;
+        }
+        if self.namespace != namespace() {
+            return Liveness::Foreign;
+        }
+        let process = ProcessIdentity { pid: self.pid, start: self.start };
+        match process.is_alive() {
+            true => Liveness::Alive,
+            false if process.is_hidden() => Liveness::Foreign,
+            false => Liveness::Dead,
+        }
+    }
+}
+
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+fn namespace() -> String {
+    let link = std::fs::read_link("/proc/self/ns/pid");
+    link.map(|target| target.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_alive() {
+        assert_eq!(Owner::current().liveness(), Liveness::Alive);
+    }
+
+    #[test]
+    fn a_process_that_was_waited_for_is_dead() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let owner = Owner { pid: child.id(), ..Owner::current() };
+        child.wait().unwrap();
+        assert_eq!(owner.liveness(), Liveness::Dead);
+    }
+
+    #[test]
+    fn a_reused_pid_is_not_the_owner() {
+        let owner = Owner::current();
+        let other = Owner { start: owner.start - 1, ..owner };
+        assert_eq!(other.liveness(), Liveness::Dead);
+    }
+
+    #[test]
+    fn everything_from_before_the_last_start_of_the_machine_is_dead() {
+        let owner = Owner { boot: "another".to_owned(), ..Owner::current() };
+        assert_eq!(owner.liveness(), Liveness::Dead);
+    }
+
+    #[test]
+    fn nothing_is_said_of_other_machines_and_namespaces() {
+        let owner = Owner::current();
+        let elsewhere = Owner { host: "elsewhere".to_owned(), ..owner.clone() };
+        let inside = Owner { namespace: "pid:[1]".to_owned(), ..owner };
+        assert_eq!(elsewhere.liveness(), Liveness::Foreign);
+        assert_eq!(inside.liveness(), Liveness::Foreign);
+    }
+}

@@ -1,0 +1,208 @@
+//! CSV files: their hash and their header, read without holding more than a piece of the file. PostgreSQL reads
+//! everything after the header itself.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+
+use super::spec::{CsvDelimiter, CsvTable};
+use end_mark::EndMarkFinder;
+use header::HeaderReader;
+
+pub use header::CsvHeaderError;
+
+mod end_mark;
+mod header;
+
+/// How much of a file is held at a time, in bytes; a few such pieces may be on their way.
+const PIECE: usize = 256 * 1024;
+
+/// A CSV file whose header and hash are known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CsvFile {
+    path: PathBuf,
+    shown: PathBuf,
+    table: CsvTable,
+    delimiter: CsvDelimiter,
+    columns: Vec<String>,
+    content: blake3::Hash,
+    end_mark: Option<u64>,
+}
+
+/// Why a CSV file could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum CsvFileError {
+    /// The file could not be opened or read.
+    #[error("open {}", path.display())]
+    Open {
+        /// The file, by the path that the user gave.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Its first row does not name columns.
+    #[error("read the header of {}", path.display())]
+    Header {
+        /// The file, by the path that the user gave.
+        path: PathBuf,
+        /// What is wrong with the row.
+        #[source]
+        source: CsvHeaderError,
+    },
+}
+
+impl CsvFile {
+    /// Reads a whole file once, piece by piece. `shown` is the path by which errors name it.
+    ///
+    /// # Errors
+    /// The file can't be read, or its first row does not name columns.
+    pub async fn read(
+        path: PathBuf,
+        shown: PathBuf,
+        table: CsvTable,
+        delimiter: CsvDelimiter,
+    ) -> Result<Self, CsvFileError> {
+        let mut pieces = pieces(path.clone());
+        let mut hasher = blake3::Hasher::new();
+        let mut header = HeaderReader::new(delimiter);
+        let mut has_backslash = false;
+        while let Some(piece) = pieces.recv().await {
+            let piece = piece.map_err(|source| CsvFileError::Open { path: shown.clone(), source })?;
+            hasher.update(&piece);
+            header.take(&piece);
+            has_backslash |= piece.contains(&b'\\');
+        }
+        let columns = header.columns().map_err(|source| CsvFileError::Header { path: shown.clone(), source })?;
+        let end_mark = if has_backslash { end_mark(&path, &shown).await? } else { None };
+        Ok(Self { path, shown, table, delimiter, columns, content: hasher.finalize(), end_mark })
+    }
+
+    /// The path by which the user knows it.
+    #[must_use]
+    pub fn shown(&self) -> &Path {
+        &self.shown
+    }
+
+    /// The table that takes its rows.
+    #[must_use]
+    pub fn table(&self) -> &CsvTable {
+        &self.table
+    }
+
+    /// What stands between two fields.
+    #[must_use]
+    pub fn delimiter(&self) -> CsvDelimiter {
+        self.delimiter
+    }
+
+    /// The columns its header names, in the order of the file.
+    #[must_use]
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// The line of a `\\.` that hides what follows it from PostgreSQL before version 18.
+    pub(super) fn end_mark(&self) -> Option<u64> {
+        self.end_mark
+    }
+
+    /// The hash of the whole file.
+    pub(super) fn content(&self) -> &blake3::Hash {
+        &self.content
+    }
+
+    /// The file again, piece by piece, and its size in bytes as it is now.
+    pub(super) fn pieces(&self) -> (u64, mpsc::Receiver<io::Result<Vec<u8>>>) {
+        let size = std::fs::metadata(&self.path).map(|file| file.len()).unwrap_or_default();
+        (size, pieces(self.path.clone()))
+    }
+
+    #[cfg(test)]
+    pub(super) fn of_content(shown: &Path, table: CsvTable, delimiter: CsvDelimiter, content: blake3::Hash) -> Self {
+        Self {
+            path: shown.to_owned(),
+            shown: shown.to_owned(),
+            table,
+            delimiter,
+            columns: Vec::new(),
+            content,
+            end_mark: None,
+        }
+    }
+}
+
+/// Looks at every byte, which takes longer than a hash: it is only done for files that have a backslash.
+async fn end_mark(path: &Path, shown: &Path) -> Result<Option<u64>, CsvFileError> {
+    let mut pieces = pieces(path.to_owned());
+    let mut finder = EndMarkFinder::new();
+    while let Some(piece) = pieces.recv().await {
+        finder.take(&piece.map_err(|source| CsvFileError::Open { path: shown.to_owned(), source })?);
+    }
+    Ok(finder.found())
+}
+
+/// The columns that the first row of a file names, whose pieces are given.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn columns_of<'p>(
+    pieces: impl IntoIterator<Item = &'p [u8]>,
+    delimiter: CsvDelimiter,
+) -> Result<Vec<String>, CsvHeaderError> {
+    let mut header = HeaderReader::new(delimiter);
+    pieces.into_iter().for_each(|piece| header.take(piece));
+    header.columns()
+}
+
+/// Reads a file on a thread that may wait, no faster than its pieces are taken.
+fn pieces(path: PathBuf) -> mpsc::Receiver<io::Result<Vec<u8>>> {
+    let (sender, receiver) = mpsc::channel(4);
+    spawn_blocking(move || {
+        let read = File::open(path).and_then(|file| send_pieces(file, &sender));
+        if let Err(error) = read {
+            // When nobody takes pieces any more, nobody wants to know.
+            let _ = sender.blocking_send(Err(error));
+        }
+    });
+    receiver
+}
+
+fn send_pieces(mut file: File, sender: &mpsc::Sender<io::Result<Vec<u8>>>) -> io::Result<()> {
+    loop {
+        let mut piece = Vec::with_capacity(PIECE);
+        (&mut file).take(PIECE as u64).read_to_end(&mut piece)?;
+        if piece.is_empty() || sender.blocking_send(Ok(piece)).is_err() {
+            return Ok(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn read(bytes: &[u8]) -> Result<CsvFile, CsvFileError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.csv");
+        std::fs::write(&path, bytes).unwrap();
+        let table = CsvTable { schema: "public".parse().unwrap(), table: "t".parse().unwrap() };
+        CsvFile::read(path, PathBuf::from("t.csv"), table, CsvDelimiter::default()).await
+    }
+
+    #[tokio::test]
+    async fn a_file_of_many_pieces_is_hashed_whole() {
+        let mut bytes = b"a,b\n".to_vec();
+        bytes.resize(3 * PIECE + 17, b'x');
+        let file = read(&bytes).await.unwrap();
+        assert_eq!(file.columns(), ["a", "b"]);
+        assert_eq!(file.content(), &blake3::hash(&bytes));
+    }
+
+    #[tokio::test]
+    async fn a_bad_header_names_the_file_as_the_user_does() {
+        let error = read(b"").await.unwrap_err();
+        assert_eq!(error.to_string(), "read the header of t.csv");
+    }
+}

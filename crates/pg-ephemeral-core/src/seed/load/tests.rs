@@ -1,0 +1,204 @@
+use std::process::Command;
+
+use super::*;
+use crate::layer::{LinkCache, SeedHash};
+
+/// Seeds as the configuration has them, with paths from a folder of the test.
+async fn load_toml(folder: &Path, seeds: &str) -> Result<LoadedSeeds, LoadError> {
+    use crate::config::{Config, Overrides};
+    let config = Config::parse(seeds, folder.join("database.toml")).unwrap();
+    let main = config.instance(&"main".parse().unwrap(), &Overrides::default()).unwrap();
+    load(&main.seeds, &main.folder).await
+}
+
+fn seed(body: &str) -> String {
+    format!("[instances.main.seeds.it]\n{body}\n")
+}
+
+fn hash(seeds: &LoadedSeeds) -> SeedHash {
+    seeds.chain(SeedHash::of_text("base")).links().last().unwrap().hash.clone()
+}
+
+/// An error with all its causes.
+fn story(error: &LoadError) -> String {
+    let mut story = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        story += &format!(" <- {error}");
+        cause = error.source();
+    }
+    story
+}
+
+async fn text(folder: &Path, body: &str) -> String {
+    match &load_toml(folder, &seed(body)).await.unwrap().get(0).unwrap().body {
+        Body::Sql { text, .. } => text.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn git(folder: &Path, arguments: &[&str]) {
+    let identity = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "init.defaultBranch=main"];
+    let status = Command::new("git").arg("-C").arg(folder).args(identity).args(arguments).output().unwrap();
+    assert!(status.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&status.stderr));
+}
+
+/// A repository with `db/a.sql` in two versions, tagged `one` and `two`, and gone by now.
+fn repository() -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path();
+    std::fs::create_dir(path.join("db")).unwrap();
+    git(path, &["init", "-q"]);
+    for version in ["one", "two"] {
+        std::fs::write(path.join("db/a.sql"), format!("select '{version}'")).unwrap();
+        git(path, &["add", "."]);
+        git(path, &["commit", "-q", "-m", version]);
+        git(path, &["tag", version]);
+    }
+    std::fs::remove_dir_all(path.join("db")).unwrap();
+    root
+}
+
+#[tokio::test]
+async fn a_file_is_taken_from_a_git_revision_from_any_folder() {
+    let root = repository();
+    let deep = root.path().join("config/deep");
+    std::fs::create_dir_all(&deep).unwrap();
+    let absolute = root.path().join("db/a.sql").display().to_string();
+    for (folder, path) in [(root.path(), "db/a.sql"), (&deep, "../../db/a.sql"), (Path::new("/"), absolute.as_str())] {
+        for revision in ["one", "HEAD~1", ":/one"] {
+            let body = format!("type = 'sql-file'\npath = '{path}'\ngit_revision = '{revision}'");
+            assert_eq!(text(folder, &body).await, "select 'one'", "{path} {revision}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_is_taken_from_a_git_revision_in_a_worktree() {
+    let root = repository();
+    let other = tempfile::tempdir().unwrap();
+    let worktree = other.path().join("worktree");
+    git(root.path(), &["worktree", "add", "-q", "--detach", worktree.to_str().unwrap(), "one"]);
+    let body = "type = 'sql-file'\npath = 'a.sql'\ngit_revision = 'two'";
+    assert_eq!(text(&worktree.join("db"), body).await, "select 'two'");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_git_revision_is_told() {
+    let root = repository();
+    let outside = tempfile::tempdir().unwrap();
+    let failed = async |folder: &Path, path: &str, revision: &str| {
+        let body = format!("type = 'sql-file'\npath = '{path}'\ngit_revision = '{revision}'");
+        story(&load_toml(folder, &seed(&body)).await.unwrap_err())
+    };
+    let unknown = failed(root.path(), "db/a.sql", "three").await;
+    assert!(unknown.starts_with("read seed it: db/a.sql <- the repository of "), "{unknown}");
+    assert!(unknown.ends_with(" has no commit three"), "{unknown}");
+    let unknown = failed(root.path(), "db/a.sql", &"a".repeat(40)).await;
+    assert!(unknown.contains(" has no commit aaaa"), "{unknown}");
+    let missing = failed(root.path(), "db/b.sql", "one").await;
+    assert!(missing.starts_with("read seed it: db/b.sql <- commit one has no such file: "), "{missing}");
+    let no_repository = failed(outside.path(), "a.sql", "one").await;
+    assert!(no_repository.contains("find the git repository of "), "{no_repository}");
+}
+
+#[tokio::test]
+async fn moving_a_file_keeps_its_key_and_changing_it_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("a.sql", "select 1");
+    write("b.sql", "select 1");
+    write("c.csv", "id\n1\n");
+    write("d.csv", "id\n1\n");
+    let sql = async |path: &str| {
+        hash(&load_toml(folder.path(), &seed(&format!("type = 'sql-file'\npath = '{path}'"))).await.unwrap())
+    };
+    let csv = async |path: &str, rest: &str| {
+        let body = format!("type = 'csv-file'\npath = '{path}'\ntable = {{ schema = 'public', table = 't' }}\n{rest}");
+        hash(&load_toml(folder.path(), &seed(&body)).await.unwrap())
+    };
+    let before = (sql("a.sql").await, csv("c.csv", "").await);
+    assert_eq!((sql("b.sql").await, csv("d.csv", "").await), before);
+    assert_ne!(csv("c.csv", "delimiter = ';'").await, before.1);
+    write("a.sql", "select 2");
+    write("c.csv", "id\n2\n");
+    assert_ne!(sql("a.sql").await, before.0);
+    assert_ne!(csv("c.csv", "").await, before.1);
+}
+
+#[tokio::test]
+async fn what_a_key_program_writes_is_part_of_the_key() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("version"), "1").unwrap();
+    let script = seed("type = 'script'\nscript = 'true'\ncache = { type = 'key-script', script = 'cat version' }");
+    let command = seed(
+        "type = 'command'\ncommand = 'true'\ncache = { type = 'key-command', command = 'cat', arguments = ['version'] }",
+    );
+    let both = async || {
+        let seeds =
+            [load_toml(folder.path(), &script).await.unwrap(), load_toml(folder.path(), &command).await.unwrap()];
+        seeds.map(|seeds| hash(&seeds))
+    };
+    let before = both().await;
+    assert_eq!(both().await, before);
+    std::fs::write(folder.path().join("version"), "2").unwrap();
+    let after = both().await;
+    assert!(before.iter().zip(&after).all(|(before, after)| before != after));
+}
+
+#[tokio::test]
+async fn a_key_program_that_fails_is_quoted() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = "cache = { type = 'key-script', script = 'echo no network >&2; exit 3' }";
+    let error =
+        load_toml(folder.path(), &seed(&format!("type = 'script'\nscript = 'true'\n{cache}"))).await.unwrap_err();
+    assert_eq!(error.to_string(), "read seed it: the script of its cache key ended with exit status: 3: no network");
+    let cache = "cache = { type = 'key-command', command = './gone' }";
+    let error =
+        load_toml(folder.path(), &seed(&format!("type = 'script'\nscript = 'true'\n{cache}"))).await.unwrap_err();
+    assert!(
+        story(&error).starts_with("read seed it: start the command ./gone of its cache key <- "),
+        "{}",
+        story(&error)
+    );
+}
+
+#[tokio::test]
+async fn a_seed_with_cache_none_ends_the_prefix() {
+    let folder = tempfile::tempdir().unwrap();
+    let seeds = "[instances.main.seeds]\na = { type = 'script', script = 'x', cache = { type = 'none' } }\n\
+                 b = { type = 'sql-statement', statement = 'select 1' }\n";
+    let chain = load_toml(folder.path(), seeds).await.unwrap().chain(SeedHash::of_text("base"));
+    assert_eq!(chain.hashes().count(), 1);
+    assert_eq!(chain.links()[1].cache, LinkCache::Broken { by: "a".parse().unwrap() });
+}
+
+#[tokio::test]
+async fn a_file_that_can_not_be_read_is_named_as_the_user_wrote_it() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("latin.sql"), b"select 1;\nselect '\xe9';").unwrap();
+    let failed = async |body: &str| story(&load_toml(folder.path(), &seed(body)).await.unwrap_err());
+    let missing = failed("type = 'sql-file'\npath = 'db/a.sql'").await;
+    assert_eq!(missing, "read seed it: open db/a.sql <- No such file or directory (os error 2)");
+    let latin = failed("type = 'sql-file'\npath = 'latin.sql'").await;
+    assert_eq!(latin, "read seed it: latin.sql:2:9 is not UTF-8");
+    let csv = failed("type = 'csv-file'\npath = 'gone.csv'\ntable = { schema = 'public', table = 't' }").await;
+    assert_eq!(csv, "read seed it <- open gone.csv <- No such file or directory (os error 2)");
+}
+
+#[tokio::test]
+async fn the_first_of_several_broken_seeds_is_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let seeds = "[instances.main.seeds]\n\
+                 a = { type = 'script', script = 'x', cache = { type = 'key-script', script = 'sleep 0.1; exit 1' } }\n\
+                 b = { type = 'sql-file', path = 'gone.sql' }\n";
+    let error = load_toml(folder.path(), seeds).await.unwrap_err();
+    assert!(error.to_string().starts_with("read seed a: "), "{error}");
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_is_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.sql"), "\u{feff}select 1").unwrap();
+    assert_eq!(text(folder.path(), "type = 'sql-file'\npath = 'a.sql'").await, "select 1");
+}

@@ -1,0 +1,232 @@
+//! Seeds with everything read that they point to. Plain values; how they came here and what becomes of them is known
+//! elsewhere.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::SeedKind;
+use super::csv::CsvFile;
+use super::process::{Program, ProgramText};
+use super::spec::GitRevision;
+use crate::instance::SeedName;
+use crate::layer::{Chain, KeyHasher, NewLink, SeedHash, UncacheableReason};
+
+/// All seeds of an instance, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LoadedSeeds(Vec<LoadedSeed>);
+
+impl LoadedSeeds {
+    pub(super) fn new(seeds: Vec<LoadedSeed>) -> Self {
+        Self(seeds)
+    }
+
+    /// The chain of their layers on top of the base layer.
+    #[must_use]
+    pub fn chain(&self, base: SeedHash) -> Chain {
+        let mut chain = Chain::new(base);
+        for seed in &self.0 {
+            chain.push(NewLink {
+                name: seed.name.clone(),
+                kind: seed.kind(),
+                description: seed.description(),
+                content: seed.content,
+                uncacheable: seed.body.uncacheable(),
+            });
+        }
+        chain
+    }
+
+    /// The chain on top of nothing: it tells what can be cached, and its keys are nobody's.
+    pub(crate) fn placeless_chain(&self) -> Chain {
+        self.chain(KeyHasher::new("no base").finish_layer())
+    }
+
+    /// The seed at a place of the chain, as [`Step::seed`](crate::layer::Step::seed) counts them.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&LoadedSeed> {
+        self.0.get(index)
+    }
+
+    /// The seeds, in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, LoadedSeed> {
+        self.0.iter()
+    }
+
+    /// How many seeds there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no seed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// One seed, ready to be applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadedSeed {
+    pub(super) name: SeedName,
+    pub(super) body: Body,
+    /// The hash of everything that changes its effect.
+    content: blake3::Hash,
+}
+
+/// What a seed does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Body {
+    Sql { text: String, source: SqlSource },
+    Csv(CsvFile),
+    Program { program: Program, cache: CacheKey },
+    ContainerScript { script: String },
+}
+
+/// What a program's cache strategy adds to the key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum CacheKey {
+    Nothing,
+    /// The seed is not cached.
+    Uncacheable,
+    /// The hash of what the key's program wrote.
+    Output(blake3::Hash),
+}
+
+/// Where SQL comes from. Displayed in short, as in errors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SqlSource {
+    /// A file, by the path that the user gave.
+    File(PathBuf),
+    /// A file of a git revision.
+    Revision {
+        /// The revision.
+        revision: GitRevision,
+        /// The file, by the path that the user gave.
+        path: PathBuf,
+    },
+    /// The configuration or a program itself.
+    Statement,
+}
+
+impl fmt::Display for SqlSource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(formatter, "{}", path.display()),
+            Self::Revision { revision, path } => write!(formatter, "{revision}:{}", path.display()),
+            Self::Statement => formatter.write_str("statement"),
+        }
+    }
+}
+
+impl LoadedSeed {
+    pub(super) fn new(name: SeedName, body: Body) -> Self {
+        let content = body.hash();
+        Self { name, body, content }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &SeedName {
+        &self.name
+    }
+
+    /// Its type.
+    #[must_use]
+    pub fn kind(&self) -> SeedKind {
+        self.body.kind()
+    }
+
+    /// A few words on it: where its content comes from, or its size. Never its body, nor a command's arguments.
+    #[must_use]
+    pub fn description(&self) -> String {
+        match &self.body {
+            Body::Sql { source: SqlSource::Statement, text } => lines(text),
+            Body::Sql { source, .. } => source.to_string(),
+            Body::Csv(file) => file.shown().display().to_string(),
+            Body::Program { program, .. } => match &program.text {
+                ProgramText::Script(script) => lines(script),
+                ProgramText::Command { command, .. } => command.clone(),
+            },
+            Body::ContainerScript { script } => lines(script),
+        }
+    }
+
+    /// The text of a container script; `None` for every other seed.
+    #[must_use]
+    pub fn container_script(&self) -> Option<&str> {
+        match &self.body {
+            Body::ContainerScript { script } => Some(script),
+            _ => None,
+        }
+    }
+}
+
+fn lines(text: &str) -> String {
+    match text.trim().lines().count() {
+        1 => "1 line".to_owned(),
+        count => format!("{count} lines"),
+    }
+}
+
+impl Body {
+    fn kind(&self) -> SeedKind {
+        match self {
+            Self::Sql { source: SqlSource::Statement, .. } => SeedKind::SqlStatement,
+            Self::Sql { .. } => SeedKind::SqlFile,
+            Self::Csv(_) => SeedKind::CsvFile,
+            Self::Program { program, .. } => match program.text {
+                ProgramText::Script(_) => SeedKind::Script,
+                ProgramText::Command { .. } => SeedKind::Command,
+            },
+            Self::ContainerScript { .. } => SeedKind::ContainerScript,
+        }
+    }
+
+    fn uncacheable(&self) -> Option<UncacheableReason> {
+        match self {
+            Self::Program { cache: CacheKey::Uncacheable, .. } => Some(UncacheableReason::CacheNone),
+            _ => None,
+        }
+    }
+
+    /// The hash of the type and of all that changes the effect. Where a file lies does not, what it holds does.
+    fn hash(&self) -> blake3::Hash {
+        let mut key = KeyHasher::new("seed");
+        key.text("type", self.kind().as_str());
+        match self {
+            Self::Sql { text, .. } => key.text("sql", text),
+            Self::Csv(file) => {
+                key.hash("content", file.content());
+                key.text("schema", file.table().schema.as_str());
+                key.text("table", file.table().table.as_str());
+                key.text("delimiter", &file.delimiter().to_string());
+            }
+            Self::Program { program, cache } => {
+                match &program.text {
+                    ProgramText::Script(script) => key.text("script", script),
+                    ProgramText::Command { command, arguments } => {
+                        key.text("command", command);
+                        key.texts("arguments", arguments.iter().map(String::as_str));
+                    }
+                }
+                cache.add_to(&mut key);
+            }
+            Self::ContainerScript { script } => key.text("script", script),
+        }
+        key.finish()
+    }
+}
+
+impl CacheKey {
+    fn add_to(&self, key: &mut KeyHasher) {
+        match self {
+            Self::Nothing => key.text("cache", "command-hash"),
+            Self::Uncacheable => key.text("cache", "none"),
+            Self::Output(output) => key.hash("cache", output),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+//! Attaching to a session: everything a client needs is computed from the session's labels and this user's secret.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ociman::{ContainerState, Kind, System};
+
+use super::boot::SOCKET_INSIDE;
+use super::endpoint::{ConnectionParameters, Endpoint, PORT};
+use super::tls::ca_file_inside;
+use super::{Hold, Inside, Server};
+use crate::folders::Folders;
+use crate::host_image::{FindError, Installations};
+use crate::label::{self, LabelError};
+use crate::progress::Observer;
+use crate::secret::{MachineSecret, SecretError};
+use crate::session::{Name, Session};
+use crate::tls::{CaFile, CaFileError, TlsParameters};
+
+/// Why a session could not be attached to.
+#[derive(Debug, thiserror::Error)]
+pub enum AttachError {
+    /// The machine's secret.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// A label that an attach needs is not there.
+    #[error("attach to the session {session}: its container has no label {key}")]
+    MissingLabel {
+        /// The session.
+        session: Name,
+        /// The label.
+        key: ociman::label::Key,
+    },
+    /// The session's container publishes no port.
+    #[error("attach to the session {session}: its container publishes no port")]
+    NoPort {
+        /// The session.
+        session: Name,
+    },
+    /// Somebody has paused the session's container: its server would not answer.
+    #[error("attach to the session {session}: its container is paused")]
+    Paused {
+        /// The session.
+        session: Name,
+    },
+    /// The labels that tell of TLS can't be read.
+    #[error("attach to the session {session}")]
+    Label {
+        /// The session.
+        session: Name,
+        /// Which label, and what is wrong with it.
+        #[source]
+        source: Box<LabelError>,
+    },
+    /// The file with its certificate authority could not be written.
+    #[error(transparent)]
+    CaFile(#[from] CaFileError),
+    /// The programs of the session's server could not be found on this machine.
+    #[error(transparent)]
+    Find(#[from] FindError),
+}
+
+impl Server {
+    /// The server of a session. Dropping the value, or stopping it, leaves the session as it is.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use pg_ephemeral_core::{Definition, Folders, Server, session_name};
+    ///
+    /// let session = Definition::new()?.start_session(&session_name!("review"), None).await?;
+    /// let server = Server::attach(&session, &Folders::of_user()?)?;
+    /// server.connect().await?.batch_execute("create table t (a int)").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`AttachError`]; whether the server answers is not tried.
+    pub fn attach(session: &Session, folders: &Folders) -> Result<Self, AttachError> {
+        if session.summary().state == ContainerState::Paused {
+            return Err(AttachError::Paused { session: session.name().clone() });
+        }
+        let labels = &session.summary().labels;
+        let text = |key: ociman::label::Key| {
+            let value = labels.get(&key).map(ToString::to_string);
+            value.ok_or_else(|| AttachError::MissingLabel { session: session.name().clone(), key })
+        };
+        let password = MachineSecret::load_or_create(folders)?.server_password(&text(label::NONCE)?);
+        let (user, database) = (text(label::SUPERUSER_USER)?, text(label::SUPERUSER_DATABASE)?);
+        let parameters = |endpoint| ConnectionParameters {
+            endpoint,
+            user: user.clone(),
+            password: password.clone(),
+            database: database.clone(),
+            tls: None,
+        };
+        let port = session.summary().ports.first();
+        let port = port.ok_or_else(|| AttachError::NoPort { session: session.name().clone() })?;
+        let (address, port) = (port.published.ip(), port.published.port());
+        // What is published everywhere is published here.
+        let address = if address.is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address };
+        let ssl = label::ssl(labels)
+            .map_err(|source| AttachError::Label { session: session.name().clone(), source: Box::new(source) })?;
+        let tls = match ssl {
+            Some(ssl) => Some((ssl.hostname, text(label::SSL_CA_CERT_PEM)?)),
+            None => None,
+        };
+        let ca_file = tls.as_ref().map(|(_, pem)| CaFile::write(folders, pem)).transpose()?;
+        let verified = |parameters, ca_file: Option<PathBuf>| ConnectionParameters {
+            tls: tls.clone().zip(ca_file).map(|((hostname, ca_cert_pem), ca_file)| TlsParameters {
+                hostname,
+                ca_cert_pem,
+                ca_file,
+            }),
+            ..parameters
+        };
+        let is_host = session.container().backend().kind() == Kind::Host;
+        let inside = || Inside {
+            socket: parameters(Endpoint::Socket { folder: SOCKET_INSIDE.into() }),
+            loopback: verified(
+                parameters(Endpoint::Tcp { address: Ipv4Addr::LOCALHOST.into(), port: PORT }),
+                Some(ca_file_inside()),
+            ),
+        };
+        let image = text(label::IMAGE)?;
+        let programs = if is_host {
+            let installations = Installations::find(folders)?;
+            let same = |found: &&crate::host_image::Installation| {
+                found.reference().is_some_and(|reference| reference.to_string() == image)
+            };
+            installations.all().iter().find(same).map(|found| found.bin.clone())
+        } else {
+            None
+        };
+        Ok(Self {
+            hold: Hold::Attached(session.container().clone()),
+            from_here: verified(
+                parameters(Endpoint::Tcp { address, port }),
+                ca_file.as_ref().map(|file| file.path().to_owned()),
+            ),
+            inside: (!is_host).then(inside),
+            ca_file,
+            programs,
+            executor: Arc::new(System),
+            observer: Observer::default(),
+        })
+    }
+}

@@ -1,0 +1,202 @@
+//! Building layers: one server is started, seed after seed is applied to it, and its files are committed after each.
+
+use std::time::Duration;
+
+use ociman::label::Labels;
+use ociman::{CommitSpec, ExecSpec, Kind, RunSpec};
+
+use super::StartError;
+use super::boot::{Boot, LOG_LINES, Running};
+use super::connect;
+use super::guard::Guard;
+use super::launch::Role;
+use crate::definition::Reach;
+use crate::label;
+use crate::layer::{self, BootFrom, Place, Plan, SeedHash};
+use crate::progress::Step;
+use crate::secret;
+use crate::seed::ApplyError;
+
+/// How long a clean stop may take.
+pub(super) const STOP_LIMIT: Duration = Duration::from_secs(300);
+
+/// Whether any database has an UNLOGGED relation, in any tablespace: those have a fork of their own in the file system.
+/// The catalog of each database would tell the same, at the price of a connection to each.
+pub(super) const ANY_UNLOGGED: &str = "WITH folder (path) AS ( \
+    SELECT 'base/' || oid FROM pg_database UNION ALL \
+    SELECT concat_ws('/', 'pg_tblspc', space, version, database) FROM pg_ls_dir('pg_tblspc') AS space, \
+        LATERAL pg_ls_dir('pg_tblspc/' || space, true, false) AS version, \
+        LATERAL pg_ls_dir(concat_ws('/', 'pg_tblspc', space, version), true, false) AS database) \
+    SELECT EXISTS (SELECT FROM folder, LATERAL pg_ls_dir(path, true, false) AS file WHERE file LIKE '%\\_init')";
+
+impl Boot<'_> {
+    /// Does everything of a plan up to its last commit. The server goes on to run when there is one at that point.
+    pub(super) async fn build_layers(&self, plan: &Plan) -> Result<Option<Running>, StartError> {
+        let steps: Vec<_> = plan.steps.iter().map_while(|step| Some((step, step.commit_after.as_ref()?))).collect();
+        let at = match &plan.boot_from {
+            BootFrom::Layer(hash) => return self.build_from(None, hash, &steps).await,
+            BootFrom::BaseImage => self.found.chain.base(),
+        };
+        let first = self.initialise().await?;
+        let Some((next, _)) = steps.first() else { return Ok(first) };
+        let Some(first) = first else { return self.build_from(None, at, &steps).await };
+        // The server of the first start gives way to one that runs on the base layer. A commit holds everything that
+        // differs from the image of its container: on the base image that is the whole cluster, each time. It goes
+        // while the seeds are applied, since removing a container is mostly waiting.
+        let running = match next.place {
+            Place::Server => Some(self.boot_layer(at, Reach::Published, Role::Builder).await?),
+            Place::Image => None,
+        };
+        let (removed, built) = tokio::join!(first.launched.guard.remove(), self.build_from(running, at, &steps));
+        removed.map_err(StartError::Watch)?;
+        built
+    }
+
+    /// Applies and commits, from a server at the state `at` or from the layer of it.
+    async fn build_from(
+        &self,
+        mut running: Option<Running>,
+        mut at: &SeedHash,
+        steps: &[(&layer::Step, &SeedHash)],
+    ) -> Result<Option<Running>, StartError> {
+        for &(step, hash) in steps {
+            running = match step.place {
+                Place::Server => {
+                    let mut server = match running {
+                        Some(running) => running,
+                        None => self.boot_layer(at, Reach::Published, Role::Builder).await?,
+                    };
+                    self.apply(&mut server, step.seed).await?;
+                    if self.found.present.contains(hash) {
+                        Some(server)
+                    } else {
+                        Some(self.commit(server, hash, step.seed + 1).await?)
+                    }
+                }
+                Place::Image => {
+                    if let Some(running) = running {
+                        running.launched.guard.remove().await.map_err(StartError::Watch)?;
+                    }
+                    self.run_container_script(at, hash, step.seed).await?;
+                    None
+                }
+            };
+            at = hash;
+        }
+        Ok(running)
+    }
+
+    async fn initialise(&self) -> Result<Option<Running>, StartError> {
+        self.definition.observer.begin(Step::Initialise);
+        match &self.found.installation {
+            Some(installation) => self.initialise_on_host(installation).await.map(|()| None),
+            None => self.initialise_on_engine().await.map(Some),
+        }
+    }
+
+    /// Commits the files of a server under a key, with that layer's password in them. An engine does so while the
+    /// server runs, unless there are UNLOGGED relations: those come back empty from what looks like a crash.
+    pub(super) async fn commit(
+        &self,
+        mut running: Running,
+        hash: &SeedHash,
+        seeds: usize,
+    ) -> Result<Running, StartError> {
+        let password = self.layer_password(hash);
+        let verified = password.clone();
+        // It takes milliseconds to compute, as logging in does.
+        let verifier = tokio::task::spawn_blocking(move || secret::verifier(&verified));
+        let client = self.client(&mut running).await?;
+        self.definition.observer.begin(Step::Commit);
+        let verifier = verifier.await.map_err(|panic| StartError::Thread(std::io::Error::other(panic)))?;
+        let sql = connect::set_password_sql(self.definition.superuser.as_str(), &verifier);
+        client.batch_execute(&sql).await.map_err(StartError::SetUp)?;
+        let row = client.query_one(ANY_UNLOGGED, &[]).await.map_err(StartError::SetUp)?;
+        let live = self.backend.kind() != Kind::Host && !row.get::<_, bool>(0);
+        if live {
+            client.batch_execute("CHECKPOINT; RESET ALL").await.map_err(StartError::SetUp)?;
+            // The next seed's: it was opened after this one, and its session is as a new one.
+            running.client = Some(client);
+        } else {
+            drop(client);
+        }
+        running.password = password;
+        let container = running.launched.guard.container();
+        if !live {
+            container.stop(STOP_LIMIT).await.map_err(StartError::Commit)?;
+        }
+        running.launched.guard.commit(self.commit_spec(hash, seeds)?).await?;
+        if !live {
+            container.start().await.map_err(StartError::Commit)?;
+            let limit = self.definition.wait_available_timeout;
+            running.client = Some(self.wait(&running.launched, &running.password, limit).await?);
+        }
+        Ok(running)
+    }
+
+    /// An image takes over the labels of its container. Those that tell of one server must not be of an image, and
+    /// the seeds are those that are in it.
+    pub(super) fn commit_spec(&self, hash: &SeedHash, seeds: usize) -> Result<CommitSpec, StartError> {
+        let mut labels = Labels::from_iter(
+            [label::OWNER, label::NONCE, label::STARTED, label::FOLDER].map(|key| (key, label::value(""))),
+        );
+        if let Some(ssl) = &self.definition.ssl_config {
+            // Whoever starts a server from it makes another authority.
+            labels.insert(label::SSL_HOSTNAME, label::value(ssl.hostname.as_str()));
+            labels.insert(label::SSL_CA_CERT_PEM, label::value(""));
+        }
+        labels.insert(label::SEEDS, label::value(&self.seeds_label(seeds)));
+        Ok(CommitSpec { image: self.found.layer(hash)?, labels })
+    }
+
+    /// Runs a container script on a layer, with no server, and commits what comes of it.
+    async fn run_container_script(&self, from: &SeedHash, hash: &SeedHash, index: usize) -> Result<(), StartError> {
+        let Some(seed) = self.seeds.get(index) else { return Ok(()) };
+        let Some(script) = seed.container_script() else { return Ok(()) };
+        let total = self.seeds.len();
+        self.definition.observer.begin(Step::Seed { name: seed.name().clone(), position: index + 1, total });
+        let mut spec =
+            RunSpec::new(self.container_name()?, self.found.layer(from)?).entrypoint(["sh", "-e", "-c", script]);
+        spec.user = Some("0".to_owned());
+        spec.labels = self.labels("");
+        let guard = Guard::run(&self.definition.folders, &self.backend, spec, self.owner.clone(), None).await?;
+        let status = guard.container().wait().await.map_err(StartError::Watch)?;
+        if !status.success() {
+            let log = self.last_words(guard.container()).await;
+            let source = ApplyError::ContainerScript { seed: seed.name().clone(), status: status.code(), log };
+            return Err(self.seed_failed(source));
+        }
+        self.definition.observer.begin(Step::Commit);
+        guard.commit(self.commit_spec(hash, index + 1)?).await?;
+        guard.remove().await.map_err(StartError::Watch)
+    }
+
+    /// Runs a container script that no layer can have, in the server's own container, and starts the server anew with
+    /// what it installed.
+    pub(super) async fn run_script_inside(&self, running: &mut Running, index: usize) -> Result<(), StartError> {
+        let Some(seed) = self.seeds.get(index) else { return Ok(()) };
+        let Some(script) = seed.container_script() else { return Ok(()) };
+        let total = self.seeds.len();
+        self.definition.observer.begin(Step::Seed { name: seed.name().clone(), position: index + 1, total });
+        let container = running.launched.guard.container();
+        // One stream, so that the last words are the last.
+        let spec = ExecSpec::new(["sh", "-c", "exec sh -e -c \"$1\" 2>&1", "sh", script]).user("0");
+        let output = container.exec(&spec, b"").await.map_err(StartError::Watch)?;
+        if !output.status.success() {
+            let log = last_lines(&String::from_utf8_lossy(&output.stdout), LOG_LINES);
+            let source = ApplyError::ContainerScript { seed: seed.name().clone(), status: output.status.code(), log };
+            return Err(self.seed_failed(source));
+        }
+        running.client = None;
+        container.stop(STOP_LIMIT).await.map_err(StartError::Watch)?;
+        container.start().await.map_err(StartError::Watch)?;
+        let limit = self.definition.wait_available_timeout;
+        running.client = Some(self.wait(&running.launched, &running.password, limit).await?);
+        Ok(())
+    }
+}
+
+fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines.get(lines.len().saturating_sub(count)..).unwrap_or_default().join("\n")
+}

@@ -1,0 +1,198 @@
+//! Why a server could not be started.
+
+use std::time::Duration;
+
+use crate::choose::ChooseError;
+use crate::folders::FoldersError;
+use crate::host_image::FindError;
+use crate::instance::{InstanceName, SeedName};
+use crate::lock::LockError;
+use crate::parameter::ParameterName;
+use crate::record::RecordError;
+use crate::secret::SecretError;
+use crate::seed::ApplyError;
+use crate::session::{FindError as FindSessionError, Name};
+use crate::tls::{CaFileError, CertificateError};
+
+use super::attach::AttachError;
+use super::connect::ConnectError;
+
+/// Why a server could not be started. Nothing of it is left then.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// There is no backend.
+    #[error(transparent)]
+    Choose(#[from] ChooseError),
+    /// There is no fitting PostgreSQL on the host.
+    #[error(transparent)]
+    Find(#[from] FindError),
+    /// The user's folders.
+    #[error(transparent)]
+    Folders(#[from] FoldersError),
+    /// The machine's secret.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The server's record.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The lock of a build.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The operating system has no threads, random numbers or ports to give.
+    #[error("prepare the start")]
+    Thread(#[source] std::io::Error),
+    /// A parameter is pg-ephemeral's own to set.
+    #[error("the parameter {name} is set by pg-ephemeral itself")]
+    ReservedParameter {
+        /// The parameter.
+        name: ParameterName,
+    },
+    /// A parameter does by hand what the SSL host name does.
+    #[error("the parameter {name} can't be set beside the SSL host name, which sets SSL up")]
+    SslParameter {
+        /// The parameter.
+        name: ParameterName,
+    },
+    /// The server's certificate.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// The file with its certificate authority.
+    #[error(transparent)]
+    CaFile(#[from] CaFileError),
+    /// The server's program knows no TLS.
+    #[error("turn TLS on: this PostgreSQL was built without it")]
+    BuiltWithoutTls,
+    /// The server did not take its certificate.
+    #[error("turn TLS on")]
+    TurnTlsOn(#[source] tokio_postgres::Error),
+    /// The name of the instance's layers is too long for an image.
+    #[error("name the layers")]
+    LayerName(#[source] ociman::ReferenceError),
+    /// The images could not be looked up.
+    #[error("look up the image {image}")]
+    LookUp {
+        /// The base image.
+        image: String,
+        /// What the backend said.
+        #[source]
+        source: ociman::Error,
+    },
+    /// The image is not there and could not be fetched.
+    #[error("pull the image {image}")]
+    Pull {
+        /// The image.
+        image: String,
+        /// What the backend said.
+        #[source]
+        source: ociman::Error,
+    },
+    /// The seeds could not be read.
+    #[error(transparent)]
+    LoadSeeds(crate::seed::LoadError),
+    /// A seed failed.
+    #[error("seed the instance {instance}")]
+    Seed {
+        /// The instance.
+        instance: InstanceName,
+        /// Which seed, and what came of it.
+        #[source]
+        source: Box<ApplyError>,
+    },
+    /// There is no image for a container script: the host backend has none.
+    #[error("apply seed {seed}: there is no image for its script")]
+    NoImageForScript {
+        /// The seed.
+        seed: SeedName,
+    },
+    /// A layer was made under another secret and can't be opened.
+    #[error("open the layer {layer}, which was made under another secret")]
+    LostLayer {
+        /// The layer's image.
+        layer: ociman::Reference,
+    },
+    /// A session of this name runs already.
+    #[error("the session {name} runs already")]
+    SessionExists {
+        /// The session.
+        name: Name,
+    },
+    /// The sessions that run could not be looked at.
+    #[error(transparent)]
+    FindSession(FindSessionError),
+    /// The session that was started could not be attached to.
+    #[error(transparent)]
+    Attach(#[from] AttachError),
+    /// The container could not be started.
+    #[error("run the server's container")]
+    Run(#[source] ociman::Error),
+    /// A layer could not be saved.
+    #[error("commit a layer")]
+    Commit(#[source] ociman::Error),
+    /// A command inside the container could not be run, or failed.
+    #[error("hand the password to the server's container: {message}")]
+    Password {
+        /// What came of it.
+        message: String,
+    },
+    /// The container disappeared, or its backend did.
+    #[error("watch the server's container")]
+    Watch(#[source] ociman::Error),
+    /// The server ended instead of getting ready.
+    #[error("the server ended with status {status} before it was ready{}", quoted(log))]
+    Died {
+        /// The status of its process.
+        status: i32,
+        /// The last lines of its log.
+        log: String,
+    },
+    /// The server did not get ready in time.
+    #[error("the server was not ready within {} s{}", limit.as_secs_f32(), quoted(log))]
+    TimedOut {
+        /// The time it had.
+        limit: Duration,
+        /// The last lines of its log.
+        log: String,
+        /// Why the last attempt to connect failed.
+        #[source]
+        source: ConnectError,
+    },
+    /// The server is up and does not let us in.
+    #[error("connect to the server")]
+    Connect(#[source] ConnectError),
+    /// The first words to the server failed.
+    #[error("set up the server")]
+    SetUp(#[source] tokio_postgres::Error),
+}
+
+fn quoted(log: &str) -> String {
+    let log = log.trim();
+    if log.is_empty() { String::new() } else { format!("; its last words:\n{log}") }
+}
+
+impl StartError {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Choose(error) => Some(error.hint()),
+            Self::Find(error) => error.hint(),
+            Self::Folders(error) => Some(error.hint().to_owned()),
+            Self::Secret(error) => Some(error.hint().to_owned()),
+            Self::LostLayer { .. } => {
+                Some("`pg-ephemeral cache reset` removes it, and the next start builds it anew".to_owned())
+            }
+            Self::Pull { .. } => Some(
+                "check the image's name and the network; an image that is already on this machine is used without a network".to_owned(),
+            ),
+            Self::LoadSeeds(error) => error.hint().map(str::to_owned),
+            Self::Seed { source, .. } => source.hint(),
+            Self::NoImageForScript { .. } => Some("use docker or podman".to_owned()),
+            Self::SessionExists { name } => {
+                Some(format!("attach to it, or stop it first: pg-ephemeral session stop --name {name}"))
+            }
+            Self::ReservedParameter { .. } | Self::SslParameter { .. } => Some("leave it out".to_owned()),
+            Self::BuiltWithoutTls => Some("use another PostgreSQL, or leave out ssl_config and --ssl-hostname".to_owned()),
+            Self::TimedOut { .. } => Some("wait_available_timeout in database.toml sets the time".to_owned()),
+            _ => None,
+        }
+    }
+}

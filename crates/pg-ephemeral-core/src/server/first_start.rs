@@ -1,0 +1,139 @@
+//! The first start of a base image, which makes the cluster: by the image's own start script on an engine, by `initdb`
+//! on the host. What comes of it is committed as the base layer.
+
+use std::time::Duration;
+
+use ociman::{Container, Error, ExecSpec, RunSpec, Secret, Variable};
+
+use super::StartError;
+use super::boot::{Boot, LOG_LINES, Running, SOCKET_INSIDE};
+use super::connect;
+use super::guard::Guard;
+use super::launch::Role;
+use crate::definition::Reach;
+use crate::host_image::{Installation, host_locale};
+use crate::progress::Step;
+use crate::secret;
+
+/// Where the data stands in a container: not where an image has a volume, since a commit leaves volumes out.
+const DATA: &str = "/var/lib/pg-ephemeral/data";
+/// The pipe through which a first start is told its password.
+const PASSWORD_PIPE: &str = "/tmp/.pg-ephemeral-password";
+/// How long the first start of an image may take at least, whatever the limit for a start.
+const INITIALISE_LIMIT: Duration = Duration::from_secs(120);
+/// What runs as the first start on the host: `$0` is `initdb`. It is told no password, since it prints it when it
+/// fails: single-user mode sets what is stored for it, and needs neither password nor port. With `-j` a statement ends
+/// at a semicolon before an empty line.
+const INITIALISE_ON_HOST: &str = r#"
+"$0" --pgdata="$PGDATA" --auth=trust --encoding=UTF8 --no-sync "$@" >/dev/null
+printf '%s\n' 'local all all scram-sha-256' 'host all all all scram-sha-256' \
+    'local replication all scram-sha-256' 'host replication all all scram-sha-256' >"$PGDATA/pg_hba.conf"
+printf '%s;\n\n' "$SET_UP_SQL" | "$POSTGRES" --single -j -c fsync=off -D "$PGDATA" postgres >/dev/null
+"#;
+impl Boot<'_> {
+    /// First start on an engine. The start script's server goes on to run, and has the base layer's password.
+    pub(super) async fn initialise_on_engine(&self) -> Result<Running, StartError> {
+        let password = self.layer_password(self.found.chain.base());
+        // The start script's passing server answers on every socket, but not on a published port.
+        let launched =
+            self.launch(&self.found.image, Reach::Published, Role::Builder, |spec| self.scripted(spec)).await?;
+        self.send_password(launched.guard.container(), &password).await?;
+        let limit = self.definition.wait_available_timeout.max(INITIALISE_LIMIT);
+        let client = self.wait(&launched, &password, limit).await?;
+        self.commit(Running { launched, password, client: Some(client) }, self.found.chain.base(), 0).await
+    }
+
+    /// The image's start script reads the password from its environment, where no inspection shows it, since it comes
+    /// there through a pipe.
+    fn scripted(&self, spec: RunSpec) -> RunSpec {
+        let script = format!(
+            "mkfifo -m 600 {PASSWORD_PIPE} && read -r POSTGRES_PASSWORD <{PASSWORD_PIPE} && rm {PASSWORD_PIPE} && \
+             export POSTGRES_PASSWORD && exec docker-entrypoint.sh postgres \"$@\""
+        );
+        let mut spec = spec.entrypoint(["sh", "-c", &script, "sh"]);
+        spec.environment.extend([
+            Variable::plain("PGDATA", DATA),
+            Variable::plain("POSTGRES_USER", self.definition.superuser.as_str()),
+            Variable::plain("POSTGRES_DB", self.definition.database.as_str()),
+            // Small segments: less to commit with every layer.
+            Variable::plain("POSTGRES_INITDB_ARGS", "--no-sync --wal-segsize=1"),
+        ]);
+        spec
+    }
+
+    async fn send_password(&self, container: &Container, password: &Secret) -> Result<(), StartError> {
+        let script = format!("while [ ! -p {PASSWORD_PIPE} ]; do sleep 0.01; done; cat >{PASSWORD_PIPE}");
+        let input = format!("{}\n", password.expose());
+        self.exec_inside(container, ExecSpec::new(["sh", "-c", &script]), &input).await
+    }
+
+    /// A layer made under another secret has another password; inside its container none is needed.
+    pub(super) async fn set_password_inside(&self, container: &Container, password: &Secret) -> Result<(), StartError> {
+        let user = self.definition.superuser.as_str();
+        let spec = ExecSpec::new(["psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--host", SOCKET_INSIDE])
+            .user("postgres")
+            .variable(Variable::plain("PGUSER", user))
+            .variable(Variable::plain("PGDATABASE", self.definition.database.as_str()));
+        self.exec_inside(container, spec, &connect::set_password_sql(user, &secret::verifier(password))).await
+    }
+
+    async fn exec_inside(&self, container: &Container, spec: ExecSpec, input: &str) -> Result<(), StartError> {
+        let output = match container.exec(&spec, input.as_bytes()).await {
+            Ok(output) if output.status.success() => return Ok(()),
+            Err(Error::ContainerNotRunning { .. }) => return Err(self.death(container).await),
+            Err(error) => return Err(StartError::Watch(error)),
+            Ok(output) => output,
+        };
+        if let Ok(info) = container.inspect().await
+            && info.exit_code.is_some()
+        {
+            return Err(self.death(container).await);
+        }
+        let text = String::from_utf8_lossy(&output.stderr);
+        Err(StartError::Password { message: format!("{}: {}", output.status, text.trim()) })
+    }
+
+    /// First start on the host: no server, only `initdb`, whose result becomes the base layer as it is.
+    pub(super) async fn initialise_on_host(&self, installation: &Installation) -> Result<(), StartError> {
+        let program = |name: &str| installation.bin.join(name).to_string_lossy().into_owned();
+        let mut spec = RunSpec::new(self.container_name()?, self.found.image.clone())
+            .entrypoint(["sh", "-e", "-c", INITIALISE_ON_HOST, &program("initdb")])
+            .arguments(["--username", self.definition.superuser.as_str(), "--locale", host_locale()])
+            .variable(Variable::plain("POSTGRES", program("postgres")))
+            // The zone that `initdb` writes down: what a seed makes of a time must not depend on the caller's.
+            .variable(Variable::plain("TZ", "Etc/UTC"))
+            .variable(Variable::secret("SET_UP_SQL", self.set_up_sql()));
+        if installation.major() >= 11 {
+            // Small segments: less to copy for each new server.
+            spec = spec.arguments(["--wal-segsize=1"]);
+        }
+        spec.labels = self.labels("");
+        let guard = Guard::run(&self.definition.folders, &self.backend, spec, self.owner.clone(), None).await?;
+        let status = guard.container().wait().await.map_err(StartError::Watch)?;
+        if !status.success() {
+            return Err(self.death(guard.container()).await);
+        }
+        self.definition.observer.begin(Step::Commit);
+        let commit = self.commit_spec(self.found.chain.base(), 0)?;
+        guard.commit(commit).await?;
+        guard.remove().await.map_err(StartError::Watch)
+    }
+
+    /// What single-user mode runs to finish a new cluster.
+    fn set_up_sql(&self) -> Secret {
+        let verifier = secret::verifier(&self.layer_password(self.found.chain.base()));
+        let superuser = self.definition.superuser.as_str();
+        let mut statements = vec![format!("ALTER ROLE {} PASSWORD '{verifier}'", connect::quote_identifier(superuser))];
+        let database = self.definition.database.as_str();
+        if database != "postgres" {
+            statements.push(format!("CREATE DATABASE {}", connect::quote_identifier(database)));
+        }
+        Secret::new(statements.join(";\n\n"))
+    }
+
+    /// The end of a server's log. An image's start script may have made PostgreSQL print the password.
+    pub(super) async fn last_words(&self, container: &Container) -> String {
+        let log = container.last_log_lines(LOG_LINES).await.unwrap_or_default();
+        log.replace(self.layer_password(self.found.chain.base()).expose(), "[secret]")
+    }
+}

@@ -1,0 +1,311 @@
+//! Owns one container from before it is started until it is gone: whatever becomes of the future, the value or the
+//! thread that wanted it, the container is removed, its folder with it, and its record last.
+
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use ociman::command::Process;
+use ociman::{Backend, CommitSpec, Container, Error, RunSpec, Terminal};
+use tokio::sync::{Mutex, oneshot, watch};
+
+use crate::folders::{Folders, make_socket_folder};
+use crate::keeper;
+use crate::owner::Owner;
+use crate::reap::remove_folder;
+use crate::record::RecordError;
+use crate::record::{Filed, Record};
+
+use super::StartError;
+use crate::tool::ToolError;
+
+/// How long a removal waits for a start that is still under way, before it removes what is there.
+const START_LIMIT: Duration = Duration::from_secs(20);
+/// How long it waits for a commit that is still under way.
+const COMMIT_LIMIT: Duration = Duration::from_secs(30);
+/// How long dropping a guard blocks at most.
+const DROP_LIMIT: Duration = Duration::from_secs(60);
+/// How often a removal that the engine refuses is tried.
+const REMOVAL_ATTEMPTS: u32 = 3;
+/// How often it is looked for a container whose client was killed before it was there.
+const LATE_PAUSE: Duration = Duration::from_millis(50);
+/// How long apart: there is nothing to wait for but that the engine changes its mind.
+const REMOVAL_PAUSE: Duration = Duration::from_millis(200);
+
+#[derive(Debug)]
+pub(crate) struct Guard {
+    container: Container,
+    /// `None` once the container is gone or belongs to nobody.
+    charge: Option<Charge>,
+}
+
+/// What a removal needs.
+#[derive(Debug)]
+struct Charge {
+    filed: Filed,
+    settled: watch::Receiver<bool>,
+    /// Held while the container's files are committed.
+    busy: Arc<Mutex<()>>,
+    /// Whether an engine's client may have been killed while it started the container.
+    may_start_late: bool,
+}
+
+impl Guard {
+    /// Starts a container, and makes the folder for its socket when it has one. When this fails, or its future is
+    /// dropped, nothing stays.
+    pub(crate) async fn run(
+        folders: &Folders,
+        backend: &Backend,
+        spec: RunSpec,
+        owner: Owner,
+        folder: Option<PathBuf>,
+    ) -> Result<Self, StartError> {
+        let name = spec.name.clone();
+        let filed = Filed::new(folders, Record::of_start(backend.kind(), &spec, owner, folder))?;
+        let (settle, settled) = watch::channel(false);
+        let charge = Charge { filed, settled, busy: Arc::default(), may_start_late: false };
+        let mut guard = Self { container: backend.container(name), charge: Some(charge) };
+        if let Some(folder) = guard.charge.as_ref().and_then(|charge| charge.filed.record.folder.as_deref())
+            && let Err(error) = make_socket_folder(folder)
+        {
+            guard.forget();
+            return Err(error.into());
+        }
+        let (answer, answered) = oneshot::channel();
+        let starter = backend.clone();
+        keeper::spawn(async move {
+            let result = starter.run(&spec).await;
+            // Whoever is gone does not need to know any more.
+            let _ = settle.send(true);
+            let _ = answer.send(result);
+        })
+        .map_err(StartError::Thread)?;
+        match answered.await {
+            Ok(Ok(_)) => {
+                if let Some(charge) = &mut guard.charge {
+                    charge.filed.started()?;
+                }
+                Ok(guard)
+            }
+            Ok(Err(source)) => {
+                guard.forget();
+                Err(StartError::Run(source))
+            }
+            Err(_) => Err(StartError::Thread(std::io::ErrorKind::Interrupted.into())),
+        }
+    }
+
+    /// Starts a container on the caller's own streams. The process is the engine's client; whatever becomes of it, the
+    /// guard removes the container, unless it is [told](Guard::gone) that this has removed itself.
+    pub(crate) async fn attach(
+        folders: &Folders,
+        backend: &Backend,
+        spec: &RunSpec,
+        owner: Owner,
+        terminal: Terminal,
+    ) -> Result<(Self, Process), ToolError> {
+        let filed =
+            Filed::new(folders, Record::of_start(backend.kind(), spec, owner, None)).map_err(StartError::from)?;
+        let (_, settled) = watch::channel(true);
+        let charge = Charge { filed, settled, busy: Arc::default(), may_start_late: true };
+        let mut guard = Self { container: backend.container(spec.name.clone()), charge: Some(charge) };
+        match backend.run_attached(spec, terminal).await {
+            Ok(process) => Ok((guard, process)),
+            Err(error) => {
+                guard.forget();
+                Err(ToolError::Run(error))
+            }
+        }
+    }
+
+    /// Gives up a container that has removed itself.
+    pub(crate) fn gone(mut self) {
+        self.forget();
+    }
+
+    pub(crate) fn container(&self) -> &Container {
+        &self.container
+    }
+
+    /// Commits the container's files. Once begun, that comes to its end even if the future is dropped, and a removal
+    /// waits for it: an engine's command that is cut off leaves its temporary files.
+    pub(crate) async fn commit(&self, spec: CommitSpec) -> Result<(), StartError> {
+        let busy = match &self.charge {
+            Some(charge) => Some(charge.busy.clone().lock_owned().await),
+            None => None,
+        };
+        let container = self.container.clone();
+        let committing = keeper::spawn(async move {
+            let _busy = busy;
+            container.commit(&spec).await
+        });
+        let committed = committing.map_err(StartError::Thread)?.await;
+        committed.map_err(|panic| StartError::Thread(std::io::Error::other(panic)))?.map_err(StartError::Commit)
+    }
+
+    /// Removes the container and waits until it is gone. Once begun, the removal goes on even if the future is dropped,
+    /// and the drop blocks until it is done.
+    pub(crate) async fn remove(mut self) -> Result<(), ociman::Error> {
+        let Some(charge) = self.charge.take() else { return Ok(()) };
+        let container = self.container.clone();
+        let (done, finished) = mpsc::channel::<()>();
+        let mut unfinished = Unfinished(Some(finished));
+        let removal = keeper::spawn(async move {
+            let _done = done;
+            remove(container, charge).await
+        });
+        let removed = match removal {
+            Ok(removal) => removal.await.unwrap_or(Ok(())),
+            Err(_) => Ok(()),
+        };
+        unfinished.0 = None;
+        removed
+    }
+
+    /// Lets the container live on by itself, until its expiry when it has one.
+    pub(crate) fn release(mut self, expires: Option<u64>) -> Result<Container, RecordError> {
+        if let Some(mut charge) = self.charge.take()
+            && let Err(error) = charge.filed.outlive_owner(expires)
+        {
+            self.charge = Some(charge);
+            return Err(error);
+        }
+        Ok(self.container.clone())
+    }
+
+    /// Gives up a container that is not there.
+    fn forget(&mut self) {
+        if let Some(charge) = self.charge.take() {
+            remove_folder(charge.filed.record.folder.as_deref());
+            charge.filed.remove();
+        }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(charge) = self.charge.take() {
+            let container = self.container.clone();
+            // A record that stays tells the next command.
+            keeper::block_on(async move { drop(remove(container, charge).await) }, DROP_LIMIT);
+        }
+    }
+}
+
+/// A removal that somebody may stop waiting for: the channel closes when it is done.
+struct Unfinished(Option<mpsc::Receiver<()>>);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(finished) = self.0.take() {
+            // Nothing is ever sent; the error says that it is done, or that the limit has passed.
+            let _ = finished.recv_timeout(DROP_LIMIT);
+        }
+    }
+}
+
+async fn remove(container: Container, mut charge: Charge) -> Result<(), ociman::Error> {
+    // An error means that the starting task is gone, and with it the start.
+    let _ = tokio::time::timeout(START_LIMIT, charge.settled.wait_for(|settled| *settled)).await;
+    let busy = charge.busy.clone();
+    let _busy = tokio::time::timeout(COMMIT_LIMIT, busy.lock()).await;
+    if charge.may_start_late {
+        wait_until_there(&container, &charge.filed).await;
+    }
+    let mut attempt = 1;
+    while let Err(error) = charge.filed.record.remove_container(&container).await {
+        if attempt == REMOVAL_ATTEMPTS {
+            charge.filed.give_up();
+            return Err(error);
+        }
+        attempt += 1;
+        tokio::time::sleep(REMOVAL_PAUSE).await;
+    }
+    remove_folder(charge.filed.record.folder.as_deref());
+    charge.filed.remove();
+    Ok(())
+}
+
+/// Waits for a container whose client was killed, until it is there or can come no more.
+async fn wait_until_there(container: &Container, filed: &Filed) {
+    while matches!(container.inspect().await, Err(Error::ContainerNotFound { .. })) && filed.may_start_late() {
+        tokio::time::sleep(LATE_PAUSE).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::task::Poll;
+
+    use pg_ephemeral_testkit::{FakeBackend, Operation};
+
+    use super::*;
+    use crate::label;
+    use crate::session::Name;
+
+    const IMAGE: &str = "localhost/x:1";
+    const NAME: Name = crate::session_name!("x");
+
+    /// Begins to start a container of the session's name, and gives it up while the engine is at it.
+    async fn give_up(fake: &FakeBackend) {
+        let home = tempfile::tempdir().unwrap();
+        let folders = Folders::at(home.path());
+        let mut spec = RunSpec::new(NAME.container_name().clone(), IMAGE.parse().unwrap()).entrypoint(["sleep", "60"]);
+        spec.labels.insert(label::NONCE, label::value("loser"));
+        let backend = fake.backend();
+        let mut start = Box::pin(Guard::run(&folders, &backend, spec, Owner::current(), None));
+        // The engine gets to it when nobody waits for it any more.
+        let (go, wait) = mpsc::channel::<()>();
+        let held = keeper::spawn(async move { wait.recv() }).unwrap();
+        let is_pending = poll_fn(|context| Poll::Ready(start.as_mut().poll(context).is_pending())).await;
+        assert!(is_pending);
+        go.send(()).unwrap();
+        drop(start);
+        held.await.unwrap().unwrap();
+        assert_eq!(fake.journal().count(Operation::Run), 1, "{}", fake.journal());
+        let records = std::fs::read_dir(folders.state().join("servers")).unwrap();
+        assert_eq!(records.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_is_given_up_comes_to_its_end_before_the_removal() {
+        let state = tempfile::tempdir().unwrap();
+        let folders = Folders::at(state.path());
+        let fake = FakeBackend::podman().with_image(IMAGE);
+        let spec = RunSpec::new("x".parse().unwrap(), IMAGE.parse().unwrap()).entrypoint(["sleep", "1000"]);
+        let guard = Guard::run(&folders, &fake.backend(), spec, Owner::current(), None).await.unwrap();
+        let labels = ociman::label::Labels::new();
+        let mut commit = Box::pin(guard.commit(CommitSpec { image: "localhost/committed:1".parse().unwrap(), labels }));
+        // The engine gets to it when nobody waits for it any more.
+        let (go, wait) = mpsc::channel::<()>();
+        let held = keeper::spawn(async move { wait.recv() }).unwrap();
+        let is_pending = poll_fn(|context| Poll::Ready(commit.as_mut().poll(context).is_pending())).await;
+        assert!(is_pending);
+        go.send(()).unwrap();
+        drop(commit);
+        held.await.unwrap().unwrap();
+        guard.remove().await.unwrap();
+        assert!(fake.images().iter().any(|name| name.contains("committed")), "{}", fake.journal());
+        assert!(fake.journal().count(Operation::Commit) == 1 && fake.journal().count(Operation::Remove) == 1);
+        fake.assert_nothing_left();
+    }
+
+    #[tokio::test]
+    async fn a_start_that_is_given_up_leaves_nothing() {
+        for fake in [FakeBackend::docker(), FakeBackend::podman()] {
+            let fake = fake.with_image(IMAGE);
+            give_up(&fake).await;
+            assert!(fake.containers().is_empty());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_start_that_is_given_up_leaves_the_session_alone_that_got_the_name_first() {
+        for fake in [FakeBackend::docker(), FakeBackend::podman()] {
+            let fake = fake.with_image(IMAGE).with_session("x", IMAGE, &[("pg-ephemeral.nonce", "winner")]);
+            give_up(&fake).await;
+            assert_eq!(fake.containers(), ["pg-ephemeral-session-x"]);
+        }
+    }
+}

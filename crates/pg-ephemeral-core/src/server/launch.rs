@@ -1,0 +1,292 @@
+//! Starting one container with a server in it and waiting until that answers.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use ociman::label::Labels;
+use ociman::{
+    Access, Container, ContainerName, Error, Kind, Lifetime, Mount, Network, PublishedPort, Reference, RunSpec, Secret,
+};
+use serde::Serialize;
+use tokio::task::JoinHandle;
+use tokio_postgres::Client;
+
+use super::StartError;
+use super::boot::{Boot, SOCKET_INSIDE, SOCKET_SHARED};
+use super::connect::{self, WaitEnd};
+use super::endpoint::{ConnectionParameters, Endpoint, PORT};
+use super::guard::Guard;
+use super::tls::ServerTls;
+use crate::config::Durability;
+use crate::definition::{Definition, Reach};
+use crate::folders::Folders;
+use crate::label;
+use crate::layer::Link;
+use crate::record;
+use crate::secret::{self, random_name};
+use crate::snapshot::SettingsLabel;
+
+/// A server that is not ready by then is watched for its end, which costs an engine command.
+const WATCH_AFTER: Duration = Duration::from_millis(500);
+/// Size of `/dev/shm`, of which engines give too little for parallel queries.
+const SHARED_MEMORY: u64 = 1 << 30;
+
+/// What a container is started for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// To build layers. It never has the name or the label of a session.
+    Builder,
+    /// To be the server that was asked for.
+    Server,
+}
+
+/// A container that was asked to start a server, and how that will be reached.
+#[derive(Debug)]
+pub(super) struct Launched {
+    pub(super) guard: Guard,
+    /// The server's own password, which it is yet to be told.
+    pub(super) own_password: Secret,
+    /// What the server is to store for its own password. It takes milliseconds to compute, while the server starts.
+    pub(super) verifier: JoinHandle<String>,
+    pub(super) endpoint: Endpoint,
+    /// What it is to speak TLS with, once it has been told.
+    pub(super) tls: Option<ServerTls>,
+}
+
+impl Boot<'_> {
+    /// Starts a container with everything that does not depend on what runs in it.
+    pub(super) async fn launch(
+        &self,
+        image: &Reference,
+        reach: Reach,
+        role: Role,
+        complete: impl FnOnce(RunSpec) -> RunSpec,
+    ) -> Result<Launched, StartError> {
+        let session = self.definition.session.as_ref().filter(|_| role == Role::Server);
+        let heritage = session.map(|session| &session.heritage);
+        let nonce = match heritage.and_then(|heritage| heritage.nonce.clone()) {
+            Some(nonce) => nonce,
+            None => random_name().map_err(StartError::Thread)?,
+        };
+        let own_password = self.secret.server_password(&nonce);
+        let verified = own_password.clone();
+        let verifier = tokio::task::spawn_blocking(move || secret::verifier(&verified));
+        let name = match session {
+            Some(session) => session.name.container_name().clone(),
+            None => self.container_name()?,
+        };
+        let mut spec = complete(RunSpec::new(name.clone(), image.clone()));
+        let particular = std::mem::replace(&mut spec.labels, self.labels(&nonce));
+        spec.labels.extend(particular);
+        if let Some(session) = session {
+            spec.labels.insert(label::SETTINGS, label::json_value(&SettingsLabel::of(self.definition)));
+            spec.labels.extend(session.labels());
+            spec.lifetime = Lifetime::Detached;
+        }
+        let tls = match &self.definition.ssl_config {
+            Some(ssl) if role == Role::Server => Some(self.prepare_tls(ssl)?),
+            _ => None,
+        };
+        spec.labels.extend(tls.iter().flat_map(ServerTls::labels));
+        let open = self.definition.cross_container_access && role == Role::Server;
+        let listens_on = if open { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
+        let mut folder = None;
+        let endpoint = match (self.backend.kind(), reach) {
+            (Kind::Host, _) | (_, Reach::Published) => {
+                let port = match heritage.and_then(|heritage| heritage.port) {
+                    Some(port) => port,
+                    None => free_port(listens_on).map_err(StartError::Thread)?,
+                };
+                let container = if self.backend.kind() == Kind::Host { port } else { PORT };
+                spec = spec.port(PublishedPort { container, address: listens_on.into(), port: Some(port) });
+                Endpoint::Tcp { address: Ipv4Addr::LOCALHOST.into(), port }
+            }
+            (_, reach) => {
+                let shared = Folders::sockets()?.join(name.as_str());
+                spec.mounts.push(bind(shared.clone(), SOCKET_SHARED.into()));
+                if reach == Reach::InsideWithoutNetwork {
+                    spec.network = Network::None;
+                }
+                folder = Some(shared.clone());
+                Endpoint::Socket { folder: shared }
+            }
+        };
+        spec.arguments = self.settings(&endpoint, listens_on);
+        if tls.is_some() {
+            spec = self.ready_for_tls(spec);
+        }
+        if self.backend.kind() != Kind::Host {
+            spec.shared_memory = Some(SHARED_MEMORY);
+            let hidden = self.found.data_volume.iter().map(|volume| Mount::Tmpfs { target: volume.into() });
+            spec.mounts.extend(hidden);
+            let transparent =
+                self.definition.transparent_workdir.iter().map(|folder| bind(folder.clone(), folder.clone()));
+            spec.mounts.extend(transparent);
+        }
+        if let Some(replaced) = heritage.and_then(|heritage| heritage.replaces.as_ref()) {
+            // The last moment at which nothing has changed yet.
+            let before = self.backend.container(name);
+            record::remove_session(&before, &nonce).await.map_err(StartError::Run)?;
+            replaced.store(true, Ordering::Relaxed);
+        }
+        let guard = Guard::run(&self.definition.folders, &self.backend, spec, self.owner.clone(), folder).await?;
+        Ok(Launched { guard, own_password, verifier, endpoint, tls })
+    }
+
+    /// Waits until the server lets us in with this password.
+    pub(super) async fn wait(
+        &self,
+        launched: &Launched,
+        password: &Secret,
+        limit: Duration,
+    ) -> Result<Client, StartError> {
+        let parameters = self.parameters(launched.endpoint.clone(), password.clone());
+        self.wait_with(launched, &parameters, limit).await
+    }
+
+    pub(super) async fn wait_with(
+        &self,
+        launched: &Launched,
+        parameters: &ConnectionParameters,
+        limit: Duration,
+    ) -> Result<Client, StartError> {
+        let container = launched.guard.container();
+        let death = async {
+            if self.backend.kind() != Kind::Host {
+                tokio::time::sleep(WATCH_AFTER).await;
+            }
+            container.wait().await
+        };
+        match connect::until_ready(parameters, limit, death).await {
+            Ok(client) => Ok(client),
+            Err(WaitEnd::Died(Ok(_))) => Err(self.death(container).await),
+            Err(WaitEnd::Died(Err(error))) => Err(StartError::Watch(error)),
+            Err(WaitEnd::Refused(error)) => Err(StartError::Connect(error)),
+            Err(WaitEnd::TimedOut(source)) => {
+                let log = self.last_words(container).await;
+                Err(StartError::TimedOut { limit, log, source })
+            }
+        }
+    }
+
+    /// What became of a server that ended by itself.
+    pub(super) async fn death(&self, container: &Container) -> StartError {
+        let status = container.inspect().await.ok().and_then(|info| info.exit_code).unwrap_or(-1);
+        StartError::Died { status, log: self.last_words(container).await }
+    }
+
+    pub(super) fn parameters(&self, endpoint: Endpoint, password: Secret) -> ConnectionParameters {
+        let Definition { superuser, database, .. } = self.definition;
+        ConnectionParameters {
+            endpoint,
+            user: superuser.as_str().to_owned(),
+            password,
+            database: database.as_str().to_owned(),
+            tls: None,
+        }
+    }
+
+    /// `-c NAME=VALUE` for everything: what makes a throw-away server fast, the caller's own, and what is reserved.
+    fn settings(&self, endpoint: &Endpoint, listens_on: Ipv4Addr) -> Vec<String> {
+        let mut settings = Vec::new();
+        if self.definition.durability == Durability::Off {
+            settings.extend(["fsync=off", "synchronous_commit=off", "full_page_writes=off"].map(str::to_owned));
+            if self.backend.kind() == Kind::Host {
+                // What never reaches the disk need not be put back afterwards, and what is small starts fast.
+                let lean =
+                    ["checkpoint_timeout=1d", "max_wal_size=4GB", "bgwriter_lru_maxpages=0", "shared_buffers=32MB"];
+                settings.extend(lean.map(str::to_owned));
+            }
+        }
+        settings.extend(self.definition.parameters.iter().map(|(name, value)| format!("{name}={}", value.as_str())));
+        match (self.backend.kind(), endpoint) {
+            (Kind::Host, Endpoint::Tcp { port, .. }) => settings.extend([
+                format!("listen_addresses={listens_on}"),
+                format!("port={port}"),
+                "unix_socket_directories=".to_owned(),
+                // Segments live in the data folder and go with it, however the server ends.
+                "dynamic_shared_memory_type=mmap".to_owned(),
+            ]),
+            (_, Endpoint::Tcp { .. }) => {
+                settings.extend(["listen_addresses=*".to_owned(), format!("unix_socket_directories={SOCKET_INSIDE}")]);
+            }
+            (_, Endpoint::Socket { .. }) => settings.extend([
+                "listen_addresses=*".to_owned(),
+                format!("unix_socket_directories={SOCKET_INSIDE},{SOCKET_SHARED}"),
+            ]),
+        }
+        settings.into_iter().flat_map(|setting| ["-c".to_owned(), setting]).collect()
+    }
+
+    pub(super) fn labels(&self, nonce: &str) -> Labels {
+        let owner = serde_json::to_string(&self.owner).unwrap_or_default();
+        let all = self.found.chain.links().len();
+        let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let folder = self.definition.transparent_workdir.as_ref();
+        let folder = folder.map(|folder| (label::FOLDER, label::value(&folder.to_string_lossy())));
+        let labels = [
+            (label::VERSION, label::value(env!("CARGO_PKG_VERSION"))),
+            (label::INSTANCE, label::value(self.definition.instance.as_str())),
+            (label::IMAGE, label::value(&self.found.image.to_string())),
+            (label::SEEDS, label::value(&self.seeds_label(all))),
+            (label::SUPERUSER_USER, label::value(self.definition.superuser.as_str())),
+            (label::SUPERUSER_DATABASE, label::value(self.definition.database.as_str())),
+            (label::OWNER, label::value(&owner)),
+            (label::NONCE, label::value(nonce)),
+            (label::STARTED, label::value(&started.to_string())),
+        ];
+        labels.into_iter().chain(folder).collect()
+    }
+
+    /// The first seeds of the chain, as a label tells them.
+    pub(super) fn seeds_label(&self, count: usize) -> String {
+        let seeds: Vec<_> = self.found.chain.links().iter().take(count).map(SeedLabel::of).collect();
+        serde_json::to_string(&seeds).unwrap_or_default()
+    }
+
+    pub(super) fn container_name(&self) -> Result<ContainerName, StartError> {
+        let id = random_name().map_err(StartError::Thread)?;
+        let name = format!("pg-ephemeral-{id}").parse();
+        name.map_err(|_| StartError::Thread(std::io::ErrorKind::InvalidData.into()))
+    }
+}
+
+/// One seed of the label [`label::SEEDS`].
+#[derive(Serialize)]
+struct SeedLabel<'a> {
+    name: &'a str,
+    r#type: &'static str,
+    hash: &'a str,
+    description: &'a str,
+}
+
+impl<'a> SeedLabel<'a> {
+    fn of(link: &'a Link) -> Self {
+        Self {
+            name: link.name.as_str(),
+            r#type: link.kind.as_str(),
+            hash: link.hash.as_str(),
+            description: &link.description,
+        }
+    }
+}
+
+/// A folder that can be written inside.
+pub(crate) fn bind(source: PathBuf, target: PathBuf) -> Mount {
+    Mount::Bind { source, target, access: Access::ReadWrite }
+}
+
+/// A port that nobody has right now. Somebody may take it before the server does: then another is tried.
+fn free_port(address: Ipv4Addr) -> std::io::Result<u16> {
+    Ok(TcpListener::bind((address, 0))?.local_addr()?.port())
+}
+
+pub(super) fn port_was_taken(error: &StartError) -> bool {
+    match error {
+        StartError::Run(Error::PortTaken { .. }) => true,
+        StartError::Died { log, .. } => log.contains("Address already in use"),
+        _ => false,
+    }
+}

@@ -1,0 +1,115 @@
+//! Starting a session's server from an image that holds all it is to have: nothing is looked up, built or seeded.
+
+use std::collections::BTreeSet;
+
+use ociman::{Backend, Error, Kind, Reference, Secret};
+
+use super::boot::{self, Boot};
+use super::found::Found;
+use super::launch::Role;
+use super::{Hold, Server, StartError, refuse_existing};
+use crate::definition::{Definition, Reach};
+use crate::folders::Folders;
+use crate::host_image::{Installation, Installations};
+use crate::layer::{Chain, SeedHash};
+use crate::owner::Owner;
+use crate::secret::MachineSecret;
+use crate::seed::LoadedSeeds;
+use crate::session::{Name, Request, Session};
+
+/// A server that is to be, and what it is started from.
+pub(crate) struct Revival {
+    /// With the session that it is for.
+    pub(crate) definition: Definition,
+    pub(crate) backend: Backend,
+    /// The base image, for the labels.
+    pub(crate) base: Reference,
+    /// What it is started from.
+    pub(crate) image: Reference,
+    /// What names the content of that image.
+    pub(crate) key: SeedHash,
+    /// See [`Found::data_volume`].
+    pub(crate) data_volume: Option<String>,
+    /// The password that is in the image.
+    pub(crate) password: Secret,
+}
+
+impl Server {
+    /// Starts a session from an image.
+    pub(crate) async fn revive(revival: Revival) -> Result<Session, StartError> {
+        let Revival { definition, backend, base, image, key, data_volume, password } = revival;
+        let mut found = Found::given(base, Chain::new(key), data_volume, definition.instance.clone());
+        if backend.kind() == Kind::Host && definition.ssl_config.is_some() {
+            // Its program is started by a script then, and not by its image.
+            let installations = Installations::find(&definition.folders)?;
+            let same = |installation: &&Installation| installation.reference().as_ref() == Some(&found.image);
+            found.installation = installations.all().iter().find(same).cloned();
+        }
+        let boot = Boot {
+            definition: &definition,
+            backend: backend.clone(),
+            secret: MachineSecret::load_or_create(&definition.folders)?,
+            owner: Owner::current(),
+            seeds: LoadedSeeds::default(),
+            found,
+        };
+        let running = boot.boot_image(&image, &password, Reach::Published, Role::Server, None).await?;
+        let server = boot.hand_over(running).await?;
+        server.become_session(&backend, definition.session.as_ref()).await
+    }
+
+    /// Starts a session from what its definition says, seeds and all.
+    pub(crate) async fn begin_session(definition: Definition) -> Result<Session, StartError> {
+        let backend = definition.find_backend().await?;
+        let definition = Definition { reach: Reach::Published, ..definition.backend(backend.clone()) };
+        let server = boot::start(&definition).await?;
+        server.become_session(&backend, definition.session.as_ref()).await
+    }
+
+    /// Whether a session of this name could be started now.
+    pub(crate) async fn refuse_existing_session(
+        folders: &Folders,
+        backend: &Backend,
+        name: &Name,
+    ) -> Result<(), StartError> {
+        refuse_existing(&Definition::in_folders(folders.clone()), backend, name).await
+    }
+
+    /// Lets the server go, so that it lives on as the session it was started for.
+    pub(super) async fn become_session(
+        self,
+        backend: &Backend,
+        request: Option<&Request>,
+    ) -> Result<Session, StartError> {
+        let container = self.container().name().to_string();
+        let gone = || StartError::Watch(Error::ContainerNotFound { container: container.clone() });
+        let request = request.ok_or_else(gone)?;
+        let found = Session::find(backend, &request.name).await.map_err(StartError::FindSession)?;
+        let session = found.ok_or_else(gone)?;
+        // From here on nothing waits: whoever gives the start up before has no session, and afterwards it is there.
+        if let Hold::Owned(guard) = self.hold {
+            guard.release(request.expires)?;
+        }
+        Ok(session)
+    }
+}
+
+impl Found {
+    /// What is known without a look.
+    fn given(
+        image: Reference,
+        chain: Chain,
+        data_volume: Option<String>,
+        instance: crate::instance::InstanceName,
+    ) -> Self {
+        Self {
+            image,
+            chain,
+            present: BTreeSet::new(),
+            deep: BTreeSet::new(),
+            data_volume,
+            installation: None,
+            instance,
+        }
+    }
+}

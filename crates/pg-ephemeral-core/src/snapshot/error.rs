@@ -1,0 +1,165 @@
+//! Why something with a snapshot did not work.
+
+use ociman::ReferenceError;
+
+use super::Name;
+use crate::cache::CacheError;
+use crate::label::LabelError;
+use crate::lock::LockError;
+use crate::secret::SecretError;
+use crate::server::{AttachError, ConnectError, StartError};
+use crate::session::{self, Divergence, FindError, MetadataError};
+
+/// Why something with a snapshot did not work.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// The session's labels.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// A label of the session, or of the snapshot's image.
+    #[error("read the labels of {of}")]
+    Labels {
+        /// Of what.
+        of: String,
+        /// Which label, and what is wrong with it.
+        #[source]
+        source: Box<LabelError>,
+    },
+    /// The session's server can't be reached.
+    #[error(transparent)]
+    Attach(#[from] AttachError),
+    /// The session's server does not let us in.
+    #[error("connect to the session {session}")]
+    Connect {
+        /// The session.
+        session: session::Name,
+        /// What came of it.
+        #[source]
+        source: ConnectError,
+    },
+    /// The session's server could not be asked or told something.
+    #[error("prepare the server of the session {session} for a snapshot")]
+    Prepare {
+        /// The session.
+        session: session::Name,
+        /// What it said.
+        #[source]
+        source: tokio_postgres::Error,
+    },
+    /// Its UNLOGGED tables can only be kept by stopping the server, which would come back without its certificate.
+    #[error(
+        "the session {session} has UNLOGGED tables and speaks TLS: its server can't be stopped and started for a snapshot"
+    )]
+    UnloggedWithTls {
+        /// The session.
+        session: session::Name,
+    },
+    /// The lock of the session, or of its instance's layers.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The machine's secret.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The system has no threads or random numbers to give.
+    #[error("do it to the end")]
+    System(#[source] std::io::Error),
+    /// The snapshot's name is too long for an image.
+    #[error("name the snapshot")]
+    ImageName(#[source] ReferenceError),
+    /// The session has a snapshot of this name.
+    #[error("the session {session} has a snapshot {name} already")]
+    Exists {
+        /// The session.
+        session: session::Name,
+        /// The snapshot.
+        name: Name,
+    },
+    /// There is no such snapshot.
+    #[error("the session {session} has no snapshot {name}")]
+    NotFound {
+        /// The session.
+        session: session::Name,
+        /// The snapshot.
+        name: Name,
+    },
+    /// The snapshot is of a server with another superuser or database than the session has: its URL would not hold.
+    #[error("the snapshot {name} is of a server with another superuser or database than the session {session} has")]
+    OtherServer {
+        /// The session.
+        session: session::Name,
+        /// The snapshot.
+        name: Name,
+    },
+    /// The session has ended meanwhile.
+    #[error("no session {session} runs any more")]
+    Ended {
+        /// The session.
+        session: session::Name,
+    },
+    /// The sessions that run could not be looked at.
+    #[error(transparent)]
+    Find(#[from] FindError),
+    /// The images could not be looked up.
+    #[error("look up the snapshot's image")]
+    LookUp(#[source] ociman::Error),
+    /// The snapshots could not be listed.
+    #[error(transparent)]
+    List(#[from] CacheError),
+    /// The files could not be saved.
+    #[error("commit the snapshot")]
+    Commit(#[source] ociman::Error),
+    /// A snapshot's image could not be renamed or removed.
+    #[error("replace the snapshot {image}")]
+    Replace {
+        /// The image.
+        image: String,
+        /// What the backend said.
+        #[source]
+        source: ociman::Error,
+    },
+    /// The state after its seeds can't be made again: the configuration has changed.
+    #[error(
+        "the state after the seeds of the session {session} is not kept, and the configuration has changed: {difference}"
+    )]
+    Diverged {
+        /// The session.
+        session: session::Name,
+        /// What differs first.
+        difference: Divergence,
+    },
+    /// No server could be started from the state; nothing else has changed.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The session's server was stopped, and no other took its place.
+    #[error("the session {session} is lost: its server was stopped, and no other came up in its place")]
+    Lost {
+        /// The session.
+        session: session::Name,
+        /// What came of the start.
+        #[source]
+        source: Box<StartError>,
+    },
+}
+
+impl SnapshotError {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Exists { .. } => Some("choose another name, or take it anew with --replace".to_owned()),
+            Self::NotFound { session, .. } => {
+                Some(format!("`pg-ephemeral session snapshots --name {session}` lists those it has"))
+            }
+            Self::Diverged { session, .. } => {
+                Some(format!("stop it and start it anew: pg-ephemeral session stop --name {session}"))
+            }
+            Self::Lost { session, .. } => Some(format!(
+                "its snapshots are still there: pg-ephemeral session fork --name {session} --to {session} --from SNAPSHOT"
+            )),
+            Self::UnloggedWithTls { .. } => Some("drop them, or make them logged: ALTER TABLE … SET LOGGED".to_owned()),
+            Self::Start(error) => error.hint(),
+            Self::List(error) => error.hint(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What labels say of snapshots, and of sessions that were put back to one. Nothing secret stands in them: from a nonce
+//! only this machine's secret makes a password.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use super::Name;
+use crate::config::Durability;
+use crate::definition::Definition;
+use crate::layer::SeedHash;
+use crate::parameter::{ParameterAssignment, Parameters};
+use crate::session;
+
+/// The label [`SNAPSHOT`](crate::label::SNAPSHOT) of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotLabel {
+    /// The session that it was taken of.
+    #[serde(with = "as_text")]
+    pub session: session::Name,
+    /// Its name; `None` for that of a fork, which goes with it.
+    pub name: Option<Name>,
+    /// What the password of the server in it is derived from.
+    pub nonce: String,
+}
+
+/// The label [`RESTORED`](crate::label::RESTORED) of a session's container: what the session was put back to last, or
+/// forked from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restored {
+    /// To what.
+    pub to: State,
+    /// When, in seconds since the Unix epoch.
+    pub at: u64,
+}
+
+/// A state that a session can be put back to, or begin with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// The state after its seeds.
+    Seeds,
+    /// A snapshot.
+    Snapshot {
+        /// Of which session.
+        #[serde(with = "as_text")]
+        session: session::Name,
+        /// Its name.
+        name: Name,
+    },
+    /// Another session, as it was at that moment.
+    Session {
+        /// That session.
+        #[serde(with = "as_text")]
+        session: session::Name,
+        /// The image that goes with this session.
+        image: String,
+    },
+}
+
+impl Restored {
+    /// To this state, now.
+    pub(crate) fn now(to: State) -> Self {
+        Self { to, at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()) }
+    }
+
+    /// When, as a time; `None` when no clock can show it.
+    #[must_use]
+    pub fn time(&self) -> Option<SystemTime> {
+        UNIX_EPOCH.checked_add(Duration::from_secs(self.at))
+    }
+}
+
+/// The label [`SETTINGS`](crate::label::SETTINGS): how a session's server is started.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SettingsLabel {
+    durable: bool,
+    /// Whether other containers reach it.
+    #[serde(default)]
+    open: bool,
+    /// `NAME=VALUE`.
+    parameters: Vec<String>,
+}
+
+impl SettingsLabel {
+    pub(crate) fn of(definition: &Definition) -> Self {
+        let parameters = definition.parameters.iter().map(|(name, value)| format!("{name}={}", value.as_str()));
+        let (durable, open) = (definition.durability == Durability::On, definition.cross_container_access);
+        Self { durable, open, parameters: parameters.collect() }
+    }
+
+    /// What can't be read is left out: only somebody else can have written it.
+    pub(crate) fn apply(&self, mut definition: Definition) -> Definition {
+        definition.cross_container_access = self.open;
+        let parameters = self.parameters.iter().filter_map(|text| text.parse::<ParameterAssignment>().ok());
+        definition.parameters(Parameters::from_iter(parameters)).durability(Durability::from(self.durable))
+    }
+}
+
+/// The label [`LAYER`](crate::label::LAYER): what a session was started from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LayerLabel {
+    /// The layer's key.
+    pub(crate) key: SeedHash,
+    /// What its password is derived from.
+    pub(crate) password: SeedHash,
+    /// Whether it has all seeds, so that none ran after it.
+    pub(crate) complete: bool,
+}
+
+mod as_text {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::session::Name;
+
+    pub(super) fn serialize<S: Serializer>(name: &Name, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(name.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Name, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Folders;
+    use crate::session_name;
+
+    #[test]
+    fn labels_read_back_as_they_were_written() {
+        let label = SnapshotLabel { session: session_name!("a"), name: Some("b".parse().unwrap()), nonce: "n".into() };
+        let text = serde_json::to_string(&label).unwrap();
+        assert_eq!(text, r#"{"session":"a","name":"b","nonce":"n"}"#);
+        assert_eq!(serde_json::from_str::<SnapshotLabel>(&text).unwrap(), label);
+        let restored = Restored::now(State::Session { session: session_name!("a"), image: "i".to_owned() });
+        let text = serde_json::to_string(&restored).unwrap();
+        assert_eq!(serde_json::from_str::<Restored>(&text).unwrap(), restored);
+        assert!(serde_json::from_str::<SnapshotLabel>(r#"{"session":"no name","name":null,"nonce":""}"#).is_err());
+    }
+
+    #[test]
+    fn a_server_gets_the_settings_back_that_its_session_was_started_with() {
+        let definition = || Definition::in_folders(Folders::at("/nowhere"));
+        let parameters = Parameters::from_iter(["work_mem=4MB".parse().unwrap(), "a.b=x=\n'y'".parse().unwrap()]);
+        let started = definition().parameters(parameters.clone()).durability(Durability::On);
+        let text = serde_json::to_string(&SettingsLabel::of(&started)).unwrap();
+        assert!(!text.contains('\n'));
+        let again = serde_json::from_str::<SettingsLabel>(&text).unwrap().apply(definition());
+        assert_eq!((again.parameters, again.durability), (parameters, Durability::On));
+    }
+}

@@ -1,0 +1,147 @@
+//! The file that clients of this machine read a server's certificate authority from: mode 0600, in a private folder. It
+//! goes with the value that a server is used by; what a session prints outlives that, and has a file of the session's.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use ociman::Kind;
+
+use crate::folders::{Folders, FoldersError, write_whole};
+
+/// Below the state folder.
+pub(crate) const FOLDER: &str = "tls";
+
+/// Why the certificate authority's file could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum CaFileError {
+    /// Its folder.
+    #[error(transparent)]
+    Folders(#[from] FoldersError),
+    /// The file.
+    #[error("write the certificate authority's file in {}", folder.display())]
+    Write {
+        /// Its folder.
+        folder: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// A file in a folder of its own, both of which go with this value. When its process is killed, the next command sweeps
+/// the folder: its name tells whose it is.
+#[derive(Debug)]
+pub(crate) struct CaFile {
+    folder: PathBuf,
+    path: PathBuf,
+}
+
+impl CaFile {
+    pub(crate) fn write(folders: &Folders, pem: &str) -> Result<Self, CaFileError> {
+        let folder = ociman::host::temporary(&folders.state_folder(FOLDER)?);
+        let file = Self { path: folder.join("ca.pem"), folder };
+        let written = DirBuilder::new().mode(0o700).create(&file.folder).and_then(|()| {
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file.path)?.write_all(pem.as_bytes())
+        });
+        written.map_err(|source| CaFileError::Write { folder: file.folder.clone(), source })?;
+        Ok(file)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for CaFile {
+    fn drop(&mut self) {
+        // Whatever is in the way now, the sweep of a later command gets it.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Writes the file of a session, which stays until the session is forgotten.
+pub(crate) fn session_ca_file(folders: &Folders, kind: Kind, nonce: &str, pem: &str) -> Result<PathBuf, CaFileError> {
+    let folder = folders.state_folder(FOLDER)?;
+    let path = folder.join(name(kind, nonce));
+    // It never changes; and whoever reads it right now must not miss it.
+    match fs::read(&path) {
+        Ok(there) if there == pem.as_bytes() => Ok(path),
+        _ => match write_whole(&path, pem.as_bytes()) {
+            Ok(()) => Ok(path),
+            Err(source) => Err(CaFileError::Write { folder, source }),
+        },
+    }
+}
+
+/// Removes the file of a session, when there is one.
+pub(crate) fn forget_session(folders: &Folders, kind: Kind, nonce: &str) {
+    // Most sessions have none.
+    let _ = fs::remove_file(folders.state().join(FOLDER).join(name(kind, nonce)));
+}
+
+/// What a container says of itself must not lead out of the folder.
+fn name(kind: Kind, nonce: &str) -> String {
+    format!("{kind}-{}.pem", blake3::hash(nonce.as_bytes()).to_hex())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        path.metadata().unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_file_is_private_and_goes_with_its_value() {
+        let home = tempfile::tempdir().unwrap();
+        let file = CaFile::write(&Folders::at(home.path()), "pem").unwrap();
+        let path = file.path().to_owned();
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+        drop(file);
+        assert!(!path.parent().unwrap().exists());
+    }
+
+    #[test]
+    fn the_file_of_a_killed_process_is_swept_and_that_of_a_living_one_is_not() {
+        let home = tempfile::tempdir().unwrap();
+        let folders = Folders::at(home.path());
+        let living = CaFile::write(&folders, "pem").unwrap();
+        let name = living.folder.file_name().unwrap().to_str().unwrap().to_owned();
+        let mut parts: Vec<_> = name.split('-').collect();
+        // Nobody's process has this number.
+        parts[1] = "4194305";
+        let dead = living.folder.with_file_name(parts.join("-"));
+        fs::create_dir(&dead).unwrap();
+        crate::folders::sweep(&folders);
+        assert!(living.path().exists() && !dead.exists());
+    }
+
+    #[test]
+    fn the_file_of_a_session_stays_until_the_session_is_forgotten() {
+        let home = tempfile::tempdir().unwrap();
+        let folders = Folders::at(home.path());
+        let path = session_ca_file(&folders, Kind::Podman, "../../n", "pem").unwrap();
+        assert_eq!(session_ca_file(&folders, Kind::Podman, "../../n", "pem").unwrap(), path);
+        assert_eq!((mode(&path), path.parent()), (0o600, Some(folders.state().join(FOLDER).as_path())));
+        crate::folders::sweep(&folders);
+        forget_session(&folders, Kind::Docker, "../../n");
+        assert!(path.exists());
+        forget_session(&folders, Kind::Podman, "../../n");
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_folder_that_can_not_be_made_is_an_error() {
+        let home = tempfile::tempdir().unwrap();
+        let folders = Folders::at(home.path());
+        folders.state_folder("").unwrap();
+        fs::write(folders.state().join(FOLDER), "in the way").unwrap();
+        let error = CaFile::write(&folders, "pem").unwrap_err();
+        assert!(matches!(error, CaFileError::Folders(FoldersError::Make { .. })), "{error}");
+    }
+}

@@ -1,0 +1,129 @@
+//! Only what changed runs again.
+
+use ociman::Kind;
+use pg_ephemeral_core::progress::Step;
+use pg_ephemeral_testkit::Operation;
+
+use super::{Ground, value};
+
+const LENGTH: usize = 16;
+
+/// A chain of SQL files, each with a table of its own.
+fn files(ground: &Ground, count: usize) -> String {
+    for number in 1..=count {
+        ground.write(&format!("{number}.sql"), format!("create table t{number} as select {number} as id;\n"));
+    }
+    toml(count, |number| format!("{number}.sql"))
+}
+
+fn toml(count: usize, path: impl Fn(usize) -> String) -> String {
+    let seed = |number| format!("s{number} = {{ type = \"sql-file\", path = \"{}\" }}\n", path(number));
+    (1..=count).map(seed).collect()
+}
+
+/// Engine commands, but for the one that only a slow start gives.
+fn commands(ground: &Ground) -> usize {
+    ground.recorder.total() - ground.recorder.count(Operation::Wait)
+}
+
+async fn boot(ground: &Ground, seeds: &str) -> usize {
+    ground.start(seeds).await.stop().await.unwrap();
+    commands(ground)
+}
+
+pub(crate) async fn populating_sixteen_seeds_boots_one_container_and_commits_each_layer_once(ground: Ground) {
+    let seeds = files(&ground, LENGTH);
+    ground.populate("").await;
+    assert_eq!(ground.count(&Step::Initialise), 1);
+    ground.populate(&seeds).await;
+    assert_eq!(ground.applied(), (1..=LENGTH).collect::<Vec<_>>());
+    assert_eq!((ground.count(&Step::Run), ground.count(&Step::Commit)), (1, LENGTH));
+    if ground.kind != Kind::Host {
+        let journal = ground.recorder.journal();
+        assert_eq!(ground.recorder.count(Operation::Run), 1, "{journal}");
+        assert_eq!(ground.recorder.count(Operation::Commit), LENGTH, "{journal}");
+        assert!(commands(&ground) <= LENGTH + 6, "{journal}");
+    }
+    ground.assert_nothing_runs();
+    assert_eq!(ground.layers().len(), LENGTH + 1);
+
+    ground.populate(&seeds).await;
+    assert!(!ground.steps().iter().any(|step| matches!(step, Step::Run | Step::Commit)), "{:?}", ground.steps());
+}
+
+pub(crate) async fn a_warm_boot_takes_as_many_commands_with_sixteen_seeds_as_with_none(ground: Ground) {
+    let seeds = files(&ground, LENGTH);
+    ground.populate(&seeds).await;
+    assert_eq!(ground.count(&Step::Initialise), 1);
+    let without = boot(&ground, "").await;
+    let with = boot(&ground, &seeds).await;
+    assert!(ground.applied().is_empty());
+    assert_eq!(with, without, "{}", ground.recorder.journal());
+    if ground.kind != Kind::Host {
+        assert!(with <= 5, "{}", ground.recorder.journal());
+    }
+}
+
+pub(crate) async fn a_changed_seed_runs_again_with_all_after_it_and_no_other(ground: Ground) {
+    let seeds = files(&ground, LENGTH);
+    ground.populate(&seeds).await;
+    ground.write("9.sql", "create table t9 as select 99 as id;\n");
+    let server = ground.start(&seeds).await;
+    assert_eq!(ground.applied(), (9..=LENGTH).collect::<Vec<_>>());
+    assert_eq!(ground.count(&Step::Initialise), 0);
+    assert_eq!(value(&server, "(select id from t9) * 100 + (select id from t16)").await, "9916");
+    server.stop().await.unwrap();
+
+    // What was there before is still there.
+    ground.write("9.sql", "create table t9 as select 9 as id;\n");
+    boot(&ground, &seeds).await;
+    assert!(ground.applied().is_empty());
+}
+
+pub(crate) async fn names_places_and_tags_run_nothing_again(mut ground: Ground) {
+    const LENGTH: usize = 3;
+    let seeds = files(&ground, LENGTH);
+    ground.populate(&seeds).await;
+
+    std::fs::create_dir(ground.project().join("sql")).unwrap();
+    for number in 1..=LENGTH {
+        let name = format!("{number}.sql");
+        std::fs::rename(ground.project().join(&name), ground.project().join("sql").join(&name)).unwrap();
+    }
+    let moved = toml(LENGTH, |number| format!("sql/{number}.sql"));
+    boot(&ground, &moved).await;
+    assert!(ground.applied().is_empty(), "files were moved");
+
+    let renamed = ground.home.join("renamed");
+    std::fs::rename(ground.project(), &renamed).unwrap();
+    ground.forget();
+    ground.definition_in(&renamed, &moved).start().await.unwrap().stop().await.unwrap();
+    assert!(ground.applied().is_empty(), "the folder was renamed");
+    std::fs::rename(&renamed, ground.project()).unwrap();
+
+    boot(&ground, &moved.replace("\ns", "\nother-")).await;
+    assert!(ground.applied().is_empty(), "seeds were renamed");
+
+    if ground.kind == Kind::Host {
+        return;
+    }
+    let tag = format!("localhost/{}/base:1", ground.instance);
+    ground.engine(&["tag", &ground.image, &tag]);
+    let official = std::mem::replace(&mut ground.image, tag.clone());
+    boot(&ground, &moved).await;
+    assert!(ground.applied().is_empty(), "the image has another name");
+
+    // The same tag, another image.
+    let container = format!("{}-change", ground.instance);
+    let label = format!("pg-ephemeral.instance={}", ground.instance);
+    ground.engine(&["run", "--name", &container, "--label", &label, "--entrypoint", "touch", &official, "/changed"]);
+    ground.engine(&["commit", &container, &tag]);
+    ground.engine(&["rm", "--force", "--volumes", &container]);
+    ground.populate(&moved).await;
+    assert_eq!(ground.applied(), (1..=LENGTH).collect::<Vec<_>>(), "the image is another one");
+    let server = ground.start(&moved).await;
+    assert!(ground.applied().is_empty());
+    super::tool(&server, "test", &["-e", "/changed"]).await;
+    server.stop().await.unwrap();
+    ground.engine(&["rmi", "--force", &tag]);
+}

@@ -1,0 +1,85 @@
+//! A seed that fails: what is said, what stays and what does not.
+
+use super::{Ground, story, value};
+
+/// Three seeds, of which the one at `position` fails in its own way.
+fn chain(ground: &Ground, position: usize) -> String {
+    let broken = |place| place == position;
+    let file = if broken(2) {
+        "insert into t values (2);\n\n-- two of the same\n  insert into t values (2);\n"
+    } else {
+        "insert into t values (2);\n"
+    };
+    ground.write("two.sql", file);
+    let table = if broken(1) {
+        "create table t (id int primary key, n nosuchtype)"
+    } else {
+        "create table t (id int primary key)"
+    };
+    let end = if broken(3) { "for i in 1 2 3; do echo line $i >&2; done\necho to the end >&2\nexit 3" } else { "true" };
+    format!(
+        "one = {{ type = \"sql-statement\", statement = \"{table}\" }}\n\
+         two = {{ type = \"sql-file\", path = \"two.sql\" }}\n\
+         three = {{ type = \"script\", script = '''\n{end}\n''' }}\n"
+    )
+}
+
+pub(crate) async fn a_failing_seed_says_where_and_why_and_keeps_the_layers_before_it(ground: Ground) {
+    let instance = format!("seed the instance {}", ground.instance);
+    let expected: [&[&str]; 3] = [
+        &["apply seed one", "the statement, line 1 column 39", "type \"nosuchtype\" does not exist"],
+        &["apply seed two", "two.sql:4:3", "duplicate key value", "detail: Key (id)=(2) already exists."],
+        &["apply seed three", "the script ended with exit status: 3", "line 3\nto the end"],
+    ];
+    for (position, words) in (1..).zip(expected) {
+        let seeds = chain(&ground, position);
+        let error = ground.failed(&seeds).await;
+        let text = story(&error);
+        assert!(text.starts_with(&instance), "{text}");
+        for word in words {
+            assert!(text.contains(word), "{word:?} is missing: {text}");
+        }
+        // The failed one runs again, and only that.
+        ground.failed(&seeds).await;
+        assert_eq!(ground.applied(), [position]);
+        assert_eq!(ground.layers().len(), position);
+    }
+    let server = ground.start(&chain(&ground, 0)).await;
+    assert_eq!(ground.applied(), [3]);
+    assert_eq!(value(&server, "select count(*) from t").await, "1");
+    server.stop().await.unwrap();
+    ground.assert_nothing_runs();
+}
+
+pub(crate) async fn what_postgresql_suggests_is_part_of_the_error(ground: Ground) {
+    let seeds = "s = { type = \"sql-statement\", statement = \"do $$ begin raise 'so it is' using hint = 'try that', detail = 'all of it', errcode = 'P0042'; end $$\" }";
+    let text = story(&ground.failed(seeds).await);
+    for word in ["so it is (SQLSTATE P0042)", "detail: all of it", "hint: try that", "context: PL/pgSQL"] {
+        assert!(text.contains(word), "{word:?} is missing: {text}");
+    }
+}
+
+pub(crate) async fn a_failing_container_script_shows_its_last_words(ground: Ground) {
+    let seeds = r#"
+table = { type = "sql-statement", statement = "create table t ()" }
+image = { type = "container-script", script = "echo words of farewell\nfalse\necho not reached" }
+"#;
+    for applied in [vec![1, 2], vec![2]] {
+        let text = story(&ground.failed(seeds).await);
+        assert!(text.contains("apply seed image") && text.contains("words of farewell"), "{text}");
+        assert!(text.contains(&ground.instance), "{text}");
+        assert!(!text.contains("not reached"), "{text}");
+        assert_eq!(ground.applied(), applied);
+    }
+}
+
+/// A seed that kills the server it works on.
+pub(crate) async fn a_server_that_dies_under_a_seed_is_an_error_and_leaves_nothing(ground: Ground) {
+    let seeds = r#"
+table = { type = "sql-statement", statement = "create table t ()" }
+kill = { type = "sql-statement", statement = "create table pid (line text); copy pid from program 'kill -QUIT $(head -n1 postmaster.pid); sleep 5'" }
+"#;
+    let text = story(&ground.failed(seeds).await);
+    assert!(text.contains("apply seed kill"), "{text}");
+    assert_eq!(ground.layers().len(), 2);
+}

@@ -1,0 +1,325 @@
+//! What the tests of layers share: a project of one's own on any backend, what was done in it, and what came of it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in a test they are how it fails")]
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+pub(crate) mod chains;
+pub(crate) mod failures;
+pub(crate) mod forms;
+pub(crate) mod gone;
+pub(crate) mod killed;
+pub(crate) mod together;
+pub(crate) mod unlogged;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use ociman::{ExecSpec, Kind};
+use pg_ephemeral_core::config::{BackendChoice, Config, Overrides};
+use pg_ephemeral_core::progress::{Observer, Step};
+use pg_ephemeral_core::{Definition, Folders, Server, StartError};
+use pg_ephemeral_testkit::Recorder;
+
+/// The image on the engines.
+pub(crate) const IMAGE: &str = "docker.io/library/postgres:15";
+
+/// A project folder and a state folder, an instance whose name nobody else has, and a record of what is done.
+pub(crate) struct Ground {
+    pub(crate) kind: Kind,
+    pub(crate) instance: String,
+    pub(crate) image: String,
+    pub(crate) home: PathBuf,
+    pub(crate) recorder: Recorder,
+    steps: Arc<Mutex<Vec<Step>>>,
+    /// Folders and images are somebody else's.
+    borrowed: bool,
+}
+
+impl Ground {
+    pub(crate) fn new(kind: Kind) -> Self {
+        let home = tempfile::Builder::new().prefix("layers-").tempdir().unwrap().keep();
+        let name = home.file_name().unwrap().to_str().unwrap().to_lowercase().replace(['_', '.'], "-");
+        std::fs::create_dir(home.join("project")).unwrap();
+        std::fs::create_dir(home.join("state")).unwrap();
+        Self::with(kind, name.trim_end_matches('-').to_owned(), home, false)
+    }
+
+    /// The ground of another process.
+    pub(crate) fn borrowed(kind: Kind, instance: String, home: PathBuf) -> Self {
+        Self::with(kind, instance, home, true)
+    }
+
+    fn with(kind: Kind, instance: String, home: PathBuf, borrowed: bool) -> Self {
+        let recorder = Recorder::system();
+        Self { kind, instance, image: IMAGE.to_owned(), home, recorder, steps: Arc::default(), borrowed }
+    }
+
+    pub(crate) fn project(&self) -> PathBuf {
+        self.home.join("project")
+    }
+
+    pub(crate) fn state(&self) -> PathBuf {
+        self.home.join("state")
+    }
+
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.project().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    /// The definition that a `database.toml` in the project would give; `seeds` are its tables below `seeds`.
+    pub(crate) fn definition(&self, seeds: &str) -> Definition {
+        self.definition_in(&self.project(), seeds)
+    }
+
+    pub(crate) fn definition_in(&self, folder: &Path, seeds: &str) -> Definition {
+        let text = format!("[instances.{}.seeds]\n{seeds}", self.instance);
+        let config =
+            Config::parse(&text, folder.join("database.toml")).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let instance = config.instance(&self.instance.parse().unwrap(), &Overrides::default()).unwrap();
+        let steps = self.steps.clone();
+        let definition = Definition::of_instance(Folders::at(self.state()), &instance)
+            .backend_choice(BackendChoice::Only(self.kind))
+            .executor(Arc::new(self.recorder.clone()))
+            .observer(Observer::new(move |step| steps.lock().unwrap().push(step)));
+        match self.kind {
+            Kind::Host => definition,
+            _ => definition.image(self.image.parse().unwrap()),
+        }
+    }
+
+    /// Forgets what was done so far.
+    pub(crate) fn forget(&self) {
+        self.steps.lock().unwrap().clear();
+        self.recorder.journal().clear();
+    }
+
+    pub(crate) fn steps(&self) -> Vec<Step> {
+        self.steps.lock().unwrap().clone()
+    }
+
+    pub(crate) fn count(&self, step: &Step) -> usize {
+        self.steps().iter().filter(|done| *done == step).count()
+    }
+
+    /// The places in the chain of the seeds that were applied, in order.
+    pub(crate) fn applied(&self) -> Vec<usize> {
+        let place = |step| if let Step::Seed { position, .. } = step { Some(position) } else { None };
+        self.steps().into_iter().filter_map(place).collect()
+    }
+
+    pub(crate) async fn populate(&self, seeds: &str) {
+        self.forget();
+        self.definition(seeds).populate_cache().await.unwrap_or_else(|error| panic!("{}", story(&error)));
+    }
+
+    pub(crate) async fn start(&self, seeds: &str) -> Server {
+        self.forget();
+        self.definition(seeds).start().await.unwrap_or_else(|error| panic!("{}", story(&error)))
+    }
+
+    pub(crate) async fn failed(&self, seeds: &str) -> StartError {
+        self.forget();
+        let error = self.definition(seeds).start().await.map(drop).unwrap_err();
+        self.assert_nothing_runs();
+        error
+    }
+
+    /// Everything in the database of a fresh server, as SQL.
+    pub(crate) async fn dump(&self, seeds: &str) -> String {
+        let server = self.start(seeds).await;
+        let dumped = dump(&server).await;
+        server.stop().await.unwrap();
+        dumped
+    }
+
+    /// Neither a container nor a process of this ground is left, nor anything of a server's in the state folder.
+    pub(crate) fn assert_nothing_runs(&self) {
+        for folder in ["ociman/containers", "pg-ephemeral/servers"] {
+            let entries = std::fs::read_dir(self.state().join(folder)).into_iter().flatten();
+            let left: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+            assert!(left.is_empty(), "left in {folder}: {left:?}");
+        }
+        if self.kind != Kind::Host {
+            let ours = format!("label=pg-ephemeral.instance={}", self.instance);
+            let left = self.engine(&["ps", "--all", "--quiet", "--filter", &ours]);
+            assert!(left.is_empty(), "containers are left: {left}");
+        }
+    }
+
+    /// Runs a command of the engine and gives what it printed.
+    pub(crate) fn engine(&self, arguments: &[&str]) -> String {
+        let output = Command::new(self.kind.as_str()).args(arguments).stdin(Stdio::null()).output().unwrap();
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{} {arguments:?}: {message}", self.kind);
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// The layers of this instance, by their tags.
+    pub(crate) fn layers(&self) -> Vec<String> {
+        if self.kind == Kind::Host {
+            let folder = self.state().join("ociman");
+            return tags_below(&folder, &self.instance);
+        }
+        // Not all images: Podman fails when one of somebody else's goes meanwhile.
+        let ours = self.layer_name();
+        let listed = self.engine(&["images", "--format", "{{.Tag}}", &ours]);
+        listed.lines().map(str::to_owned).collect()
+    }
+
+    /// What the layers of this instance are called on its engine, without their tags.
+    pub(crate) fn layer_name(&self) -> String {
+        let domain = if self.kind == Kind::Podman { "localhost/" } else { "" };
+        format!("{domain}pg-ephemeral/{}", self.instance)
+    }
+
+    /// Runs one of this binary's helper tests as a process of its own, on this ground.
+    pub(crate) fn helper(&self, work: &str, seeds: &str) -> Command {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
+            .args(["--exact", "helper::a_process_of_its_own", "--ignored", "--nocapture", "--test-threads=1"])
+            .env("LAYERS_HELPER_WORK", work)
+            .env("LAYERS_HELPER_SEEDS", seeds)
+            .env("LAYERS_HELPER_HOME", &self.home)
+            .env("LAYERS_HELPER_INSTANCE", &self.instance)
+            .env("LAYERS_HELPER_KIND", self.kind.as_str())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        if self.borrowed {
+            return;
+        }
+        if self.kind != Kind::Host {
+            let program = self.kind.as_str();
+            let quiet = |arguments: Vec<String>| {
+                let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
+                output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
+            };
+            let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            let ours = format!("--filter=label=pg-ephemeral.instance={}", self.instance);
+            let containers = quiet(words(&format!("ps --all --quiet {ours}")));
+            if !containers.trim().is_empty() {
+                quiet(words(&format!("rm --force --volumes {containers}")));
+            }
+            // Those without a name as well.
+            let images = quiet(words(&format!("images --quiet --no-trunc {ours}")));
+            if !images.trim().is_empty() {
+                quiet(words(&format!("rmi --force {images}")));
+            }
+        }
+        let _ = std::fs::remove_dir_all(&self.home);
+    }
+}
+
+fn tags_below(folder: &Path, instance: &str) -> Vec<String> {
+    let mut tags = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if name == instance {
+            let layers = std::fs::read_dir(&path).unwrap().flatten();
+            tags.extend(layers.map(|layer| layer.file_name().to_string_lossy().into_owned()));
+        } else if entry.file_type().unwrap().is_dir() && name != "root" {
+            tags.extend(tags_below(&path, instance));
+        }
+    }
+    tags
+}
+
+/// What [`Ground::helper`] does, in its process.
+pub(crate) async fn help() {
+    let variable = |name: &str| std::env::var(format!("LAYERS_HELPER_{name}")).ok();
+    let Some(work) = variable("WORK") else { return };
+    let kind = variable("KIND").unwrap().parse().unwrap();
+    let ground = Ground::borrowed(kind, variable("INSTANCE").unwrap(), variable("HOME").unwrap().into());
+    let seeds = variable("SEEDS").unwrap();
+    match work.as_str() {
+        "populate" => ground.populate(&seeds).await,
+        "start" => {
+            let server = ground.start(&seeds).await;
+            println!("commits={} initialises={}", ground.count(&Step::Commit), ground.count(&Step::Initialise));
+            println!("value={}", value(&server, "select count(*) from t").await);
+            server.stop().await.unwrap();
+        }
+        other => panic!("no such work: {other}"),
+    }
+}
+
+/// An error and all its causes, a line each.
+pub(crate) fn story(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!("\ncaused by: {error}"));
+        cause = error.source();
+    }
+    text
+}
+
+/// The only value that a query gives, as text.
+pub(crate) async fn value(server: &Server, query: &str) -> String {
+    let client = server.connect().await.unwrap();
+    client.query_one(&format!("select ({query})::text"), &[]).await.unwrap().get(0)
+}
+
+/// Runs a program of PostgreSQL's against a server and gives what it printed.
+pub(crate) async fn tool(server: &Server, program: &str, arguments: &[&str]) -> String {
+    let words = |program: String| std::iter::once(program).chain(arguments.iter().map(|word| (*word).to_owned()));
+    let (status, stdout, stderr) = match server.programs() {
+        Some(folder) => {
+            let mut command = Command::new(folder.join(program));
+            command.args(arguments).stdin(Stdio::null());
+            for variable in server.pg_env() {
+                command.env(&variable.name, variable.expose());
+            }
+            let output = command.output().unwrap();
+            (output.status.success(), output.stdout, output.stderr)
+        }
+        None => {
+            let output = server.exec(ExecSpec::new(words(program.to_owned())), b"").await.unwrap();
+            (output.status.success(), output.stdout, output.stderr)
+        }
+    };
+    let message = String::from_utf8_lossy(&stderr);
+    assert!(status, "{program} {arguments:?}: {message}{}", String::from_utf8_lossy(&stdout));
+    String::from_utf8(stdout).unwrap()
+}
+
+/// Schema and data of the server's database, without what tells of the program that wrote it.
+pub(crate) async fn dump(server: &Server) -> String {
+    let text = tool(server, "pg_dump", &[]).await;
+    let tells = |line: &&str| {
+        !line.starts_with("-- Dumped") && !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict")
+    };
+    text.lines().filter(tells).fold(String::new(), |all, line| all + line + "\n")
+}
+
+/// Instantiates the scenarios for one backend.
+#[macro_export]
+macro_rules! scenarios {
+    ($kind:expr, $($module:ident :: $name:ident),+ $(,)?) => {
+        $(
+            #[tokio::test]
+            async fn $name() {
+                $crate::layers::$module::$name($crate::layers::Ground::new($kind)).await;
+            }
+        )+
+    };
+}
+
+/// Asserts that two dumps are the same, and shows the first line that differs.
+pub(crate) fn assert_same(left: &str, right: &str) {
+    if left == right {
+        return;
+    }
+    let pairs = left.lines().zip(right.lines()).enumerate();
+    let differing = pairs.into_iter().find(|(_, (left, right))| left != right);
+    panic!("the dumps differ ({} and {} bytes): {differing:?}", left.len(), right.len());
+}

@@ -1,0 +1,160 @@
+//! What pg-ephemeral is measured in: a state folder and an instance of its own, which go at the end.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::Failure;
+use crate::command::{output, program};
+use crate::options::Backend;
+
+/// What is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As a process of this machine, over TCP.
+    Host,
+    /// Inside the container.
+    Bare,
+    /// Nothing but whether the backend works.
+    Probe,
+}
+
+impl Form {
+    pub(crate) fn words(self) -> &'static [&'static str] {
+        match self {
+            Self::Host => &["host", "run-env", "--", "true"],
+            Self::Bare => &["run-env", "--", "true"],
+            Self::Probe => &["list"],
+        }
+    }
+}
+
+pub(crate) struct Stage {
+    pub(crate) id: String,
+    binary: PathBuf,
+    base: TempDir,
+    chains: Vec<usize>,
+}
+
+/// One way to boot: of what chain, and what is run then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Boot {
+    pub(crate) form: Form,
+    /// How many seeds.
+    pub(crate) seeds: usize,
+}
+
+impl Stage {
+    pub(crate) fn set(binary: &Path, chains: &[usize]) -> Result<Self, Failure> {
+        let id = format!("bench-{}", std::process::id());
+        let base = tempfile::Builder::new().prefix("pgb").tempdir_in("/tmp")?;
+        let work = base.path().join("work");
+        std::fs::create_dir(&work)?;
+        let instances: String = chains.iter().map(|seeds| instance(&id, *seeds)).collect();
+        std::fs::write(work.join("database.toml"), instances)?;
+        // Servers of other users read what is below it.
+        std::fs::set_permissions(base.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+        let binary = binary.canonicalize().map_err(|error| format!("{}: {error}", binary.display()))?;
+        Ok(Self { id, binary, base, chains: chains.to_vec() })
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.base.path()
+    }
+
+    /// The image that the floor of an engine is run of.
+    pub(crate) fn floor_image(&self) -> String {
+        format!("localhost/pg-ephemeral-floor/{}:1", self.id)
+    }
+
+    /// The container of an engine's floor.
+    pub(crate) fn floor_container(&self) -> String {
+        format!("pg-ephemeral-floor-{}", self.id)
+    }
+
+    fn command(&self, backend: Backend, seeds: usize, words: &[&str]) -> Command {
+        let mut command = program(&self.binary);
+        command
+            .args(["--quiet", "--backend", backend.name(), "--instance", &instance_name(&self.id, seeds)])
+            .args(words)
+            .current_dir(self.folder().join("work"))
+            .env("XDG_STATE_HOME", self.folder().join("state"))
+            .env_remove("OCIMAN_BACKEND");
+        command
+    }
+
+    /// Runs pg-ephemeral once, from shell to shell.
+    pub(crate) async fn boot(&self, backend: Backend, boot: Boot) -> Result<Duration, Failure> {
+        let command = self.command(backend, boot.seeds, boot.form.words());
+        let begin = Instant::now();
+        output(command).await?;
+        Ok(begin.elapsed())
+    }
+
+    /// The folder of PostgreSQL's programs that the host backend uses: the last one that its commands have on `PATH`.
+    pub(crate) async fn host_programs(&self) -> Result<PathBuf, Failure> {
+        let path = output(self.command(Backend::Host, self.shortest(), &["run-env", "--", "printenv", "PATH"])).await?;
+        std::env::split_paths(&path).last().ok_or_else(|| "the host backend has no programs".into())
+    }
+
+    /// The official image that an engine's layer was made of.
+    pub(crate) async fn base_image(&self, backend: Backend) -> Result<String, Failure> {
+        let images = self.images(backend).await?;
+        let layer = images.first().ok_or("there is no layer image")?;
+        let mut inspect = program(backend.name());
+        inspect.args(["image", "inspect", "--format", r#"{{index .Config.Labels "pg-ephemeral.image"}}"#, layer]);
+        output(inspect).await
+    }
+
+    /// The length of the shortest chain.
+    pub(crate) fn shortest(&self) -> usize {
+        self.chains.first().copied().unwrap_or_default()
+    }
+
+    async fn images(&self, backend: Backend) -> Result<Vec<String>, Failure> {
+        let mut images = Vec::new();
+        for seeds in &self.chains {
+            let mut list = program(backend.name());
+            list.args(["images", "--quiet", "--no-trunc", "--filter"]);
+            list.arg(format!("label=pg-ephemeral.instance={}", instance_name(&self.id, *seeds)));
+            images.extend(output(list).await?.split_whitespace().map(str::to_owned));
+        }
+        Ok(images)
+    }
+
+    /// Removes everything from the engines. The folder goes by itself.
+    pub(crate) async fn clear(&self) {
+        for backend in [Backend::Podman, Backend::Docker] {
+            // Of a backend that is not there, and of what was never made, there is nothing to remove.
+            let _ = output(self.command(backend, self.shortest(), &["gc"])).await;
+            let mut remove = program(backend.name());
+            remove.args(["rm", "--force", "--volumes", &self.floor_container()]);
+            let _ = output(remove).await;
+            let mut images = self.images(backend).await.unwrap_or_default();
+            images.push(self.floor_image());
+            for image in images {
+                let mut remove = program(backend.name());
+                remove.args(["rmi", "--force", &image]);
+                let _ = output(remove).await;
+            }
+        }
+    }
+}
+
+fn instance_name(id: &str, seeds: usize) -> String {
+    format!("{id}-{seeds}")
+}
+
+/// The table of an instance with a chain of small seeds.
+fn instance(id: &str, seeds: usize) -> String {
+    let name = instance_name(id, seeds);
+    let table = |number| {
+        format!(
+            "s{number} = {{ type = \"sql-statement\", statement = \"CREATE TABLE t{number} AS SELECT {number} AS id\" }}\n"
+        )
+    };
+    let tables: String = (1..=seeds).map(table).collect();
+    format!("[instances.{name}]\n[instances.{name}.seeds]\n{tables}")
+}

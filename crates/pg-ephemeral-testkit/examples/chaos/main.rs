@@ -1,0 +1,110 @@
+//! Kills the real binary at random moments and then looks for anything that is left: `scripts/chaos --help` says how.
+//! It knows how pg-ephemeral names and labels what it makes, and nothing of how it cleans up.
+
+mod inspection;
+mod options;
+mod random;
+mod report;
+mod stage;
+mod victim;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use options::{Backend, Options};
+use random::Random;
+use report::Report;
+use stage::Stage;
+use victim::{Form, Plan, Signal};
+
+type Failure = Box<dyn std::error::Error>;
+
+/// A run of this many is on an instance that no layer exists for yet.
+const ONE_COLD_RUN_IN: u64 = 6;
+
+fn main() -> ExitCode {
+    let options = match Options::parse(std::env::args().skip(1)) {
+        Ok(Some(options)) => options,
+        Ok(None) => return ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("error: {message}\n\n{}", options::USAGE);
+            return ExitCode::from(2);
+        }
+    };
+    match run(&options) {
+        Ok(report) => report.conclude(),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<Report, Failure> {
+    println!("seed {} (the same again: --seed {0})", options.seed);
+    let mut report = Report::default();
+    for backend in Backend::ALL {
+        if !options.backends.is_empty() && !options.backends.contains(&backend) {
+            continue;
+        }
+        if options.backends.is_empty() && !backend.is_there() {
+            println!("{backend}: not there, left out");
+            continue;
+        }
+        on_backend(options, backend, &mut report)?;
+    }
+    Ok(report)
+}
+
+fn on_backend(options: &Options, backend: Backend, report: &mut Report) -> Result<(), Failure> {
+    let runs = options.runs.unwrap_or_else(|| backend.runs(options.length));
+    let stage = Stage::set(&options.binary, backend, runs)?;
+    let mut instances = 1;
+    let ended = on_stage(options, &stage, runs, &mut instances, report);
+    stage.clear(instances, report.has_failed(backend) && options.keep);
+    ended
+}
+
+fn on_stage(
+    options: &Options,
+    stage: &Stage,
+    runs: u64,
+    instances: &mut u64,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let backend = stage.backend;
+    // Each backend's moments are its own, so that one alone can be repeated with the same seed.
+    let mut random = Random::new(options.seed.wrapping_add(backend as u64));
+    let cold = stage.boot(0)?;
+    let warm = stage.boot(0)?;
+    stage.start_session()?;
+    println!("{backend}: {runs} runs; undisturbed, a cold one takes {cold:.0?} and a warm one {warm:.0?}");
+
+    for number in 1..=runs {
+        let fresh = random.below(ONE_COLD_RUN_IN) == 0;
+        let instance = if fresh { *instances } else { random.below(*instances) };
+        *instances += u64::from(fresh);
+        let plan = plan(&mut random, instance, if fresh { cold } else { warm });
+        let problems = victim::run(stage, &plan)?;
+        if options.verbose || !problems.is_empty() {
+            println!("{backend}: run {number}: {plan}: {}", if problems.is_empty() { "ok" } else { "LEFTOVERS" });
+        }
+        report.add(backend, &format!("run {number}: {plan}"), problems);
+    }
+    // What was started by a killed run and not by pg-ephemeral itself, here `sleep`, ends by itself.
+    std::thread::sleep(Duration::from_millis(100));
+    for (check, problems) in inspection::after_gc(stage, *instances)? {
+        report.add(backend, check, problems);
+    }
+    Ok(())
+}
+
+fn plan(random: &mut Random, instance: u64, usual: Duration) -> Plan {
+    let usual = u64::try_from(usual.as_micros()).unwrap_or(u64::MAX);
+    Plan {
+        instance,
+        form: if random.below(2) == 0 { Form::Bare } else { Form::Host },
+        signal: [Signal::Kill, Signal::Terminate, Signal::Interrupt][usize::try_from(random.below(3)).unwrap_or(0)],
+        after: Duration::from_micros(random.below(usual + usual / 10)),
+    }
+}

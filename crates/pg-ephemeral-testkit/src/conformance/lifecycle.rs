@@ -1,0 +1,148 @@
+//! Stop, start, wait and remove.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ociman::{ContainerState, Error, ExecSpec, Kind};
+
+use super::expect::{Outcome, equal, holds, one_of, refused};
+use super::stage::{ENTER, Stage};
+
+/// Enough for a process that ends by itself.
+const PATIENT: Duration = Duration::from_secs(30);
+
+pub(super) async fn a_stop_lets_the_process_end_in_its_own_way(stage: Arc<Stage>) -> Outcome {
+    let script = "trap 'exit 7' TERM INT; echo ready; while :; do sleep 1 & wait $!; done";
+    let container = stage.run(&stage.script("a", script)?).await?;
+    stage.says(&container, "ready").await?;
+    container.stop(PATIENT).await?;
+    equal("exit code", container.inspect().await?.exit_code, Some(7))
+}
+
+pub(super) async fn the_stop_signal_can_be_chosen(stage: Arc<Stage>) -> Outcome {
+    let script = "trap 'exit 5' USR1; trap 'exit 6' TERM INT; echo ready; while :; do sleep 1 & wait $!; done";
+    let mut spec = stage.script("a", script)?;
+    spec.stop_signal = Some("SIGUSR1".to_owned());
+    let container = stage.run(&spec).await?;
+    stage.says(&container, "ready").await?;
+    container.stop(PATIENT).await?;
+    equal("exit code", container.inspect().await?.exit_code, Some(5))
+}
+
+pub(super) async fn a_stop_kills_after_its_limit(stage: Arc<Stage>) -> Outcome {
+    let script = "trap '' TERM INT QUIT; echo ready; while :; do sleep 1; done";
+    let container = stage.run(&stage.script("a", script)?).await?;
+    stage.says(&container, "ready").await?;
+    let start = Instant::now();
+    container.stop(Duration::from_secs(1)).await?;
+    let took = start.elapsed();
+    holds("the limit was kept", (Duration::from_millis(900)..PATIENT).contains(&took), &took)?;
+    let info = container.inspect().await?;
+    equal("state and exit code", (info.state, info.exit_code), (ContainerState::Exited, Some(137)))
+}
+
+pub(super) async fn stopping_a_stopped_container_is_no_error(stage: Arc<Stage>) -> Outcome {
+    let container = stage.stoppable("a").await?;
+    container.stop(PATIENT).await?;
+    container.stop(Duration::ZERO).await?;
+    equal("state", container.inspect().await?.state, ContainerState::Exited)
+}
+
+pub(super) async fn a_stopped_container_starts_again_with_its_files(stage: Arc<Stage>) -> Outcome {
+    let container = stage.stoppable("a").await?;
+    stage.shell(&container, &format!("{ENTER}; echo kept > conformance-file")).await?;
+    container.stop(PATIENT).await?;
+    equal("state after the stop", container.inspect().await?.state, ContainerState::Exited)?;
+    container.start().await?;
+    equal("state after the start", container.inspect().await?.state, ContainerState::Running)?;
+    let text = stage.shell(&container, &format!("{ENTER}; cat conformance-file")).await?;
+    equal("the file", text.as_str(), "kept\n")
+}
+
+pub(super) async fn starting_a_running_container_is_no_error(stage: Arc<Stage>) -> Outcome {
+    let container = stage.running("a").await?;
+    let shell = "kill -0 1 2>/dev/null; echo";
+    stage.shell(&container, shell).await?;
+    container.start().await?;
+    equal("state", container.inspect().await?.state, ContainerState::Running)
+}
+
+pub(super) async fn waiting_gives_the_status_of_an_ended_process(stage: Arc<Stage>) -> Outcome {
+    for code in [0, 1, 42, 255] {
+        let container = stage.run(&stage.script(&format!("a{code}"), &format!("exit {code}"))?).await?;
+        equal("status", container.wait().await?.code(), code)?;
+        equal("status of a second wait", container.wait().await?.code(), code)?;
+    }
+    Ok(())
+}
+
+pub(super) async fn waiting_lasts_until_the_process_ends(stage: Arc<Stage>) -> Outcome {
+    let container = stage.run(&stage.script("a", "sleep 1; exit 4")?).await?;
+    equal("status", container.wait().await?.code(), 4)?;
+    let killed = stage.run(&stage.script("b", "sleep 1; kill -9 $$; sleep 9")?).await?;
+    let status = killed.wait().await?.code();
+    // The first process of a container can't kill itself: the kernel shields it, and the script goes on.
+    one_of("status of a process that kills itself", &status, &[137, 0])
+}
+
+pub(super) async fn an_ended_container_tells_its_status(stage: Arc<Stage>) -> Outcome {
+    let container = stage.run(&stage.script("a", "exit 42")?).await?;
+    container.wait().await?;
+    stage.ended(&container).await?;
+    let info = container.inspect().await?;
+    equal("state and exit code", (info.state, info.exit_code), (ContainerState::Exited, Some(42)))
+}
+
+pub(super) async fn a_running_container_is_not_removed_without_force(stage: Arc<Stage>) -> Outcome {
+    let container = stage.running("a").await?;
+    refused("removal", container.remove().await, "another error than ContainerNotFound", |error| {
+        !matches!(error, Error::ContainerNotFound { .. })
+    })?;
+    equal("state", container.inspect().await?.state, ContainerState::Running)
+}
+
+pub(super) async fn a_stopped_container_is_removed(stage: Arc<Stage>) -> Outcome {
+    let container = stage.run(&stage.script("a", "exit 0")?).await?;
+    container.wait().await?;
+    stage.ended(&container).await?;
+    container.remove().await?;
+    equal("it is there", stage.is_there(container.name()).await?, false)
+}
+
+pub(super) async fn a_running_container_is_removed_by_force(stage: Arc<Stage>) -> Outcome {
+    let script = "trap '' TERM INT QUIT; while :; do sleep 1; done";
+    let container = stage.run(&stage.script("a", script)?).await?;
+    let start = Instant::now();
+    container.remove_forced().await?;
+    let took = start.elapsed();
+    holds("no stop time-out was waited for", took < Duration::from_secs(9), &took)?;
+    equal("it is there", stage.is_there(container.name()).await?, false)
+}
+
+pub(super) async fn removing_a_missing_container_by_force_is_no_error(stage: Arc<Stage>) -> Outcome {
+    stage.backend().container(stage.name("missing")?).remove_forced().await?;
+    Ok(())
+}
+
+/// On the host backend a command is the caller's own child, which nothing but the caller ends.
+pub(super) async fn a_forced_removal_ends_every_process_of_the_container(stage: Arc<Stage>) -> Outcome {
+    if stage.kind() == Kind::Host {
+        return Ok(());
+    }
+    let container = stage.running("a").await?;
+    let command = container.exec_streamed(&ExecSpec::new(["sh", "-c", "echo begun; sleep 600"])).await?;
+    let ended = tokio::time::timeout(PATIENT, async {
+        // Waits for the command to be there before its container goes.
+        let mut command = command;
+        if let Some(stdout) = &mut command.stdout {
+            let mut word = [0; 6];
+            tokio::io::AsyncReadExt::read_exact(stdout, &mut word).await?;
+        }
+        container.remove_forced().await?;
+        Outcome::Ok(command.exit.await?)
+    });
+    match ended.await {
+        Ok(status) => holds("the command did not succeed", !status?.success(), &"success"),
+        Err(elapsed) => Err(std::io::Error::from(elapsed).into()),
+    }
+}

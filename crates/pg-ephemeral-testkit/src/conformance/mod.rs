@@ -1,0 +1,232 @@
+//! What a backend must do, as a list of cases that run against any [`Backend`](ociman::Backend): the fakes of this crate
+//! have to pass what the real engines pass, and so has whatever you bring.
+//!
+//! A case uses nothing but `ociman`'s public operations, removes what it made, and says in a [`Violation`] what was not
+//! as it must be. Where backends differ by design, the case says which answers are fine for which [`ociman::Kind`].
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use pg_ephemeral_testkit::conformance::{Subject, cases};
+//!
+//! let subject = Subject::new(ociman::Backend::podman(), "docker.io/library/postgres:17".parse()?);
+//! for case in cases() {
+//!     case.run(&subject).await?;
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! In a test binary there is [`conformance_tests!`](crate::conformance_tests), which makes a test of each case.
+
+mod case;
+mod characters;
+mod commit;
+mod concurrency;
+mod containers;
+mod exec;
+mod expect;
+mod files;
+mod image_labels;
+mod images;
+mod labels;
+mod lifecycle;
+mod missing;
+mod network;
+mod stage;
+mod streams;
+mod variables;
+
+pub use case::{Case, CaseOutcome, UnknownCase, run_blocking};
+pub use expect::Violation;
+pub use stage::Subject;
+
+/// Lists every case once: the functions for [`cases`], and their names for [`crate::conformance_tests`].
+macro_rules! list {
+    ($dollar:tt $($module:ident { $($case:ident)* })*) => {
+        /// Every case, those of one matter together.
+        pub fn cases() -> Vec<Case> {
+            vec![$($(Case::new(stringify!($case), |stage| Box::pin($module::$case(stage))),)*)*]
+        }
+
+        /// Makes a test of each case of [`conformance`](crate::conformance), to be run against one backend.
+        ///
+        /// The argument is what makes the [`Subject`](crate::conformance::Subject): an async function without arguments,
+        /// called once a test. A test fails when the backend breaks the case, and when it does not work at all.
+        ///
+        /// ```no_run
+        /// use pg_ephemeral_testkit::conformance::Subject;
+        ///
+        /// async fn podman() -> Subject {
+        ///     let image = "docker.io/library/postgres:17".parse().expect("an image reference");
+        ///     Subject::new(ociman::Backend::podman(), image)
+        /// }
+        ///
+        /// pg_ephemeral_testkit::conformance_tests!(podman);
+        /// ```
+        #[macro_export]
+        macro_rules! conformance_tests {
+            ($dollar subject:path) => {
+                $($(
+                    #[test]
+                    fn $case() {
+                        $crate::conformance::run_blocking(stringify!($case), $dollar subject);
+                    }
+                )*)*
+            };
+        }
+    };
+}
+
+list! {
+    $
+    containers {
+        a_container_runs_under_its_name
+        a_taken_name_is_refused_and_the_first_container_stays
+        the_name_of_a_stopped_container_is_taken_too
+        a_name_is_free_again_after_removal
+        a_long_name_with_every_allowed_character_works
+        a_container_of_a_missing_image_is_refused_and_leaves_nothing
+        a_container_of_a_missing_program_is_refused_and_leaves_nothing
+        a_container_of_a_program_that_is_no_program_is_refused_and_leaves_nothing
+        inspections_come_in_the_order_asked_with_gaps_for_missing_ones
+        an_inspection_of_nothing_gives_nothing
+        an_inspection_says_which_image_a_container_is_of
+        last_lines_of_the_log_hold_both_streams
+        the_log_of_an_ended_container_can_be_read
+        only_as_many_lines_of_the_log_as_asked_for_are_given
+    }
+    labels {
+        labels_of_a_container_come_back_as_they_were_given
+        a_listing_is_filtered_by_key
+        a_listing_is_filtered_by_key_and_value
+        all_filters_of_a_listing_must_match
+        a_filter_is_no_pattern
+        a_filter_value_may_hold_unusual_characters
+        a_listing_gives_only_the_labels_asked_for
+        listed_label_values_with_commas_and_line_breaks_stay_whole
+        a_listing_has_stopped_containers_with_their_state
+        a_listing_without_a_match_is_empty
+    }
+    lifecycle {
+        a_stop_lets_the_process_end_in_its_own_way
+        the_stop_signal_can_be_chosen
+        a_stop_kills_after_its_limit
+        stopping_a_stopped_container_is_no_error
+        a_stopped_container_starts_again_with_its_files
+        starting_a_running_container_is_no_error
+        waiting_gives_the_status_of_an_ended_process
+        waiting_lasts_until_the_process_ends
+        an_ended_container_tells_its_status
+        a_running_container_is_not_removed_without_force
+        a_stopped_container_is_removed
+        a_running_container_is_removed_by_force
+        removing_a_missing_container_by_force_is_no_error
+        a_forced_removal_ends_every_process_of_the_container
+    }
+    missing {
+        inspecting_a_missing_container_says_so
+        executing_in_a_missing_container_says_so
+        starting_a_missing_container_says_so
+        stopping_a_missing_container_says_so
+        waiting_for_a_missing_container_says_so
+        removing_a_missing_container_says_so
+        reading_the_log_of_a_missing_container_says_so
+        committing_a_missing_container_says_so
+        executing_in_a_stopped_container_says_so
+        tagging_a_missing_image_says_so
+        removing_a_missing_image_says_so
+    }
+    exec {
+        a_command_gives_both_of_its_outputs
+        a_command_gives_its_exit_status
+        a_command_ended_by_a_signal_gives_128_and_its_number
+        a_missing_program_ends_with_127_or_126
+        a_file_that_is_no_program_ends_with_126
+        empty_arguments_arrive
+        arguments_arrive_as_they_were_given
+        a_command_runs_in_the_folder_asked_for
+        a_command_runs_as_the_user_asked_for
+        words_of_the_engine_from_a_command_are_no_error
+        a_failing_command_leaves_the_container_running
+    }
+    streams {
+        without_input_a_command_reads_the_end_at_once
+        input_arrives_and_ends
+        ten_megabytes_of_binary_input_come_back_unchanged
+        ten_megabytes_of_output_arrive_whole
+        ten_megabytes_on_both_outputs_at_once_arrive_whole
+        a_command_that_reads_no_input_ends_by_itself
+        a_command_that_reads_some_of_its_input_ends_by_itself
+        a_streamed_command_can_be_talked_to
+        a_streamed_command_gives_its_exit_status
+        a_streamed_command_reads_the_end_when_its_input_is_closed
+        a_dropped_streamed_command_leaves_the_container_running
+    }
+    variables {
+        variables_of_a_container_reach_its_process_and_its_commands
+        variables_of_a_command_hide_those_of_its_container
+        secret_variables_reach_their_process
+        values_of_variables_arrive_as_they_were_given
+        an_inspection_tells_the_variables_of_a_container
+    }
+    characters {
+        arguments_of_a_container_arrive_as_they_were_given
+        arguments_follow_the_whole_entrypoint
+        a_label_may_be_long
+    }
+    commit {
+        a_container_of_a_commit_has_its_files
+        what_a_container_of_a_commit_writes_stays_its_own
+        a_commit_moves_a_name_that_is_taken
+        a_running_container_survives_a_commit_as_far_as_its_backend_can
+        a_stopped_container_can_be_committed
+        a_commit_keeps_the_layers_below_and_adds_one
+        a_commit_of_a_commit_has_the_files_of_both
+    }
+    image_labels {
+        a_commit_has_the_labels_of_its_container
+        labels_of_a_commit_hide_those_of_its_container
+        an_empty_label_of_a_commit_hides_that_of_its_container
+        labels_of_a_commit_come_back_as_they_were_given
+        labels_of_a_commit_with_line_breaks_come_back_or_are_refused
+        labels_of_a_container_with_line_breaks_are_kept_by_a_commit
+        containers_of_a_commit_have_its_labels
+    }
+    images {
+        a_tag_is_one_more_name_of_the_same_image
+        images_are_listed_by_the_start_of_their_name
+        images_are_listed_by_their_repository
+        image_inspections_come_in_the_order_asked_with_gaps_for_missing_ones
+        two_names_of_one_image_can_be_inspected_at_once
+        an_image_inspection_of_nothing_gives_nothing
+        a_name_without_a_domain_works_everywhere
+        removing_one_of_two_names_keeps_the_image
+        removing_the_last_name_removes_the_image
+        an_image_in_use_by_a_running_container_is_kept
+        an_image_in_use_by_a_stopped_container_is_kept
+        pulling_is_refused_where_there_is_no_registry
+    }
+    network {
+        a_port_left_to_the_engine_is_chosen_and_told
+        a_chosen_port_is_told
+        a_listing_tells_ports_as_an_inspection_does
+        a_port_taken_by_a_process_is_refused_and_nothing_is_left
+        a_port_taken_by_a_container_is_refused_and_nothing_is_left
+        a_port_is_free_again_after_removal
+        a_container_without_a_network_publishes_nothing
+    }
+    files {
+        a_bound_folder_is_read_and_written
+        a_missing_folder_is_not_bound
+        a_file_system_in_memory_is_writable
+    }
+    concurrency {
+        eight_containers_live_side_by_side
+        one_of_eight_that_want_a_name_gets_it
+        eight_removals_of_one_container_all_work
+        eight_commands_run_in_one_container
+        eight_commits_of_eight_containers_work
+        a_listing_works_while_containers_come_and_go
+        a_listing_of_images_works_while_images_come_and_go
+    }
+}

@@ -1,0 +1,216 @@
+//! [`Subject`] and [`Stage`]: the backend that is looked at, and what one case makes on it, so that it can be removed.
+
+use std::any::Any;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ociman::label::{Filter, Key, Value};
+use ociman::{Backend, Container, ContainerName, ContainerState, ExecSpec, Kind, Reference, RunSpec};
+use tokio::task::JoinSet;
+
+use super::expect::{Outcome, equal};
+
+/// On every container of the suite: its own, so that listings show nothing else.
+pub(super) const MARK: Key = Key::from_static("ociman.conformance");
+
+/// Changes to a folder that a commit holds: on the host backend a container's files are wherever this variable says,
+/// elsewhere its processes start at the root of its files.
+pub(super) const ENTER: &str = r#"cd "${OCIMAN_ROOT:-.}""#;
+
+/// Ends by itself on SIGTERM, as the first process of a container does not do by default.
+const IDLE: &str = "trap 'exit 0' TERM INT QUIT; while :; do sleep 3600 & wait $!; done";
+
+/// The backend that the cases run against.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// The backend.
+    pub backend: Backend,
+    /// An image with `sh`, `sleep`, `cat`, `head`, `id` and `dd`, whose processes may write in their first working
+    /// folder. The cases bring their own entrypoint.
+    pub image: Reference,
+    kept: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Subject {
+    /// A backend and an image that is present on it.
+    pub fn new(backend: Backend, image: Reference) -> Self {
+        Self { backend, image, kept: None }
+    }
+
+    /// Keeps a value for as long as the subject, such as the folder that the backend's state is in.
+    #[must_use]
+    pub fn keeping(mut self, value: impl Any + Send + Sync) -> Self {
+        self.kept = Some(Arc::new((self.kept, value)));
+        self
+    }
+}
+
+/// The names that one case gave away.
+#[derive(Debug)]
+pub(super) struct Stage {
+    subject: Subject,
+    /// Tells this case from every other one that runs now.
+    mark: String,
+    containers: Mutex<Vec<ContainerName>>,
+    images: Mutex<Vec<Reference>>,
+}
+
+impl Stage {
+    pub(super) fn new(subject: Subject) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let mark = format!("conformance-{}-{count}", std::process::id());
+        Self { subject, mark, containers: Mutex::default(), images: Mutex::default() }
+    }
+
+    pub(super) fn backend(&self) -> &Backend {
+        &self.subject.backend
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.subject.backend.kind()
+    }
+
+    /// The image that was given.
+    pub(super) fn base(&self) -> &Reference {
+        &self.subject.image
+    }
+
+    /// The value of [`MARK`] on the containers of this case.
+    pub(super) fn mark(&self) -> &str {
+        &self.mark
+    }
+
+    /// Finds the containers of this case.
+    pub(super) fn filter(&self) -> Outcome<Filter> {
+        Ok(Filter::KeyValue(MARK, Value::try_from(self.mark.clone())?))
+    }
+
+    /// A container name of this case.
+    pub(super) fn name(&self, suffix: &str) -> Outcome<ContainerName> {
+        let name: ContainerName = format!("{}-{suffix}", self.mark).parse()?;
+        remember(&self.containers, &name);
+        Ok(name)
+    }
+
+    /// An image name of this case.
+    pub(super) fn image(&self, suffix: &str) -> Outcome<Reference> {
+        self.image_named(&format!("localhost/{}/{suffix}", self.mark))
+    }
+
+    /// An image of this name, which has to be this case's own.
+    pub(super) fn image_named(&self, name: &str) -> Outcome<Reference> {
+        let image = Reference::parse(name)?;
+        remember(&self.images, &image);
+        Ok(image)
+    }
+
+    /// A container that runs a script. It must be one that `sh` understands everywhere.
+    pub(super) fn script(&self, suffix: &str, script: &str) -> Outcome<RunSpec> {
+        self.script_of(self.base().clone(), suffix, script)
+    }
+
+    /// A container of another image that runs a script.
+    pub(super) fn script_of(&self, image: Reference, suffix: &str, script: &str) -> Outcome<RunSpec> {
+        let mark = Value::try_from(self.mark.clone())?;
+        Ok(RunSpec::new(self.name(suffix)?, image).entrypoint(["sh", "-c", script]).label(MARK, mark))
+    }
+
+    /// A container that does nothing until it is stopped.
+    pub(super) fn idle(&self, suffix: &str) -> Outcome<RunSpec> {
+        self.script(suffix, IDLE)
+    }
+
+    /// A container of another image that does nothing until it is stopped.
+    pub(super) fn idle_of(&self, image: Reference, suffix: &str) -> Outcome<RunSpec> {
+        self.script_of(image, suffix, IDLE)
+    }
+
+    pub(super) async fn run(&self, spec: &RunSpec) -> Outcome<Container> {
+        Ok(self.backend().run(spec).await?)
+    }
+
+    /// A running container that does nothing.
+    pub(super) async fn running(&self, suffix: &str) -> Outcome<Container> {
+        self.run(&self.idle(suffix)?).await
+    }
+
+    /// A running container that does nothing, and by now heeds the signal of a stop.
+    pub(super) async fn stoppable(&self, suffix: &str) -> Outcome<Container> {
+        let script = "trap 'exit 0' TERM INT QUIT; echo ready; while :; do sleep 3600 & wait $!; done";
+        let container = self.run(&self.script(suffix, script)?).await?;
+        self.says(&container, "ready").await?;
+        Ok(container)
+    }
+
+    /// Waits until a text is in the log of a container: whatever its script does before is done then.
+    pub(super) async fn says(&self, container: &Container, text: &str) -> Outcome {
+        for _ in 0..100 {
+            if container.last_log_lines(10).await?.contains(text) {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        equal("the log has the text", container.last_log_lines(10).await?.as_str(), text)
+    }
+
+    /// Runs a script in a container, which must succeed, and gives what it printed.
+    pub(super) async fn shell(&self, container: &Container, script: &str) -> Outcome<String> {
+        let output = container.exec(&ExecSpec::new(["sh", "-c", script]), b"").await?;
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        equal("status and standard error of a script", (output.status.code(), stderr), (0, String::new()))?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Whether there is a container of this name, running or not.
+    pub(super) async fn is_there(&self, name: &ContainerName) -> Outcome<bool> {
+        Ok(self.backend().inspect(std::slice::from_ref(name)).await?.into_iter().flatten().next().is_some())
+    }
+
+    /// The state of a container, once it is no longer about to change by itself.
+    pub(super) async fn ended(&self, container: &Container) -> Outcome<ContainerState> {
+        for _ in 0..100 {
+            let state = container.inspect().await?.state;
+            if state == ContainerState::Exited {
+                return Ok(state);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(container.inspect().await?.state)
+    }
+
+    /// Removes everything that has a name of this case.
+    pub(super) async fn clear(&self) -> Outcome {
+        let containers = std::mem::take(&mut *lock(&self.containers));
+        let mut removals = JoinSet::new();
+        for name in containers {
+            let container = self.backend().container(name);
+            removals.spawn(async move { container.remove_forced().await });
+        }
+        while let Some(removed) = removals.join_next().await {
+            if let Ok(removed) = removed {
+                removed?;
+            }
+        }
+        let images = std::mem::take(&mut *lock(&self.images));
+        for image in images {
+            match self.backend().remove_image(&image).await {
+                Ok(()) | Err(ociman::Error::ImageNotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn remember<T: Clone + PartialEq>(names: &Mutex<Vec<T>>, name: &T) {
+    let mut names = lock(names);
+    if !names.contains(name) {
+        names.push(name.clone());
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,143 @@
+//! Executes the answers of a [`Machine`](super::machine::Machine): as an [`Executor`] in memory, or as a whole program.
+
+use std::io;
+use std::io::Write;
+use std::time::Duration;
+
+use ociman::System;
+use ociman::command::{CommandError, CommandLine, Executor, ExitStatus, Output, Process, QueryOutput, Stream};
+use tokio::io::AsyncRead;
+
+use super::machine::Call;
+use super::reply::{Answer, Exec, Reply};
+use super::{FakeBackend, Machine};
+
+/// The signal that ends a command which is killed midway.
+const KILL: i32 = 9;
+
+#[async_trait::async_trait]
+impl Executor for FakeBackend {
+    async fn spawn(&self, line: CommandLine) -> Result<Process, CommandError> {
+        let program = line.program.clone();
+        let spawn_error = |source| CommandError::Spawn { program: program.clone(), source };
+        match self.answer(&line).await? {
+            Answer::Reply(reply) => replied(reply, &line).map_err(spawn_error),
+            Answer::Hang => Ok(hanging(&line)),
+            Answer::Killed => {
+                let mut process = replied(Reply::default(), &line).map_err(spawn_error)?;
+                process.exit = Box::pin(std::future::ready(Ok(ExitStatus::Signaled(KILL))));
+                Ok(process)
+            }
+            Answer::Exec(exec) => {
+                let streams = (line.stdin, line.stdout, line.stderr);
+                executed(*exec, streams).await
+            }
+        }
+    }
+
+    async fn query(&self, line: CommandLine, limit: Duration) -> Result<QueryOutput, CommandError> {
+        let command = line.to_string();
+        let answer = tokio::time::timeout(limit, self.answer(&line)).await;
+        let (success, reply) = match answer {
+            Ok(answer) => match answer? {
+                Answer::Reply(reply) => (reply.status == 0, reply),
+                Answer::Killed | Answer::Exec(_) => (false, Reply::default()),
+                Answer::Hang => {
+                    tokio::time::sleep(limit).await;
+                    return Err(CommandError::TimedOut { command, limit });
+                }
+            },
+            Err(_) => return Err(CommandError::TimedOut { command, limit }),
+        };
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok(QueryOutput { success, stdout: text(&reply.stdout), stderr: text(&reply.stderr) })
+    }
+
+    async fn capture(&self, mut line: CommandLine, input: &[u8]) -> Result<Output, CommandError> {
+        let program = line.program.clone();
+        line.stdin = if input.is_empty() { Stream::Null } else { Stream::Piped };
+        line.stdout = Stream::Piped;
+        line.stderr = Stream::Piped;
+        let process = self.spawn(line).await?;
+        let output = ociman::command::communicate(process, input).await;
+        output.map_err(|source| CommandError::Communicate { program, source })
+    }
+}
+
+/// A process that has said everything and ended.
+fn replied(reply: Reply, line: &CommandLine) -> io::Result<Process> {
+    Ok(Process {
+        id: None,
+        stdin: (line.stdin == Stream::Piped).then(|| Box::new(tokio::io::sink()) as _),
+        stdout: said(reply.stdout, line.stdout, &mut io::stdout())?,
+        stderr: said(reply.stderr, line.stderr, &mut io::stderr())?,
+        exit: Box::pin(std::future::ready(Ok(ExitStatus::Exited(reply.status)))),
+    })
+}
+
+type Reader = Option<Box<dyn AsyncRead + Send + Unpin>>;
+
+/// One stream of a process that has ended.
+fn said(bytes: Vec<u8>, stream: Stream, own: &mut dyn Write) -> io::Result<Reader> {
+    match stream {
+        Stream::Null => Ok(None),
+        Stream::Piped => Ok(Some(Box::new(io::Cursor::new(bytes)))),
+        Stream::Inherit => own.write_all(&bytes).map(|()| None),
+    }
+}
+
+/// A process that says nothing and does not end.
+fn hanging(line: &CommandLine) -> Process {
+    let (stdout, held_stdout) = tokio::io::duplex(1);
+    let (stderr, held_stderr) = tokio::io::duplex(1);
+    Process {
+        id: None,
+        stdin: (line.stdin == Stream::Piped).then(|| Box::new(tokio::io::sink()) as _),
+        stdout: (line.stdout == Stream::Piped).then(|| Box::new(stdout) as _),
+        stderr: (line.stderr == Stream::Piped).then(|| Box::new(stderr) as _),
+        exit: Box::pin(async move {
+            let _held = (held_stdout, held_stderr);
+            std::future::pending().await
+        }),
+    }
+}
+
+/// A process beside the first one of its container, on the streams of the engine command.
+async fn executed(mut exec: Exec, streams: (Stream, Stream, Stream)) -> Result<Process, CommandError> {
+    let stdin = if exec.interactive { streams.0 } else { Stream::Null };
+    exec.line = exec.line.streams(stdin, streams.1, streams.2);
+    let program = exec.line.program.clone();
+    let mut process = System.spawn(exec.line).await?;
+    let registered = exec.processes.register(process.id);
+    let registered = registered.map_err(|source| CommandError::Spawn { program, source })?;
+    let exit = std::mem::replace(&mut process.exit, Box::pin(std::future::pending()));
+    process.exit = Box::pin(async move {
+        let _registered = registered;
+        // The engine's program ends by itself, with a status, whatever ended the process.
+        exit.await.map(|status| ExitStatus::Exited(status.code()))
+    });
+    if streams.0 == Stream::Piped && process.stdin.is_none() {
+        process.stdin = Some(Box::new(tokio::io::sink()));
+    }
+    Ok(process)
+}
+
+impl Machine {
+    /// Answers one command on this process's own streams; gives the exit status of the program.
+    pub(crate) async fn act(&self, call: Call) -> io::Result<ExitStatus> {
+        match self.answer(call).await? {
+            Answer::Reply(reply) => {
+                io::stdout().write_all(&reply.stdout)?;
+                io::stdout().flush()?;
+                io::stderr().write_all(&reply.stderr)?;
+                Ok(ExitStatus::Exited(reply.status))
+            }
+            Answer::Hang => std::future::pending().await,
+            Answer::Killed => Ok(ExitStatus::Signaled(KILL)),
+            Answer::Exec(exec) => {
+                let streams = (Stream::Inherit, Stream::Inherit, Stream::Inherit);
+                executed(*exec, streams).await.map_err(io::Error::other)?.exit.await
+            }
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The official image of PostgreSQL with a server that really runs: the programs are those of this machine, and the files
+//! and sockets that they make are among the container's. Nothing of it is a container of the system, so paths of the
+//! container are made ones of this machine where a process is started.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use pg_ephemeral_core::Folders;
+use pg_ephemeral_core::host_image::{FindError, Installation, Installations};
+use rustix::process::Signal;
+use serde::{Deserialize, Serialize};
+
+use super::image::FakeImage;
+use super::run::inside;
+use super::state::{Config, Port};
+
+/// Whose the server is in the official image.
+pub(super) const USER: &str = "postgres";
+/// The port of a server in a container.
+const PORT: u16 = 5432;
+/// Tell a server that is the first process of its container where its port is published.
+const ADDRESS_VARIABLE: &str = "FAKE_ENGINE_ADDRESS";
+const PORT_VARIABLE: &str = "FAKE_ENGINE_PORT";
+
+/// The start script: what the official one's callers rely on.
+const ENTRYPOINT: &str = r#"#!/bin/sh
+set -eu
+[ "${1-}" = postgres ] || exec "$@"
+shift
+if [ ! -s "$PGDATA/PG_VERSION" ]; then
+    if [ -z "${POSTGRES_PASSWORD-}" ]; then
+        echo 'Error: Database is uninitialized and superuser password is not specified.' >&2
+        exit 1
+    fi
+    user=${POSTGRES_USER:-postgres}
+    database=${POSTGRES_DB:-$user}
+    umask 077
+    mkdir -p "$PGDATA"
+    printf '%s\n' "$POSTGRES_PASSWORD" >"$PGDATA.password"
+    # The published port is on the loopback device, which the official image trusts.
+    initdb --username="$user" --pwfile="$PGDATA.password" --auth-local=trust --auth-host=scram-sha-256 \
+        --encoding=UTF8 --no-locale ${POSTGRES_INITDB_ARGS-} >/dev/null
+    rm "$PGDATA.password"
+    printf 'host all all all scram-sha-256\n' >>"$PGDATA/pg_hba.conf"
+    if [ "$database" != postgres ]; then
+        name=$(printf '%s' "$database" | sed 's/"/""/g')
+        printf 'CREATE DATABASE "%s"' "$name" | postgres --single -D "$PGDATA" postgres >/dev/null
+    fi
+fi
+unset POSTGRES_PASSWORD
+exec postgres "$@"
+"#;
+
+/// The server: `BIN` is where the programs are. Inside its container it listens on a socket; the port that is published
+/// is one of this machine's, on which it listens itself.
+const SERVER: &str = r#"#!/bin/sh
+case ${1-} in
+--single | --boot | --check | --describe-config | --version | -V | --help | -C) exec 'BIN/postgres' "$@" ;;
+esac
+# In a container a lock file can only be an earlier server's, which had the same number: here it had another.
+if [ -n "${FAKE_ENGINE_PORT+set}" ] && [ -n "${PGDATA-}" ]; then
+    rm -f "$PGDATA/postmaster.pid"
+fi
+port=${FAKE_ENGINE_PORT-5432}
+sockets=${0%/usr/local/bin/*}/var/run/postgresql
+if [ "$port" != 5432 ]; then
+    ln -sf ".s.PGSQL.$port" "$sockets/.s.PGSQL.5432"
+fi
+exec 'BIN/postgres' -c unix_socket_directories="$sockets" "$@" \
+    -c listen_addresses="${FAKE_ENGINE_ADDRESS-}" -c port="$port" -c dynamic_shared_memory_type=mmap
+"#;
+
+/// What the containers of an image need so that a server runs in them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct ServerImage {
+    /// Folders that are the container's own, where a word or a variable begins with one.
+    folders: Vec<String>,
+}
+
+impl ServerImage {
+    /// Makes the folders in the files of an image, for whoever its processes are.
+    pub(super) fn make_folders(&self, root: &Path) -> io::Result<()> {
+        for folder in &self.folders {
+            let path = root.join(inside(folder));
+            fs::create_dir_all(&path)?;
+            fs::set_permissions(path, fs::Permissions::from_mode(0o1777))?;
+        }
+        Ok(())
+    }
+}
+
+/// The official image of the newest PostgreSQL of this machine. What is found out on the way is kept in a folder.
+pub(super) fn image(folder: &Path) -> Result<FakeImage, FindError> {
+    let installations = Installations::find(&Folders::at(folder))?;
+    let installation = installations.pick(None)?;
+    let major = installation.major();
+    let mut image = FakeImage::postgres(&major.to_string())
+        .variable("PG_VERSION", &installation.version)
+        .variable("PATH", &path_of(installation))
+        .file("/usr/local/bin/docker-entrypoint.sh", ENTRYPOINT)
+        .file("/usr/local/bin/postgres", &SERVER.replace("BIN", &installation.bin.to_string_lossy()));
+    image.programs.clear();
+    let folders = ["/tmp", "/usr/local/bin", "/var/lib", "/var/run/postgresql"];
+    image.server = Some(ServerImage { folders: folders.map(str::to_owned).to_vec() });
+    Ok(image)
+}
+
+fn path_of(installation: &Installation) -> String {
+    format!("/usr/local/bin:{}:/usr/bin:/bin", installation.bin.display())
+}
+
+/// Whose the processes are, when this one is root's: PostgreSQL refuses to be.
+pub(super) fn user() -> (u32, u32) {
+    let user = ["postgres", "nobody"].into_iter().find_map(ociman::host::find_user);
+    user.map_or((65534, 65534), |user| (user.uid, user.gid))
+}
+
+/// A server that is killed leaves shared memory; by this signal it ends as fast and leaves none.
+pub(super) fn removal_signal(config: &Config) -> Option<Signal> {
+    config.server.as_ref().map(|_| Signal::QUIT)
+}
+
+/// Tells the first process of a container where a server has to listen so that its port is published; nowhere but on
+/// its socket when it is not.
+pub(super) fn published(config: &Config, ports: &[Port]) -> BTreeMap<String, String> {
+    if config.server.is_none() {
+        return BTreeMap::new();
+    }
+    let published = ports.iter().find(|port| port.inside == PORT).map(|port| port.published);
+    let address = published.map(|published| published.ip().to_string()).unwrap_or_default();
+    let port = published.map_or(PORT, |published| published.port());
+    [(ADDRESS_VARIABLE.to_owned(), address), (PORT_VARIABLE.to_owned(), port.to_string())].into()
+}
+
+/// Makes paths of the container's own ones of this machine, in the variables and in words, and gives the words.
+pub(super) fn localize(config: &mut Config, root: &Path, mounts: &[PathBuf], words: &[String]) -> Vec<String> {
+    let Some(server) = &config.server else { return words.to_vec() };
+    let mounts = mounts.iter().map(|mount| Path::new("/").join(mount).to_string_lossy().into_owned());
+    let folders: Vec<String> = server.folders.iter().cloned().chain(mounts).collect();
+    for variable in &mut config.environment {
+        *variable = local(variable, root, &folders);
+    }
+    words.iter().map(|word| local(word, root, &folders)).collect()
+}
+
+/// A text with every path below one of these folders moved below `root`.
+fn local(text: &str, root: &Path, folders: &[String]) -> String {
+    let goes_on = |character: char| character.is_alphanumeric() || "._-".contains(character);
+    let mut moved = String::new();
+    let mut rest = text;
+    while let Some(slash) = rest.find('/') {
+        let (before, path) = rest.split_at(slash);
+        moved.push_str(before);
+        let end = path.find(|character| character != '/' && !goes_on(character)).unwrap_or(path.len());
+        let (path, after) = path.split_at(end);
+        let is_start = !moved.ends_with(goes_on);
+        let is_below = |folder: &&String| {
+            path.strip_prefix(folder.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if is_start && folders.iter().any(|folder| is_below(&folder)) {
+            moved.push_str(&root.to_string_lossy());
+        }
+        moved.push_str(path);
+        rest = after;
+    }
+    moved + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moved(text: &str) -> String {
+        local(text, Path::new("/r"), &["/tmp".to_owned(), "/var/run/postgresql".to_owned()])
+    }
+
+    #[test]
+    fn paths_below_the_containers_own_folders_are_moved_wherever_they_stand() {
+        assert_eq!(moved("/tmp"), "/r/tmp");
+        assert_eq!(moved("mkfifo -m 600 /tmp/.p && read x </tmp/.p"), "mkfifo -m 600 /r/tmp/.p && read x </r/tmp/.p");
+        assert_eq!(
+            moved("unix_socket_directories=/var/run/postgresql,/tmp"),
+            "unix_socket_directories=/r/var/run/postgresql,/r/tmp"
+        );
+        assert_eq!(moved("PATH=/tmp:/usr/bin"), "PATH=/r/tmp:/usr/bin");
+    }
+
+    #[test]
+    fn other_paths_are_left_alone() {
+        for text in ["/tmpfs", "/var/tmp/x", "a/tmp", "/var/run", "https://host/tmp", "", "//tmp"] {
+            assert_eq!(moved(text), text);
+        }
+    }
+}

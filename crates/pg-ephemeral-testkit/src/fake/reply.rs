@@ -1,0 +1,44 @@
+//! What an engine command leaves: both streams and an exit status, or something that is not a plain answer.
+
+use ociman::command::CommandLine;
+
+/// A command that has run to its end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Reply {
+    pub(crate) status: i32,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: Vec<u8>,
+}
+
+impl Reply {
+    pub(super) fn success(stdout: impl Into<Vec<u8>>) -> Self {
+        Self { status: 0, stdout: stdout.into(), stderr: Vec::new() }
+    }
+
+    pub(super) fn failure(status: i32, stderr: impl Into<Vec<u8>>) -> Self {
+        Self { status, stdout: Vec::new(), stderr: stderr.into() }
+    }
+}
+
+/// How an engine command goes on.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// It says this and ends.
+    Reply(Reply),
+    /// It hands its streams to a process of this machine, which is one of this container, and ends as that does.
+    Exec(Box<Exec>),
+    /// It says nothing and never ends.
+    Hang,
+    /// A signal ends it before it has said anything.
+    Killed,
+}
+
+/// A process in a container beside its first one.
+#[derive(Debug)]
+pub(crate) struct Exec {
+    pub(crate) line: CommandLine,
+    /// Whether it gets the standard input of the command.
+    pub(crate) interactive: bool,
+    /// Where the container's processes are written down.
+    pub(crate) processes: super::process::Processes,
+}

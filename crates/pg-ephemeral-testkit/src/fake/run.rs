@@ -1,0 +1,341 @@
+//! `run` of a fake engine, `start`, and how a container's words become a process of this machine.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use super::files;
+use super::flags::Arguments;
+use super::image::Program;
+use super::machine::{Call, Machine, Result};
+use super::not_started::NotStarted;
+use super::postgres;
+use super::process::Start;
+use super::reply::Reply;
+use super::speech::Speech;
+use super::state::{Config, Container, Life, Port, State, new_id, now};
+use crate::Operation;
+
+/// What a word that names a program stands for.
+pub(super) enum Found<'a> {
+    /// A program of this machine.
+    Path(PathBuf),
+    /// One that the image says.
+    Fake(&'a Program),
+    Not(NotStarted<'a>),
+}
+
+/// A mount of `--mount`.
+#[derive(Debug, Default)]
+struct Mount {
+    is_bind: bool,
+    source: String,
+    target: String,
+}
+
+impl Machine {
+    pub(super) fn run(&self, arguments: &Arguments, call: &Call) -> Result<Reply> {
+        let reply = self.store.update(|state| self.create_and_start(state, arguments, call))??;
+        if arguments.has("detach") || reply.status != 0 {
+            return Ok(reply);
+        }
+        Ok(Reply::failure(125, "the fake engine runs containers only with --detach\n"))
+    }
+
+    fn create_and_start(&self, state: &mut State, arguments: &Arguments, call: &Call) -> Result<Reply> {
+        let speech = self.speech;
+        let Some((image_name, words)) = arguments.words.split_first() else {
+            return Ok(speech.too_few_words(Operation::Run, 1, 0));
+        };
+        let Some(image) = speech.find(state, image_name).cloned() else {
+            return Ok(speech.no_image(Operation::Run, image_name));
+        };
+        let id = new_id();
+        let name = arguments.value("name").map_or_else(|| format!("fake_{}", &id[..12]), str::to_owned);
+        if let Some(other) = state.containers.iter().find(|container| container.name == name) {
+            return Ok(speech.name_taken(&name, &other.id));
+        }
+        let mounts: Vec<Mount> = arguments.values("mount").map(parse_mount).collect();
+        if let Some(mount) = mounts.iter().find(|mount| mount.is_bind && !Path::new(&mount.source).exists()) {
+            return Ok(speech.no_mount_source(&mount.source));
+        }
+        let config = configure(image.config.clone(), arguments, words, call);
+        let root = self.processes(&id).root();
+        files::create_open_folder(root.parent().unwrap_or(&root))?;
+        files::copy(&self.image_root(&image.id), &root, &[])?;
+        let mounted = mount_all(&root, &mounts)?;
+        let left_out = config.volumes.iter().map(|path| inside(path)).chain(mounted).collect();
+        let mut container = Container {
+            id: id.clone(),
+            name,
+            image: image.id,
+            image_name: image_name.clone(),
+            created: now(),
+            config,
+            ports: Vec::new(),
+            mounts: left_out,
+            has_network: arguments.value("network") != Some("none"),
+            life: Life::Created,
+        };
+        let published = match publish(state, self, arguments) {
+            Ok(ports) => ports,
+            Err(address) => {
+                if speech == Speech::Docker {
+                    state.containers.push(container);
+                }
+                return Ok(speech.port_taken(&id, address));
+            }
+        };
+        container.ports = if container.has_network { published } else { Vec::new() };
+        let reply = self.start_process(&mut container, Operation::Run)?;
+        state.containers.push(container);
+        Ok(reply.unwrap_or_else(|| Reply::success(format!("{id}\n"))))
+    }
+
+    /// Starts the first process of a container, or says why not.
+    fn start_process(&self, container: &mut Container, operation: Operation) -> Result<Option<Reply>> {
+        let processes = self.processes(&container.id);
+        let root = processes.root();
+        let mut config = container.config.clone();
+        let words: Vec<String> = config.entrypoint.iter().chain(&config.command).cloned().collect();
+        let words = postgres::localize(&mut config, &root, &container.mounts, &words);
+        let config = &config;
+        let Some((program, rest)) = words.split_first() else {
+            // An image without a program: its containers wait.
+            container.life = Life::Idle;
+            return Ok(None);
+        };
+        let refused =
+            |why| Some(self.speech.run_not_started(&container.id, why)).filter(|_| operation == Operation::Run);
+        let user = match user(&config.user, config) {
+            Ok(user) => user,
+            Err(()) => return Ok(refused(NotStarted::NoUser(&config.user))),
+        };
+        let program = match find_program(config, &root, program) {
+            Found::Path(path) => path,
+            Found::Not(why) => return Ok(refused(why)),
+            Found::Fake(Program::Idle) => {
+                container.life = Life::Idle;
+                return Ok(None);
+            }
+            Found::Fake(Program::Answer { status, .. }) => {
+                container.life = Life::Ended(*status);
+                return Ok(None);
+            }
+        };
+        let folder = root.join(inside(&config.folder));
+        // Both engines make a working directory that the image names.
+        fs::create_dir_all(&folder)?;
+        let mut environment = environment(config);
+        environment.extend(postgres::published(config, &container.ports));
+        let on_removal = postgres::removal_signal(config).map(|signal| signal.as_raw());
+        let start = Start { program, arguments: rest.to_vec(), environment, folder, user, on_removal };
+        processes.start(&self.keeper, &start)?;
+        container.life = Life::Process;
+        Ok(None)
+    }
+
+    pub(super) fn start(&self, names: &[String]) -> Result<Reply> {
+        self.each(names, |state, name| {
+            let Some(container) = state.container_mut(name) else {
+                let mut reply = self.speech.no_container(Operation::Start, name);
+                if self.speech == Speech::Docker {
+                    let more = format!("Error: failed to start containers: {name}\n");
+                    reply.stderr.extend_from_slice(more.as_bytes());
+                }
+                return Ok(reply);
+            };
+            let said = format!("{name}\n");
+            if self.is_running(container) {
+                // Podman says nothing then.
+                return Ok(Reply::success(if self.speech == Speech::Docker { said } else { String::new() }));
+            }
+            let mut started = container.clone();
+            let reply = self.start_process(&mut started, Operation::Start)?;
+            *container = started;
+            Ok(reply.unwrap_or_else(|| Reply::success(said)))
+        })
+    }
+}
+
+/// The container's own configuration: the image's, with what the command line says on top.
+fn configure(mut config: Config, arguments: &Arguments, words: &[String], call: &Call) -> Config {
+    for label in arguments.values("label") {
+        let (key, value) = label.split_once('=').unwrap_or((label, ""));
+        config.labels.insert(key.to_owned(), value.to_owned());
+    }
+    for (name, value) in variables(arguments, call) {
+        config.set(&name, &value);
+    }
+    if let Some(entrypoint) = arguments.value("entrypoint") {
+        config.entrypoint = vec![entrypoint.to_owned()];
+        config.command = Vec::new();
+    }
+    if !words.is_empty() {
+        config.command = words.to_vec();
+    }
+    if let Some(folder) = arguments.value("workdir") {
+        config.folder = folder.to_owned();
+    }
+    if let Some(user) = arguments.value("user") {
+        config.user = user.to_owned();
+    }
+    if let Some(signal) = arguments.value("stop-signal") {
+        config.stop_signal = Some(signal.to_owned());
+    }
+    config
+}
+
+/// Variables of `--env`; one without a value has that of the command's own environment, if there is one.
+pub(super) fn variables(arguments: &Arguments, call: &Call) -> Vec<(String, String)> {
+    let given = arguments.values("env");
+    let both = given.filter_map(|entry| match entry.split_once('=') {
+        Some((name, value)) => Some((name.to_owned(), value.to_owned())),
+        None => call.variables.iter().find(|(name, _)| name == entry).cloned(),
+    });
+    both.collect()
+}
+
+/// What the processes of a container have, which is nothing of the machine's own.
+pub(super) fn environment(config: &Config) -> BTreeMap<String, String> {
+    let own = config.environment.iter().filter_map(|entry| entry.split_once('='));
+    let all = [("HOME", "/root"), ("PATH", "/usr/local/bin:/usr/bin:/bin")].into_iter().chain(own);
+    all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// A path of a container, from its root.
+pub(super) fn inside(path: &str) -> PathBuf {
+    Path::new(path).components().filter(|part| matches!(part, std::path::Component::Normal(_))).collect()
+}
+
+/// A user of `--user` as numbers, of the image or of this machine, which only root can become: for everyone else there is no change.
+pub(super) fn user(text: &str, config: &Config) -> std::result::Result<Option<(u32, u32)>, ()> {
+    let (user, group) = text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)));
+    let found = match user.parse() {
+        Ok(uid) => (uid, 0),
+        Err(_) if text.is_empty() => return Ok(None),
+        Err(_) if config.server.is_some() && user == postgres::USER => postgres::user(),
+        Err(_) => {
+            let ids = ociman::host::find_user(user).ok_or(())?;
+            (ids.uid, ids.gid)
+        }
+    };
+    let gid = group.map_or(Ok(found.1), |group| group.parse().map_err(|_| ()))?;
+    Ok(rustix::process::geteuid().is_root().then_some((found.0, gid)))
+}
+
+/// Where a program is: one of the image's, of the container's files, or of this machine.
+pub(super) fn find_program<'a>(config: &'a Config, root: &Path, program: &'a str) -> Found<'a> {
+    if let Some(fake) = config.programs.get(program) {
+        return Found::Fake(fake);
+    }
+    let candidates: Vec<PathBuf> = if program.contains('/') {
+        vec![root.join(inside(program)), PathBuf::from(program)]
+    } else {
+        let path = config.variable("PATH").unwrap_or("/usr/local/bin:/usr/bin:/bin");
+        path.split(':').map(|folder| Path::new(folder).join(program)).collect()
+    };
+    let there: Vec<(PathBuf, fs::Metadata)> =
+        candidates.into_iter().filter_map(|path| Some((path.clone(), fs::metadata(&path).ok()?))).collect();
+    let is_program = |metadata: &fs::Metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0;
+    match there.iter().find(|(_, metadata)| is_program(metadata)) {
+        Some((path, _)) if !program.is_empty() => Found::Path(path.clone()),
+        _ if !program.contains('/') => Found::Not(NotStarted::NotOnPath(program)),
+        _ if there.is_empty() => Found::Not(NotStarted::NoSuchFile(program)),
+        _ => Found::Not(NotStarted::NotExecutable(program)),
+    }
+}
+
+/// One record of CSV, as `type=bind,source=…,target=…`.
+fn parse_mount(text: &str) -> Mount {
+    let mut mount = Mount::default();
+    for field in csv(text) {
+        match field.split_once('=') {
+            Some(("type", kind)) => mount.is_bind = kind == "bind",
+            Some(("source" | "src", source)) => mount.source = source.to_owned(),
+            Some(("target" | "destination" | "dst", target)) => mount.target = target.to_owned(),
+            _ => {}
+        }
+    }
+    mount
+}
+
+/// The fields of one record: a field in double quotes may hold commas, and doubled quotes.
+fn csv(text: &str) -> Vec<String> {
+    let mut fields = vec![String::new()];
+    let mut is_quoted = false;
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        let field = fields.last_mut();
+        match (character, field) {
+            ('"', Some(field)) if is_quoted && characters.next_if_eq(&'"').is_some() => field.push('"'),
+            ('"', _) => is_quoted = !is_quoted,
+            (',', _) if !is_quoted => fields.push(String::new()),
+            (character, Some(field)) => field.push(character),
+            (_, None) => {}
+        }
+    }
+    fields
+}
+
+/// A bound folder is a link to it; a file system in memory is a folder. Gives where they are, from the root.
+fn mount_all(root: &Path, mounts: &[Mount]) -> Result<Vec<PathBuf>> {
+    for mount in mounts {
+        let target = root.join(inside(&mount.target));
+        if let Some(parent) = target.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        if mount.is_bind {
+            if target.is_dir() {
+                fs::remove_dir_all(&target)?;
+            }
+            symlink(&mount.source, target)?;
+        } else {
+            fs::create_dir_all(target)?;
+        }
+    }
+    Ok(mounts.iter().map(|mount| inside(&mount.target)).collect())
+}
+
+/// `ADDRESS:PORT:INSIDE/tcp`; without a port one that is free. Gives an address that is not.
+fn publish(state: &State, machine: &Machine, arguments: &Arguments) -> std::result::Result<Vec<Port>, SocketAddr> {
+    let mut ports = Vec::new();
+    let running = state.containers.iter().filter(|container| machine.is_running(container));
+    let taken: Vec<SocketAddr> = running.flat_map(|container| &container.ports).map(|port| port.published).collect();
+    for option in arguments.values("publish") {
+        let option = option.strip_suffix("/tcp").unwrap_or(option);
+        let Some((outside, inside)) = option.rsplit_once(':') else { continue };
+        let (address, wanted) = outside.rsplit_once(':').unwrap_or(("0.0.0.0", outside));
+        let Ok(address) = address.trim_matches(['[', ']']).parse() else { continue };
+        let (Ok(inside), Ok(wanted)) = (inside.parse(), if wanted.is_empty() { Ok(0) } else { wanted.parse() }) else {
+            continue;
+        };
+        let wanted = SocketAddr::new(address, wanted);
+        // A fake engine passes nothing on, but a real one would have to listen there.
+        let found = TcpListener::bind(wanted).and_then(|listener| listener.local_addr());
+        match found {
+            Ok(published) if !taken.contains(&published) => ports.push(Port { inside, published }),
+            _ => return Err(wanted),
+        }
+    }
+    Ok(ports)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mount_is_one_record_of_csv() {
+        let mount = parse_mount("type=bind,\"source=/a,b\"\"c\",target=/t,readonly");
+        assert_eq!((mount.is_bind, mount.source.as_str(), mount.target.as_str()), (true, "/a,b\"c", "/t"));
+    }
+
+    #[test]
+    fn a_path_of_a_container_stays_in_it() {
+        assert_eq!(inside("/a/../../b/./c"), Path::new("a/b/c"));
+        assert_eq!(inside("/"), Path::new(""));
+    }
+}

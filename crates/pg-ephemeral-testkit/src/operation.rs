@@ -1,0 +1,202 @@
+//! [`Operation`]: what an engine command does, read from its first words. It knows no flags and no engine.
+
+use std::fmt;
+use std::str::FromStr;
+
+use ociman::command::CommandLine;
+
+/// What an engine command does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Operation {
+    /// `version`.
+    Version,
+    /// `info`.
+    Info,
+    /// `run`.
+    Run,
+    /// `ps`.
+    List,
+    /// `container inspect`.
+    Inspect,
+    /// `image inspect`.
+    InspectImages,
+    /// `images`.
+    Images,
+    /// `exec`.
+    Exec,
+    /// `commit`.
+    Commit,
+    /// `tag`.
+    Tag,
+    /// `image rm`.
+    RemoveImage,
+    /// `rm`.
+    Remove,
+    /// `stop`.
+    Stop,
+    /// `start`.
+    Start,
+    /// `logs`.
+    Logs,
+    /// `wait`.
+    Wait,
+    /// `pull`.
+    Pull,
+    /// `push`.
+    Push,
+    /// Anything else.
+    Other,
+}
+
+/// Every way to write an operation, the one that `ociman` uses first. Two words go before one.
+const WORDS: [(&[&str], Operation); 36] = [
+    (&["version"], Operation::Version),
+    (&["system", "info"], Operation::Info),
+    (&["info"], Operation::Info),
+    (&["container", "run"], Operation::Run),
+    (&["run"], Operation::Run),
+    (&["container", "ls"], Operation::List),
+    (&["container", "ps"], Operation::List),
+    (&["container", "list"], Operation::List),
+    (&["ps"], Operation::List),
+    (&["container", "inspect"], Operation::Inspect),
+    (&["image", "inspect"], Operation::InspectImages),
+    (&["image", "ls"], Operation::Images),
+    (&["image", "list"], Operation::Images),
+    (&["images"], Operation::Images),
+    (&["container", "exec"], Operation::Exec),
+    (&["exec"], Operation::Exec),
+    (&["container", "commit"], Operation::Commit),
+    (&["commit"], Operation::Commit),
+    (&["image", "tag"], Operation::Tag),
+    (&["tag"], Operation::Tag),
+    (&["image", "rm"], Operation::RemoveImage),
+    (&["rmi"], Operation::RemoveImage),
+    (&["container", "rm"], Operation::Remove),
+    (&["rm"], Operation::Remove),
+    (&["container", "stop"], Operation::Stop),
+    (&["stop"], Operation::Stop),
+    (&["container", "start"], Operation::Start),
+    (&["start"], Operation::Start),
+    (&["container", "logs"], Operation::Logs),
+    (&["logs"], Operation::Logs),
+    (&["container", "wait"], Operation::Wait),
+    (&["wait"], Operation::Wait),
+    (&["image", "pull"], Operation::Pull),
+    (&["pull"], Operation::Pull),
+    (&["image", "push"], Operation::Push),
+    (&["push"], Operation::Push),
+];
+
+impl Operation {
+    /// Every operation.
+    pub const ALL: [Self; 19] = [
+        Self::Version,
+        Self::Info,
+        Self::Run,
+        Self::List,
+        Self::Inspect,
+        Self::InspectImages,
+        Self::Images,
+        Self::Exec,
+        Self::Commit,
+        Self::Tag,
+        Self::RemoveImage,
+        Self::Remove,
+        Self::Stop,
+        Self::Start,
+        Self::Logs,
+        Self::Wait,
+        Self::Pull,
+        Self::Push,
+        Self::Other,
+    ];
+
+    /// What a command line does.
+    pub fn of(line: &CommandLine) -> Self {
+        let words: Vec<_> = line.arguments.iter().take(2).map(|word| word.to_string_lossy()).collect();
+        Self::split(&words).0
+    }
+
+    /// What the arguments of an engine ask for, and how many of them say so.
+    pub(crate) fn split<W: AsRef<str>>(arguments: &[W]) -> (Self, usize) {
+        let begins_with = |words: &[&str]| {
+            words.len() <= arguments.len() && words.iter().zip(arguments).all(|(word, given)| *word == given.as_ref())
+        };
+        match WORDS.iter().find(|(words, _)| begins_with(words)) {
+            Some((words, operation)) => (*operation, words.len()),
+            None => (Self::Other, 0),
+        }
+    }
+
+    /// The name in scenario files, such as `inspect-images`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Version => "version",
+            Self::Info => "info",
+            Self::Run => "run",
+            Self::List => "list",
+            Self::Inspect => "inspect",
+            Self::InspectImages => "inspect-images",
+            Self::Images => "images",
+            Self::Exec => "exec",
+            Self::Commit => "commit",
+            Self::Tag => "tag",
+            Self::RemoveImage => "remove-image",
+            Self::Remove => "remove",
+            Self::Stop => "stop",
+            Self::Start => "start",
+            Self::Logs => "logs",
+            Self::Wait => "wait",
+            Self::Pull => "pull",
+            Self::Push => "push",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.as_str())
+    }
+}
+
+/// The text names no [`Operation`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is no operation of an engine")]
+pub struct UnknownOperation {
+    /// The text.
+    pub text: String,
+}
+
+impl FromStr for Operation {
+    type Err = UnknownOperation;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|operation| operation.as_str() == text);
+        found.ok_or_else(|| UnknownOperation { text: text.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_known_by_its_first_words() {
+        let of = |words: &[&str]| Operation::of(&CommandLine::new("docker").arguments(words.iter().copied()));
+        assert_eq!(of(&["container", "inspect", "a"]), Operation::Inspect);
+        assert_eq!(of(&["image", "inspect", "a"]), Operation::InspectImages);
+        assert_eq!(of(&["run", "--detach"]), Operation::Run);
+        assert_eq!(of(&["rm", "--force", "run"]), Operation::Remove);
+        assert_eq!(of(&["network", "ls"]), Operation::Other);
+        assert_eq!(of(&[]), Operation::Other);
+    }
+
+    #[test]
+    fn every_operation_reads_back_from_its_name() {
+        for operation in Operation::ALL {
+            assert_eq!(operation.to_string().parse(), Ok(operation));
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! The conformance suite against the real engines. They have to be installed and running, with the image below
+//! present in both; `scripts/` sets them up. Tests of the tiers without engines leave this binary out by its name.
+
+use ociman::{Backend, PathComponent, Reference, Tag};
+use pg_ephemeral_testkit::conformance::Subject;
+
+fn image() -> Reference {
+    Reference::docker_official_image(PathComponent::from_static("postgres")).with_tag(Tag::from_static("15"))
+}
+
+mod docker {
+    use super::*;
+
+    async fn subject() -> Subject {
+        Subject::new(Backend::docker(), image())
+    }
+
+    pg_ephemeral_testkit::conformance_tests!(subject);
+}
+
+mod podman {
+    use super::*;
+
+    async fn subject() -> Subject {
+        Subject::new(Backend::podman(), image())
+    }
+
+    pg_ephemeral_testkit::conformance_tests!(subject);
+}

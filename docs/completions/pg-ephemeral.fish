@@ -1,0 +1,1 @@
+complete --keep-order --exclusive --command pg-ephemeral --arguments "(PG_EPHEMERAL_COMPLETE=fish pg-ephemeral -- (commandline --current-process --tokenize --cut-at-cursor) (commandline --current-token))"

@@ -1,0 +1,8 @@
+-- Up Migration
+INSERT INTO books (title, author) VALUES
+    ('Emma', 'Jane Austen'),
+    ('Middlemarch', 'George Eliot'),
+    ('Beowulf', DEFAULT);
+
+-- Down Migration
+DELETE FROM books;

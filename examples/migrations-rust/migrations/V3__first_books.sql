@@ -1,0 +1,4 @@
+INSERT INTO books (title, author) VALUES
+    ('Emma', 'Jane Austen'),
+    ('Middlemarch', 'George Eliot'),
+    ('Beowulf', DEFAULT);

@@ -1,0 +1,3 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &str| pg_ephemeral_core::fuzzing::metadata(input));

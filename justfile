@@ -1,0 +1,45 @@
+set positional-arguments
+
+# List the recipes.
+_default:
+    @{{ just_executable() }} --list
+
+# Start a throw-away server and query it.
+demo:
+    @scripts/demo
+
+# All tests: `just test --tier host`, `just test -- NAME`.
+test *arguments:
+    @scripts/test "$@"
+
+# The tests against real podman and docker; sets them up on Debian.
+test-engines *arguments:
+    @scripts/test --tier engines "$@"
+
+# Formatting, clippy, documentation, and what must not be committed.
+lint:
+    @scripts/lint
+
+# Measure boots, caches and sessions.
+bench *arguments:
+    @scripts/bench "$@"
+
+# Write the manual pages and completion scripts anew.
+documents:
+    @scripts/documents
+
+# Kill things at the worst moment and look for what is left behind.
+chaos *arguments:
+    @scripts/chaos "$@"
+
+# Fuzz every parser for a minute in all: `just fuzz --seconds 600`, `just fuzz sql`.
+fuzz *arguments:
+    @scripts/fuzz "$@"
+
+# Which lines the tests reach.
+coverage *arguments:
+    @scripts/coverage "$@"
+
+# What CI runs.
+ci:
+    @CI=true bash .ci/run

@@ -1,0 +1,157 @@
+# shellcheck shell=bash
+# What the scripts share. Sourced, never run; it must load in macOS's bash 3.2.
+set -euo pipefail
+
+# shellcheck disable=SC2034 # the sourcing scripts use it
+repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+
+die() {
+  say "error: $*"
+  exit 1
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# Runs a command whose chatter matters only when it fails.
+quietly() {
+  local log status=0
+  log=$(mktemp)
+  "$@" </dev/null >"$log" 2>&1 || status=$?
+  [[ $status -eq 0 ]] || tail -n 20 "$log" >&2
+  rm -f "$log"
+  return "$status"
+}
+
+# step NAME COMMAND...: runs it, and says how long it took.
+step() {
+  local name=$1 start=$SECONDS status=0
+  shift
+  printf '==> %s\n' "$name" >&2
+  "$@" || status=$?
+  if [[ $status -eq 0 ]]; then
+    printf '<== %s: %d s\n' "$name" $((SECONDS - start)) >&2
+  else
+    printf '<== %s: failed with status %d after %d s\n' "$name" "$status" $((SECONDS - start)) >&2
+  fi
+  return "$status"
+}
+
+is_debian() { have apt-get && have dpkg-query; }
+
+# need_apt WHAT HINT: whether this script may install WHAT; HINT is for who has to do it.
+need_apt() {
+  is_debian || die "$1 is missing, and this is not a Debian system: $2"
+  [[ $EUID -eq 0 ]] || die "$1 is missing, and only root can install it: $2"
+}
+
+apt_install() {
+  local install=(env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends
+    -o DPkg::Lock::Timeout=300 "$@")
+  quietly "${install[@]}" 2>/dev/null && return
+  # The package lists may be missing or older than the mirror.
+  quietly apt-get update -q || die 'apt-get update failed'
+  quietly "${install[@]}" || die "apt-get could not install $*"
+}
+
+# Debian starts the services of what is installed, unless this file forbids it.
+install_without_starting() {
+  local policy=/usr/sbin/policy-rc.d status=0
+  if [[ -e $policy ]]; then
+    apt_install "$@"
+    return
+  fi
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod +x "$policy"
+  (apt_install "$@") || status=$?
+  rm -f "$policy"
+  return "$status"
+}
+
+known_packages() { apt-cache show --no-all-versions "$@" 2>/dev/null | sed -n 's/^Package: //p' || true; }
+
+# Those of the packages that this system's archive has.
+available_packages() {
+  [[ -n $(known_packages "$@") ]] || quietly apt-get update -q || die 'apt-get update failed'
+  known_packages "$@"
+}
+
+# rustup's cargo looks for its toolchains in the home directory, which may be another
+# one than it was installed in.
+need_cargo() {
+  have cargo || PATH=$PATH:${HOME-}/.cargo/bin
+  have cargo || die 'cargo is missing: install Rust, https://rustup.rs shows how'
+  cargo --version >/dev/null 2>&1 && return
+  local beside
+  beside=$(dirname "$(command -v cargo)")/../../.rustup
+  [[ ! -d $beside ]] || RUSTUP_HOME=$(cd "$beside" && pwd)
+  export RUSTUP_HOME
+  cargo --version >/dev/null || die 'cargo does not run'
+}
+
+need_nextest() {
+  cargo nextest --version >/dev/null 2>&1 && return
+  say 'installing cargo-nextest (this compiles for some minutes)'
+  quietly cargo install --locked cargo-nextest || die 'cargo-nextest could not be installed'
+  # cargo finds its subcommands on PATH and in its own home only.
+  PATH=$PATH:${CARGO_HOME:-${HOME-}/.cargo}/bin
+}
+
+need_tmux() {
+  have tmux && return
+  need_apt tmux 'install the package tmux'
+  say 'installing tmux'
+  apt_install tmux
+}
+
+# Prints the shells to test completion with: bash, and zsh and fish where they are or can be installed.
+shells_to_test() {
+  local shell shells=bash missing=()
+  for shell in zsh fish; do have "$shell" || missing+=("$shell"); done
+  if [[ ${#missing[@]} -gt 0 ]] && is_debian && [[ $EUID -eq 0 ]]; then
+    say "installing ${missing[*]}"
+    # Where their archive is out of reach they are left out, as is said below.
+    (apt_install "${missing[@]}") || true
+  fi
+  for shell in zsh fish; do
+    if have "$shell"; then shells+=" $shell"; else say "warning: without $shell its completion is not tested"; fi
+  done
+  printf '%s\n' "$shells"
+}
+
+postgres_directories() {
+  local server
+  for server in "${PG_EPHEMERAL_BIN_DIR-}"/postgres /usr/lib/postgresql/*/bin/postgres \
+    /opt/homebrew/opt/postgresql*/bin/postgres /usr/local/opt/postgresql*/bin/postgres \
+    /Applications/Postgres.app/Contents/Versions/latest/bin/postgres; do
+    [[ ! -x $server ]] || dirname "$server"
+  done
+}
+
+# Debian's package would make a cluster and start it: nobody wants one here.
+install_postgres_without_cluster() {
+  local config=/etc/postgresql-common/createcluster.conf saved status=0
+  apt_install postgresql-common
+  saved=$(mktemp)
+  cp -p "$config" "$saved"
+  printf '\ncreate_main_cluster = false\n' >>"$config"
+  (apt_install postgresql) || status=$?
+  cp -p "$saved" "$config"
+  rm -f "$saved"
+  return "$status"
+}
+
+# The server's binaries, with a psql on PATH.
+need_postgres() {
+  local directories
+  directories=$(postgres_directories)
+  if ! have postgres && [[ -z $directories ]]; then
+    need_apt 'PostgreSQL' 'install the PostgreSQL server (apt-get install postgresql, brew install postgresql@17)'
+    say 'installing PostgreSQL (no cluster is made or started)'
+    install_postgres_without_cluster
+    directories=$(postgres_directories)
+  fi
+  have psql || PATH=$PATH:$(tail -n 1 <<<"$directories")
+  have psql || die 'psql is missing: install the PostgreSQL client'
+}
