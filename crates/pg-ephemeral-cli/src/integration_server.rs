@@ -1,6 +1,8 @@
 //! `integration-server`: a server for a program of any language, which starts this one as a child and talks to it over
 //! two descriptors. The protocol is described in `docs/integration-protocol.md`.
 
+use std::pin::pin;
+
 use pg_ephemeral_core::server::ConnectionParameters;
 use pg_ephemeral_core::{Endpoint, Server};
 use serde::{Deserialize, Serialize};
@@ -76,23 +78,40 @@ async fn serve(
 ) -> Result<(), Failure> {
     let definition =
         Context::load(global)?.definition(global)?.observer(progress.observer()).seed_events(progress.seed_events());
-    let server = tokio::select! {
-        biased;
-        event = signals.next() => return Err(Failure::Interrupted { signal: event.number }),
-        server = definition.start() => server?,
-        // Commands need a server; who sends one before has not waited for it.
-        _ = channels.said() => return Ok(()),
+    let mut early = Vec::new();
+    let server = {
+        let mut start = pin!(definition.start());
+        loop {
+            tokio::select! {
+                biased;
+                event = signals.next() => return Err(Failure::Interrupted { signal: event.number }),
+                server = &mut start => break server?,
+                said = channels.said() => match said {
+                    Said::Command(line) => early.push(line),
+                    Said::Stop => return Ok(()),
+                },
+            }
+        }
     };
     progress.time("serve");
-    let ended = converse(&server, channels, signals).await;
+    let ended = converse(&server, early, channels, signals).await;
     server.stop().await?;
     ended
 }
 
-async fn converse(server: &Server, channels: &mut Channels, signals: &mut Signals) -> Result<(), Failure> {
+/// Says how the server is reached, and answers what was asked: first what came before there was a server.
+async fn converse(
+    server: &Server,
+    early: Vec<String>,
+    channels: &mut Channels,
+    signals: &mut Signals,
+) -> Result<(), Failure> {
     let url = server.url();
     let ready = ready(server.connection(), url.expose());
     channels.answer(&ready).map_err(|error| Failure::with_cause("write the result", error))?;
+    for line in early {
+        answer(&line, channels)?;
+    }
     loop {
         let said = tokio::select! {
             biased;
@@ -100,13 +119,17 @@ async fn converse(server: &Server, channels: &mut Channels, signals: &mut Signal
             said = channels.said() => said,
         };
         let Said::Command(line) = said else { return Ok(()) };
-        let error = match serde_json::from_str::<Request>(&line) {
-            Ok(request) => format!("protocol version {PROTOCOL_VERSION} has no command {:?}", request.command),
-            Err(error) => format!("read the command: {error}"),
-        };
-        let refused = Refused { error, hint: None };
-        channels.answer(&refused).map_err(|error| Failure::with_cause("write the answer", error))?;
+        answer(&line, channels)?;
     }
+}
+
+fn answer(line: &str, channels: &mut Channels) -> Result<(), Failure> {
+    let error = match serde_json::from_str::<Request>(line) {
+        Ok(request) => format!("protocol version {PROTOCOL_VERSION} has no command {:?}", request.command),
+        Err(error) => format!("read the command: {error}"),
+    };
+    let refused = Refused { error, hint: None };
+    channels.answer(&refused).map_err(|error| Failure::with_cause("write the answer", error))
 }
 
 fn ready<'a>(connection: &'a ConnectionParameters, url: &'a str) -> Ready<'a> {

@@ -16,7 +16,7 @@ use crate::inside::{Inside, Mark, Undelivered, wait_inside};
 use crate::progress::Progress;
 use crate::signals::Signals;
 use crate::wrapped::{
-    callers_user, refuse_system_folder, refused, status_of, terminal, texts, until_signal, wait_here,
+    callers_user, refuse_system_folder, refused, status_of, terminal, texts, until_signal, wait_here, with_kind,
 };
 
 /// Runs a program of the image and gives its exit status.
@@ -27,14 +27,7 @@ pub(crate) async fn run(
     signals: &mut Signals,
 ) -> Result<u8, Failure> {
     let definition = Context::load(global)?.definition(global)?.observer(progress.observer());
-    let (definition, kind) = match definition.certain_kind() {
-        Some(kind) => (definition, kind),
-        None => {
-            let backend = until_signal(signals, definition.find_backend()).await??;
-            let kind = backend.kind();
-            (definition.backend(backend), kind)
-        }
-    };
+    let (definition, kind) = with_kind(definition, signals).await?;
     match kind {
         Kind::Host => here(&definition, words, progress, signals).await,
         Kind::Docker | Kind::Podman => in_container(&definition, words, progress, signals).await,
@@ -64,6 +57,7 @@ async fn here(
     let mut line = CommandLine::new(program).arguments(arguments);
     line.group = ProcessGroup::Caller;
     let line = line.streams(Stream::Inherit, Stream::Inherit, Stream::Inherit);
+    progress.clear();
     progress.time("command");
     // What Ctrl-C means is psql's own business, when it reads keys.
     let interactive = name == "psql" && std::io::stdin().is_terminal();

@@ -45,14 +45,7 @@ pub(crate) async fn run(
 ) -> Result<u8, Failure> {
     let definition =
         Context::load(global)?.definition(global)?.observer(progress.observer()).seed_events(progress.seed_events());
-    let (definition, kind) = match definition.certain_kind() {
-        Some(kind) => (definition, kind),
-        None => {
-            let backend = until_signal(signals, definition.find_backend()).await??;
-            let kind = backend.kind();
-            (definition.backend(backend), kind)
-        }
-    };
+    let (definition, kind) = with_kind(definition, signals).await?;
     let place = place_on(kind, place)?;
     let folder = current_folder()?;
     if place == Place::Transparent {
@@ -78,6 +71,16 @@ pub(crate) async fn run_on(
     let place = place_on(server.container().backend().kind(), place)?;
     let folder = current_folder()?;
     supervise(server, wrapped, place, &folder, signals).await
+}
+
+/// Which kind of backend it will be. One that has to be found for that is the definition's from then on.
+pub(crate) async fn with_kind(definition: Definition, signals: &mut Signals) -> Result<(Definition, Kind), Failure> {
+    if let Some(kind) = definition.certain_kind() {
+        return Ok((definition, kind));
+    }
+    let backend = until_signal(signals, definition.find_backend()).await??;
+    let kind = backend.kind();
+    Ok((definition.backend(backend), kind))
 }
 
 /// The working directory, when the image's own folders can stay visible beside it.

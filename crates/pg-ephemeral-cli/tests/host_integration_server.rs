@@ -79,6 +79,24 @@ fn any_byte_stops_it_and_a_command_it_does_not_know_does_not() {
 }
 
 #[test]
+fn a_command_that_comes_before_the_server_is_answered_after_it() {
+    let project = project();
+    let script = "mkfifo control result\n\
+         \"$0\" -q --backend host integration-server --result-fd 3 --control-fd 4 4<control 3>result &\n\
+         exec 5>control; printf '{\"command\":\"dance\"}\\n' >&5\n\
+         exec 6<result; rm control result\n\
+         read -r line <&6; printf '%s\\n' \"$line\" | grep -o protocol_version\n\
+         read -r line <&6; printf '%s\\n' \"$line\"\n\
+         exec 5>&-; wait $!; echo \"status $?\"";
+    let binary = project.binary().to_str().unwrap();
+    let ran = project.command(["-c", script, binary]).program("/bin/sh").run();
+    ran.status(0).stderr("").stdout(
+        "protocol_version\n{\"error\":\"protocol version 1 has no command \\\"dance\\\"\",\"hint\":null}\nstatus 0\n",
+    );
+    project.assert_nothing_left();
+}
+
+#[test]
 fn a_server_that_does_not_start_is_told_in_the_line() {
     let project = project();
     let ran = caller(&project, "--image 1", "wait $!; echo \"status $?\"; printf '%s\\n' \"$line\"").run();

@@ -42,7 +42,7 @@ pub enum Step {
     Run,
     /// Waiting until the server answers a query.
     Connect,
-    /// The server is ready.
+    /// The server is ready, or a program that needs none is about to run.
     Ready,
     /// Removing the server.
     Stop,

@@ -166,6 +166,25 @@ async fn a_full_disk_fails_a_commit_and_leaves_no_image() {
     }
 }
 
+/// What runc says now and then on a busy machine.
+#[tokio::test(start_paused = true)]
+async fn a_commit_whose_container_could_not_be_paused_is_tried_again_and_another_failure_is_not() {
+    let failing = |text: &str| Failure::Exit { status: 125, stderr: text.to_owned() };
+    let commit = CommitSpec::new("localhost/b:1".parse().unwrap());
+    for fake in both() {
+        let container = running(&fake).await;
+        let fake = fake.fail(Operation::Commit, failing("Error: unable to freeze"));
+        container.commit(&commit).await.unwrap();
+        assert_eq!(fake.journal().count(Operation::Commit), 2);
+    }
+    for fake in both() {
+        let container = running(&fake).await;
+        let fake = fake.fail(Operation::Commit, failing("Error: broken"));
+        container.commit(&commit).await.unwrap_err();
+        assert_eq!(fake.journal().count(Operation::Commit), 1);
+    }
+}
+
 #[tokio::test]
 async fn containers_sessions_and_images_can_be_there_from_the_start() {
     for fake in both() {

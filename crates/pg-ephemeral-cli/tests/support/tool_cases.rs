@@ -93,7 +93,8 @@ pub fn a_tool_has_the_terminal(program: &'static str) {
     terminal.wait_for("the tool's first words", |screen| screen.contains("2 are"));
     terminal.enter("a line");
     terminal.wait_for("the answer", |screen| screen.contains("read a line"));
-    terminal.wait_for_status(0);
+    let screen = terminal.wait_for_status(0);
+    assert!(!screen.contains("look up"), "the spinner goes on: {screen}");
     drop(terminal);
     engine.assert_nothing_left();
 }

@@ -15,6 +15,7 @@ use crate::definition::Definition;
 use crate::host_image::{FindError, Installations};
 use crate::label;
 use crate::owner::Owner;
+use crate::progress::Step;
 use crate::reap::{self, Patience};
 use crate::secret::random_name;
 use crate::server::found;
@@ -103,6 +104,7 @@ impl Definition {
         run.mounts.extend(spec.mounts);
         run.folder = Some(spec.folder);
         run.user = spec.user;
+        self.observer.begin(Step::Ready);
         let (guard, process) = Guard::attach(&self.folders, &backend, &run, owner, spec.terminal).await?;
         Ok((Tool { guard }, process))
     }
