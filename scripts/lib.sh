@@ -155,3 +155,20 @@ need_postgres() {
   have psql || PATH=$PATH:$(tail -n 1 <<<"$directories")
   have psql || die 'psql is missing: install the PostgreSQL client'
 }
+
+need_node() {
+  if ! have npm; then
+    need_apt 'npm' 'install Node.js 20 or newer, with npm'
+    say 'installing Node.js and npm'
+    apt_install nodejs npm
+  fi
+  node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' ||
+    die "Node.js $(node --version) is too old: install version 20 or newer"
+}
+
+need_python() {
+  have python3 && python3 -c 'import ensurepip' 2>/dev/null && return
+  need_apt 'Python, or its venv' 'install Python 3.10 or newer'
+  say 'installing Python and its venv'
+  apt_install python3 python3-venv
+}

@@ -199,3 +199,15 @@ async fn an_image_that_is_replaced_all_the_time_can_always_be_run() {
     assert_eq!(test.entries("images").len(), 1);
     assert!(test.entries("slots").len() <= 1);
 }
+
+#[tokio::test]
+async fn a_panic_of_what_fills_an_image_is_an_error_and_leaves_no_image() {
+    let test = TestHost::new();
+    let name = reference("test/panics:1");
+    let config = HostImageConfig::new(["true"]);
+    let error = test.host.create_image(&name, config, |_| panic!("on purpose")).await.unwrap_err();
+    assert!(matches!(&error, Error::Host(HostError::Background { .. })), "{error:?}");
+    assert!(names(&test, "").await.is_empty());
+    test.host.sweep();
+    assert_eq!(test.host.leftovers(), 0);
+}

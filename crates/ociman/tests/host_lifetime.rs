@@ -4,13 +4,15 @@
 mod host_support;
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use host_support::{TestHost, eventually, is_alive, name, spec};
 use ociman::command::ExitStatus;
-use ociman::host::Host;
+use ociman::host::{Host, HostError};
 use ociman::{Backend, ContainerState, Lifetime};
 
 const STATE: &str = "OCIMAN_TEST_STATE";
@@ -156,4 +158,29 @@ async fn a_name_claimed_by_a_process_that_died_before_it_started_anything_is_fre
     assert_eq!(test.entries("containers"), Vec::<String>::new());
     std::fs::create_dir(&folder).unwrap();
     test.run("half", &image).await.remove_forced().await.unwrap();
+}
+
+#[test]
+#[ignore = "not a test: what a user whom the machine does not know finds"]
+fn homeless_process() {
+    let error = Host::for_user().unwrap_err();
+    assert!(matches!(error, HostError::NoHome), "{error:?}");
+    println!("no home");
+}
+
+#[test]
+fn a_user_without_a_home_has_no_place_for_the_state() {
+    // Only root can become such a user.
+    if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
+        return assert!(Host::for_user().is_ok());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let binary = folder.path().join("homeless");
+    std::fs::copy(std::env::current_exe().unwrap(), &binary).unwrap();
+    let mut homeless = Command::new(binary);
+    homeless.args(["--ignored", "--exact", "homeless_process", "--nocapture"]);
+    homeless.env_clear().current_dir("/").uid(4_000_000_001);
+    let ended = homeless.output().unwrap();
+    assert!(String::from_utf8_lossy(&ended.stdout).contains("no home"), "{ended:?}");
 }

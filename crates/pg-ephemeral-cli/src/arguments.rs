@@ -9,7 +9,7 @@ use clap_complete::ArgValueCandidates;
 use pg_ephemeral_core::config::{BackendChoice, CacheRegistry, SslHostname};
 use pg_ephemeral_core::parameter::ParameterAssignment;
 use pg_ephemeral_core::session::Name;
-use pg_ephemeral_core::{Image, InstanceName, snapshot};
+use pg_ephemeral_core::{Image, InstanceName, database, snapshot};
 
 mod cache;
 mod config;
@@ -159,6 +159,8 @@ pub(crate) enum Command {
     Init,
     /// Servers with a name that outlive the command
     Session(SessionArguments),
+    /// Copies of the seeded database on a session's server, which stay until they are dropped
+    Database(DatabaseArguments),
     /// Serve a program of another language, which talks to this one over two descriptors that it passes
     #[command(after_help = INTEGRATION_AFTER_HELP)]
     IntegrationServer {
@@ -255,8 +257,50 @@ pub(crate) struct SessionArguments {
     /// The session
     #[arg(long, global = true, value_name = "NAME", add = ArgValueCandidates::new(complete::sessions))]
     pub(crate) name: Option<Name>,
+    /// Run the command on a copy of the seeded database that is dropped when it ends
+    #[arg(long, global = true)]
+    pub(crate) fresh_database: bool,
     #[command(subcommand)]
     pub(crate) command: SessionCommand,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DatabaseArguments {
+    /// The session
+    #[arg(long, global = true, value_name = "NAME", add = ArgValueCandidates::new(complete::sessions))]
+    pub(crate) session: Option<Name>,
+    #[command(subcommand)]
+    pub(crate) command: DatabaseCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DatabaseCommand {
+    /// Make a copy of the seeded database, and print its name
+    Create {
+        /// Its name; without one it gets some name
+        #[arg(value_name = "DATABASE")]
+        name: Option<database::Name>,
+    },
+    /// List the copies
+    List,
+    /// Print the connection URL of one
+    Url {
+        /// The copy
+        #[arg(value_name = "DATABASE")]
+        name: String,
+    },
+    /// Drop one, whoever is connected
+    Drop {
+        /// The copy
+        #[arg(value_name = "DATABASE")]
+        name: String,
+    },
+    /// Put one back to what the seeds left, whoever is connected
+    Reset {
+        /// The copy
+        #[arg(value_name = "DATABASE")]
+        name: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,7 +7,7 @@ use pg_ephemeral_core::choose::ChooseError;
 use pg_ephemeral_core::config::{EffectiveError, LoadError};
 use pg_ephemeral_core::host_image::FindError;
 use pg_ephemeral_core::snapshot::SnapshotError;
-use pg_ephemeral_core::{CacheError, FoldersError, StartError, ToolError};
+use pg_ephemeral_core::{CacheError, DatabaseError, FoldersError, StartError, ToolError};
 
 /// The exit status of a failure.
 pub(crate) const FAILED: u8 = 1;
@@ -118,6 +118,13 @@ impl From<CacheError> for Failure {
 impl From<SnapshotError> for Failure {
     fn from(error: SnapshotError) -> Self {
         let hint = error.hint();
+        Self::Error { error: Box::new(error), hint }
+    }
+}
+
+impl From<DatabaseError> for Failure {
+    fn from(error: DatabaseError) -> Self {
+        let hint = error.hint().map(str::to_owned);
         Self::Error { error: Box::new(error), hint }
     }
 }

@@ -1,10 +1,12 @@
 //! `integration-server`: a server for a program of any language, which starts this one as a child and talks to it over
 //! two descriptors. The protocol is described in `docs/integration-protocol.md`.
 
+use std::collections::HashMap;
+use std::io;
 use std::pin::pin;
 
 use pg_ephemeral_core::server::ConnectionParameters;
-use pg_ephemeral_core::{Endpoint, Server};
+use pg_ephemeral_core::{Database, DatabaseError, Endpoint, Server};
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::Global;
@@ -13,11 +15,12 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::signals::Signals;
+use crate::wrapped::until_signal;
 
 /// The version of the protocol. It grows when a program that knows only the version before would go wrong.
 const PROTOCOL_VERSION: u32 = 1;
 
-/// The first line: how the server is reached.
+/// The first line: how the server is reached. And how a database is, that was made for the caller.
 #[derive(Debug, Serialize)]
 struct Ready<'a> {
     database: &'a str,
@@ -51,6 +54,20 @@ struct Refused {
 #[derive(Debug, Deserialize)]
 struct Request {
     command: String,
+    /// For commands that are about one.
+    database: Option<String>,
+}
+
+/// The answer to `drop-database`.
+#[derive(Debug, Serialize)]
+struct Dropped<'a> {
+    dropped: &'a str,
+}
+
+/// The server, and the databases that the caller has.
+struct Service<'a> {
+    server: &'a Server,
+    databases: HashMap<String, Database>,
 }
 
 /// Serves until the caller is done, and gives the exit status.
@@ -109,27 +126,72 @@ async fn converse(
     let url = server.url();
     let ready = ready(server.connection(), url.expose());
     channels.answer(&ready).map_err(|error| Failure::with_cause("write the result", error))?;
-    for line in early {
-        answer(&line, channels)?;
-    }
+    let mut service = Service { server, databases: HashMap::new() };
+    let mut early = early.into_iter();
     loop {
-        let said = tokio::select! {
-            biased;
-            event = signals.next() => return Err(Failure::Interrupted { signal: event.number }),
-            said = channels.said() => said,
+        let said = match early.next() {
+            Some(line) => Said::Command(line),
+            None => until_signal(signals, channels.said()).await?,
         };
         let Said::Command(line) = said else { return Ok(()) };
-        answer(&line, channels)?;
+        // A caller that has no patience any more stops it at once.
+        let answered = tokio::select! {
+            biased;
+            event = signals.next() => return Err(Failure::Interrupted { signal: event.number }),
+            answered = service.carry_out(&line, channels) => answered,
+        };
+        answered.map_err(|error| Failure::with_cause("write the answer", error))?;
     }
 }
 
-fn answer(line: &str, channels: &mut Channels) -> Result<(), Failure> {
-    let error = match serde_json::from_str::<Request>(line) {
-        Ok(request) => format!("protocol version {PROTOCOL_VERSION} has no command {:?}", request.command),
-        Err(error) => format!("read the command: {error}"),
-    };
-    let refused = Refused { error, hint: None };
-    channels.answer(&refused).map_err(|error| Failure::with_cause("write the answer", error))
+impl Service<'_> {
+    /// Carries out one command and writes its answer.
+    async fn carry_out(&mut self, line: &str, channels: &mut Channels) -> io::Result<()> {
+        let request = match serde_json::from_str::<Request>(line) {
+            Ok(request) => request,
+            Err(error) => return channels.answer(&refused(format!("read the command: {error}"))),
+        };
+        match (request.command.as_str(), request.database) {
+            ("create-database", None) => self.create_database(channels).await,
+            ("drop-database", Some(name)) => self.drop_database(&name, channels).await,
+            ("create-database", Some(_)) => channels.answer(&refused("create-database takes no name")),
+            ("drop-database", None) => channels.answer(&refused("drop-database takes the name of a database")),
+            (command, _) => {
+                channels.answer(&refused(format!("protocol version {PROTOCOL_VERSION} has no command {command:?}")))
+            }
+        }
+    }
+
+    async fn create_database(&mut self, channels: &mut Channels) -> io::Result<()> {
+        match self.server.database().await {
+            Ok(database) => {
+                let url = database.url();
+                let told = channels.answer(&ready(database.connection(), url.expose()));
+                self.databases.insert(database.name().to_owned(), database);
+                told
+            }
+            Err(error) => channels.answer(&refused_for(error)),
+        }
+    }
+
+    async fn drop_database(&mut self, name: &str, channels: &mut Channels) -> io::Result<()> {
+        let Some(database) = self.databases.remove(name) else {
+            return channels.answer(&refused(format!("there is no database {name:?} of yours")));
+        };
+        match database.close().await {
+            Ok(()) => channels.answer(&Dropped { dropped: name }),
+            Err(error) => channels.answer(&refused_for(error)),
+        }
+    }
+}
+
+fn refused(error: impl Into<String>) -> Refused {
+    Refused { error: error.into(), hint: None }
+}
+
+fn refused_for(error: DatabaseError) -> Refused {
+    let failure = Failure::from(error);
+    Refused { error: failure.in_one_line(), hint: failure.hint().map(str::to_owned) }
 }
 
 fn ready<'a>(connection: &'a ConnectionParameters, url: &'a str) -> Ready<'a> {

@@ -8,6 +8,7 @@ mod channels;
 mod complete;
 mod config_commands;
 mod context;
+mod database_commands;
 mod doctor;
 mod failure;
 mod inside;
@@ -99,6 +100,9 @@ async fn dispatch(
         Command::Session(session) => return session_commands::run(global, session, progress, signals).await,
         Command::IntegrationServer { result_fd, control_fd } => {
             return integration_server::run(global, result_fd, control_fd, progress, signals).await;
+        }
+        Command::Database(database) => {
+            return wrapped::until_signal(signals, database_commands::run(global, database)).await?.map(|()| 0);
         }
         Command::List => return wrapped::until_signal(signals, listing::list(global)).await?.map(|()| 0),
         Command::Gc => return wrapped::until_signal(signals, listing::gc(global)).await?.map(|()| 0),

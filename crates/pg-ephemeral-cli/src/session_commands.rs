@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use ociman::{Backend, Kind, Variable};
 use pg_ephemeral_core::reap::{self, Patience, reap_recorded};
 use pg_ephemeral_core::session::{Divergence, ExpectedState, Name, Session};
-use pg_ephemeral_core::snapshot::{Existing, Restored, State};
+use pg_ephemeral_core::snapshot::{self, Existing, Restored, State};
 use pg_ephemeral_core::{InstanceName, Server};
 use serde::Serialize;
 
@@ -29,12 +29,18 @@ pub(crate) async fn run(
     signals: &mut Signals,
 ) -> Result<u8, Failure> {
     let name = arguments.name.as_ref();
-    let told = match &arguments.command {
-        SessionCommand::Attached(wrapped) => return attached(global, name, wrapped, Place::Transparent, signals).await,
-        SessionCommand::Host { wrapped } => return attached(global, name, wrapped, Place::Host, signals).await,
-        SessionCommand::Container { wrapped } => {
-            return attached(global, name, wrapped, Place::Container, signals).await;
+    let copy = match (arguments.fresh_database, arguments.command.wraps()) {
+        (false, _) => Copy::Seeded,
+        (true, true) => Copy::Fresh,
+        (true, false) => {
+            wrong_usage(ErrorKind::ArgumentConflict, "--fresh-database is for commands that run on a session")
         }
+    };
+    let attached = async |wrapped, place, signals| attached(global, name, copy, wrapped, place, signals).await;
+    let told = match &arguments.command {
+        SessionCommand::Attached(wrapped) => return attached(wrapped, Place::Transparent, signals).await,
+        SessionCommand::Host { wrapped } => return attached(wrapped, Place::Host, signals).await,
+        SessionCommand::Container { wrapped } => return attached(wrapped, Place::Container, signals).await,
         SessionCommand::Start { ttl } => until_signal(signals, start(global, required(name), *ttl, progress)).await?,
         SessionCommand::List => until_signal(signals, list(global)).await?,
         SessionCommand::Status => until_signal(signals, status(global, name)).await?,
@@ -306,10 +312,20 @@ fn dotenv_line(variable: &Variable) -> String {
     }
 }
 
+/// What of a session a command runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Copy {
+    /// The seeded database.
+    Seeded,
+    /// A copy of it that is made for the command.
+    Fresh,
+}
+
 /// Runs a command against a session. When it ends, the session goes on.
 async fn attached(
     global: &Global,
     name: Option<&Name>,
+    copy: Copy,
     wrapped: &Wrapped,
     place: Place,
     signals: &mut Signals,
@@ -319,8 +335,17 @@ async fn attached(
     if place == Place::Transparent && session.container().backend().kind() != Kind::Host {
         refuse_folder_outside(&session)?;
     }
-    let server = Server::attach(&session, &context.folders).map_err(Failure::new)?;
-    wrapped::run_on(&server, wrapped, place, signals).await
+    let mut server = Server::attach(&session, &context.folders).map_err(Failure::new)?;
+    if copy == Copy::Seeded {
+        return wrapped::run_on(&server, wrapped, place, signals).await;
+    }
+    let database = until_signal(signals, server.single_database()).await??;
+    server.lead_to(&database);
+    let ended = wrapped::run_on(&server, wrapped, place, signals).await;
+    let closed = database.close().await;
+    let status = ended?;
+    closed?;
+    Ok(status)
 }
 
 /// A command with the working directory at hand needs that to be in what the session's container sees.
@@ -341,7 +366,7 @@ fn refuse_folder_outside(session: &Session) -> Result<(), Failure> {
 }
 
 /// What is printed of it stays good after this command.
-async fn attach_for_output(global: &Global, context: &Context, name: &Name) -> Result<Server, Failure> {
+pub(crate) async fn attach_for_output(global: &Global, context: &Context, name: &Name) -> Result<Server, Failure> {
     let session = find(global, context, name).await?;
     let mut server = Server::attach(&session, &context.folders).map_err(Failure::new)?;
     server.keep_ca_file(&session, &context.folders).map_err(Failure::new)?;
@@ -366,6 +391,17 @@ pub(crate) async fn find(global: &Global, context: &Context, name: &Name) -> Res
 
 /// The session of this name on one of these backends.
 pub(crate) async fn find_on(context: &Context, backends: &[Backend], name: &Name) -> Result<Option<Session>, Failure> {
+    if let Some(session) = look_on(context, backends, name).await? {
+        return Ok(Some(session));
+    }
+    let mut look_again = false;
+    for backend in backends {
+        look_again |= snapshot::settled(&context.folders, backend, name).await.map_err(Failure::new)?;
+    }
+    if look_again { look_on(context, backends, name).await } else { Ok(None) }
+}
+
+async fn look_on(context: &Context, backends: &[Backend], name: &Name) -> Result<Option<Session>, Failure> {
     for backend in backends {
         let found = Session::find(backend, name).await.map_err(Failure::new)?;
         if let Some(session) = living(context, found).await?.pop() {

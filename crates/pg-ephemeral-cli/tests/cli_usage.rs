@@ -8,13 +8,19 @@ use std::net::TcpListener;
 use support::{project, with_nothing, without_engines};
 
 /// Every way to a help text.
-const HELPS: [&str; 48] = [
+const HELPS: [&str; 54] = [
     "",
     "psql",
     "run-env",
     "shell",
     "schema-dump",
     "pgbench",
+    "database",
+    "database create",
+    "database list",
+    "database url",
+    "database drop",
+    "database reset",
     "host",
     "host psql",
     "host run-env",
@@ -434,4 +440,24 @@ fn global_options_stand_before_or_after_the_command() {
     let before = project.command(["--format", "json", "--no-config-file", "meta", "info"]).run().stdout_text();
     let after = project.command(["meta", "info", "--format", "json", "--no-config-file"]).run().stdout_text();
     assert_eq!(before, after);
+}
+
+#[test]
+fn a_user_without_a_home_is_told_what_to_set() {
+    let project = project();
+    if !rustix::process::geteuid().is_root() {
+        // Only root can be somebody whom the machine does not know; everybody else has a home without HOME too.
+        project.command(["meta", "info"]).without_variable("HOME").run().status(0);
+        return;
+    }
+    let binary = project.root().join("pg-ephemeral");
+    std::fs::copy(project.binary(), &binary).unwrap();
+    let mut command = std::process::Command::new(binary);
+    command.args(["meta", "info"]).env_clear().current_dir(project.folder());
+    std::os::unix::process::CommandExt::uid(&mut command, 4_000_000_001);
+    let ended = command.output().unwrap();
+    let told = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{told}");
+    assert!(told.starts_with("error: find the home folder"), "{told}");
+    assert!(told.ends_with("hint: set HOME to a folder of yours\n"), "{told}");
 }

@@ -79,6 +79,33 @@ fn any_byte_stops_it_and_a_command_it_does_not_know_does_not() {
 }
 
 #[test]
+fn databases_are_made_and_dropped_at_the_caller_s_command() {
+    let project = project().database_toml(
+        "[instances.main.seeds.t]\ntype = \"sql-statement\"\nstatement = \"create table t as select 1 as a\"\n",
+    );
+    let rest = "say() { printf '%s\\n' \"$1\" >&5; read -r line <&6; }\n\
+         field() { printf %s \"$line\" | sed \"s/.*\\\"$1\\\":\\\"\\([^\\\"]*\\)\\\".*/\\1/\"; }\n\
+         say '{\"command\":\"create-database\"}'; first=$(field url); name=$(field database)\n\
+         say '{\"command\":\"create-database\"}'; second=$(field url)\n\
+         psql \"$first\" -XAtc 'insert into t values (2) returning a' -c 'select count(*) from t' | tr '\\n' ' '\n\
+         psql \"$second\" -XAtc 'select count(*) from t'\n\
+         say \"{\\\"command\\\":\\\"drop-database\\\",\\\"database\\\":\\\"$name\\\"}\"\n\
+         test \"$line\" = \"{\\\"dropped\\\":\\\"$name\\\"}\" && echo dropped\n\
+         psql \"$first\" -c 'select 1' 2>&1 | grep -o 'does not exist'\n\
+         say '{\"command\":\"drop-database\",\"database\":\"postgres\"}'; printf '%s\\n' \"$line\"\n\
+         say '{\"command\":\"drop-database\"}'; printf '%s\\n' \"$line\"\n\
+         say '{\"command\":\"create-database\",\"database\":\"x\"}'; printf '%s\\n' \"$line\"\n\
+         exec 5>&-; wait $!; echo \"status $?\"";
+    caller(&project, "", rest).run().status(0).stderr("").stdout(
+        "2 INSERT 0 1 2 1\ndropped\ndoes not exist\n\
+         {\"error\":\"there is no database \\\"postgres\\\" of yours\",\"hint\":null}\n\
+         {\"error\":\"drop-database takes the name of a database\",\"hint\":null}\n\
+         {\"error\":\"create-database takes no name\",\"hint\":null}\nstatus 0\n",
+    );
+    project.assert_nothing_left();
+}
+
+#[test]
 fn a_command_that_comes_before_the_server_is_answered_after_it() {
     let project = project();
     let script = "mkfifo control result\n\

@@ -80,6 +80,21 @@ fn two_restores_at_once_come_one_after_the_other() {
 }
 
 #[test]
+fn a_session_is_found_at_any_moment_while_it_is_put_back() {
+    let site = Site::new("host");
+    site.start_with("review", &[]);
+    site.on("review", &["snapshot", "--as", "clean"]).run().status(0);
+    let url = site.on("review", &["url"]).run().status(0).stdout_text();
+    let mut restore = site.on("review", &["restore", "--from", "clean"]).start();
+    while restore.is_running() {
+        site.on("review", &["url"]).run().status(0).stdout(&url);
+    }
+    assert_eq!(restore.wait().code(), 0);
+    site.stop("review");
+    site.assert_nothing_left();
+}
+
+#[test]
 fn a_session_with_tls_keeps_its_url_and_its_authority_s_file() {
     let site = Site::new("host");
     site.configure("ssl_config = { hostname = \"db.test\" }", &[]);

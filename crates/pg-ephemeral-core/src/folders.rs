@@ -47,7 +47,7 @@ impl FoldersError {
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::NoHome(_) => "set HOME, or XDG_STATE_HOME and XDG_CONFIG_HOME",
+            Self::NoHome(_) => "set HOME to a folder of yours",
             Self::Make { .. } | Self::Foreign { .. } => "`pg-ephemeral doctor` tells which folders have to be yours",
         }
     }

@@ -10,6 +10,9 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+/// The name of the thread.
+const NAME: &str = "pg-ephemeral-keeper";
+
 /// Runs a future to its end on the keeper's thread.
 ///
 /// # Errors
@@ -22,11 +25,16 @@ where
     Ok(handle()?.spawn(future))
 }
 
-/// As [`spawn`], and blocks the calling thread until the future is done or the limit has passed.
+/// As [`spawn`], and blocks the calling thread until the future is done or the limit has passed. The keeper's own thread,
+/// where a value may be dropped that nobody waited for, would wait for itself: there it is only begun.
 pub(crate) fn block_on<F>(future: F, limit: Duration)
 where
     F: Future<Output = ()> + Send + 'static,
 {
+    if std::thread::current().name() == Some(NAME) {
+        // It has a runtime, for this is its thread.
+        return drop(spawn(future));
+    }
     let (done, waiting) = mpsc::channel();
     let spawned = spawn(async move {
         future.await;
@@ -36,6 +44,19 @@ where
     if spawned.is_ok() {
         let _ = waiting.recv_timeout(limit);
     }
+}
+
+/// As [`spawn`]; dropping what is given back blocks until the future is done, or the limit has passed.
+pub(crate) fn spawn_and_wait_when_dropped<F>(future: F, limit: Duration) -> std::io::Result<Unfinished>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (done, finished) = mpsc::channel::<()>();
+    spawn(async move {
+        let _done = done;
+        future.await;
+    })?;
+    Ok(Unfinished { finished: Some(finished), limit })
 }
 
 /// Runs a future to its end on a thread of its own, also when nobody wants it any more: then dropping this blocks until
@@ -60,9 +81,16 @@ where
 }
 
 /// Something that is done to its end although nobody waits: the channel closes then.
-struct Unfinished {
+pub(crate) struct Unfinished {
     finished: Option<mpsc::Receiver<()>>,
     limit: Duration,
+}
+
+impl Unfinished {
+    /// There is nothing to wait for any more.
+    pub(crate) fn finished(mut self) {
+        self.finished = None;
+    }
 }
 
 impl Drop for Unfinished {
@@ -81,9 +109,7 @@ fn handle() -> std::io::Result<Handle> {
     }
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let handle = runtime.handle().clone();
-    std::thread::Builder::new()
-        .name("pg-ephemeral-keeper".to_owned())
-        .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
+    std::thread::Builder::new().name(NAME.to_owned()).spawn(move || runtime.block_on(std::future::pending::<()>()))?;
     // When two threads were here at once, the keeper of the first is everyone's and the other idles.
     Ok(KEEPER.get_or_init(|| handle).clone())
 }

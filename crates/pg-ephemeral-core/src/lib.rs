@@ -5,6 +5,7 @@
 pub mod cache;
 pub mod choose;
 pub mod config;
+pub mod database;
 mod definition;
 pub mod doctor;
 mod folders;
@@ -32,6 +33,7 @@ pub mod tls;
 pub mod tool;
 
 pub use cache::{CacheError, CacheStatus};
+pub use database::{Database, DatabaseError};
 pub use definition::{Definition, Reach};
 pub use folders::{Folders, FoldersError};
 pub use image::Image;

@@ -40,6 +40,15 @@ impl Lock {
         Self::take(folders, &format!("{backend}-{instance}")).await
     }
 
+    /// Waits until nobody holds the lock of this name, and tells whether anybody ever has.
+    pub(crate) async fn wait(folders: &Folders, name: &str) -> Result<bool, LockError> {
+        let was_taken = folders.state_folder("locks")?.join(name).exists();
+        if was_taken {
+            Self::take(folders, name).await?;
+        }
+        Ok(was_taken)
+    }
+
     /// Waits for the lock of this name. Waiting ends when the future is dropped.
     pub(crate) async fn take(folders: &Folders, name: &str) -> Result<Self, LockError> {
         let path = folders.state_folder("locks")?.join(name);

@@ -2,22 +2,25 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ociman::Kind;
 use ociman::command::CommandError;
-use pg_ephemeral_core::cache::CacheError;
+use ociman::{Backend, Host, Kind};
+use pg_ephemeral_core::cache::{CacheError, PruneRules, prune};
 use pg_ephemeral_core::config::BackendChoice;
 use pg_ephemeral_core::host_image::{FindError, Installations};
 use pg_ephemeral_core::parameter::{ParameterAssignment, Parameters};
 use pg_ephemeral_core::progress::{Observer, Step};
-use pg_ephemeral_core::seed::spec::{CsvDelimiter, CsvTable, SeedSpec};
+use pg_ephemeral_core::seed::spec::{CacheStrategy, CsvDelimiter, CsvTable, SeedSpec};
 use pg_ephemeral_core::seed::{ApplyError, CopyError, SqlError};
-use pg_ephemeral_core::session::Name;
+use pg_ephemeral_core::session::{Name, Session};
+use pg_ephemeral_core::snapshot::{self, Existing, SnapshotError};
 use pg_ephemeral_core::{
-    ConnectError, Definition, DumpError, Folders, FoldersError, Reach, SecretError, Server, StartError, WithServerError,
+    AttachError, ConnectError, Definition, DumpError, Folders, FoldersError, Reach, SecretError, Server, StartError,
+    WithServerError,
 };
 use pg_ephemeral_testkit::{Failure, FakeBackend, Operation};
 
@@ -242,4 +245,86 @@ async fn a_folder_for_sockets_that_is_not_the_users_own_is_refused_and_nothing_s
     let error = definition.start().await.unwrap_err();
     assert!(matches!(&error, StartError::Folders(FoldersError::Foreign { .. })), "{error:?}");
     fake.assert_nothing_left();
+}
+
+#[tokio::test]
+async fn a_file_of_rows_that_an_earlier_seed_removes_is_named() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("rows.csv"), "n\n1\n").unwrap();
+    let table = CsvTable { schema: "public".parse().unwrap(), table: "t".parse().unwrap() };
+    let rows = SeedSpec::CsvFile { path: "rows.csv".into(), table, delimiter: CsvDelimiter::default() };
+    let definition = definition(home.path()).folder(home.path());
+    let script = SeedSpec::Script { script: "rm rows.csv".to_owned(), cache: CacheStrategy::default() };
+    let definition = definition
+        .seed("table".parse().unwrap(), sql("create table t (n int)"))
+        .seed("remover".parse().unwrap(), script)
+        .seed("rows".parse().unwrap(), rows);
+    let error = apply_error(definition.start().await.unwrap_err());
+    let ApplyError::Copy { source, .. } = &error else { panic!("{error:?}") };
+    assert!(matches!(source, CopyError::Read { path, .. } if path.ends_with("rows.csv")), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_session_that_can_not_be_attached_to_is_stopped_again() {
+    let home = tempfile::tempdir().unwrap();
+    let secret = home.path().join("pg-ephemeral/secret");
+    let spoil = move |step| {
+        if step == Step::Ready {
+            fs::remove_file(&secret).unwrap();
+            fs::create_dir(&secret).unwrap();
+        }
+    };
+    let name: Name = "spoiled".parse().unwrap();
+    let definition = definition(home.path()).session_name(name).observer(Observer::new(spoil));
+    let error = definition.start().await.unwrap_err();
+    assert!(matches!(&error, StartError::Attach(AttachError::Secret(SecretError::File { .. }))), "{error:?}");
+    assert_eq!(fs::read_dir(home.path().join("ociman/containers")).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_snapshot_that_was_made_under_another_secret_can_not_be_opened_on_host() {
+    let home = tempfile::tempdir().unwrap();
+    let folders = Folders::at(home.path());
+    let session = definition(home.path()).start_session(&"lost".parse().unwrap(), None).await.unwrap();
+    let backend = Backend::host(Host::at(folders.host()));
+    let name: snapshot::Name = "here".parse().unwrap();
+    session.snapshot(&folders, &name, Existing::Refuse).await.unwrap();
+    fs::remove_file(home.path().join("pg-ephemeral/secret")).unwrap();
+    let error = session.restore(&folders, &name).await.unwrap_err();
+    assert!(Session::list(&backend).await.unwrap().is_empty());
+    let SnapshotError::Lost { source, .. } = &error else { panic!("{error:?}") };
+    assert!(matches!(**source, StartError::LostLayer { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn working_copies_that_can_not_be_looked_at_are_the_cause_of_a_failed_prune() {
+    let home = tempfile::tempdir().unwrap();
+    let backend = Backend::host(Host::at(Folders::at(home.path()).host()));
+    fs::create_dir_all(home.path().join("ociman/slots")).unwrap();
+    // Nothing can be removed from it by anybody.
+    symlink("/proc/self/task", home.path().join("ociman/slots/image")).unwrap();
+    let rules = PruneRules { older_than: None, keep: Some(1) };
+    let error = prune(&Folders::at(home.path()), &backend, rules).await.unwrap_err();
+    assert!(matches!(&error, CacheError::Slots(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_session_whose_programs_are_gone_from_this_machine_can_not_be_attached_to() {
+    let name: Name = "programs".parse().unwrap();
+    let Some(home) = std::env::var_os(HELPER) else {
+        let home = tempfile::tempdir().unwrap();
+        let session = definition(home.path()).start_session(&name, None).await.unwrap();
+        let empty = tempfile::tempdir().unwrap();
+        let mut helper = std::process::Command::new(std::env::current_exe().unwrap());
+        helper.args(["--exact", "a_session_whose_programs_are_gone_from_this_machine_can_not_be_attached_to"]);
+        let ended = helper.env(HELPER, home.path()).env("PG_EPHEMERAL_BIN_DIR", empty.path()).output().unwrap();
+        session.stop().await.unwrap();
+        assert!(ended.status.success(), "{ended:?}");
+        return;
+    };
+    let folders = Folders::at(&home);
+    let backend = Backend::host(Host::at(folders.host()));
+    let session = Session::find(&backend, &name).await.unwrap().unwrap();
+    let error = Server::attach(&session, &folders).unwrap_err();
+    assert!(matches!(&error, AttachError::Find(FindError::NothingInstalled { .. })), "{error:?}");
 }

@@ -109,18 +109,29 @@ pub(super) fn end_processes(
     if persistence == Persistence::Refuse && leader.is_some_and(ProcessIdentity::is_alive) {
         return Err(HostError::StillRunning { container: container.name.clone(), limit });
     }
+    kill(container, &root, leader, KILL_LIMIT)?;
+    Ok(Some(root))
+}
+
+/// Kills what is left of a container until its root can be taken hold of.
+fn kill(
+    container: &LockedContainer,
+    root: &Lockable,
+    leader: Option<ProcessIdentity>,
+    limit: Duration,
+) -> Result<(), HostError> {
     tracing::debug!(container = %container.name, "kill what is left of it");
-    let held = container.held_root(&root)?;
-    let deadline = Instant::now() + KILL_LIMIT;
+    let held = container.held_root(root)?;
+    let deadline = Instant::now() + limit;
     while Instant::now() < deadline {
         for process in members(leader, held) {
             process.signal(Signal::KILL);
         }
-        if wait_for_end(&root, leader, KILL_PAUSE, KILL_PAUSE) {
-            return Ok(Some(root));
+        if wait_for_end(root, leader, KILL_PAUSE, KILL_PAUSE) {
+            return Ok(());
         }
     }
-    Err(HostError::Unkillable { container: container.name.clone(), root: path })
+    Err(HostError::Unkillable { container: container.name.clone(), root: container.root_path() })
 }
 
 /// Takes hold of the root of a container that does not run.
@@ -152,5 +163,59 @@ fn wait_for_end(root: &Lockable, leader: Option<ProcessIdentity>, limit: Duratio
         // Short at first, as most go in a few milliseconds and somebody waits for it.
         let pause = if waited < Duration::from_millis(50) { 100 } else { 2_000 };
         std::thread::sleep(Duration::from_micros(pause));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::{Host, HostImageConfig};
+    use crate::{Backend, Container, Reference, RunSpec};
+
+    const SHORT: Duration = Duration::from_millis(20);
+
+    /// A container that heeds no stop signal, and says so when it is that far.
+    async fn stubborn(host: &Host) -> Container {
+        let image: Reference = "test/stubborn:1".parse().unwrap();
+        let script = "trap '' TERM; echo ready; while :; do sleep 1; done";
+        host.create_image(&image, HostImageConfig::new(["/bin/sh", "-c", script]), |_| Ok(())).await.unwrap();
+        let container =
+            Backend::host(host.clone()).run(&RunSpec::new("stubborn".parse().unwrap(), image)).await.unwrap();
+        while !container.last_log_lines(1).await.unwrap().contains("ready") {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        container
+    }
+
+    #[tokio::test]
+    async fn a_leader_that_goes_on_where_killing_would_spoil_its_files_is_an_error_and_lives() {
+        let state = tempfile::tempdir().unwrap();
+        let host = Host::at(state.path());
+        let container = stubborn(&host).await;
+        let locked = host.stores.containers.lock(container.name()).unwrap();
+        let error = end_processes(&locked, Signal::TERM, SHORT, Persistence::Refuse).unwrap_err();
+        assert_eq!(error.to_string(), "stop stubborn: still running after 0.02 s");
+        assert!(matches!(error, HostError::StillRunning { .. }) && locked.is_running());
+        drop(locked);
+        container.remove_forced().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_root_that_somebody_holds_who_is_no_process_of_the_container_is_an_error_that_names_it() {
+        let state = tempfile::tempdir().unwrap();
+        let host = Host::at(state.path());
+        let container = stubborn(&host).await;
+        container.stop(Duration::ZERO).await.unwrap();
+        let locked = host.stores.containers.lock(container.name()).unwrap();
+        let path = locked.root_path();
+        let holder = Lockable::open_root(&path).unwrap();
+        assert!(holder.try_lock());
+        let root = Lockable::open_root(&path).unwrap();
+        let error = kill(&locked, &root, None, SHORT).unwrap_err();
+        assert!(matches!(&error, HostError::Unkillable { root, .. } if *root == path), "{error:?}");
+        drop(holder);
+        kill(&locked, &root, None, Duration::from_secs(10)).unwrap();
+        drop((root, locked));
+        container.remove_forced().await.unwrap();
     }
 }

@@ -34,15 +34,19 @@ pub(super) struct Frozen {
 
 /// Stops a running container's leader, and then whatever else belongs to it until nothing is left that could start more.
 pub(super) fn freeze(container: &LockedContainer, root: &OwnedFd) -> Result<Frozen, Error> {
+    freeze_within(container, root, FREEZE_LIMIT)
+}
+
+fn freeze_within(container: &LockedContainer, root: &OwnedFd, limit: Duration) -> Result<Frozen, Error> {
     let leader = container.leader().filter(|_| container.is_running());
     let leader = leader.ok_or_else(|| Error::ContainerNotRunning { container: container.name.clone() })?;
     let held = container.held_root(root)?;
     let watcher = watch(leader).map_err(|source| HostError::Background { source })?;
     let mut frozen = Frozen { processes: Vec::new(), watcher };
-    if frozen.stop_all(leader, held) {
+    if frozen.stop_all(leader, held, limit) {
         return Ok(frozen);
     }
-    Err(HostError::Restless { container: container.name.clone(), limit: FREEZE_LIMIT }.into())
+    Err(HostError::Restless { container: container.name.clone(), limit }.into())
 }
 
 /// In a group of its own, so that it outlives what ends this process.
@@ -53,8 +57,8 @@ fn watch(leader: ProcessIdentity) -> std::io::Result<Child> {
 }
 
 impl Frozen {
-    fn stop_all(&mut self, leader: ProcessIdentity, held: HeldRoot) -> bool {
-        let deadline = Instant::now() + FREEZE_LIMIT;
+    fn stop_all(&mut self, leader: ProcessIdentity, held: HeldRoot, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
         let mut known = HashSet::new();
         let mut new = vec![leader];
         while !new.is_empty() {
@@ -83,5 +87,36 @@ impl Drop for Frozen {
         // It has nothing left to do. Both work unless it has ended.
         let _ = self.watcher.kill();
         let _ = self.watcher.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::{Host, HostImageConfig, folder};
+    use crate::{Backend, Reference, RunSpec};
+
+    /// A parent that waits for a child of vfork() to start another program does not even stop.
+    const RESTLESS: &str =
+        "import ctypes, time; ctypes.CDLL(None).vfork() or (print('ready', flush=True), time.sleep(600))";
+
+    #[tokio::test]
+    async fn a_process_that_does_not_stand_still_is_an_error_and_all_go_on() {
+        let state = tempfile::tempdir().unwrap();
+        let host = Host::at(state.path());
+        let image: Reference = "test/restless:1".parse().unwrap();
+        let config = HostImageConfig::new(["python3", "-c", RESTLESS]);
+        host.create_image(&image, config, |_| Ok(())).await.unwrap();
+        let container = Backend::host(host.clone()).run(&RunSpec::new("a".parse().unwrap(), image)).await.unwrap();
+        while !container.last_log_lines(1).await.unwrap().contains("ready") {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let locked = host.stores.containers.lock(container.name()).unwrap();
+        let root = folder::open(&locked.root_path()).unwrap();
+        let error = freeze_within(&locked, &root, Duration::from_millis(50)).err().unwrap();
+        assert!(matches!(&error, Error::Host(HostError::Restless { .. })), "{error:?}");
+        assert!(locked.is_running());
+        drop(locked);
+        container.remove_forced().await.unwrap();
     }
 }

@@ -10,6 +10,7 @@ use super::boot::SOCKET_INSIDE;
 use super::endpoint::{ConnectionParameters, Endpoint, PORT};
 use super::tls::ca_file_inside;
 use super::{Hold, Inside, Server};
+use crate::database::{Databases, Tenure};
 use crate::folders::Folders;
 use crate::host_image::{FindError, Installations};
 use crate::label::{self, LabelError};
@@ -133,12 +134,12 @@ impl Server {
         } else {
             None
         };
+        let from_here =
+            verified(parameters(Endpoint::Tcp { address, port }), ca_file.as_ref().map(|file| file.path().to_owned()));
         Ok(Self {
             hold: Hold::Attached(session.container().clone()),
-            from_here: verified(
-                parameters(Endpoint::Tcp { address, port }),
-                ca_file.as_ref().map(|file| file.path().to_owned()),
-            ),
+            databases: Databases::new(from_here.clone(), Tenure::Attached),
+            from_here,
             inside: (!is_host).then(inside),
             ca_file,
             programs,

@@ -11,6 +11,7 @@ use super::launch::{Launched, Role, port_was_taken};
 use super::tls::ServerTls;
 use super::{Hold, Inside, Server, StartError};
 use crate::config::sets_ssl;
+use crate::database::{Databases, Tenure};
 use crate::definition::{Definition, Reach};
 use crate::label;
 use crate::layer::{self, BootFrom, Link, Place, Plan, SeedHash};
@@ -359,12 +360,12 @@ impl<'a> Boot<'a> {
                 tls.as_ref().map(ServerTls::seen_inside),
             ),
         };
+        let from_here =
+            with_tls(self.parameters(endpoint, own_password.clone()), tls.as_ref().map(ServerTls::seen_here));
         Ok(Server {
             hold: Hold::Owned(Box::new(guard)),
-            from_here: with_tls(
-                self.parameters(endpoint, own_password.clone()),
-                tls.as_ref().map(ServerTls::seen_here),
-            ),
+            databases: Databases::new(from_here.clone(), Tenure::Owned),
+            from_here,
             inside: (self.backend.kind() != Kind::Host).then(inside),
             ca_file: tls.map(ServerTls::into_ca_file),
             programs: self.found.installation.as_ref().map(|installation| installation.bin.clone()),

@@ -25,10 +25,12 @@ use tokio_postgres::Client;
 pub use apply::ApplyToServerError;
 pub use attach::AttachError;
 pub use connect::ConnectError;
+pub(crate) use connect::connect;
 pub use endpoint::{ConnectionParameters, Endpoint};
 pub use error::StartError;
 pub(crate) use revive::Revival;
 
+use crate::database::{Database, Databases};
 use crate::definition::Definition;
 use crate::folders::Folders;
 use crate::label;
@@ -53,6 +55,7 @@ pub struct Server {
     programs: Option<PathBuf>,
     executor: std::sync::Arc<dyn ociman::command::Executor>,
     observer: Observer,
+    databases: Databases,
 }
 
 /// What a [`Server`] has of its container.
@@ -185,6 +188,18 @@ impl Server {
     /// unless the host name is `localhost` or the address.
     pub fn pg_env(&self) -> Vec<Variable> {
         self.from_here.environment()
+    }
+
+    /// Makes this value lead to another database of the server: what it tells of connections, and what is run by it.
+    pub fn lead_to(&mut self, database: &Database) {
+        let inside = self.inside.iter_mut().flat_map(|inside| [&mut inside.socket, &mut inside.loopback]);
+        for connection in inside.chain([&mut self.from_here]) {
+            connection.database = database.name().to_owned();
+        }
+    }
+
+    pub(crate) fn databases(&self) -> &Databases {
+        &self.databases
     }
 
     /// The folder of PostgreSQL's own programs, on the host backend.

@@ -111,7 +111,21 @@ fn named(layer: cache::CachedLayer) -> Option<Snapshot> {
     Some(Snapshot { name, session: label.session, image, created: layer.created, size: layer.size, metadata })
 }
 
-/// The lock that whoever saves or replaces the server of a session holds. No instance's name has a colon.
+/// Waits until nobody of this user saves a session or puts it back, and tells whether anybody ever has. While it is put back
+/// it can't be found for a moment: who does not find it waits so, and looks again when this is true.
+///
+/// # Errors
+/// [`LockError`].
+pub async fn settled(folders: &Folders, backend: &Backend, session: &session::Name) -> Result<bool, LockError> {
+    Lock::wait(folders, &lock_name(backend, session)).await
+}
+
+/// The lock that whoever saves or replaces the server of a session holds.
 async fn lock(folders: &Folders, backend: &Backend, session: &session::Name) -> Result<Lock, LockError> {
-    Lock::take(folders, &format!("{}:{session}", backend.kind())).await
+    Lock::take(folders, &lock_name(backend, session)).await
+}
+
+/// No instance's name has a colon.
+fn lock_name(backend: &Backend, session: &session::Name) -> String {
+    format!("{}:{session}", backend.kind())
 }

@@ -46,6 +46,12 @@ impl<'a> Started<'a> {
         self.child.id()
     }
 
+    /// Whether it runs still.
+    #[track_caller]
+    pub fn is_running(&mut self) -> bool {
+        must(self.child.try_wait(), "look at a command").is_none()
+    }
+
     /// Sends a signal to its process alone.
     #[track_caller]
     pub fn signal(&self, signal: Signal) {

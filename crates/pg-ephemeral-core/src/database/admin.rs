@@ -1,0 +1,110 @@
+//! What is done with the databases of a server over one connection: listing, dropping, marking. It knows nothing of who
+//! wants that, or of copies that are made in advance.
+
+use std::time::{Duration, Instant};
+
+use serde::{Serialize, Serializer};
+use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
+
+use super::error::DatabaseError;
+use super::name;
+use super::sql::{LIST, TERMINATE, quoted};
+use crate::owner::Liveness;
+
+/// The comment on databases that belong to no process.
+const MARK: &str = "made by pg-ephemeral";
+/// How long connections may take to end. `DROP DATABASE` itself waits for them too, a tenth of a second at a time.
+const END_LIMIT: Duration = Duration::from_secs(5);
+const END_PAUSE: Duration = Duration::from_millis(1);
+
+/// A database that this crate has made, as it is now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DatabaseInfo {
+    /// Its name.
+    pub name: String,
+    /// The process that it goes with, if there is one.
+    #[serde(serialize_with = "owner_as_text")]
+    pub owner: Option<Liveness>,
+    /// The number of connections to it.
+    pub connections: i64,
+    /// Its size, in bytes.
+    pub size: i64,
+}
+
+fn owner_as_text<S: Serializer>(owner: &Option<Liveness>, serializer: S) -> Result<S::Ok, S::Error> {
+    let text = owner.map(|owner| match owner {
+        Liveness::Alive => "alive",
+        Liveness::Dead => "dead",
+        Liveness::Foreign => "foreign",
+    });
+    text.serialize(serializer)
+}
+
+pub(super) async fn list(client: &Client) -> Result<Vec<DatabaseInfo>, DatabaseError> {
+    let rows = client.query(LIST, &[]).await.map_err(DatabaseError::Query)?;
+    let ours = |row: &tokio_postgres::Row| {
+        let (name, mark): (String, Option<String>) = (row.get(0), row.get(1));
+        let is_marked = mark.is_some_and(|mark| mark == MARK);
+        let owner = if is_marked { None } else { Some(name::liveness(&name)?) };
+        Some(DatabaseInfo { name, owner, connections: row.get(2), size: row.get(3) })
+    };
+    Ok(rows.iter().filter_map(ours).collect())
+}
+
+/// One of ours by its name.
+pub(super) async fn find(client: &Client, name: &str) -> Result<DatabaseInfo, DatabaseError> {
+    if let Some(found) = list(client).await?.into_iter().find(|database| database.name == name) {
+        return Ok(found);
+    }
+    let row = client.query_opt("SELECT 1 FROM pg_database WHERE datname = $1", &[&name]).await;
+    let name = name.to_owned();
+    Err(match row.map_err(DatabaseError::Query)? {
+        Some(_) => DatabaseError::NotOurs { name },
+        None => DatabaseError::NotFound { name },
+    })
+}
+
+/// Drops what processes left that have ended. What can't be dropped stays for the next one.
+pub(super) async fn sweep(client: &Client) -> Result<(), DatabaseError> {
+    for database in list(client).await? {
+        if database.owner == Some(Liveness::Dead)
+            && let Err(error) = discard(client, &database.name).await
+        {
+            tracing::debug!(%error, name = database.name, "a database of a dead process stays");
+        }
+    }
+    Ok(())
+}
+
+/// Drops a database, whoever is connected. One that is not there is as good as dropped.
+pub(super) async fn discard(client: &Client, name: &str) -> Result<(), DatabaseError> {
+    end_connections(client, name).await?;
+    let dropped = client.batch_execute(&format!("DROP DATABASE IF EXISTS {}", quoted(name))).await;
+    dropped.map_err(|source| DatabaseError::Drop { name: name.to_owned(), source })
+}
+
+/// Ends the connections to a database and lets nobody else in. `DROP DATABASE … WITH (FORCE)` does the same, but sleeps
+/// for a tenth of a second before it looks whether they have gone.
+async fn end_connections(client: &Client, name: &str) -> Result<(), DatabaseError> {
+    let terminate = async || client.query(TERMINATE, &[&name]).await.map_err(DatabaseError::Query);
+    if terminate().await?.is_empty() {
+        return Ok(());
+    }
+    let closed = client.batch_execute(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS false", quoted(name))).await;
+    closed.map_err(DatabaseError::Query)?;
+    let deadline = Instant::now() + END_LIMIT;
+    while !terminate().await?.is_empty() && Instant::now() < deadline {
+        tokio::time::sleep(END_PAUSE).await;
+    }
+    Ok(())
+}
+
+/// Notes that a database belongs to no process.
+pub(super) async fn mark(client: &Client, name: &str) -> Result<(), DatabaseError> {
+    let statement = format!("COMMENT ON DATABASE {} IS '{MARK}'", quoted(name));
+    client.batch_execute(&statement).await.map_err(|error| match error.code() {
+        Some(code) if *code == SqlState::UNDEFINED_DATABASE => DatabaseError::NotFound { name: name.to_owned() },
+        _ => DatabaseError::Query(error),
+    })
+}

@@ -1,0 +1,233 @@
+//! Private copies of a seeded database on a running server, each for one test: made in tens of milliseconds, and dropped
+//! with the value.
+//!
+//! The first copy of a server seals a template: a copy of the seeded database that nobody can connect to. All others are
+//! copies of that, so that it does not matter any more who is connected to the seeded database or changes it.
+
+mod admin;
+mod error;
+mod name;
+mod pool;
+mod sql;
+mod template;
+
+use std::time::Duration;
+
+use ociman::{Secret, Variable};
+use tokio::sync::oneshot;
+use tokio_postgres::Client;
+
+use crate::keeper;
+use crate::server::{ConnectError, ConnectionParameters, Server};
+
+pub use admin::DatabaseInfo;
+pub use error::DatabaseError;
+pub use name::{Name, NameError};
+pub(crate) use pool::{Databases, Tenure};
+
+/// How long dropping a value blocks at most.
+const DROP_LIMIT: Duration = Duration::from_secs(30);
+
+/// A private copy of a seeded database, as the seeds left it. Dropping the value drops it, whoever is connected: on a
+/// server of this process in the background, on a session blocking until it is gone.
+///
+/// ```no_run
+/// # async fn example(server: &pg_ephemeral_core::Server) -> Result<(), Box<dyn std::error::Error>> {
+/// let database = server.database().await?;
+/// database.connect().await?.batch_execute("delete from books").await?;
+/// // Any other has the books still.
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Database {
+    databases: Databases,
+    connection: ConnectionParameters,
+    /// Whether the database still is to be dropped with the value.
+    hold: Hold,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hold {
+    Held,
+    LetGo,
+}
+
+impl Server {
+    /// A private copy of the seeded database. The first one of a server seals the template of all, for which nobody may be
+    /// connected to the seeded database at that moment; from the second on, copies are made in advance, as many as are used.
+    ///
+    /// Databases that killed processes left are dropped along the way.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn database(&self) -> Result<Database, DatabaseError> {
+        let databases = self.databases().clone();
+        self.handed(async move { databases.take().await }).await
+    }
+
+    /// As [`Server::database`], for who wants no more than one: nothing is made in advance.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn single_database(&self) -> Result<Database, DatabaseError> {
+        let databases = self.databases().clone();
+        self.handed(async move { databases.make().await }).await
+    }
+
+    /// Hands a database over that is made on the keeper's thread. When nobody waits for it any more it is dropped, and
+    /// dropping the future blocks until then.
+    async fn handed(
+        &self,
+        making: impl Future<Output = Result<String, DatabaseError>> + Send + 'static,
+    ) -> Result<Database, DatabaseError> {
+        let databases = self.databases().clone();
+        let (answer, answered) = oneshot::channel();
+        let unfinished = keeper::spawn_and_wait_when_dropped(
+            {
+                let databases = databases.clone();
+                async move {
+                    if let Err(Ok(unwanted)) = answer.send(making.await) {
+                        // What stays is swept by another process.
+                        let _ = databases.discard(&unwanted).await;
+                    }
+                }
+            },
+            DROP_LIMIT,
+        )
+        .map_err(DatabaseError::System)?;
+        let name = answered.await;
+        unfinished.finished();
+        let name = name.map_err(|lost| DatabaseError::System(std::io::Error::other(lost)))??;
+        let connection = ConnectionParameters { database: name, ..self.connection().clone() };
+        Ok(Database { databases, connection, hold: Hold::Held })
+    }
+
+    /// Makes a copy of the seeded database that stays until it is dropped by name, or its server ends.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn create_database(&self, name: &Name) -> Result<(), DatabaseError> {
+        let (databases, name) = (self.databases().clone(), name.clone());
+        on_keeper(async move { databases.create_named(name.as_str()).await }).await
+    }
+
+    /// The databases that this crate has made on the server and that are there, in the order of their names.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn list_databases(&self) -> Result<Vec<DatabaseInfo>, DatabaseError> {
+        let databases = self.databases().clone();
+        on_keeper(async move { databases.list().await }).await
+    }
+
+    /// The connection URI, with the password, of a database that this crate has made.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn database_url(&self, name: &str) -> Result<Secret, DatabaseError> {
+        let (databases, wanted) = (self.databases().clone(), name.to_owned());
+        on_keeper(async move { databases.find(&wanted).await }).await?;
+        Ok(ConnectionParameters { database: name.to_owned(), ..self.connection().clone() }.url())
+    }
+
+    /// Drops a database that this crate has made, whoever is connected.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn drop_database(&self, name: &str) -> Result<(), DatabaseError> {
+        let (databases, name) = (self.databases().clone(), name.to_owned());
+        on_keeper(async move { databases.drop_ours(&name).await }).await
+    }
+
+    /// Puts a database that this crate has made back to what the seeds left, whoever is connected.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn reset_database(&self, name: &str) -> Result<(), DatabaseError> {
+        let (databases, name) = (self.databases().clone(), name.to_owned());
+        on_keeper(async move { databases.reset(&name).await }).await
+    }
+}
+
+impl Database {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.connection.database
+    }
+
+    /// How it is reached from this machine.
+    #[must_use]
+    pub fn connection(&self) -> &ConnectionParameters {
+        &self.connection
+    }
+
+    /// The connection URI for processes of this machine, with the password.
+    #[must_use]
+    pub fn url(&self) -> Secret {
+        self.connection.url()
+    }
+
+    /// The environment for processes of this machine, as [`Server::pg_env`] has it.
+    #[must_use]
+    pub fn pg_env(&self) -> Vec<Variable> {
+        self.connection.environment()
+    }
+
+    /// A new connection as the superuser.
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    pub async fn connect(&self) -> Result<Client, ConnectError> {
+        crate::server::connect(&self.connection).await
+    }
+
+    /// Drops the database, whoever is connected, and waits until it is gone.
+    ///
+    /// # Errors
+    /// [`DatabaseError`]; the next process that wants a database of this server tries again, once this one has ended.
+    pub async fn close(mut self) -> Result<(), DatabaseError> {
+        self.hold = Hold::LetGo;
+        let (databases, name) = (self.databases.clone(), self.name().to_owned());
+        on_keeper(async move { databases.discard(&name).await }).await
+    }
+
+    /// Lets the database stay as it is, for somebody to look at, until its server ends or it is dropped by name.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn keep(mut self) -> Result<ConnectionParameters, DatabaseError> {
+        let (databases, name) = (self.databases.clone(), self.name().to_owned());
+        on_keeper(async move { databases.mark(&name).await }).await?;
+        self.hold = Hold::LetGo;
+        Ok(self.connection.clone())
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if self.hold == Hold::LetGo {
+            return;
+        }
+        let (databases, name) = (self.databases.inner(), self.name().to_owned());
+        let discarded = async move {
+            if let Err(error) = databases.discard(&name).await {
+                tracing::debug!(%error, name, "a database stays until its server ends or another process looks");
+            }
+        };
+        match self.databases.tenure() {
+            // It goes with its server at the latest. Without a thread there is nobody to wait for either.
+            Tenure::Owned => drop(keeper::spawn(discarded)),
+            Tenure::Attached => keeper::block_on(discarded, DROP_LIMIT),
+        }
+    }
+}
+
+/// Runs it where it is done to its end, and where a connection outlives the runtime of a single test.
+async fn on_keeper<T: Send + 'static>(
+    work: impl Future<Output = Result<T, DatabaseError>> + Send + 'static,
+) -> Result<T, DatabaseError> {
+    let task = keeper::spawn(work).map_err(DatabaseError::System)?;
+    task.await.map_err(|panic| DatabaseError::System(std::io::Error::other(panic)))?
+}

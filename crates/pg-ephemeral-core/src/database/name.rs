@@ -1,0 +1,185 @@
+//! Names of databases: those that a caller chooses, and those that tell whose a database is, so that what a killed process
+//! left can be dropped by the next one.
+
+use std::fmt;
+use std::str::FromStr;
+
+use ociman::host::ProcessIdentity;
+
+use crate::owner::{Liveness, Owner};
+use crate::secret::random_name;
+
+/// The longest name of a database, in bytes: PostgreSQL cuts longer ones off.
+const MAX_LENGTH: usize = 63;
+/// How the names of databases begin that belong to a process.
+pub(super) const OWNED: &str = "pge_";
+
+/// The name of a database that outlives its maker: lower-case ASCII letters, digits, `-` and `_`, 1 to 63 bytes, not
+/// beginning with `pg_` or `pge_`, which are PostgreSQL's and this crate's own.
+///
+/// ```
+/// use pg_ephemeral_core::database::Name;
+///
+/// assert_eq!("review_7".parse::<Name>()?.as_str(), "review_7");
+/// assert!("Review".parse::<Name>().is_err());
+/// # Ok::<(), pg_ephemeral_core::database::NameError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(String);
+
+/// Why a text is not a [`Name`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// There is no text at all.
+    #[error("name is empty")]
+    Empty,
+    /// It is too long.
+    #[error("name is {length} bytes long, at most {MAX_LENGTH} are allowed")]
+    TooLong {
+        /// The length found, in bytes.
+        length: usize,
+    },
+    /// A character that is not allowed.
+    #[error("name has {character:?} at byte {offset}, allowed are lower-case ASCII letters, digits, `-` and `_`")]
+    Character {
+        /// The first character that is not allowed.
+        character: char,
+        /// Where it starts, in bytes.
+        offset: usize,
+    },
+    /// It begins as names do that callers can't choose.
+    #[error("name begins with {prefix:?}, which is reserved")]
+    Reserved {
+        /// How it begins.
+        prefix: &'static str,
+    },
+}
+
+impl Name {
+    /// A name that hardly anybody else has: `db_` and sixteen hexadecimal digits.
+    ///
+    /// # Errors
+    /// When the system has no random numbers.
+    pub fn random() -> std::io::Result<Self> {
+        Ok(Self(format!("db_{}", random_name()?)))
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Name {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        if text.is_empty() {
+            return Err(NameError::Empty);
+        }
+        if text.len() > MAX_LENGTH {
+            return Err(NameError::TooLong { length: text.len() });
+        }
+        let is_wrong = |&(_, character): &(usize, char)| !matches!(character, 'a'..='z' | '0'..='9' | '-' | '_');
+        if let Some((offset, character)) = text.char_indices().find(is_wrong) {
+            return Err(NameError::Character { character, offset });
+        }
+        match ["pg_", OWNED].into_iter().find(|prefix| text.starts_with(prefix)) {
+            Some(prefix) => Err(NameError::Reserved { prefix }),
+            None => Ok(Self(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(&self.0)
+    }
+}
+
+/// A new name for a database of this process: where and when the process runs, and something random.
+pub(super) fn owned() -> std::io::Result<String> {
+    let owner = Owner::current();
+    let (place, boot) = (place(&owner), short(&[&owner.boot]));
+    Ok(format!("{OWNED}{place}_{boot}_{}_{}_{}", owner.pid, owner.start, random_name()?.get(..8).unwrap_or_default()))
+}
+
+/// What can be said from here of the process whose database has this name; `None` when it is no such name.
+pub(super) fn liveness(name: &str) -> Option<Liveness> {
+    let mut parts = name.strip_prefix(OWNED)?.split('_');
+    let (named_place, boot) = (parts.next()?, parts.next()?);
+    let (pid, start) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    let here = Owner::current();
+    if named_place != place(&here) {
+        return Some(Liveness::Foreign);
+    }
+    if boot != short(&[&here.boot]) {
+        return Some(Liveness::Dead);
+    }
+    let process = ProcessIdentity { pid, start };
+    Some(match process.is_alive() {
+        true => Liveness::Alive,
+        false if process.is_hidden() => Liveness::Foreign,
+        false => Liveness::Dead,
+    })
+}
+
+/// The machine and the process namespace.
+fn place(owner: &Owner) -> String {
+    short(&[&owner.host, &owner.namespace])
+}
+
+/// Eight characters that two different lists of texts hardly share.
+fn short(texts: &[&str]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for text in texts {
+        hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+    }
+    hasher.finalize().to_hex().as_str().get(..8).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_can_not_be_chosen_say_why() {
+        let parse = |text: &str| text.parse::<Name>();
+        assert_eq!(parse(""), Err(NameError::Empty));
+        assert_eq!(parse(&"n".repeat(64)), Err(NameError::TooLong { length: 64 }));
+        assert_eq!(parse("aB"), Err(NameError::Character { character: 'B', offset: 1 }));
+        assert_eq!(parse("pg_x"), Err(NameError::Reserved { prefix: "pg_" }));
+        assert_eq!(parse("pge_x"), Err(NameError::Reserved { prefix: "pge_" }));
+        assert_eq!(parse("a-1_b").unwrap().to_string(), "a-1_b");
+    }
+
+    #[test]
+    fn a_name_of_this_process_fits_and_is_of_a_process_that_lives() {
+        let name = owned().unwrap();
+        assert!(name.len() <= MAX_LENGTH, "{name}");
+        assert_eq!(liveness(&name), Some(Liveness::Alive));
+        assert_ne!(owned().unwrap(), name);
+    }
+
+    #[test]
+    fn the_longest_numbers_fit() {
+        let longest = format!("{OWNED}12345678_12345678_{}_{}_12345678", 4_194_304, u64::from(u32::MAX) * 100);
+        assert!(longest.len() <= MAX_LENGTH, "{}", longest.len());
+    }
+
+    #[test]
+    fn names_of_dead_processes_other_boots_and_other_machines_are_told_apart() {
+        let own = owned().unwrap();
+        let with = |place: usize, value: &str| {
+            let mut parts: Vec<&str> = own.split('_').collect();
+            parts[place] = value;
+            liveness(&parts.join("_"))
+        };
+        assert_eq!(with(1, "elsewhere"), Some(Liveness::Foreign));
+        assert_eq!(with(2, "before"), Some(Liveness::Dead));
+        assert_eq!(with(4, "1"), Some(Liveness::Dead));
+        assert_eq!(with(4, "x"), None);
+        assert_eq!(liveness("postgres"), None);
+    }
+}
