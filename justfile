@@ -24,6 +24,10 @@ lint:
 bench *arguments:
     @scripts/bench "$@"
 
+# Measure copies of a seeded database: `just bench-databases /dev/shm`.
+bench-databases *arguments:
+    @cargo bench --quiet --package pg-ephemeral-testkit --bench databases -- "$@"
+
 # Write the manual pages and completion scripts anew.
 documents:
     @scripts/documents

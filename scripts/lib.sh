@@ -172,3 +172,15 @@ need_python() {
   say 'installing Python and its venv'
   apt_install python3 python3-venv
 }
+
+# Runs a command with folders of its own for all that pg-ephemeral keeps, which go afterwards.
+with_folders_of_its_own() {
+  local place status=0
+  place=$(mktemp -d /tmp/pge-XXXXXX)
+  chmod 755 "$place"
+  mkdir -m 700 "$place"/{state,config,run,tmp}
+  env XDG_STATE_HOME="$place/state" XDG_CONFIG_HOME="$place/config" XDG_RUNTIME_DIR="$place/run" TMPDIR="$place/tmp" \
+    "$@" || status=$?
+  rm -rf "$place"
+  return "$status"
+}

@@ -4,7 +4,11 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
+use ociman::Backend;
+use ociman::command::{CommandError, CommandLine, Executor, Output, Process, QueryOutput};
 use pg_ephemeral_core::cache::{CacheError, InUse, PruneRules, Scope, prune, reset};
 use pg_ephemeral_core::seed::LoadError;
 use pg_ephemeral_core::seed::spec::SeedSpec;
@@ -205,4 +209,36 @@ async fn the_lock_of_a_build_is_named_when_something_is_in_its_way() {
     let folders = Folders::at(home.path());
     let error = reset(&folders, &fake.backend(), &"main".parse().unwrap(), InUse::Keep).await.unwrap_err();
     assert!(matches!(&error, CacheError::Lock(LockError::File { .. })), "{error:?}");
+}
+
+/// Panics where an engine would start a container.
+#[derive(Debug)]
+struct Panicking(FakeBackend);
+
+#[async_trait::async_trait]
+impl Executor for Panicking {
+    async fn spawn(&self, line: CommandLine) -> Result<Process, CommandError> {
+        self.0.spawn(line).await
+    }
+
+    async fn query(&self, line: CommandLine, limit: Duration) -> Result<QueryOutput, CommandError> {
+        self.0.query(line, limit).await
+    }
+
+    async fn capture(&self, line: CommandLine, input: &[u8]) -> Result<Output, CommandError> {
+        assert!(line.arguments.first().is_none_or(|word| word != "run"), "on purpose");
+        self.0.capture(line, input).await
+    }
+}
+
+#[tokio::test]
+async fn a_start_whose_thread_panics_is_an_error_and_leaves_nothing() {
+    let fake = FakeBackend::docker().with_image(FakeImage::postgres("17"));
+    let home = tempfile::tempdir().unwrap();
+    let backend = Backend::docker_with(Arc::new(Panicking(fake.clone())));
+    let definition = Definition::in_folders(Folders::at(home.path())).backend(backend).image("17".parse().unwrap());
+    let error = definition.start().await.unwrap_err();
+    assert!(matches!(&error, StartError::Thread(_)), "{error:?}");
+    assert_eq!(fs::read_dir(home.path().join("pg-ephemeral/servers")).unwrap().count(), 0);
+    fake.assert_nothing_left();
 }

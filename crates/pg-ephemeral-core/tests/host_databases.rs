@@ -95,6 +95,13 @@ async fn one_that_is_kept_stays_and_can_be_reset_and_dropped_by_name() {
     assert_eq!(kept.database, name);
     let listed = server.list_databases().await.unwrap();
     assert!(matches!(&listed[..], [DatabaseInfo { owner: None, .. }]), "{listed:?}");
+    let mut other = server.single_database().await.unwrap();
+    let other_name = other.name().to_owned();
+    other.keep_when_dropped();
+    drop(other);
+    let listed = server.list_databases().await.unwrap();
+    assert!(listed.len() == 2 && listed.iter().all(|database| database.owner.is_none()), "{listed:?}");
+    server.drop_database(&other_name).await.unwrap();
     server.reset_database(&name).await.unwrap();
     server.drop_database(&name).await.unwrap();
     assert!(names(&server).await.is_empty());
@@ -186,6 +193,12 @@ async fn check_session(session: &Session, folders: &Folders) -> Result<(), Box<d
     assert_eq!(names(&next).await, [only.name()]);
     only.close().await?;
     assert_eq!(names(&next).await, Vec::<String>::new());
+    for _ in 0..3 {
+        next.database().await?.close().await?;
+    }
+    next.stop().await?;
+    let last = Server::attach(session, folders)?;
+    assert_eq!(names(&last).await, Vec::<String>::new());
     Ok(())
 }
 

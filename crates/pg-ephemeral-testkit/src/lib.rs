@@ -52,6 +52,7 @@
 //!   machine: what starts servers can be tested to its end, on both engines, with neither.
 //! - `fake-engine`: the same as a program, to be put on `PATH` as `docker` or `podman` by [`Project::fake_engine`].
 //! - [`project()`]: a folder with files and an environment of its own, and commands that are checked to the last byte.
+//! - [`database()`]: a private copy of a seeded database for each test, from one server for the whole run.
 //! - [`conformance`]: what every backend must do, for the fakes, the real engines, the host, and your own.
 //! - [`Recorder`] and [`Journal`]: every engine command that was given, to count or to read, without secrets.
 //!
@@ -62,11 +63,13 @@
 #![deny(missing_docs)]
 
 pub mod conformance;
+mod database;
 mod fake;
 mod journal;
 mod operation;
 mod project;
 
+pub use database::{KEEP_DATABASES_VARIABLE, TestDatabase, database};
 pub use fake::{
     Failure, FakeBackend, FakeContainer, FakeEngineError, FakeImage, FakeLife, Program, ScenarioError, fake_engine,
 };

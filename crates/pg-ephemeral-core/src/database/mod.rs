@@ -8,6 +8,7 @@ mod admin;
 mod error;
 mod name;
 mod pool;
+mod seeded;
 mod sql;
 mod template;
 
@@ -24,6 +25,7 @@ pub use admin::DatabaseInfo;
 pub use error::DatabaseError;
 pub use name::{Name, NameError};
 pub(crate) use pool::{Databases, Tenure};
+pub use seeded::{EnvironmentError, Seeded};
 
 /// How long dropping a value blocks at most.
 const DROP_LIMIT: Duration = Duration::from_secs(30);
@@ -43,13 +45,15 @@ const DROP_LIMIT: Duration = Duration::from_secs(30);
 pub struct Database {
     databases: Databases,
     connection: ConnectionParameters,
-    /// Whether the database still is to be dropped with the value.
+    /// What becomes of the database with the value.
     hold: Hold,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Hold {
     Held,
+    /// It is to be marked as one that belongs to no process.
+    Kept,
     LetGo,
 }
 
@@ -63,7 +67,7 @@ impl Server {
     /// [`DatabaseError`].
     pub async fn database(&self) -> Result<Database, DatabaseError> {
         let databases = self.databases().clone();
-        self.handed(async move { databases.take().await }).await
+        handed(self.databases(), self.connection(), async move { databases.take().await }).await
     }
 
     /// As [`Server::database`], for who wants no more than one: nothing is made in advance.
@@ -72,35 +76,7 @@ impl Server {
     /// [`DatabaseError`].
     pub async fn single_database(&self) -> Result<Database, DatabaseError> {
         let databases = self.databases().clone();
-        self.handed(async move { databases.make().await }).await
-    }
-
-    /// Hands a database over that is made on the keeper's thread. When nobody waits for it any more it is dropped, and
-    /// dropping the future blocks until then.
-    async fn handed(
-        &self,
-        making: impl Future<Output = Result<String, DatabaseError>> + Send + 'static,
-    ) -> Result<Database, DatabaseError> {
-        let databases = self.databases().clone();
-        let (answer, answered) = oneshot::channel();
-        let unfinished = keeper::spawn_and_wait_when_dropped(
-            {
-                let databases = databases.clone();
-                async move {
-                    if let Err(Ok(unwanted)) = answer.send(making.await) {
-                        // What stays is swept by another process.
-                        let _ = databases.discard(&unwanted).await;
-                    }
-                }
-            },
-            DROP_LIMIT,
-        )
-        .map_err(DatabaseError::System)?;
-        let name = answered.await;
-        unfinished.finished();
-        let name = name.map_err(|lost| DatabaseError::System(std::io::Error::other(lost)))??;
-        let connection = ConnectionParameters { database: name, ..self.connection().clone() };
-        Ok(Database { databases, connection, hold: Hold::Held })
+        handed(self.databases(), self.connection(), async move { databases.make().await }).await
     }
 
     /// Makes a copy of the seeded database that stays until it is dropped by name, or its server ends.
@@ -193,6 +169,11 @@ impl Database {
         on_keeper(async move { databases.discard(&name).await }).await
     }
 
+    /// Lets the database stay when the value is dropped, as [`Database::keep`] does, where nobody can wait: in a destructor.
+    pub fn keep_when_dropped(&mut self) {
+        self.hold = Hold::Kept;
+    }
+
     /// Lets the database stay as it is, for somebody to look at, until its server ends or it is dropped by name.
     ///
     /// # Errors
@@ -207,21 +188,47 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        if self.hold == Hold::LetGo {
-            return;
-        }
-        let (databases, name) = (self.databases.inner(), self.name().to_owned());
-        let discarded = async move {
-            if let Err(error) = databases.discard(&name).await {
+        let (databases, name, hold) = (self.databases.inner(), self.name().to_owned(), self.hold);
+        let ended = async move {
+            let ended = match hold {
+                Hold::Held => databases.discard(&name).await,
+                Hold::Kept => databases.mark(&name).await,
+                Hold::LetGo => Ok(()),
+            };
+            if let Err(error) = ended {
                 tracing::debug!(%error, name, "a database stays until its server ends or another process looks");
             }
         };
-        match self.databases.tenure() {
+        match (self.hold, self.databases.tenure()) {
+            (Hold::LetGo, _) => {}
             // It goes with its server at the latest. Without a thread there is nobody to wait for either.
-            Tenure::Owned => drop(keeper::spawn(discarded)),
-            Tenure::Attached => keeper::block_on(discarded, DROP_LIMIT),
+            (Hold::Held, Tenure::Owned) => drop(keeper::spawn(ended)),
+            (Hold::Held | Hold::Kept, _) => keeper::block_on(ended, DROP_LIMIT),
         }
     }
+}
+
+/// Hands a database over that is made on the keeper's thread. When nobody waits for it any more it is dropped, and dropping
+/// the future blocks until then.
+async fn handed(
+    databases: &Databases,
+    seeded: &ConnectionParameters,
+    making: impl Future<Output = Result<String, DatabaseError>> + Send + 'static,
+) -> Result<Database, DatabaseError> {
+    let (answer, answered) = oneshot::channel();
+    let maker = databases.clone();
+    let made = async move {
+        if let Err(Ok(unwanted)) = answer.send(making.await) {
+            // What stays is swept by another process.
+            let _ = maker.discard(&unwanted).await;
+        }
+    };
+    let unfinished = keeper::spawn_and_wait_when_dropped(made, DROP_LIMIT).map_err(DatabaseError::System)?;
+    let name = answered.await;
+    unfinished.finished();
+    let name = name.map_err(|lost| DatabaseError::System(std::io::Error::other(lost)))??;
+    let connection = ConnectionParameters { database: name, ..seeded.clone() };
+    Ok(Database { databases: databases.clone(), connection, hold: Hold::Held })
 }
 
 /// Runs it where it is done to its end, and where a connection outlives the runtime of a single test.

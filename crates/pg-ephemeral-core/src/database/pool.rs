@@ -87,6 +87,17 @@ impl Databases {
         }))))
     }
 
+    /// Drops what was made in advance, as dropping the last value does, without blocking.
+    pub(crate) async fn close(self) {
+        if self.tenure == Tenure::Attached && !self.stop_making() {
+            let inner = self.inner();
+            // What stays is swept by another process.
+            if let Ok(cleared) = keeper::spawn(async move { inner.clear().await }) {
+                let _ = cleared.await;
+            }
+        }
+    }
+
     pub(super) fn inner(&self) -> Arc<Inner> {
         self.0.0.clone()
     }
@@ -114,13 +125,8 @@ impl Deref for Databases {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let is_unused = {
-            let mut pool = self.0.pool();
-            pool.is_closed = true;
-            pool.spares.is_empty() && pool.making == 0
-        };
         let inner = self.0.clone();
-        if self.0.tenure == Tenure::Attached && !is_unused {
+        if !self.0.stop_making() && self.0.tenure == Tenure::Attached {
             keeper::block_on(async move { inner.clear().await }, DROP_LIMIT);
         }
     }
@@ -325,6 +331,13 @@ impl Inner {
                 }
             }
         });
+    }
+
+    /// Makes nothing in advance any more, and tells whether there is nothing of that kind.
+    fn stop_making(&self) -> bool {
+        let mut pool = self.pool();
+        pool.is_closed = true;
+        pool.spares.is_empty() && pool.making == 0
     }
 
     /// Drops what was made in advance, and what is just being made.

@@ -348,6 +348,10 @@ impl<'a> Boot<'a> {
         let sql = connect::set_password_sql(self.definition.superuser.as_str(), &verifier);
         client.batch_execute(&sql).await.map_err(StartError::SetUp)?;
         self.turn_tls_on(&client, &launched).await?;
+        // Its connection is closed by a task that has to run for that: a caller that blocks the thread from here on, or
+        // copies the database, must not find it connected still.
+        drop(client);
+        tokio::task::yield_now().await;
         let Launched { guard, own_password, endpoint, tls, .. } = launched;
         let with_tls = |parameters, tls| ConnectionParameters { tls, ..parameters };
         let inside = || Inside {

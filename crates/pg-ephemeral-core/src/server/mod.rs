@@ -272,7 +272,10 @@ impl Server {
         self.observer.begin(Step::Stop);
         let removed = match self.hold {
             Hold::Owned(guard) => guard.remove().await,
-            Hold::Attached(_) => Ok(()),
+            Hold::Attached(_) => {
+                self.databases.close().await;
+                Ok(())
+            }
         };
         self.observer.begin(Step::Stopped);
         removed

@@ -1,0 +1,202 @@
+//! [`Seeded`]: a seeded database that somebody else started, and that the environment leads to.
+
+use std::net::{IpAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+
+use ociman::Secret;
+
+use super::error::DatabaseError;
+use super::pool::{Databases, Tenure};
+use super::{Database, handed};
+use crate::config::{SslHostname, SslHostnameError};
+use crate::server::{ConnectionParameters, Endpoint};
+use crate::tls::TlsParameters;
+
+/// A seeded database that somebody else started: `pg-ephemeral run-env` or `session run-env`, which set the environment of
+/// what they run. Every process that they start gives its tests copies of the same database.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// // pg-ephemeral host run-env -- cargo test
+/// let seeded = pg_ephemeral_core::database::Seeded::of_environment()?;
+/// let database = seeded.database().await?;
+/// database.connect().await?.batch_execute("delete from books").await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Seeded {
+    databases: Databases,
+    connection: ConnectionParameters,
+}
+
+/// Why the environment leads to no server.
+#[derive(Debug, thiserror::Error)]
+pub enum EnvironmentError {
+    /// A variable is not set, or is not text.
+    #[error("find the server: {name} is not set")]
+    Missing {
+        /// The variable.
+        name: &'static str,
+    },
+    /// The port is no number.
+    #[error("find the server: PGPORT is {value:?}")]
+    Port {
+        /// Its value.
+        value: String,
+    },
+    /// The name of the server leads to no address.
+    #[error("find the server {host}")]
+    Host {
+        /// The name.
+        host: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The name that is to be in the server's certificate can't be there.
+    #[error("check the server {host}")]
+    Hostname {
+        /// The name.
+        host: String,
+        /// Why.
+        #[source]
+        source: SslHostnameError,
+    },
+    /// The file with the certificate of the server's authority.
+    #[error("read {}", path.display())]
+    Authority {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl EnvironmentError {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        matches!(self, Self::Missing { .. }).then_some("run it by `pg-ephemeral host run-env -- COMMAND`")
+    }
+}
+
+impl Seeded {
+    /// What `PGHOST`, `PGHOSTADDR`, `PGPORT`, `PGUSER`, `PGPASSWORD`, `PGDATABASE`, `PGSSLMODE` and `PGSSLROOTCERT` lead to,
+    /// as `run-env` sets them. Whether it answers is not tried.
+    ///
+    /// # Errors
+    /// [`EnvironmentError`].
+    pub fn of_environment() -> Result<Self, EnvironmentError> {
+        Self::of(|name| std::env::var(name).ok())
+    }
+
+    fn of(variable: impl Fn(&str) -> Option<String>) -> Result<Self, EnvironmentError> {
+        let required = |name: &'static str| variable(name).ok_or(EnvironmentError::Missing { name });
+        let (host, port) = (required("PGHOST")?, required("PGPORT")?);
+        let port = port.parse().map_err(|_| EnvironmentError::Port { value: port })?;
+        let tls = match variable("PGSSLROOTCERT").filter(|_| variable("PGSSLMODE").as_deref() == Some("verify-full")) {
+            Some(file) => Some(checked(&host, Path::new(&file))?),
+            None => None,
+        };
+        let endpoint = if host.starts_with('/') {
+            Endpoint::Socket { folder: host.into() }
+        } else {
+            let address = variable("PGHOSTADDR").unwrap_or_else(|| host.clone());
+            Endpoint::Tcp { address: address_of(&address, port)?, port }
+        };
+        let connection = ConnectionParameters {
+            endpoint,
+            user: required("PGUSER")?,
+            password: Secret::new(required("PGPASSWORD")?),
+            database: required("PGDATABASE")?,
+            tls,
+        };
+        Ok(Self { databases: Databases::new(connection.clone(), Tenure::Attached), connection })
+    }
+
+    /// A private copy, as [`Server::database`](crate::Server::database) gives it.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn database(&self) -> Result<Database, DatabaseError> {
+        let databases = self.databases.clone();
+        handed(&self.databases, &self.connection, async move { databases.take().await }).await
+    }
+}
+
+fn address_of(host: &str, port: u16) -> Result<IpAddr, EnvironmentError> {
+    let failed = |source| EnvironmentError::Host { host: host.to_owned(), source };
+    let mut addresses = (host, port).to_socket_addrs().map_err(failed)?;
+    let first = addresses.next().ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?;
+    Ok(first.ip())
+}
+
+fn checked(host: &str, file: &Path) -> Result<TlsParameters, EnvironmentError> {
+    let hostname: SslHostname =
+        host.parse().map_err(|source| EnvironmentError::Hostname { host: host.to_owned(), source })?;
+    let ca_cert_pem = std::fs::read_to_string(file)
+        .map_err(|source| EnvironmentError::Authority { path: file.to_owned(), source })?;
+    Ok(TlsParameters { hostname, ca_cert_pem, ca_file: file.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHOLE: [(&str, &str); 5] = [
+        ("PGHOST", "127.0.0.1"),
+        ("PGPORT", "5433"),
+        ("PGUSER", "me"),
+        ("PGPASSWORD", "secret"),
+        ("PGDATABASE", "shop"),
+    ];
+
+    fn of(changes: &[(&str, &str)]) -> Result<Seeded, EnvironmentError> {
+        let variables: std::collections::HashMap<&str, &str> =
+            WHOLE.into_iter().chain(changes.iter().copied()).filter(|(_, value)| !value.is_empty()).collect();
+        let removed: Vec<&str> = changes.iter().filter(|(_, value)| value.is_empty()).map(|(name, _)| *name).collect();
+        Seeded::of(|name| variables.get(name).filter(|_| !removed.contains(&name)).map(|value| (*value).to_owned()))
+    }
+
+    #[test]
+    fn what_run_env_sets_leads_to_the_server() {
+        let seeded = of(&[]).unwrap();
+        assert_eq!(seeded.connection.endpoint, Endpoint::Tcp { address: [127, 0, 0, 1].into(), port: 5433 });
+        assert_eq!((seeded.connection.user.as_str(), seeded.connection.database.as_str()), ("me", "shop"));
+        let inside = of(&[("PGHOST", "/run/postgresql")]).unwrap();
+        assert_eq!(inside.connection.endpoint, Endpoint::Socket { folder: "/run/postgresql".into() });
+    }
+
+    #[test]
+    fn over_tls_the_name_is_checked_and_the_address_leads_there() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, "an authority").unwrap();
+        let path = file.path().to_str().unwrap();
+        let tls = [("PGSSLMODE", "verify-full"), ("PGSSLROOTCERT", path)];
+        let name = [("PGHOST", "db.example.com"), ("PGHOSTADDR", "127.0.0.2")];
+        let seeded = of(&[tls, name].concat()).unwrap();
+        assert_eq!(seeded.connection.endpoint, Endpoint::Tcp { address: [127, 0, 0, 2].into(), port: 5433 });
+        let checked = seeded.connection.tls.unwrap();
+        assert_eq!(
+            (checked.hostname.to_string().as_str(), checked.ca_cert_pem.as_str()),
+            ("db.example.com", "an authority")
+        );
+        let missing = [("PGSSLMODE", "verify-full"), ("PGSSLROOTCERT", "/nosuch")];
+        assert!(matches!(of(&missing), Err(EnvironmentError::Authority { .. })));
+        let wrong = [("PGHOST", "not a name"), ("PGHOSTADDR", "127.0.0.1")];
+        assert!(matches!(of(&[tls, wrong].concat()), Err(EnvironmentError::Hostname { .. })));
+    }
+
+    #[test]
+    fn an_environment_that_leads_nowhere_says_why() {
+        for (name, _) in WHOLE {
+            let error = of(&[(name, "")]).unwrap_err();
+            assert!(matches!(error, EnvironmentError::Missing { name: missing } if missing == name), "{error:?}");
+            assert!(error.hint().unwrap().contains("run-env"));
+        }
+        assert!(matches!(of(&[("PGPORT", "x")]), Err(EnvironmentError::Port { .. })));
+        assert!(matches!(of(&[("PGHOST", "no name")]), Err(EnvironmentError::Host { .. })));
+    }
+}

@@ -1,0 +1,71 @@
+//! Databases for tests, as tests of others have them: in processes that run under a server.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::process::{Command, Output};
+
+use ociman::{Kind, VariableValue};
+use pg_ephemeral_core::config::BackendChoice;
+use pg_ephemeral_core::{Definition, Folders, Server};
+use pg_ephemeral_testkit::{KEEP_DATABASES_VARIABLE, database};
+
+#[tokio::test]
+#[ignore = "not a test: what the others run as a process"]
+async fn a_test_that_passes() {
+    let database = database().await;
+    database.connect().await.unwrap().batch_execute("drop table books").await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "not a test: what the others run as a process"]
+async fn a_test_that_fails() {
+    let database = database().await;
+    assert_eq!(database.name(), "nothing like it");
+}
+
+fn run(test: &str, server: Option<&Server>, keep: Option<&str>) -> Output {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--ignored", "--exact", test, "--nocapture"]).env_remove(KEEP_DATABASES_VARIABLE);
+    for name in ["PGHOST", "PGHOSTADDR", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE"] {
+        command.env_remove(name);
+    }
+    for variable in server.map(Server::pg_env).unwrap_or_default() {
+        match &variable.value {
+            VariableValue::Plain(value) => command.env(&variable.name, value),
+            VariableValue::Secret(value) => command.env(&variable.name, value.expose()),
+        };
+    }
+    command.envs(keep.map(|keep| (KEEP_DATABASES_VARIABLE, keep))).output().unwrap()
+}
+
+#[tokio::test]
+async fn they_go_with_their_tests_unless_one_that_fails_is_to_be_looked_at() {
+    let home = tempfile::tempdir().unwrap();
+    let definition = Definition::in_folders(Folders::at(home.path()));
+    let definition = definition.backend_choice(BackendChoice::Only(Kind::Host));
+    let definition = definition.sql_statement("books".parse().unwrap(), "create table books ()");
+    let server = definition.start().await.unwrap();
+    for _ in 0..2 {
+        let passed = run("a_test_that_passes", Some(&server), Some("failed"));
+        assert!(passed.status.success(), "{passed:?}");
+    }
+    let failed = run("a_test_that_fails", Some(&server), None);
+    assert!(!failed.status.success());
+    assert_eq!(server.list_databases().await.unwrap(), []);
+
+    let failed = run("a_test_that_fails", Some(&server), Some("failed"));
+    assert!(!failed.status.success());
+    let kept = server.list_databases().await.unwrap();
+    assert!(kept.len() == 1 && kept[0].owner.is_none(), "{kept:?}");
+    let told = String::from_utf8_lossy(&failed.stderr).into_owned();
+    let look = format!("psql \"$(pg-ephemeral database url {} --session SESSION)\"", kept[0].name);
+    assert!(told.contains(&look), "{told}");
+    server.stop().await.unwrap();
+}
+
+#[test]
+fn a_test_that_runs_without_a_server_is_told_how_to_get_one() {
+    let failed = run("a_test_that_passes", None, None);
+    let told = String::from_utf8_lossy(&failed.stderr).into_owned();
+    assert!(told.contains("find the server: PGHOST is not set"), "{told}");
+    assert!(told.contains("hint: run it by `pg-ephemeral host run-env -- COMMAND`"), "{told}");
+}

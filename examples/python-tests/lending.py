@@ -1,0 +1,7 @@
+"""A library that lends books."""
+
+
+def lend(connection, title, borrower):
+    """Lends a book that is there. Gives whether it was."""
+    update = "update books set borrower = %s where title = %s and borrower is null"
+    return connection.execute(update, [borrower, title]).rowcount == 1
