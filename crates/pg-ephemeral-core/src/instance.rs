@@ -152,6 +152,12 @@ impl InstanceName {
     pub const fn main() -> Self {
         Self(Cow::Borrowed("main"))
     }
+
+    /// What no name can be, to see what would become of it.
+    #[cfg(test)]
+    pub(crate) const fn impossible() -> Self {
+        Self(Cow::Borrowed("Not A Name"))
+    }
 }
 
 impl Default for InstanceName {

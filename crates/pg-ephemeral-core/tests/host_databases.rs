@@ -34,6 +34,7 @@ async fn names(server: &Server) -> Vec<String> {
 async fn each_has_what_the_seeds_left_and_none_sees_another() {
     let home = tempfile::tempdir().unwrap();
     let server = definition(home.path()).start().await.unwrap();
+    assert_eq!(server.list_databases().await.unwrap(), []);
     let first = server.database().await.unwrap();
     first.connect().await.unwrap().batch_execute("delete from books").await.unwrap();
     // Whoever changes the seeded database now changes no copy any more.

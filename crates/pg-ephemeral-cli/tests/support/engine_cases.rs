@@ -9,7 +9,7 @@ use pg_ephemeral_testkit::{Started, wait_until};
 use rustix::process::Signal;
 
 use super::AMPLE;
-use super::engine::Engine;
+use super::engine::{Engine, commands_of_a_start};
 
 /// Gives every case of a module a test for this engine.
 #[macro_export]
@@ -292,8 +292,7 @@ pub fn a_warm_start_asks_the_engine_at_most_five_times(program: &'static str) {
         engine.warm_up();
         engine.command(form).variable("PATH", &path).run().status(0);
         let asked = fs::read_to_string(&notes).unwrap();
-        // What runs the caller's own command is the command, not the start.
-        let count = asked.lines().filter(|line| !line.starts_with("exec ")).count();
+        let count = commands_of_a_start(&asked);
         assert!(count <= 5, "{form:?} asked {count} times:\n{asked}");
         fs::remove_file(&notes).unwrap();
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::engine::Engine;
+use super::engine::{Engine, commands_of_a_start};
 use super::site::Site;
 
 const TLS: &str = "ssl_config = { hostname = \"db.example.com\" }";
@@ -54,8 +54,7 @@ pub fn a_warm_start_with_tls_asks_the_engine_at_most_five_times(program: &'stati
     for form in [&["host", "psql", "-Atc", "show ssl"][..], &["psql", "-Atc", "show ssl"]] {
         engine.command(&[&options, form].concat()).variable("PATH", &path).run().status(0).stdout("on\n");
         let asked = fs::read_to_string(&notes).unwrap();
-        // What runs the caller's own command is the command, not the start.
-        let count = asked.lines().filter(|line| !line.starts_with("exec ")).count();
+        let count = commands_of_a_start(&asked);
         assert!(count <= 5, "{form:?} asked {count} times:\n{asked}");
         fs::remove_file(&notes).unwrap();
     }

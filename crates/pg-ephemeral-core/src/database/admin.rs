@@ -47,7 +47,9 @@ pub(super) async fn list(client: &Client) -> Result<Vec<DatabaseInfo>, DatabaseE
         let (name, mark): (String, Option<String>) = (row.get(0), row.get(1));
         let is_marked = mark.is_some_and(|mark| mark == MARK);
         let owner = if is_marked { None } else { Some(name::liveness(&name)?) };
-        Some(DatabaseInfo { name, owner, connections: row.get(2), size: row.get(3) })
+        // One that is dropped at this moment has no size.
+        let size: Option<i64> = row.get(3);
+        Some(DatabaseInfo { name, owner, connections: row.get(2), size: size? })
     };
     Ok(rows.iter().filter_map(ours).collect())
 }

@@ -377,7 +377,9 @@ impl Deref for Admin<'_> {
 
 impl Drop for Admin<'_> {
     fn drop(&mut self) {
-        if !self.client.is_closed() {
+        // As long as there is no template, nobody may stay connected to the database that it will be a copy of.
+        let has_template = self.inner.template.try_lock().is_ok_and(|template| template.is_some());
+        if has_template && !self.client.is_closed() {
             self.inner.idle().push(self.client.clone());
         }
     }

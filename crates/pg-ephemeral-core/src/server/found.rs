@@ -405,6 +405,22 @@ impl Memory {
 mod tests {
     use super::*;
 
+    /// No instance can have such a name, so that nobody sees this error.
+    #[test]
+    fn a_name_that_no_image_can_have_is_an_error() {
+        let key = SeedHash::of_text("key");
+        let found = Found {
+            image: "docker.io/library/postgres:17".parse().unwrap(),
+            chain: Chain::new(key.clone()),
+            present: BTreeSet::new(),
+            deep: BTreeSet::new(),
+            data_volume: None,
+            installation: None,
+            instance: InstanceName::impossible(),
+        };
+        assert!(matches!(found.layer(&key), Err(StartError::LayerName(_))));
+    }
+
     #[test]
     fn the_newest_version_is_by_number_and_a_bare_major_is_the_newest_of_it() {
         let mut tags = ["9.6", "15.18", "17", "17.2", "17-alpine", "latest"];
