@@ -5,6 +5,8 @@ mod support;
 
 use support::site::Site;
 
+backend_tests! { database_cases, "host": a_command_gets_a_copy_that_goes_with_it }
+
 const BOOKS: &str =
     "type = \"sql-statement\"\nstatement = \"create table books as select n from generate_series(1, 3) n\"";
 

@@ -1,6 +1,7 @@
 //! What the tests of the binary share: projects whose commands run it.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod database_cases;
 pub mod engine;
 pub mod engine_cases;
 pub mod fakes;
