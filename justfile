@@ -16,6 +16,10 @@ test *arguments:
 test-engines *arguments:
     @scripts/test --tier engines "$@"
 
+# The test suites of published packages under run-env: `just test-suites --backend podman pg-cursor`.
+test-suites *arguments:
+    @scripts/test-suites "$@"
+
 # Formatting, clippy, documentation, and what must not be committed.
 lint:
     @scripts/lint
