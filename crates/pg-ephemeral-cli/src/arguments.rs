@@ -122,12 +122,12 @@ pub(crate) enum Color {
 pub(crate) enum Command {
     #[command(flatten)]
     Wrapped(Wrapped),
-    /// Run it as a process of this machine, over TCP
+    /// Run psql, a command, a shell … as a process of this machine, over TCP
     Host {
         #[command(subcommand)]
         wrapped: Wrapped,
     },
-    /// Run it inside the server's container, over its socket
+    /// Run psql, a command, a shell … inside the server's container, over its socket
     Container {
         #[command(subcommand)]
         wrapped: Wrapped,
@@ -220,6 +220,11 @@ the engine's machine; what it writes is yours. Your PG* variables are passed on;
 folders that PGHOST names, are there too. Files that only a default or a service file names are not, and on an engine of \
 another machine localhost is that machine. On the host backend it is a plain process.";
 
+const RUN_ENV_AFTER_HELP: &str = "\
+Bare, the command is a program of the server's image on docker and podman, with the working directory at the same path; on the \
+host backend it is one of this machine. `host run-env` takes one of this machine whatever runs the server, such as your tests: \
+pg-ephemeral host run-env -- cargo test. `container run-env` takes one of the image, without the working directory.";
+
 const COMPLETIONS_AFTER_HELP: &str = "\
 bash: eval \"$(pg-ephemeral completions bash)\" in ~/.bashrc
 zsh:  eval \"$(pg-ephemeral completions zsh)\" in ~/.zshrc, after compinit
@@ -229,9 +234,10 @@ fish: pg-ephemeral completions fish | source in ~/.config/fish/config.fish";
 /// mounted at the same path.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Wrapped {
-    /// Open psql on a fresh server
+    /// Open psql
     Psql(Rest),
     /// Run a command with PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSWORD and DATABASE_URL set
+    #[command(after_help = RUN_ENV_AFTER_HELP)]
     RunEnv {
         /// The command and its arguments
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
@@ -358,12 +364,12 @@ pub(crate) enum SessionCommand {
     Env,
     #[command(flatten)]
     Attached(Wrapped),
-    /// Run it as a process of this machine, over TCP
+    /// Run psql, a command, a shell … as a process of this machine, over TCP
     Host {
         #[command(subcommand)]
         wrapped: Wrapped,
     },
-    /// Run it inside the session's container, over its socket
+    /// Run psql, a command, a shell … inside the session's container, over its socket
     Container {
         #[command(subcommand)]
         wrapped: Wrapped,

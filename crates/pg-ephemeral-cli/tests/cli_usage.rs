@@ -133,7 +133,7 @@ fn wrong_options_end_with_status_2_and_say_what_is_wrong() {
             "error: the argument '--no-config-file' cannot be used with '--config-file <FILE>'\n...\n",
         ),
         ("--backend", "error: a value is required for '--backend <BACKEND>' but none was supplied\n...\n"),
-        ("host", "Run it as a process of this machine, over TCP\n...\n"),
+        ("host", "Run psql, a command, a shell … as a process of this machine, over TCP\n...\n"),
         ("meta", "Tell about pg-ephemeral itself\n...\n"),
     ] {
         let arguments = arguments.split(' ');
