@@ -36,6 +36,16 @@ fn a_test_suite_under_run_env() {
 }
 
 #[test]
+fn a_rental_shop() {
+    run("rental");
+}
+
+#[test]
+fn a_session_that_goes_back_in_time() {
+    run("sessions");
+}
+
+#[test]
 fn every_example_is_listed_in_the_readme() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let readme = fs::read_to_string(root.join("README.md")).unwrap();
