@@ -202,3 +202,29 @@ async fn a_byte_order_mark_is_left_out() {
     std::fs::write(folder.path().join("a.sql"), "\u{feff}select 1").unwrap();
     assert_eq!(text(folder.path(), "type = 'sql-file'\npath = 'a.sql'").await, "select 1");
 }
+
+#[tokio::test]
+async fn files_of_a_container_script_keep_their_place_and_are_part_of_the_key() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("project");
+    std::fs::create_dir_all(folder.join("lists")).unwrap();
+    let outside = root.path().join("shared.deb");
+    let script = |files: &str| seed(&format!("type = 'container-script'\nscript = 'true'\nfiles = [{files}]"));
+    let files = format!("'./lists/a', '../shared.deb', '{}/b'", root.path().display());
+    for path in [&folder.join("lists/a"), &outside, &root.path().join("b")] {
+        std::fs::write(path, path.file_name().unwrap().as_encoded_bytes()).unwrap();
+    }
+
+    let loaded = load_toml(&folder, &script(&files)).await.unwrap();
+    let names: Vec<_> = loaded.get(0).unwrap().script_files().iter().map(|file| file.name.clone()).collect();
+    assert_eq!(names, ["lists/a", "shared.deb", "b"]);
+    assert_eq!(loaded.get(0).unwrap().script_files()[1].content, b"shared.deb");
+
+    std::fs::write(&outside, "another").unwrap();
+    assert_ne!(hash(&load_toml(&folder, &script(&files)).await.unwrap()), hash(&loaded));
+
+    let twice = load_toml(&folder, &script("'../shared.deb', '/elsewhere/shared.deb'")).await.unwrap_err();
+    assert_eq!(story(&twice), "read seed it: two of its files are shared.deb inside the image");
+    let missing = load_toml(&folder, &script("'lists/none'")).await.unwrap_err();
+    assert!(matches!(missing, LoadError::Open { .. }), "{missing}");
+}
