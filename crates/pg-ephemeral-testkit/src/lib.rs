@@ -62,12 +62,15 @@
 
 #![deny(missing_docs)]
 
+#[doc(hidden)]
+pub mod base_layer;
 pub mod conformance;
 mod database;
 mod fake;
 mod journal;
 mod operation;
 mod project;
+mod short_folder;
 
 pub use database::{KEEP_DATABASES_VARIABLE, TestDatabase, database};
 pub use fake::{

@@ -1,12 +1,13 @@
-//! One engine and a project with an instance of its own on it, so that it starts cold, and nothing of it is anybody
+//! One engine and a project with an instance of its own on it, so that nothing of it is anybody
 //! else's. What is left of the instance goes with the value.
 
 use std::process::{Command, Output};
 
+use pg_ephemeral_testkit::base_layer::put_base_layer_on_engine;
 use pg_ephemeral_testkit::{Project, ProjectCommand, wait_until};
 
 use super::terminal::Terminal;
-use super::{AMPLE, make_executable, project};
+use super::{AMPLE, cold_project, make_executable};
 
 /// A project on an engine.
 pub struct Engine {
@@ -16,8 +17,15 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// Its first start may find a base layer, as that of [`Engine::cold`] does not.
     pub fn new(program: &'static str) -> Self {
-        let project = project().with_the_users_engines();
+        let engine = Self::cold(program);
+        put_base_layer_on_engine(program.parse().unwrap(), &engine.instance, &engine.project.state());
+        engine
+    }
+
+    pub fn cold(program: &'static str) -> Self {
+        let project = cold_project().with_the_users_engines();
         let unique = project.root().file_name().unwrap().to_string_lossy().to_lowercase();
         // Upper and lower case may make two folders one name; the process makes it two again.
         let instance = format!("test-{}-{}", unique.trim_start_matches("pge-"), std::process::id());

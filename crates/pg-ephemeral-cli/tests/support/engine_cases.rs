@@ -33,7 +33,7 @@ macro_rules! backend_tests {
 }
 
 pub fn a_query_prints_exactly_its_result_cold_and_warm(program: &'static str) {
-    let engine = Engine::new(program);
+    let engine = Engine::cold(program);
     let query = ["run-env", "--", "psql", "-Atc", "select 42"];
     engine.command(&query).run().status(0).stdout("42\n").stderr("pg-ephemeral: initialise the base layer\n");
     engine.assert_nothing_left();
@@ -300,7 +300,7 @@ pub fn a_warm_start_asks_the_engine_at_most_five_times(program: &'static str) {
 }
 
 pub fn eight_cold_starts_at_once_build_one_layer_and_leave_nothing(program: &'static str) {
-    let engine = Engine::new(program);
+    let engine = Engine::cold(program);
     let start = |number: i32| {
         let query = format!("select {number}");
         engine.command(&["-q", "psql", "-Atc", &query]).limit(4 * AMPLE).start()

@@ -16,13 +16,21 @@ use std::io::Write;
 use std::process::Stdio;
 use std::time::Duration;
 
+use pg_ephemeral_testkit::base_layer::put_base_layer_on_host;
 use pg_ephemeral_testkit::{Project, ProjectCommand, Ran};
 
 /// Ample for one command on a busy machine.
 pub const AMPLE: Duration = Duration::from_secs(60);
 
-/// An empty project of the binary.
+/// An empty project of the binary. Its first start may find a base layer, as that of [`cold_project`] does not.
 pub fn project() -> Project {
+    let project = cold_project();
+    put_base_layer_on_host("main", &project.state());
+    project
+}
+
+/// An empty project of the binary, and no state.
+pub fn cold_project() -> Project {
     pg_ephemeral_testkit::project(env!("CARGO_BIN_EXE_pg-ephemeral"))
 }
 

@@ -23,6 +23,8 @@ use std::time::{Duration, Instant};
 use redact::Redactions;
 use tempfile::TempDir;
 
+use crate::short_folder::create_short_folder;
+
 pub use command::ProjectCommand;
 pub use ran::Ran;
 pub use started::Started;
@@ -68,8 +70,7 @@ enum Place {
 /// ```
 #[track_caller]
 pub fn project(binary: impl Into<PathBuf>) -> Project {
-    // A short path: sockets are made below it.
-    let made = must(tempfile::Builder::new().prefix("pge-").tempdir_in("/tmp"), "make a folder in /tmp");
+    let made = must(create_short_folder("pge-"), "make a temporary folder");
     let place = if std::env::var_os(KEEP_VARIABLE).is_some() {
         let kept = made.keep();
         eprintln!("the project stays at {}", kept.display());
@@ -268,12 +269,12 @@ pub async fn wait_until_async(what: impl Display, limit: Duration, mut holds: im
 /// Ends the test.
 #[allow(clippy::panic)]
 #[track_caller]
-fn fail(message: String) -> ! {
+pub(crate) fn fail(message: String) -> ! {
     panic!("{message}")
 }
 
 #[track_caller]
-fn must<T, E: Display>(result: Result<T, E>, what: &str) -> T {
+pub(crate) fn must<T, E: Display>(result: Result<T, E>, what: &str) -> T {
     match result {
         Ok(value) => value,
         Err(error) => fail(format!("{what}: {error}")),
