@@ -4,10 +4,10 @@
 use std::process::{Command, Output};
 
 use pg_ephemeral_testkit::base_layer::put_base_layer_on_engine;
-use pg_ephemeral_testkit::{Project, ProjectCommand, wait_until};
+use pg_ephemeral_testkit::{Project, ProjectCommand, project_in, wait_until};
 
 use super::terminal::Terminal;
-use super::{AMPLE, cold_project, make_executable};
+use super::{AMPLE, BINARY, make_executable};
 
 /// A project on an engine.
 pub struct Engine {
@@ -25,7 +25,8 @@ impl Engine {
     }
 
     pub fn cold(program: &'static str) -> Self {
-        let project = cold_project().with_the_users_engines();
+        // Memory that is a folder of this machine is another in a container.
+        let project = project_in("/tmp", BINARY).with_the_users_engines();
         let unique = project.root().file_name().unwrap().to_string_lossy().to_lowercase();
         // Upper and lower case may make two folders one name; the process makes it two again.
         let instance = format!("test-{}-{}", unique.trim_start_matches("pge-"), std::process::id());

@@ -262,7 +262,7 @@ pub fn a_live_server_is_listed_and_left_alone_by_gc(program: &'static str) {
 }
 
 pub fn a_server_that_dies_at_boot_shows_its_last_words(program: &'static str) {
-    let engine = Engine::new(program);
+    let engine = Engine::cold(program);
     let broken = ["-q", "--parameter", "shared_buffers=garbage", "run-env", "true"];
     let ran = engine.command(&broken).run();
     ran.status(125)

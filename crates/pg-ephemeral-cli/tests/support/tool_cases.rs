@@ -12,7 +12,7 @@ use super::engine::Engine;
 
 /// A server of the host backend is on this machine's loopback, whatever there is of engines.
 pub fn a_tool_of_the_image_runs_on_the_folder_and_reaches_a_server_on_the_loopback(program: &'static str) {
-    let engine = Engine::new(program);
+    let engine = Engine::cold(program);
     let (path, notes) = engine.noting();
     let folder = engine.project.folder().join("it's ü, a \"b\"");
     let elsewhere = engine.project.root().join("cache/passwords");
