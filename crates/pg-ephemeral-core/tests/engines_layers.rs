@@ -16,6 +16,7 @@ macro_rules! engine {
                 forms::a_seed_that_is_not_cached_and_those_after_it_run_at_each_boot,
                 forms::what_a_key_program_prints_decides_whether_a_seed_runs_again,
                 forms::container_scripts_change_the_image_between_seeds,
+                forms::a_container_script_installs_its_files_and_a_library_that_servers_after_it_load,
                 forms::a_container_script_after_an_uncached_seed_runs_at_each_boot,
                 forms::the_same_chain_gives_the_same_data_as_on_the_host,
                 unlogged::unlogged_relations_keep_their_rows,

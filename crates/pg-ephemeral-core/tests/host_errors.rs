@@ -166,7 +166,7 @@ async fn a_first_start_that_is_not_told_its_password_or_watched_says_so() {
 
 #[tokio::test]
 async fn a_container_script_that_fails_is_told_with_its_last_words_and_none_runs_on_the_host() {
-    let script = |text: &str| SeedSpec::ContainerScript { script: text.to_owned() };
+    let script = |text: &str| SeedSpec::ContainerScript { script: text.to_owned(), files: Vec::new() };
     for fake in [FakeBackend::docker().with_postgres(), FakeBackend::podman().with_postgres()] {
         let home = tempfile::tempdir().unwrap();
         let definition = Definition::in_folders(Folders::at(home.path())).backend(fake.backend());

@@ -5,6 +5,7 @@ pub mod database_cases;
 pub mod engine;
 pub mod engine_cases;
 pub mod fakes;
+pub mod readme;
 pub mod session_cases;
 pub mod site;
 pub mod snapshot_cases;

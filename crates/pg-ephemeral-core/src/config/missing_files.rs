@@ -2,7 +2,7 @@
 //! those who check one before they use it.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::EffectiveInstance;
 use crate::instance::{InstanceName, SeedName};
@@ -30,7 +30,7 @@ impl EffectiveInstance {
     /// need, are not looked for.
     #[must_use]
     pub fn missing_files(&self) -> Vec<MissingFile> {
-        let files = self.seeds.iter().filter_map(|(seed, spec)| Some((seed, file(spec)?)));
+        let files = self.seeds.iter().flat_map(|(seed, spec)| files(spec).iter().map(move |path| (seed, path)));
         let missing = files.filter(|(_, path)| !self.folder.join(path).is_file());
         missing
             .map(|(seed, path)| MissingFile { instance: self.name.clone(), seed: seed.clone(), path: path.to_owned() })
@@ -38,9 +38,10 @@ impl EffectiveInstance {
     }
 }
 
-fn file(spec: &SeedSpec) -> Option<&Path> {
+fn files(spec: &SeedSpec) -> &[PathBuf] {
     match spec {
-        SeedSpec::SqlFile { path, git_revision: None } | SeedSpec::CsvFile { path, .. } => Some(path),
-        _ => None,
+        SeedSpec::SqlFile { path, git_revision: None } | SeedSpec::CsvFile { path, .. } => std::slice::from_ref(path),
+        SeedSpec::ContainerScript { files, .. } => files,
+        _ => &[],
     }
 }

@@ -63,7 +63,9 @@ fn command(table: &mut Table<'_, '_>) -> Option<SeedSpec> {
 }
 
 fn container_script(table: &mut Table<'_, '_>) -> Option<SeedSpec> {
-    Some(SeedSpec::ContainerScript { script: table.require_text("script")?.to_owned() })
+    let script = table.require_text("script");
+    let files = table.strings("files").into_iter().map(PathBuf::from).collect();
+    Some(SeedSpec::ContainerScript { script: script?.to_owned(), files })
 }
 
 fn path(table: &mut Table<'_, '_>) -> Option<PathBuf> {

@@ -127,6 +127,12 @@ fn seeds() -> Value {
         "pattern": "^[\\x01-\\x09\\x0b\\x0c\\x0e-\\x21\\x23-\\x7f]$",
         "default": ",",
     });
+    let files = json!({
+        "description": "Files that it finds in its working directory, relative to this file's folder.",
+        "type": "array",
+        "items": { "type": "string", "minLength": 1 },
+        "default": [],
+    });
     json!([
         variant(
             "sql-file",
@@ -156,7 +162,7 @@ fn seeds() -> Value {
         variant(
             "container-script",
             "A script run inside the image while PostgreSQL is not running.",
-            json!({ "script": text("The script.") }),
+            json!({ "script": text("The script."), "files": files }),
             &["script"],
         ),
     ])

@@ -72,7 +72,19 @@ impl Definition {
     /// Runs a shell script inside the image while PostgreSQL is not running.
     #[must_use]
     pub fn container_script(self, name: SeedName, script: impl Into<String>) -> Self {
-        self.seed(name, SeedSpec::ContainerScript { script: script.into() })
+        self.seed(name, SeedSpec::ContainerScript { script: script.into(), files: Vec::new() })
+    }
+
+    /// The same, with files that the script finds in its working directory.
+    #[must_use]
+    pub fn container_script_with_files<P: Into<PathBuf>>(
+        self,
+        name: SeedName,
+        script: impl Into<String>,
+        files: impl IntoIterator<Item = P>,
+    ) -> Self {
+        let files = files.into_iter().map(Into::into).collect();
+        self.seed(name, SeedSpec::ContainerScript { script: script.into(), files })
     }
 }
 
@@ -94,6 +106,7 @@ mod tests {
             e = { type = "script", script = "true", cache = { type = "none" } }
             f = { type = "command", command = "make", arguments = ["f"] }
             g = { type = "container-script", script = "apt-get update" }
+            h = { type = "container-script", script = "dpkg -i h.deb", files = ["h.deb"] }
         "#;
         let config = Config::parse(text, "/project/database.toml").unwrap();
         let expected = config.instance(&"main".parse().unwrap(), &Overrides::default()).unwrap().seeds;
@@ -106,7 +119,8 @@ mod tests {
             .csv_file(name("d"), "d.csv", table)
             .script(name("e"), "true", CacheStrategy::None)
             .command(name("f"), "make", ["f"], CacheStrategy::default())
-            .container_script(name("g"), "apt-get update");
+            .container_script(name("g"), "apt-get update")
+            .container_script_with_files(name("h"), "dpkg -i h.deb", ["h.deb"]);
         assert!(definition.seeds.iter().eq(&expected), "{:?}", definition.seeds);
     }
 

@@ -131,6 +131,12 @@ impl Chain {
         with_server.map_or(&self.base, |link| &link.hash)
     }
 
+    /// Whether a container script is to run after the state of this key.
+    pub(crate) fn awaits_container_script(&self, state: &SeedHash) -> bool {
+        let done = self.links.iter().position(|link| link.hash == *state).map_or(0, |index| index + 1);
+        self.links.iter().skip(done).any(|link| link.kind == SeedKind::ContainerScript)
+    }
+
     /// The seed that ends the cacheable prefix, when one does.
     #[must_use]
     pub fn broken_by(&self) -> Option<&SeedName> {

@@ -18,6 +18,7 @@ pub use chain::{Chain, Link, LinkCache, UncacheableReason};
 pub use hash::{SeedHash, SeedHashError};
 pub use key::FORMAT;
 pub(crate) use key::KeyHasher;
+pub(crate) use parameters::preloads;
 pub use plan::{BootFrom, Place, Plan, Stage, Step, plan};
 pub(crate) use reference::is_layer;
 pub use reference::{image_reference, image_repository, layer_name, snapshot_name, snapshot_reference};

@@ -75,6 +75,14 @@ pub(super) fn shapes_data(name: &str) -> bool {
     NOT_SHAPING.binary_search(&name).is_err() && !NOT_SHAPING_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
+/// Parameters that name libraries, without which no server starts or lets anybody in.
+const PRELOADING: [&str; 3] = ["local_preload_libraries", "session_preload_libraries", "shared_preload_libraries"];
+
+/// Whether a parameter names libraries that a container script may be about to install.
+pub(crate) fn preloads(name: &str) -> bool {
+    PRELOADING.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,6 +90,12 @@ mod tests {
     #[test]
     fn the_list_is_in_order_as_the_search_needs_it() {
         assert!(NOT_SHAPING.is_sorted());
+    }
+
+    #[test]
+    fn libraries_are_told_from_other_parameters_whatever_the_case() {
+        assert!(preloads("shared_preload_libraries") && preloads("Session_Preload_Libraries"));
+        assert!(!preloads("shared_buffers"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! From what the user wrote to seeds that can be applied: bodies are read, CSV files hashed, key programs run. It knows
 //! no server, and what it reads it does not judge.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::ExitStatus;
 
 use futures_util::StreamExt;
@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 
 use super::csv::{CsvFile, CsvFileError};
 use super::events::OutputStream;
-use super::loaded::{Body, CacheKey, LoadedSeed, LoadedSeeds, SqlSource};
+use super::loaded::{Body, CacheKey, LoadedSeed, LoadedSeeds, ScriptFile, SqlSource};
 use super::process::{Program, ProgramText, run};
 use super::spec::{CacheStrategy, SeedSpec};
 use super::sql::Place;
@@ -48,6 +48,14 @@ pub enum LoadError {
         /// What the system said.
         #[source]
         source: std::io::Error,
+    },
+    /// Two files of a container script would be one.
+    #[error("read seed {seed}: two of its files are {name} inside the image")]
+    SameFile {
+        /// The seed.
+        seed: SeedName,
+        /// The file, from the script's working directory.
+        name: String,
     },
     /// A file of SQL is not UTF-8.
     #[error("read seed {seed}: {file}:{place} is not UTF-8")]
@@ -151,7 +159,9 @@ impl Loader<'_> {
                 program: self.program(ProgramText::Command { command: command.clone(), arguments: arguments.clone() }),
                 cache: self.cache_key(cache).await?,
             },
-            SeedSpec::ContainerScript { script } => Body::ContainerScript { script: script.clone() },
+            SeedSpec::ContainerScript { script, files } => {
+                Body::ContainerScript { script: script.clone(), files: self.script_files(files).await? }
+            }
         };
         Ok(LoadedSeed::new(self.seed(), body))
     }
@@ -165,6 +175,18 @@ impl Loader<'_> {
         let read = tokio::task::spawn_blocking(move || std::fs::read(full)).await;
         let read = read.unwrap_or_else(|stopped| Err(std::io::Error::other(stopped)));
         read.map_err(|source| LoadError::Open { seed: self.seed(), path: path.to_owned(), source })
+    }
+
+    async fn script_files(&self, paths: &[PathBuf]) -> Result<Vec<ScriptFile>, LoadError> {
+        let mut files: Vec<ScriptFile> = Vec::new();
+        for path in paths {
+            let name = name_inside(path);
+            if files.iter().any(|file| file.name == name) {
+                return Err(LoadError::SameFile { seed: self.seed(), name });
+            }
+            files.push(ScriptFile { name, content: self.read(path).await? });
+        }
+        Ok(files)
     }
 
     fn sql(&self, bytes: Vec<u8>, source: SqlSource) -> Result<Body, LoadError> {
@@ -222,6 +244,18 @@ impl Loader<'_> {
         let message = String::from_utf8_lossy(&message).into_owned();
         Err(LoadError::Key { seed: self.seed(), program: program.to_string(), status, message })
     }
+}
+
+/// Where a container script finds a file, from its working directory: where the configuration does, unless that is
+/// outside of its folder.
+fn name_inside(path: &Path) -> String {
+    let below: Option<PathBuf> = path
+        .components()
+        .filter(|part| *part != Component::CurDir)
+        .map(|part| if let Component::Normal(name) = part { Some(name) } else { None })
+        .collect();
+    let name = below.or_else(|| path.file_name().map(PathBuf::from)).unwrap_or_default();
+    name.to_string_lossy().into_owned()
 }
 
 impl LoadError {

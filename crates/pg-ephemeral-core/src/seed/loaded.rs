@@ -10,6 +10,7 @@ use super::process::{Program, ProgramText};
 use super::spec::GitRevision;
 use crate::instance::SeedName;
 use crate::layer::{Chain, KeyHasher, NewLink, SeedHash, UncacheableReason};
+use crate::parameter::Parameters;
 
 /// All seeds of an instance, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -23,17 +24,31 @@ impl LoadedSeeds {
     /// The chain of their layers on top of the base layer.
     #[must_use]
     pub fn chain(&self, base: SeedHash) -> Chain {
+        self.chain_with_libraries(base, &Parameters::new())
+    }
+
+    /// As [`chain`](Self::chain), where `libraries` are the parameters that hold from the last container script on: the
+    /// seed after that is the first whose effect they change.
+    pub(crate) fn chain_with_libraries(&self, base: SeedHash, libraries: &Parameters) -> Chain {
         let mut chain = Chain::new(base);
-        for seed in &self.0 {
+        let last_script = self.0.iter().rposition(|seed| seed.kind() == SeedKind::ContainerScript);
+        let first_with_libraries = last_script.map(|index| index + 1).filter(|_| !libraries.is_empty());
+        for (index, seed) in self.0.iter().enumerate() {
+            let with_libraries = first_with_libraries == Some(index);
             chain.push(NewLink {
                 name: seed.name.clone(),
                 kind: seed.kind(),
                 description: seed.description(),
-                content: seed.content,
+                content: if with_libraries { seed.content_with(libraries) } else { seed.content },
                 uncacheable: seed.body.uncacheable(),
             });
         }
         chain
+    }
+
+    /// Whether there is a container script.
+    pub(crate) fn have_container_script(&self) -> bool {
+        self.0.iter().any(|seed| seed.kind() == SeedKind::ContainerScript)
     }
 
     /// The chain on top of nothing: it tells what can be cached, and its keys are nobody's.
@@ -80,7 +95,21 @@ pub(super) enum Body {
     Sql { text: String, source: SqlSource },
     Csv(CsvFile),
     Program { program: Program, cache: CacheKey },
-    ContainerScript { script: String },
+    ContainerScript { script: String, files: Vec<ScriptFile> },
+}
+
+/// A file that a container script finds in its working directory.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct ScriptFile {
+    /// Where it is, from there.
+    pub(crate) name: String,
+    pub(crate) content: Vec<u8>,
+}
+
+impl fmt::Debug for ScriptFile {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} ({} bytes)", self.name, self.content.len())
+    }
 }
 
 /// What a program's cache strategy adds to the key.
@@ -125,6 +154,15 @@ impl LoadedSeed {
         Self { name, body, content }
     }
 
+    fn content_with(&self, libraries: &Parameters) -> blake3::Hash {
+        let names: Vec<_> = libraries.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
+        let mut key = KeyHasher::new("seed with libraries");
+        key.hash("seed", &self.content);
+        key.texts("names", names.iter().map(String::as_str));
+        key.texts("values", libraries.iter().map(|(_, value)| value.as_str()));
+        key.finish()
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &SeedName {
@@ -148,7 +186,7 @@ impl LoadedSeed {
                 ProgramText::Script(script) => lines(script),
                 ProgramText::Command { command, .. } => command.clone(),
             },
-            Body::ContainerScript { script } => lines(script),
+            Body::ContainerScript { script, .. } => lines(script),
         }
     }
 
@@ -156,8 +194,16 @@ impl LoadedSeed {
     #[must_use]
     pub fn container_script(&self) -> Option<&str> {
         match &self.body {
-            Body::ContainerScript { script } => Some(script),
+            Body::ContainerScript { script, .. } => Some(script),
             _ => None,
+        }
+    }
+
+    /// What a container script finds in its working directory.
+    pub(crate) fn script_files(&self) -> &[ScriptFile] {
+        match &self.body {
+            Body::ContainerScript { files, .. } => files,
+            _ => &[],
         }
     }
 }
@@ -212,7 +258,13 @@ impl Body {
                 }
                 cache.add_to(&mut key);
             }
-            Self::ContainerScript { script } => key.text("script", script),
+            Self::ContainerScript { script, files } => {
+                key.text("script", script);
+                for file in files {
+                    key.text("file", &file.name);
+                    key.hash("content", &blake3::hash(&file.content));
+                }
+            }
         }
         key.finish()
     }

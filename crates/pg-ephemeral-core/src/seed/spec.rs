@@ -56,6 +56,8 @@ pub enum SeedSpec {
     ContainerScript {
         /// The script's text.
         script: String,
+        /// Files that it finds in its working directory, relative to the configuration's folder.
+        files: Vec<PathBuf>,
     },
 }
 

@@ -7,7 +7,7 @@ use tokio_postgres::Client;
 use super::connect;
 use super::endpoint::{ConnectionParameters, Endpoint, PORT};
 use super::found::{self, Found};
-use super::launch::{Launched, Role, port_was_taken};
+use super::launch::{Launched, Libraries, Role, port_was_taken};
 use super::tls::ServerTls;
 use super::{Hold, Inside, Server, StartError};
 use crate::config::sets_ssl;
@@ -193,7 +193,9 @@ impl<'a> Boot<'a> {
             complete: plan.steps.is_empty(),
         };
         let password = self.layer_password(hash);
-        let running = self.boot_image(&layer, &password, self.reach(plan), Role::Server, Some(&origin)).await?;
+        let running = self
+            .boot_image(&layer, &password, self.reach(plan), Role::Server, self.libraries_at(hash), Some(&origin))
+            .await?;
         self.finish(running, plan).await
     }
 
@@ -230,7 +232,13 @@ impl<'a> Boot<'a> {
     }
 
     pub(super) async fn boot_layer(&self, hash: &SeedHash, reach: Reach, role: Role) -> Result<Running, StartError> {
-        self.boot_image(&self.found.layer(hash)?, &self.layer_password(hash), reach, role, None).await
+        let libraries = self.libraries_at(hash);
+        self.boot_image(&self.found.layer(hash)?, &self.layer_password(hash), reach, role, libraries, None).await
+    }
+
+    /// What a server on this state of the chain can load.
+    pub(super) fn libraries_at(&self, state: &SeedHash) -> Libraries {
+        if self.found.chain.awaits_container_script(state) { Libraries::ToCome } else { Libraries::Loaded }
     }
 
     /// Starts an image that holds a cluster with this password. A session's label tells the layer that it is.
@@ -240,11 +248,12 @@ impl<'a> Boot<'a> {
         password: &Secret,
         reach: Reach,
         role: Role,
+        libraries: Libraries,
         origin: Option<&LayerLabel>,
     ) -> Result<Running, StartError> {
         let mut attempt = 1;
         loop {
-            match self.boot_image_once(image, password, reach, role, origin).await {
+            match self.boot_image_once(image, password, reach, role, libraries, origin).await {
                 Err(error) if attempt < PORT_ATTEMPTS && port_was_taken(&error) => attempt += 1,
                 ended => return ended,
             }
@@ -257,6 +266,7 @@ impl<'a> Boot<'a> {
         password: &Secret,
         reach: Reach,
         role: Role,
+        libraries: Libraries,
         origin: Option<&LayerLabel>,
     ) -> Result<Running, StartError> {
         self.definition.observer.begin(Step::Run);
@@ -266,7 +276,7 @@ impl<'a> Boot<'a> {
             spec.labels.extend(labels);
             self.direct(spec)
         };
-        let launched = self.launch(layer, reach, role, direct).await?;
+        let launched = self.launch(layer, reach, role, libraries, direct).await?;
         self.definition.observer.begin(Step::Connect);
         let limit = self.definition.wait_available_timeout;
         let client = match self.wait(&launched, password, limit).await {

@@ -3,22 +3,27 @@
 use std::time::Duration;
 
 use ociman::label::Labels;
-use ociman::{CommitSpec, ExecSpec, Kind, RunSpec};
+use ociman::{CommitSpec, Container, ExecSpec, Kind, RunSpec};
 
 use super::StartError;
 use super::boot::{Boot, LOG_LINES, Running};
 use super::connect;
+use super::first_start::DATA;
 use super::guard::Guard;
 use super::launch::Role;
 use crate::definition::Reach;
 use crate::label;
 use crate::layer::{self, BootFrom, Place, Plan, SeedHash};
+use crate::parameter::{ParameterName, ParameterValue};
 use crate::progress::Step;
 use crate::secret;
-use crate::seed::ApplyError;
+use crate::seed::{ApplyError, LoadedSeed, SeedKind};
 
 /// How long a clean stop may take.
 pub(super) const STOP_LIMIT: Duration = Duration::from_secs(300);
+
+/// The working directory of a container script that has files.
+const FILES_INSIDE: &str = "/tmp/pg-ephemeral-files";
 
 /// Whether any database has an UNLOGGED relation, in any tablespace: those have a fork of their own in the file system.
 /// The catalog of each database would tell the same, at the price of a connection to each.
@@ -153,18 +158,24 @@ impl Boot<'_> {
     async fn run_container_script(&self, from: &SeedHash, hash: &SeedHash, index: usize) -> Result<(), StartError> {
         let Some(seed) = self.seeds.get(index) else { return Ok(()) };
         let Some(script) = seed.container_script() else { return Ok(()) };
-        let total = self.seeds.len();
-        self.definition.observer.begin(Step::Seed { name: seed.name().clone(), position: index + 1, total });
-        let mut spec =
-            RunSpec::new(self.container_name()?, self.found.layer(from)?).entrypoint(["sh", "-e", "-c", script]);
+        self.begin_seed(seed, index);
+        let has_files = !seed.script_files().is_empty();
+        // With files to come first it waits for them, and the script is run inside.
+        let entrypoint: &[&str] = if has_files { &["tail", "-f", "/dev/null"] } else { &["sh", "-e", "-c", script] };
+        let layer = self.found.layer(from)?;
+        let mut spec = RunSpec::new(self.container_name()?, layer).entrypoint(entrypoint.iter().copied());
         spec.user = Some("0".to_owned());
         spec.labels = self.labels("");
         let guard = Guard::run(&self.definition.folders, &self.backend, spec, self.owner.clone(), None).await?;
-        let status = guard.container().wait().await.map_err(StartError::Watch)?;
-        if !status.success() {
-            let log = self.last_words(guard.container()).await;
-            let source = ApplyError::ContainerScript { seed: seed.name().clone(), status: status.code(), log };
-            return Err(self.seed_failed(source));
+        if has_files {
+            self.exec_script(guard.container(), seed).await?;
+        } else {
+            let status = guard.container().wait().await.map_err(StartError::Watch)?;
+            if !status.success() {
+                let log = self.last_words(guard.container()).await;
+                let source = ApplyError::ContainerScript { seed: seed.name().clone(), status: status.code(), log };
+                return Err(self.seed_failed(source));
+            }
         }
         self.definition.observer.begin(Step::Commit);
         guard.commit(self.commit_spec(hash, index + 1)?).await?;
@@ -175,17 +186,11 @@ impl Boot<'_> {
     /// what it installed.
     pub(super) async fn run_script_inside(&self, running: &mut Running, index: usize) -> Result<(), StartError> {
         let Some(seed) = self.seeds.get(index) else { return Ok(()) };
-        let Some(script) = seed.container_script() else { return Ok(()) };
-        let total = self.seeds.len();
-        self.definition.observer.begin(Step::Seed { name: seed.name().clone(), position: index + 1, total });
+        self.begin_seed(seed, index);
         let container = running.launched.guard.container();
-        // One stream, so that the last words are the last.
-        let spec = ExecSpec::new(["sh", "-c", "exec sh -e -c \"$1\" 2>&1", "sh", script]).user("0");
-        let output = container.exec(&spec, b"").await.map_err(StartError::Watch)?;
-        if !output.status.success() {
-            let log = last_lines(&String::from_utf8_lossy(&output.stdout), LOG_LINES);
-            let source = ApplyError::ContainerScript { seed: seed.name().clone(), status: output.status.code(), log };
-            return Err(self.seed_failed(source));
+        self.exec_script(container, seed).await?;
+        if !self.seeds.iter().skip(index + 1).any(|later| later.kind() == SeedKind::ContainerScript) {
+            self.add_libraries(container, seed).await?;
         }
         running.client = None;
         container.stop(STOP_LIMIT).await.map_err(StartError::Watch)?;
@@ -193,6 +198,66 @@ impl Boot<'_> {
         let limit = self.definition.wait_available_timeout;
         running.client = Some(self.wait(&running.launched, &running.password, limit).await?);
         Ok(())
+    }
+
+    fn begin_seed(&self, seed: &LoadedSeed, index: usize) {
+        let total = self.seeds.len();
+        self.definition.observer.begin(Step::Seed { name: seed.name().clone(), position: index + 1, total });
+    }
+
+    /// Runs a container script in a container that runs, with its files in a folder that goes with it.
+    async fn exec_script(&self, container: &Container, seed: &LoadedSeed) -> Result<(), StartError> {
+        let Some(script) = seed.container_script() else { return Ok(()) };
+        for file in seed.script_files() {
+            self.append(container, seed, &format!("{FILES_INSIDE}/{}", file.name), &file.content).await?;
+        }
+        // One stream, so that the last words are the last.
+        let run = match seed.script_files() {
+            [] => "exec sh -e -c \"$1\" 2>&1",
+            _ => "cd \"$2\" && sh -e -c \"$1\" 2>&1 && cd / && rm -rf \"$2\"",
+        };
+        let spec = ExecSpec::new(["sh", "-c", run, "sh", script, FILES_INSIDE]).user("0");
+        let output = container.exec(&spec, b"").await.map_err(StartError::Watch)?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let log = last_lines(&String::from_utf8_lossy(&output.stdout), LOG_LINES);
+        let source = ApplyError::ContainerScript { seed: seed.name().clone(), status: output.status.code(), log };
+        Err(self.seed_failed(source))
+    }
+
+    /// Gives a server that was started without its libraries, since they were not there yet, those from its next start
+    /// on: what its container runs does not change any more, its files do.
+    async fn add_libraries(&self, container: &Container, seed: &LoadedSeed) -> Result<(), StartError> {
+        let libraries = self.definition.parameters.iter().filter(|(name, _)| layer::preloads(name.as_str()));
+        let line = |(name, value): (&ParameterName, &ParameterValue)| {
+            let value = value.as_str().replace('\\', "\\\\").replace('\'', "''");
+            format!("{} = '{value}'\n", name.as_str())
+        };
+        let lines: String = libraries.map(line).collect();
+        if lines.is_empty() {
+            return Ok(());
+        }
+        self.append(container, seed, &format!("{DATA}/postgresql.auto.conf"), lines.as_bytes()).await
+    }
+
+    /// Adds to the end of a file in a container, which may not be there yet.
+    async fn append(
+        &self,
+        container: &Container,
+        seed: &LoadedSeed,
+        file: &str,
+        content: &[u8],
+    ) -> Result<(), StartError> {
+        let script = "umask 022 && mkdir -p \"$(dirname \"$1\")\" && cat >>\"$1\"";
+        let spec = ExecSpec::new(["sh", "-c", script, "sh", file]).user("0");
+        let output = container.exec(&spec, content).await.map_err(StartError::Watch)?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        let file = file.to_owned();
+        Err(self.seed_failed(ApplyError::ScriptFile { seed: seed.name().clone(), file, message }))
     }
 }
 

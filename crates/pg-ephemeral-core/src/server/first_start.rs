@@ -16,7 +16,7 @@ use crate::progress::Step;
 use crate::secret;
 
 /// Where the data stands in a container: not where an image has a volume, since a commit leaves volumes out.
-const DATA: &str = "/var/lib/pg-ephemeral/data";
+pub(super) const DATA: &str = "/var/lib/pg-ephemeral/data";
 /// The pipe through which a first start is told its password.
 const PASSWORD_PIPE: &str = "/tmp/.pg-ephemeral-password";
 /// How long the first start of an image may take at least, whatever the limit for a start.
@@ -66,8 +66,9 @@ impl Boot<'_> {
     pub(super) async fn initialise_on_engine(&self) -> Result<Running, StartError> {
         let password = self.layer_password(self.found.chain.base());
         // The start script's passing server answers on every socket, but not on a published port.
-        let launched =
-            self.launch(&self.found.image, Reach::Published, Role::Builder, |spec| self.scripted(spec)).await?;
+        let libraries = self.libraries_at(self.found.chain.base());
+        let complete = |spec| self.scripted(spec);
+        let launched = self.launch(&self.found.image, Reach::Published, Role::Builder, libraries, complete).await?;
         self.send_password(launched.guard.container(), &password).await?;
         let limit = self.definition.wait_available_timeout.max(INITIALISE_LIMIT);
         let client = self.wait(&launched, &password, limit).await?;

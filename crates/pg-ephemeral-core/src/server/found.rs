@@ -16,6 +16,7 @@ use crate::host_image::{FindError, Installation, Installations, major_of};
 use crate::image::Image;
 use crate::instance::InstanceName;
 use crate::layer::{self, BaseIdentity, BaseInputs, Chain, SeedHash};
+use crate::parameter::Parameters;
 use crate::progress::Step;
 use crate::seed::LoadedSeeds;
 
@@ -300,22 +301,34 @@ impl Look<'_> {
 }
 
 fn assemble(definition: &Definition, seeds: &LoadedSeeds, image: Reference, known: &Known) -> Found {
+    let (libraries, parameters) = split_libraries(&definition.parameters, seeds);
     let base = layer::base_hash(&BaseInputs {
         identity: &known.identity,
         superuser: &definition.superuser,
         database: &definition.database,
-        parameters: &definition.parameters,
+        parameters: &parameters,
         ssl_hostname: definition.ssl_config.as_ref().map(|ssl| &ssl.hostname),
     });
     Found {
         image,
-        chain: seeds.chain(base),
+        chain: seeds.chain_with_libraries(base, &libraries),
         present: BTreeSet::new(),
         deep: BTreeSet::new(),
         data_volume: known.data_volume.clone(),
         installation: None,
         instance: definition.instance.clone(),
     }
+}
+
+/// The parameters that hold from the last container script on, and those that hold from the start.
+fn split_libraries(parameters: &Parameters, seeds: &LoadedSeeds) -> (Parameters, Parameters) {
+    let (mut late, mut early) = (Parameters::new(), Parameters::new());
+    for (name, value) in parameters {
+        let is_late = layer::preloads(name.as_str()) && seeds.have_container_script();
+        let part = if is_late { &mut late } else { &mut early };
+        part.insert(name.clone(), value.clone());
+    }
+    (late, early)
 }
 
 async fn fetch(definition: &Definition, backend: &Backend, image: &Reference) -> Result<ImageInfo, StartError> {

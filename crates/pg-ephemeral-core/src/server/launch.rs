@@ -23,7 +23,7 @@ use crate::config::Durability;
 use crate::definition::{Definition, Reach};
 use crate::folders::Folders;
 use crate::label;
-use crate::layer::Link;
+use crate::layer::{self, Link};
 use crate::record;
 use crate::secret::{self, random_name};
 use crate::snapshot::SettingsLabel;
@@ -40,6 +40,15 @@ pub(super) enum Role {
     Builder,
     /// To be the server that was asked for.
     Server,
+}
+
+/// Whether a server has the libraries that `shared_preload_libraries` and its like name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Libraries {
+    /// It has.
+    Loaded,
+    /// A container script that is still to run may install them: it starts without.
+    ToCome,
 }
 
 /// A container that was asked to start a server, and how that will be reached.
@@ -62,6 +71,7 @@ impl Boot<'_> {
         image: &Reference,
         reach: Reach,
         role: Role,
+        libraries: Libraries,
         complete: impl FnOnce(RunSpec) -> RunSpec,
     ) -> Result<Launched, StartError> {
         let session = self.definition.session.as_ref().filter(|_| role == Role::Server);
@@ -113,7 +123,7 @@ impl Boot<'_> {
                 Endpoint::Socket { folder: shared }
             }
         };
-        spec.arguments = self.settings(&endpoint, listens_on);
+        spec.arguments = self.settings(&endpoint, listens_on, libraries);
         if tls.is_some() {
             spec = self.ready_for_tls(spec);
         }
@@ -189,7 +199,7 @@ impl Boot<'_> {
     }
 
     /// `-c NAME=VALUE` for everything: what makes a throw-away server fast, the caller's own, and what is reserved.
-    fn settings(&self, endpoint: &Endpoint, listens_on: Ipv4Addr) -> Vec<String> {
+    fn settings(&self, endpoint: &Endpoint, listens_on: Ipv4Addr, libraries: Libraries) -> Vec<String> {
         let mut settings = Vec::new();
         if self.definition.durability == Durability::Off {
             settings.extend(["fsync=off", "synchronous_commit=off", "full_page_writes=off"].map(str::to_owned));
@@ -200,7 +210,9 @@ impl Boot<'_> {
                 settings.extend(lean.map(str::to_owned));
             }
         }
-        settings.extend(self.definition.parameters.iter().map(|(name, value)| format!("{name}={}", value.as_str())));
+        let is_set = |name: &str| libraries == Libraries::Loaded || !layer::preloads(name);
+        let own = self.definition.parameters.iter().filter(|(name, _)| is_set(name.as_str()));
+        settings.extend(own.map(|(name, value)| format!("{name}={}", value.as_str())));
         match (self.backend.kind(), endpoint) {
             (Kind::Host, Endpoint::Tcp { port, .. }) => settings.extend([
                 format!("listen_addresses={listens_on}"),

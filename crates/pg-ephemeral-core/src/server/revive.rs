@@ -6,7 +6,7 @@ use ociman::{Backend, Error, Kind, Reference, Secret};
 
 use super::boot::{self, Boot};
 use super::found::Found;
-use super::launch::Role;
+use super::launch::{Libraries, Role};
 use super::{Hold, Server, StartError, refuse_existing};
 use crate::definition::{Definition, Reach};
 use crate::folders::Folders;
@@ -53,7 +53,8 @@ impl Server {
             seeds: LoadedSeeds::default(),
             found,
         };
-        let running = boot.boot_image(&image, &password, Reach::Published, Role::Server, None).await?;
+        let running =
+            boot.boot_image(&image, &password, Reach::Published, Role::Server, Libraries::Loaded, None).await?;
         let server = boot.hand_over(running).await?;
         server.become_session(&backend, definition.session.as_ref()).await
     }

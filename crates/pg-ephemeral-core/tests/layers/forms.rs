@@ -109,6 +109,10 @@ by-command = { type = "command", command = "sh", arguments = ["-ec", "psql -qX -
     }
 }
 
+/// A library of this name is in no image: a container script puts it there.
+const LIBRARY: &str = "shared_preload_libraries=acme";
+const INSTALL_LIBRARY: &str = "cd /usr/lib/postgresql/*/lib\ncp auto_explain.so acme.so\n";
+
 const CONTAINER_SCRIPTS: &str = r#"
 first = { type = "container-script", script = "touch /first\ntest \"$(id -u)\" = 0" }
 table = { type = "sql-statement", statement = "create table t as select 1 as id" }
@@ -129,20 +133,51 @@ pub(crate) async fn container_scripts_change_the_image_between_seeds(ground: Gro
     ground.assert_nothing_runs();
 }
 
-pub(crate) async fn a_container_script_after_an_uncached_seed_runs_at_each_boot(ground: Ground) {
-    let seeds = r#"
-table = { type = "sql-statement", statement = "create unlogged table t as select 1 as id" }
-row = { type = "script", script = "psql -qc 'insert into t values (2)'", cache = { type = "none" } }
-words = { type = "container-script", script = "test \"$(id -u)\" = 0\necho words >/words" }
-read = { type = "sql-statement", statement = "create table words (word text); copy words from '/words'" }
-"#;
-    for expected in [vec![1, 2, 3, 4], vec![2, 3, 4]] {
-        let server = ground.start(seeds).await;
+pub(crate) async fn a_container_script_installs_its_files_and_a_library_that_servers_after_it_load(ground: Ground) {
+    let script = format!("cat lists/words ours >/words\n{INSTALL_LIBRARY}");
+    let seeds = format!(
+        "install = {{ type = 'container-script', files = ['./lists/words', '../ours'], script = '''{script}''' }}\n\
+         words = {{ type = 'sql-statement', statement = \"create table words (word text); copy words from '/words'\" }}\n"
+    );
+    ground.write("../ours", [b'u', b's']);
+    let shown = "select string_agg(word, ' ') || current_setting('shared_preload_libraries') from words";
+    for (listed, expected) in [("we\n", vec![1, 2]), ("they\n", vec![1, 2])] {
+        ground.write("lists/words", listed);
+        let server = ground.start_with(&seeds, LIBRARY).await;
         assert_eq!(ground.applied(), expected);
-        assert_eq!(value(&server, "select sum(id) || (select word from words) from t").await, "3words");
+        assert_eq!(value(&server, shown).await, format!("{} usacme", listed.trim()));
+        let left = server.exec(ExecSpec::new(["ls", "/tmp"]), b"").await.unwrap();
+        assert_eq!(String::from_utf8_lossy(&left.stdout), "", "in the layer");
         server.stop().await.unwrap();
     }
-    let failing = seeds.replace("test", "echo words of farewell; test 1 = 2; test");
+    // Other libraries are no reason to install anything again.
+    let server = ground.start_with(&seeds, "shared_preload_libraries=acme,pg_stat_statements").await;
+    assert_eq!(ground.applied(), [2]);
+    server.stop().await.unwrap();
+    std::fs::remove_file(ground.project().join("lists/words")).unwrap();
+    let text = story(&ground.failed(&seeds).await);
+    assert!(text.contains("read seed install: open ./lists/words"), "{text}");
+}
+
+pub(crate) async fn a_container_script_after_an_uncached_seed_runs_at_each_boot(ground: Ground) {
+    let script = format!("test \"$(id -u)\" = 0\ncat words >/words\n{INSTALL_LIBRARY}");
+    let seeds = format!(
+        r#"
+table = {{ type = "sql-statement", statement = "create unlogged table t as select 1 as id" }}
+row = {{ type = "script", script = "psql -qc 'insert into t values (2)'", cache = {{ type = "none" }} }}
+words = {{ type = "container-script", files = ["words"], script = '''{script}''' }}
+read = {{ type = "sql-statement", statement = "create table words (word text); copy words from '/words'" }}
+"#
+    );
+    ground.write("words", "words\n");
+    let shown = "select sum(id) || (select word from words) || current_setting('shared_preload_libraries') from t";
+    for expected in [vec![1, 2, 3, 4], vec![2, 3, 4]] {
+        let server = ground.start_with(&seeds, LIBRARY).await;
+        assert_eq!(ground.applied(), expected);
+        assert_eq!(value(&server, shown).await, "3wordsacme");
+        server.stop().await.unwrap();
+    }
+    let failing = seeds.replace("test \"", "echo words of farewell; test 1 = 2; test \"");
     let text = story(&ground.failed(&failing).await);
     assert!(text.contains("apply seed words") && text.contains("words of farewell"), "{text}");
     assert_eq!(ground.layers().len(), 2);

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex};
 
 use ociman::{ExecSpec, Kind};
 use pg_ephemeral_core::config::{BackendChoice, Config, Overrides};
+use pg_ephemeral_core::parameter::ParameterAssignment;
 use pg_ephemeral_core::progress::{Observer, Step};
 use pg_ephemeral_core::{Definition, Folders, Server, StartError};
 use pg_ephemeral_testkit::Recorder;
@@ -128,6 +129,14 @@ impl Ground {
     pub(crate) async fn start(&self, seeds: &str) -> Server {
         self.forget();
         self.definition(seeds).start().await.unwrap_or_else(|error| panic!("{}", story(&error)))
+    }
+
+    /// As [`start`](Self::start), with a server parameter.
+    pub(crate) async fn start_with(&self, seeds: &str, parameter: &str) -> Server {
+        self.forget();
+        let parameters = [parameter.parse::<ParameterAssignment>().unwrap()].into_iter().collect();
+        let started = self.definition(seeds).parameters(parameters).start().await;
+        started.unwrap_or_else(|error| panic!("{}", story(&error)))
     }
 
     pub(crate) async fn failed(&self, seeds: &str) -> StartError {

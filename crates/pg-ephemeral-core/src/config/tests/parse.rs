@@ -152,7 +152,11 @@ fn every_type_of_seed_is_read() {
     );
     assert_eq!(
         seed("type = 'container-script'\nscript = 'apk add x'"),
-        SeedSpec::ContainerScript { script: "apk add x".into() }
+        SeedSpec::ContainerScript { script: "apk add x".into(), files: vec![] }
+    );
+    assert_eq!(
+        seed("type = 'container-script'\nscript = 'dpkg -i a.deb'\nfiles = ['a.deb']"),
+        SeedSpec::ContainerScript { script: "dpkg -i a.deb".into(), files: vec!["a.deb".into()] }
     );
 }
 

@@ -92,6 +92,16 @@ pub enum ApplyError {
         /// The last lines it printed.
         log: String,
     },
+    /// A file that its script needs, or that follows from it, could not be written in the container.
+    #[error("apply seed {seed}: write {file} in its container: {message}")]
+    ScriptFile {
+        /// The seed.
+        seed: SeedName,
+        /// The file there.
+        file: String,
+        /// What was said inside.
+        message: String,
+    },
     /// It does not run against a server at all.
     #[error("apply seed {seed}: a container script runs in an image, with no server")]
     NeedsImage {
@@ -153,6 +163,7 @@ impl ApplyError {
             | Self::Copy { seed, .. }
             | Self::Program { seed, .. }
             | Self::ContainerScript { seed, .. }
+            | Self::ScriptFile { seed, .. }
             | Self::NeedsImage { seed } => seed,
         }
     }
@@ -163,7 +174,9 @@ impl ApplyError {
         match self {
             Self::Sql { source, .. } => source.hint(),
             Self::Copy { source, .. } => source.hint(),
-            Self::Program { .. } | Self::ContainerScript { .. } | Self::NeedsImage { .. } => None,
+            Self::Program { .. } | Self::ContainerScript { .. } | Self::ScriptFile { .. } | Self::NeedsImage { .. } => {
+                None
+            }
         }
     }
 }

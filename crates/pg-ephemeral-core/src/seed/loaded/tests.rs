@@ -42,7 +42,10 @@ fn body() -> impl Strategy<Value = Body> {
         (text(), cache()).prop_map(|(script, cache)| program(ProgramText::Script(script), cache)),
         (text(), vec(text(), 0..3), cache())
             .prop_map(|(command, arguments, cache)| program(ProgramText::Command { command, arguments }, cache)),
-        text().prop_map(|script| Body::ContainerScript { script }),
+        (text(), vec((text(), text()), 0..2)).prop_map(|(script, files)| {
+            let file = |(name, content): (String, String)| ScriptFile { name, content: content.into_bytes() };
+            Body::ContainerScript { script, files: files.into_iter().map(file).collect() }
+        }),
     ]
 }
 
@@ -92,4 +95,23 @@ fn a_description_tells_neither_bodies_nor_arguments() {
     assert_eq!(describe(csv("secret", "public", "t", ",")), "data.csv");
     let revision = SqlSource::Revision { revision: "HEAD~2".parse().unwrap(), path: PathBuf::from("db/a.sql") };
     assert_eq!(describe(sql("secret", revision)), "HEAD~2:db/a.sql");
+}
+
+#[test]
+fn libraries_change_the_keys_of_what_comes_after_the_last_container_script() {
+    let script = |text: &str| Body::ContainerScript { script: text.to_owned(), files: Vec::new() };
+    let statement = |text: &str| sql(text, SqlSource::Statement);
+    let bodies = [statement("1"), script("a"), statement("2"), script("b"), statement("3"), statement("4")];
+    let seeds: Vec<_> =
+        (0..).zip(bodies).map(|(n, body)| LoadedSeed::new(format!("s{n}").parse().unwrap(), body)).collect();
+    let seeds = LoadedSeeds::new(seeds);
+    let keys = |assignment: &str| {
+        let libraries = [assignment.parse().unwrap()].into_iter().collect();
+        let chain = seeds.chain_with_libraries(SeedHash::of_text("base"), &libraries);
+        chain.links().iter().map(|link| link.hash.clone()).collect::<Vec<_>>()
+    };
+    let (one, other) = (keys("shared_preload_libraries=a"), keys("shared_preload_libraries=b"));
+    let same: Vec<_> = one.iter().zip(&other).map(|(one, other)| one == other).collect();
+    assert_eq!(same, [true, true, true, true, false, false]);
+    assert_eq!(one, keys("SHARED_PRELOAD_LIBRARIES=a"));
 }

@@ -1,0 +1,50 @@
+//! The commands in the READMEs of examples, run as they stand there in a copy of the example.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use pg_ephemeral_testkit::Project;
+
+use super::AMPLE;
+
+/// The folder of an example.
+pub fn folder(example: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(example)
+}
+
+/// Copies an example into a project's folder.
+#[track_caller]
+pub fn copy(example: &str, project: &Project) {
+    let copied = Command::new("cp").args(["-R", "--"]).arg(folder(example).join(".")).arg(project.folder()).status();
+    assert!(copied.unwrap().success());
+}
+
+/// The blocks of a README that are in a language, each with the block after it when that shows what it prints.
+fn commands(readme: &str) -> Vec<(String, Option<String>)> {
+    let blocks: Vec<(&str, &str)> =
+        readme.split("```").skip(1).step_by(2).map(|block| block.split_once('\n').unwrap()).collect();
+    let printed = |at: usize| blocks.get(at + 1).filter(|(language, _)| *language == "text");
+    let with_output =
+        |(at, (_, text)): (usize, &(&str, &str))| ((*text).to_owned(), printed(at).map(|(_, text)| (*text).to_owned()));
+    blocks.iter().enumerate().filter(|(_, (language, _))| *language == "sh").map(with_output).collect()
+}
+
+/// Runs the commands of an example's README in its copy, each `pg-ephemeral` with these options.
+#[track_caller]
+pub fn run(example: &str, project: &Project, options: &str) {
+    let readme = fs::read_to_string(folder(example).join("README.md")).unwrap();
+    let commands = commands(&readme);
+    assert!(!commands.is_empty(), "{example} shows no command");
+    for (script, printed) in commands {
+        let script: String =
+            script.lines().filter(|line| !line.starts_with("cd examples/")).map(|line| format!("{line}\n")).collect();
+        let binary = project.binary().display();
+        let whole = format!("set -e\npg-ephemeral() {{ '{binary}' {options} -q \"$@\"; }}\n{script}");
+        let ran = project.command(["-c", &whole]).program("/bin/bash").limit(2 * AMPLE).run();
+        ran.status(0).stderr("");
+        if let Some(printed) = printed {
+            ran.stdout(&printed);
+        }
+    }
+}
