@@ -35,7 +35,7 @@ pub(crate) struct Record {
 }
 
 /// How long a server is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Tenure {
     /// As long as its owner lives.
@@ -43,6 +43,8 @@ pub(crate) enum Tenure {
     Owner,
     /// Until this time, in seconds since the Unix epoch, whoever made it.
     Expires(u64),
+    /// As long as this process lives, whoever made it.
+    Process(Owner),
 }
 
 /// How far a server has come.
@@ -96,10 +98,10 @@ impl Filed {
     }
 
     /// Notes that the server no longer depends on its owner; one that is wanted for ever needs no record.
-    pub(crate) fn outlive_owner(&mut self, expires: Option<u64>) -> Result<(), RecordError> {
-        match expires {
-            Some(end) => {
-                self.record.tenure = Tenure::Expires(end);
+    pub(crate) fn outlive_owner(&mut self, tenure: Option<Tenure>) -> Result<(), RecordError> {
+        match tenure {
+            Some(tenure) => {
+                self.record.tenure = tenure;
                 self.write()
             }
             None => {
@@ -112,7 +114,7 @@ impl Filed {
     /// Notes that the owner could not remove the server: whoever comes next may, also while the owner lives.
     pub(crate) fn give_up(&mut self) {
         // Without the note the record counts from its owner's end on.
-        let _ = self.outlive_owner(Some(0));
+        let _ = self.outlive_owner(Some(Tenure::Expires(0)));
     }
 
     /// Forgets the server.
@@ -241,9 +243,10 @@ fn read(path: &Path) -> Option<Filed> {
 
 /// Whether the owner lives is no matter of time: only what has an expiry of its own is judged by the clock.
 fn is_unwanted(record: &Record, now: SystemTime) -> bool {
-    match record.tenure {
+    match &record.tenure {
         Tenure::Owner => record.owner.liveness() == Liveness::Dead,
-        Tenure::Expires(end) => UNIX_EPOCH.checked_add(Duration::from_secs(end)).is_some_and(|end| end <= now),
+        Tenure::Process(process) => process.liveness() == Liveness::Dead,
+        Tenure::Expires(end) => UNIX_EPOCH.checked_add(Duration::from_secs(*end)).is_some_and(|end| end <= now),
     }
 }
 
@@ -317,10 +320,21 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
         let mut filed = Filed::new(&folders, record(dead())).unwrap();
-        filed.outlive_owner(Some(1001)).unwrap();
+        filed.outlive_owner(Some(Tenure::Expires(1001))).unwrap();
         assert!(left_behind(&folders, now()).is_empty());
-        filed.outlive_owner(Some(1000)).unwrap();
+        filed.outlive_owner(Some(Tenure::Expires(1000))).unwrap();
         assert_eq!(left_behind(&folders, now()).len(), 1);
+    }
+
+    #[test]
+    fn a_session_that_goes_with_a_process_is_left_behind_when_that_is_dead_whoever_made_it() {
+        let home = tempfile::tempdir().unwrap();
+        let folders = Folders::at(home.path());
+        let mut filed = Filed::new(&folders, record(dead())).unwrap();
+        filed.outlive_owner(Some(Tenure::Process(Owner::current()))).unwrap();
+        assert!(clocks().iter().all(|clock| left_behind(&folders, *clock).is_empty()));
+        filed.outlive_owner(Some(Tenure::Process(dead()))).unwrap();
+        assert!(clocks().iter().all(|clock| left_behind(&folders, *clock).len() == 1));
     }
 
     #[test]
@@ -343,9 +357,9 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
         let mut filed = Filed::new(&folders, record(dead())).unwrap();
-        filed.outlive_owner(Some(u64::MAX)).unwrap();
+        filed.outlive_owner(Some(Tenure::Expires(u64::MAX))).unwrap();
         assert!(clocks().iter().all(|clock| left_behind(&folders, *clock).is_empty()));
-        filed.outlive_owner(Some(1000)).unwrap();
+        filed.outlive_owner(Some(Tenure::Expires(1000))).unwrap();
         assert_eq!(clocks().map(|clock| left_behind(&folders, clock).len()), [0, 0, 1, 1]);
     }
 
@@ -395,7 +409,7 @@ mod tests {
         assert!(!is_being_started(&folders, &container));
         let mut filed = Filed::new(&folders, session("alive", Owner::current())).unwrap();
         assert!(is_being_started(&folders, &container));
-        filed.outlive_owner(Some(u64::MAX)).unwrap();
+        filed.outlive_owner(Some(Tenure::Expires(u64::MAX))).unwrap();
         assert!(!is_being_started(&folders, &container));
         forget(&folders, &container, "another");
         assert_eq!(all(&folders).count(), 2);

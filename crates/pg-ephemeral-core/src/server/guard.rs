@@ -14,7 +14,7 @@ use crate::keeper;
 use crate::owner::Owner;
 use crate::reap::remove_folder;
 use crate::record::RecordError;
-use crate::record::{Filed, Record};
+use crate::record::{Filed, Record, Tenure};
 
 use super::StartError;
 use crate::tool::ToolError;
@@ -162,10 +162,10 @@ impl Guard {
         removed
     }
 
-    /// Lets the container live on by itself, until its expiry when it has one.
-    pub(crate) fn release(mut self, expires: Option<u64>) -> Result<Container, RecordError> {
+    /// Lets the container live on by itself, as long as it is wanted.
+    pub(crate) fn release(mut self, tenure: Option<Tenure>) -> Result<Container, RecordError> {
         if let Some(mut charge) = self.charge.take()
-            && let Err(error) = charge.filed.outlive_owner(expires)
+            && let Err(error) = charge.filed.outlive_owner(tenure)
         {
             self.charge = Some(charge);
             return Err(error);
