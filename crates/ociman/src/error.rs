@@ -53,6 +53,17 @@ pub enum Error {
         /// What came instead of an answer.
         detail: String,
     },
+    /// The name of the machine that the engine is on leads to no address.
+    #[error("find the address of {host}, where the {backend} engine is")]
+    NoAddress {
+        /// Which backend.
+        backend: Kind,
+        /// The machine.
+        host: String,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
     /// The backend can't do this at all.
     #[error("the {backend} backend can't {operation}")]
     Unsupported {

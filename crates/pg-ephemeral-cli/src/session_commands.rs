@@ -89,8 +89,11 @@ async fn start(
     ttl: Option<humantime::Duration>,
     progress: &Progress,
 ) -> Result<(), Failure> {
-    let mut definition = Context::load(global)?.definition(global)?.observer(progress.observer());
-    if let Some(folder) = wrapped::mountable_folder()? {
+    let definition = Context::load(global)?.definition(global)?.observer(progress.observer());
+    let backend = definition.find_backend().await?;
+    let is_here = backend.remote_host().is_none();
+    let mut definition = definition.backend(backend);
+    if let Some(folder) = wrapped::mountable_folder()?.filter(|_| is_here) {
         definition = definition.transparent_workdir(folder);
     }
     let session = definition.start_session(name, ttl.map(Duration::from)).await?;

@@ -20,7 +20,7 @@ use crate::reap::{self, Patience};
 use crate::secret::random_name;
 use crate::server::found;
 use crate::server::guard::Guard;
-use crate::server::{StartError, bind};
+use crate::server::{StartError, bind, refuse_remote_folder};
 
 /// The first process of the container. It is a shell and not the program itself, because the system lets the first
 /// process of a container ignore every signal that it has no handler for. It says nothing of how the program ended but by
@@ -85,6 +85,7 @@ impl Definition {
     /// [`Definition::installed_program`].
     pub async fn run_tool(&self, spec: ToolSpec) -> Result<(Tool, Process), ToolError> {
         let look_up = async |backend: &ociman::Backend| {
+            refuse_remote_folder(backend, Some(&spec.folder))?;
             reap::reap_recorded(&self.folders, backend, Patience::Hurry).await;
             found::base_image(self, backend).await
         };

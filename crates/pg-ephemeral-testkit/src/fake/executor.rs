@@ -17,6 +17,11 @@ const KILL: i32 = 9;
 
 #[async_trait::async_trait]
 impl Executor for FakeBackend {
+    /// No variable of the test's own leads away from the fake.
+    fn variable(&self, _name: &str) -> Option<String> {
+        None
+    }
+
     async fn spawn(&self, line: CommandLine) -> Result<Process, CommandError> {
         let program = line.program.clone();
         let spawn_error = |source| CommandError::Spawn { program: program.clone(), source };
