@@ -262,9 +262,7 @@ mod tests {
     use super::*;
 
     fn address(kind: Kind, variables: &[(&str, &str)]) -> Address {
-        Address::of(kind, |name| {
-            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
-        })
+        Address::of(kind, |name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
     }
 
     fn at(url: &str) -> Address {
@@ -339,7 +337,9 @@ mod tests {
         let home_text = home.path().to_str().unwrap();
         let folder = home.path().join(".docker");
         let context = |name: &str, host: &str| {
-            format!(r#"{{"Name":"{name}","Metadata":{{}},"Endpoints":{{"docker":{{"Host":"{host}","SkipTLSVerify":false}}}}}}"#)
+            format!(
+                r#"{{"Name":"{name}","Metadata":{{}},"Endpoints":{{"docker":{{"Host":"{host}","SkipTLSVerify":false}}}}}}"#
+            )
         };
         write(folder.join("contexts/meta/aa/meta.json"), &context("far", "ssh://me@far.example.com"));
         write(folder.join("contexts/meta/bb/meta.json"), &context("near", "unix:///run/user/1000/docker.sock"));

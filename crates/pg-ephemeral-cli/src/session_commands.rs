@@ -364,7 +364,10 @@ fn refuse_folder_outside(session: &Session) -> Result<(), Failure> {
     match mounted {
         Some(folder) if here.starts_with(&folder) => Ok(()),
         Some(folder) => Err(outside(&format!("change to {folder}"))),
-        None => Err(outside("start the session in a folder that can be mounted")),
+        None => Err(outside(match session.container().backend().remote_host() {
+            Some(_) => "nothing of this machine is on that of its engine",
+            None => "start the session in a folder that can be mounted",
+        })),
     }
 }
 

@@ -40,7 +40,14 @@ impl Owner {
     #[must_use]
     pub fn current() -> Self {
         let ProcessIdentity { pid, start } = ProcessIdentity::current();
-        Self { host: host_name(), machine: machine().to_owned(), boot: boot_id().to_owned(), namespace: namespace(), pid, start }
+        Self {
+            host: host_name(),
+            machine: machine().to_owned(),
+            boot: boot_id().to_owned(),
+            namespace: namespace(),
+            pid,
+            start,
+        }
     }
 
     /// Whether the process still runs.
@@ -73,7 +80,7 @@ fn machine() -> &'static str {
     static MACHINE: OnceLock<String> = OnceLock::new();
     MACHINE.get_or_init(|| {
         let read = |path: &&str| std::fs::read_to_string(path).ok().filter(|text| !text.trim().is_empty());
-        let id = ["/etc/machine-id", "/var/lib/dbus/machine-id"].iter().find_map(|path| read(path));
+        let id = ["/etc/machine-id", "/var/lib/dbus/machine-id"].iter().find_map(read);
         let hashed = |id: String| blake3::derive_key("pg-ephemeral 2026 machine of an owner", id.trim().as_bytes());
         id.map(|id| blake3::Hash::from(hashed(id)).to_hex()[..16].to_owned()).unwrap_or_default()
     })

@@ -12,17 +12,25 @@ use super::{AMPLE, make_executable, project};
 pub struct Engine {
     program: &'static str,
     instance: String,
+    /// What leads the engine's program to another one than this machine's.
+    variables: Vec<(&'static str, String)>,
     pub project: Project,
 }
 
 impl Engine {
     pub fn new(program: &'static str) -> Self {
+        Self::at(program, Vec::new())
+    }
+
+    /// The one that variables lead to.
+    pub fn at(program: &'static str, variables: Vec<(&'static str, String)>) -> Self {
         let project = project().with_the_users_engines();
+        let project = variables.iter().fold(project, |project, (name, value)| project.variable(name, value));
         let unique = project.root().file_name().unwrap().to_string_lossy().to_lowercase();
         // Upper and lower case may make two folders one name; the process makes it two again.
         let instance = format!("test-{}-{}", unique.trim_start_matches("pge-"), std::process::id());
         project.write("database.toml", format!("image = \"15\"\n[instances.{instance}]\n"));
-        Self { program, instance, project }
+        Self { program, instance, variables, project }
     }
 
     /// The engine's program.
@@ -89,7 +97,8 @@ impl Engine {
 
     /// Runs the engine's own program.
     pub fn engine(&self, arguments: &[&str]) -> Output {
-        Command::new(self.program).args(arguments).output().expect("the engine is installed")
+        let variables = self.variables.iter().map(|(name, value)| (name, value));
+        Command::new(self.program).args(arguments).envs(variables).output().expect("the engine is installed")
     }
 
     /// No container, process, record, socket or temporary file.

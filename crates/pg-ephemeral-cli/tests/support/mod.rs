@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod database_cases;
+pub mod elsewhere;
 pub mod engine;
 pub mod engine_cases;
 pub mod fakes;

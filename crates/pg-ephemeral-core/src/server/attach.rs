@@ -110,7 +110,9 @@ impl Server {
         let (address, port) = (port.published.ip(), port.published.port());
         let backend = session.container().backend();
         let address = match backend.remote_host() {
-            Some(_) => backend.address().map_err(|source| AttachError::Address { session: session.name().clone(), source })?,
+            Some(_) => {
+                backend.address().map_err(|source| AttachError::Address { session: session.name().clone(), source })?
+            }
             // What is published everywhere is published here.
             None if address.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
             None => address,

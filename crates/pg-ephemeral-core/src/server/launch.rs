@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ociman::label::Labels;
 use ociman::{
-    Access, Backend, Container, ContainerName, Error, Kind, Lifetime, Mount, Network, PublishedPort, Reference, RunSpec,
-    Secret,
+    Access, Backend, Container, ContainerName, Error, Kind, Lifetime, Mount, Network, PublishedPort, Reference,
+    RunSpec, Secret,
 };
 use serde::Serialize;
 use tokio::task::JoinHandle;
