@@ -37,6 +37,12 @@ pub enum Error {
         /// The name or identifier.
         container: String,
     },
+    /// The engine can't make the container's processes hold still, as a rootless one on control groups of version 1.
+    #[error("container {container} can't be paused")]
+    CanNotPause {
+        /// The name or identifier.
+        container: String,
+    },
     /// A port that should be published is in use.
     #[error("publish a port of {name}: the address is in use: {detail}")]
     PortTaken {

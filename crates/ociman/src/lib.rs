@@ -35,6 +35,7 @@ pub use name::{ContainerName, ContainerNameError};
 pub use reference::{Digest, DigestError, PathComponent, PathComponentError, Reference, ReferenceError, Tag, TagError};
 pub use secret::Secret;
 pub use spec::{
-    Access, CommitSpec, ExecSpec, Lifetime, Mount, Network, PublishedPort, RunSpec, Terminal, Variable, VariableValue,
+    Access, CommitSpec, ExecSpec, Lifetime, Mount, Network, PublishedPort, RunSpec, Terminal, UserNamespace, Variable,
+    VariableValue,
 };
 pub use system::System;

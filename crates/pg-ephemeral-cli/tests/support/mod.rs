@@ -6,6 +6,7 @@ pub mod elsewhere;
 pub mod engine;
 pub mod engine_cases;
 pub mod fakes;
+pub mod rootless;
 pub mod session_cases;
 pub mod site;
 pub mod snapshot_cases;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ociman::command::{ExitStatus, Process};
-use ociman::{Container, ContainerName, Mount, Network, RunSpec, Terminal, Variable};
+use ociman::{Container, ContainerName, Mount, Network, RunSpec, Terminal, UserNamespace, Variable};
 
 pub use environment::{CallersEnvironment, NotText};
 
@@ -43,6 +43,8 @@ pub struct ToolSpec {
     pub mounts: Vec<Mount>,
     /// The user as the engine understands it, instead of the image's.
     pub user: Option<String>,
+    /// What the numbers of users mean.
+    pub user_namespace: UserNamespace,
     /// Whether it gets the caller's terminal.
     pub terminal: Terminal,
 }
@@ -105,6 +107,7 @@ impl Definition {
         run.mounts.extend(spec.mounts);
         run.folder = Some(spec.folder);
         run.user = spec.user;
+        run.user_namespace = spec.user_namespace;
         self.observer.begin(Step::Ready);
         let (guard, process) = Guard::attach(&self.folders, &backend, &run, owner, spec.terminal).await?;
         Ok((Tool { guard }, process))
