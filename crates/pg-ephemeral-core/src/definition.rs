@@ -424,6 +424,15 @@ impl Definition {
         }
     }
 
+    /// Whether root in a container of the backend is an ordinary user, as far as that is certain without asking anything.
+    #[must_use]
+    pub fn is_rootless(&self) -> bool {
+        match &self.backend {
+            BackendSource::Given(backend) => backend.is_rootless(),
+            BackendSource::Choice { .. } => self.trusted_backend().is_some_and(|backend| backend.is_rootless()),
+        }
+    }
+
     /// A backend that can be worked with before it has answered.
     fn trusted_backend(&self) -> Option<Backend> {
         let is_podman = matches!(self.backend, BackendSource::Choice { .. }) && self.certain_kind()? == Kind::Podman;

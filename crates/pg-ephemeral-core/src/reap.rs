@@ -48,6 +48,10 @@ pub async fn reap_recorded(folders: &Folders, reachable: &Backend, patience: Pat
         }
         let may_start_late = filed.may_start_late();
         let backend = same_or_own(reachable, &filed, folders);
+        if patience == Patience::Hurry && !filed.record.is_on(reachable) && backend.remote_host().is_some() {
+            // Another machine may be long in not answering. Who works with it, or tidies up, sees to it.
+            continue;
+        }
         let container = backend.container(filed.record.container.clone());
         if filed.record.remove_container(&container).await.is_ok() {
             remove_folder(filed.record.folder.as_deref());
@@ -87,14 +91,16 @@ async fn settle(filed: &Filed) {
 }
 
 fn same_or_own(reachable: &Backend, filed: &Filed, folders: &Folders) -> Backend {
-    if reachable.kind() == filed.record.backend {
+    if filed.record.is_on(reachable) {
         return reachable.clone();
     }
-    match filed.record.backend {
+    let backend = match filed.record.backend {
+        kind if kind == reachable.kind() => reachable.clone(),
         ociman::Kind::Docker => Backend::docker(),
         ociman::Kind::Podman => Backend::podman(),
         ociman::Kind::Host => Backend::host(ociman::Host::at(folders.host())),
-    }
+    };
+    backend.selected(&filed.record.selection)
 }
 
 pub(crate) fn remove_folder(folder: Option<&Path>) {

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use ociman::{Container, ContainerName, Error, Kind, RunSpec};
+use ociman::{Backend, Container, ContainerName, Error, Kind, RunSpec, Selection};
 use serde::{Deserialize, Serialize};
 
 use crate::folders::{Folders, FoldersError, write_whole};
@@ -23,6 +23,9 @@ const LATE_START: Duration = Duration::from_secs(5);
 pub(crate) struct Record {
     #[serde(with = "as_text")]
     pub(crate) backend: Kind,
+    /// What leads to the engine, of all that there are of this kind.
+    #[serde(default)]
+    pub(crate) selection: Selection,
     pub(crate) container: ContainerName,
     /// What tells this server's container from others of the same name: its label [`label::NONCE`].
     pub(crate) nonce: String,
@@ -164,10 +167,11 @@ impl Filed {
 
 impl Record {
     /// The record of a container that is about to be started by this owner.
-    pub(crate) fn of_start(backend: Kind, spec: &RunSpec, owner: Owner, folder: Option<PathBuf>) -> Self {
+    pub(crate) fn of_start(backend: &Backend, spec: &RunSpec, owner: Owner, folder: Option<PathBuf>) -> Self {
         let nonce = spec.labels.get(&label::NONCE).map(ToString::to_string).unwrap_or_default();
         let (tenure, phase) = (Tenure::Owner, Phase::Starting);
-        Self { backend, container: spec.name.clone(), nonce, owner, tenure, phase, folder }
+        let (backend, selection) = (backend.kind(), backend.selection());
+        Self { backend, selection, container: spec.name.clone(), nonce, owner, tenure, phase, folder }
     }
 
     /// Removes the container, if it is there.
@@ -180,7 +184,12 @@ impl Record {
     }
 
     fn is_of(&self, container: &Container) -> bool {
-        self.backend == container.backend().kind() && self.container == *container.name()
+        self.is_on(container.backend()) && self.container == *container.name()
+    }
+
+    /// Whether its server is on this very engine.
+    pub(crate) fn is_on(&self, backend: &Backend) -> bool {
+        self.backend == backend.kind() && self.selection == backend.selection()
     }
 }
 
@@ -273,6 +282,7 @@ mod tests {
     fn record(owner: Owner) -> Record {
         Record {
             backend: Kind::Podman,
+            selection: Selection::new(),
             container: "pg-ephemeral-x".parse().unwrap(),
             nonce: "n".to_owned(),
             owner,

@@ -2,10 +2,12 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod database_cases;
+pub mod elsewhere;
 pub mod engine;
 pub mod engine_cases;
 pub mod fakes;
 pub mod readme;
+pub mod rootless;
 pub mod session_cases;
 pub mod site;
 pub mod snapshot_cases;

@@ -62,8 +62,9 @@ wait "$!"
 "#;
 
 impl Boot<'_> {
-    /// First start on an engine. The start script's server goes on to run, and has the base layer's password.
-    pub(super) async fn initialise_on_engine(&self) -> Result<Running, StartError> {
+    /// First start on an engine. The start script's server goes on to run, and has the base layer's password, unless it had
+    /// to be stopped.
+    pub(super) async fn initialise_on_engine(&self) -> Result<Option<Running>, StartError> {
         let password = self.layer_password(self.found.chain.base());
         // The start script's passing server answers on every socket, but not on a published port.
         let libraries = self.libraries_at(self.found.chain.base());
@@ -72,7 +73,14 @@ impl Boot<'_> {
         self.send_password(launched.guard.container(), &password).await?;
         let limit = self.definition.wait_available_timeout.max(INITIALISE_LIMIT);
         let client = self.wait(&launched, &password, limit).await?;
-        self.commit(Running { launched, password, client: Some(client) }, self.found.chain.base(), 0).await
+        let mut running = Running { launched, password, client: Some(client) };
+        if self.commit_running(&mut running, self.found.chain.base(), 0).await? {
+            return Ok(Some(running));
+        }
+        // Its start script would wait for the password once more.
+        self.commit_stopped(&running, self.found.chain.base(), 0).await?;
+        running.launched.guard.remove().await.map_err(StartError::Watch)?;
+        Ok(None)
     }
 
     /// The image's start script reads the password from its environment, where no inspection shows it, since it comes

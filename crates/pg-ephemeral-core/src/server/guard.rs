@@ -61,7 +61,7 @@ impl Guard {
         folder: Option<PathBuf>,
     ) -> Result<Self, StartError> {
         let name = spec.name.clone();
-        let filed = Filed::new(folders, Record::of_start(backend.kind(), &spec, owner, folder))?;
+        let filed = Filed::new(folders, Record::of_start(backend, &spec, owner, folder))?;
         let (settle, settled) = watch::channel(false);
         let charge = Charge { filed, settled, busy: Arc::default(), may_start_late: false };
         let mut guard = Self { container: backend.container(name), charge: Some(charge) };
@@ -104,8 +104,7 @@ impl Guard {
         owner: Owner,
         terminal: Terminal,
     ) -> Result<(Self, Process), ToolError> {
-        let filed =
-            Filed::new(folders, Record::of_start(backend.kind(), spec, owner, None)).map_err(StartError::from)?;
+        let filed = Filed::new(folders, Record::of_start(backend, spec, owner, None)).map_err(StartError::from)?;
         let (_, settled) = watch::channel(true);
         let charge = Charge { filed, settled, busy: Arc::default(), may_start_late: true };
         let mut guard = Self { container: backend.container(spec.name.clone()), charge: Some(charge) };
