@@ -173,12 +173,14 @@ need_python() {
   apt_install python3 python3-venv
 }
 
-# Runs a command with folders of its own for all that pg-ephemeral keeps, which go afterwards.
+# Runs a command with folders of its own for all that pg-ephemeral keeps, which go afterwards. The base layer that a run
+# of the tests shares is among them.
 with_folders_of_its_own() {
   local place status=0
-  place=$(mktemp -d /tmp/pge-XXXXXX)
+  place=$(mktemp -d "${TMPDIR:-/tmp}/pge-XXXXXX")
   chmod 755 "$place"
   mkdir -m 700 "$place"/{state,config,run,tmp}
+  [[ -z ${PG_EPHEMERAL_TEST_BASE_LAYERS-} ]] || cp -a "$PG_EPHEMERAL_TEST_BASE_LAYERS/state/." "$place/state"
   env XDG_STATE_HOME="$place/state" XDG_CONFIG_HOME="$place/config" XDG_RUNTIME_DIR="$place/run" TMPDIR="$place/tmp" \
     "$@" || status=$?
   rm -rf "$place"

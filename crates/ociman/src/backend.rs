@@ -2,10 +2,12 @@
 //! the engine or to the host implementation and holds no logic of its own.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::address::Selection;
 use crate::command::{Executor, ExitStatus, Output, Process};
 use crate::engine::Engine;
 use crate::host::Host;
@@ -130,6 +132,64 @@ impl Backend {
         match &self.inner {
             Inner::Engine(engine) => engine.kind(),
             Inner::Host(_) => Kind::Host,
+        }
+    }
+
+    /// The machine that the engine is on, by the name or address that `DOCKER_HOST`, `CONTAINER_HOST`, a context or a
+    /// connection gives it; `None` when it is this one. Nothing of this machine can be mounted there, and what is published
+    /// on its loopback is not to be reached from here. Nothing is asked.
+    ///
+    /// ```
+    /// // Without such variables:
+    /// # if std::env::var_os("CONTAINER_HOST").is_none() && std::env::var_os("CONTAINER_CONNECTION").is_none() {
+    /// assert_eq!(ociman::Backend::podman().remote_host(), None);
+    /// # }
+    /// ```
+    pub fn remote_host(&self) -> Option<&str> {
+        match &self.inner {
+            Inner::Engine(engine) => engine.address().remote_host(),
+            Inner::Host(_) => None,
+        }
+    }
+
+    /// The address at which ports are reached that are published on the backend's machine: loopback, when it is this one.
+    /// Looking up the name of another may block.
+    ///
+    /// # Errors
+    /// [`Error::NoAddress`].
+    pub fn address(&self) -> Result<IpAddr, Error> {
+        match &self.inner {
+            Inner::Engine(engine) => engine.address().resolve().map_err(|source| Error::NoAddress {
+                backend: engine.kind(),
+                host: engine.address().remote_host().unwrap_or_default().to_owned(),
+                source,
+            }),
+            Inner::Host(_) => Ok(Ipv4Addr::LOCALHOST.into()),
+        }
+    }
+
+    /// Whether root in a container is an ordinary user of the engine's machine, as far as that can be told without asking.
+    pub fn is_rootless(&self) -> bool {
+        match &self.inner {
+            Inner::Engine(engine) => engine.address().is_rootless(engine.kind()),
+            Inner::Host(_) => false,
+        }
+    }
+
+    /// What of the environment makes this engine the one that is talked to.
+    pub fn selection(&self) -> Selection {
+        match &self.inner {
+            Inner::Engine(engine) => engine.address().selection.clone(),
+            Inner::Host(_) => Selection::new(),
+        }
+    }
+
+    /// The engine of the same kind that a selection leads to, whatever the environment says.
+    #[must_use]
+    pub fn selected(&self, selection: &Selection) -> Self {
+        match &self.inner {
+            Inner::Engine(engine) => Self::engine(engine.selected(selection)),
+            Inner::Host(_) => self.clone(),
         }
     }
 

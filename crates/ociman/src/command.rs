@@ -285,6 +285,11 @@ impl fmt::Debug for Process {
 /// Executes command lines. The system's own is [`crate::System`]; tests bring theirs.
 #[async_trait::async_trait]
 pub trait Executor: fmt::Debug + Send + Sync {
+    /// A variable of the environment that the programs get, as far as it is text. It decides which engine they talk to.
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
     /// Starts a command; its streams are as the command line says.
     ///
     /// # Errors

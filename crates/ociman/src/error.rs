@@ -37,6 +37,12 @@ pub enum Error {
         /// The name or identifier.
         container: String,
     },
+    /// The engine can't make the container's processes hold still, as a rootless one on control groups of version 1.
+    #[error("container {container} can't be paused")]
+    CanNotPause {
+        /// The name or identifier.
+        container: String,
+    },
     /// A port that should be published is in use.
     #[error("publish a port of {name}: the address is in use: {detail}")]
     PortTaken {
@@ -52,6 +58,17 @@ pub enum Error {
         backend: Kind,
         /// What came instead of an answer.
         detail: String,
+    },
+    /// The name of the machine that the engine is on leads to no address.
+    #[error("find the address of {host}, where the {backend} engine is")]
+    NoAddress {
+        /// Which backend.
+        backend: Kind,
+        /// The machine.
+        host: String,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
     },
     /// The backend can't do this at all.
     #[error("the {backend} backend can't {operation}")]

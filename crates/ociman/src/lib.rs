@@ -3,6 +3,7 @@
 //! [`Backend`] runs, lists and inspects; [`Container`] is a handle on what it runs. The crate has never heard of
 //! PostgreSQL, prints nothing and reads no terminal.
 
+mod address;
 mod backend;
 pub mod command;
 mod container;
@@ -21,6 +22,7 @@ mod secret;
 mod spec;
 mod system;
 
+pub use address::Selection;
 pub use backend::{Backend, Kind, UnknownKind};
 pub use container::Container;
 pub use detect::{BACKEND_VARIABLE, UserConfigError, default_backend};
@@ -33,6 +35,7 @@ pub use name::{ContainerName, ContainerNameError};
 pub use reference::{Digest, DigestError, PathComponent, PathComponentError, Reference, ReferenceError, Tag, TagError};
 pub use secret::Secret;
 pub use spec::{
-    Access, CommitSpec, ExecSpec, Lifetime, Mount, Network, PublishedPort, RunSpec, Terminal, Variable, VariableValue,
+    Access, CommitSpec, ExecSpec, Lifetime, Mount, Network, PublishedPort, RunSpec, Terminal, UserNamespace, Variable,
+    VariableValue,
 };
 pub use system::System;

@@ -96,6 +96,16 @@ pub enum Network {
     Host,
 }
 
+/// Which users of the engine's machine those of a container are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UserNamespace {
+    /// As the engine has it.
+    #[default]
+    Default,
+    /// The user of a rootless Podman has the same numbers inside as outside. Other engines know no such thing.
+    KeepId,
+}
+
 /// Who a container lives for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Lifetime {
@@ -140,6 +150,8 @@ pub struct RunSpec {
     pub folder: Option<PathBuf>,
     /// User as the engine understands it (`name`, `uid`, `uid:gid`), instead of the image's.
     pub user: Option<String>,
+    /// What the numbers of users mean.
+    pub user_namespace: UserNamespace,
     /// Signal that [`crate::Container::stop`] sends, such as `SIGINT`, instead of the image's.
     pub stop_signal: Option<String>,
     /// Size of `/dev/shm` in bytes, instead of the engine's default. The host backend has no say in it.
@@ -163,6 +175,7 @@ impl RunSpec {
             arguments: Vec::new(),
             folder: None,
             user: None,
+            user_namespace: UserNamespace::Default,
             stop_signal: None,
             shared_memory: None,
             lifetime: Lifetime::Owner,

@@ -1,6 +1,7 @@
 //! The [`Executor`] that starts real processes: `cmd_lib` for fixed-shape queries, on the blocking pool, and
 //! `tokio::process` for everything that carries a user's arguments, secrets, input, a terminal or an exit status.
 
+use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -56,10 +57,9 @@ impl Executor for System {
 }
 
 fn query_blocking(line: &CommandLine, waited: &WaitedFor) -> Result<QueryOutput, CommandError> {
-    let program = &line.program;
-    let arguments = &line.arguments;
+    let (program, arguments) = in_environment(line);
     let mut children: FunChildren =
-        spawn_with_output!($program $[arguments]).map_err(|source| CommandError::from_spawn(program, source))?;
+        spawn_with_output!($program $[arguments]).map_err(|source| CommandError::from_spawn(&program, source))?;
     {
         let mut shared = waited.lock();
         match shared.given_up {
@@ -69,6 +69,17 @@ fn query_blocking(line: &CommandLine, waited: &WaitedFor) -> Result<QueryOutput,
     }
     let (result, stdout, stderr) = children.wait_with_all();
     Ok(QueryOutput { success: result.is_ok(), stdout, stderr })
+}
+
+/// The program and its arguments, by way of `env` when the environment is to be another one.
+fn in_environment(line: &CommandLine) -> (OsString, Vec<OsString>) {
+    if line.environment.is_empty() && line.removed_environment.is_empty() {
+        return (line.program.clone(), line.arguments.clone());
+    }
+    let removed = line.removed_environment.iter().flat_map(|name| ["-u".into(), name.into()]);
+    let set = line.environment.iter().map(|(name, value)| OsString::from(format!("{name}={value}")));
+    let command = std::iter::once(&line.program).chain(&line.arguments).cloned();
+    ("env".into(), removed.chain(set).chain(command).collect())
 }
 
 /// The processes of a query, and whether anybody still waits for its answer.

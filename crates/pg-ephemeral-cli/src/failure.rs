@@ -68,18 +68,30 @@ impl Failure {
 
     /// Prints the failure on standard error.
     pub(crate) fn print(&self) {
-        let Self::Error { error, hint } = self else { return };
-        let mut stderr = anstream::stderr().lock();
         // A closed standard error leaves nobody to tell.
-        let _ = writeln!(stderr, "{BOLD_RED}error:{RESET} {error}");
+        let _ = anstream::stderr().lock().write_all(self.styled().as_bytes());
+    }
+
+    /// The same for who prints it on our standard error without us.
+    pub(crate) fn text(&self) -> String {
+        match anstream::AutoStream::choice(&std::io::stderr()) {
+            anstream::ColorChoice::Never => anstream::adapter::strip_str(&self.styled()).to_string(),
+            _ => self.styled(),
+        }
+    }
+
+    fn styled(&self) -> String {
+        let Self::Error { error, hint } = self else { return String::new() };
+        let mut text = format!("{BOLD_RED}error:{RESET} {error}\n");
         let mut cause = error.source();
         while let Some(error) = cause {
-            let _ = writeln!(stderr, "{BOLD}caused by:{RESET} {error}");
+            text.push_str(&format!("{BOLD}caused by:{RESET} {error}\n"));
             cause = error.source();
         }
         if let Some(hint) = hint {
-            let _ = writeln!(stderr, "{BOLD}hint:{RESET} {hint}");
+            text.push_str(&format!("{BOLD}hint:{RESET} {hint}\n"));
         }
+        text
     }
 }
 

@@ -1,9 +1,11 @@
 //! Commands inside a container: how one is found there, and how signals get to it.
 
+use std::ffi::OsString;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use ociman::command::{ExitStatus, Process};
+use ociman::command::{CommandError, ExitStatus, Process};
 use ociman::{Container, ExecSpec};
+use rustix::io::Errno;
 use rustix::process::{Signal, kill_process};
 use tokio::task::JoinSet;
 
@@ -93,6 +95,13 @@ pub(crate) struct Mark(String);
 impl Mark {
     /// Where there is no such folder, or it can't be written, the command runs all the same.
     const RUN: &str = r#"{ echo $$ >"$1"; } 2>/dev/null; shift; "#;
+    /// `$1` is what to say of a program that is not there, `$2` of one that is none.
+    const EXEC: &str = r#"case $3 in
+*/*) test -e "$3" || { printf %s "$1" >&2; exit 127; }; test ! -d "$3" && test -x "$3" || { printf %s "$2" >&2; exit 126; } ;;
+*) command -v -- "$3" >/dev/null || { printf %s "$1" >&2; exit 127; } ;;
+esac
+shift 2
+exec "$@""#;
     const SIGNAL: &str = r#"read -r process <"$1" && kill -s "$2" "$process""#;
 
     pub(crate) fn new() -> Self {
@@ -103,6 +112,17 @@ impl Mark {
     /// A shell that runs a script, in the process that the mark names.
     pub(crate) fn shell(&self, script: &str) -> Vec<String> {
         ["sh", "-c", &format!("{}{script}", Self::RUN), "sh", &self.0].map(str::to_owned).into()
+    }
+
+    /// A program in the process that the mark names. A shell finds out whether it can be run, since engines differ in what
+    /// they say then, and on which stream, and says what is said of a program of this machine.
+    pub(crate) fn run(&self, command: Vec<String>) -> Vec<String> {
+        let program = command.first().map(OsString::from).unwrap_or_default();
+        let denied = std::io::Error::from_raw_os_error(Errno::ACCESS.raw_os_error());
+        let missing = CommandError::ProgramNotFound { program: program.clone() };
+        let refused = CommandError::Spawn { program, source: denied };
+        let said = [missing, refused].map(|error| Failure::new(error).text());
+        self.shell(Self::EXEC).into_iter().chain(said).chain(command).collect()
     }
 
     fn signal(&self, number: i32) -> ExecSpec {

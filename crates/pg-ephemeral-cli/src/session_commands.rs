@@ -89,8 +89,11 @@ async fn start(
     ttl: Option<humantime::Duration>,
     progress: &Progress,
 ) -> Result<(), Failure> {
-    let mut definition = Context::load(global)?.definition(global)?.observer(progress.observer());
-    if let Some(folder) = wrapped::mountable_folder()? {
+    let definition = Context::load(global)?.definition(global)?.observer(progress.observer());
+    let backend = definition.find_backend().await?;
+    let is_here = backend.remote_host().is_none();
+    let mut definition = definition.backend(backend);
+    if let Some(folder) = wrapped::mountable_folder()?.filter(|_| is_here) {
         definition = definition.transparent_workdir(folder);
     }
     let session = definition.start_session(name, ttl.map(Duration::from)).await?;
@@ -361,7 +364,10 @@ fn refuse_folder_outside(session: &Session) -> Result<(), Failure> {
     match mounted {
         Some(folder) if here.starts_with(&folder) => Ok(()),
         Some(folder) => Err(outside(&format!("change to {folder}"))),
-        None => Err(outside("start the session in a folder that can be mounted")),
+        None => Err(outside(match session.container().backend().remote_host() {
+            Some(_) => "nothing of this machine is on that of its engine",
+            None => "start the session in a folder that can be mounted",
+        })),
     }
 }
 

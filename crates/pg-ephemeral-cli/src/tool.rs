@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::path::{Component, Path};
 
 use ociman::command::{CommandLine, Executor, ProcessGroup, Stream};
-use ociman::{Kind, System, Terminal, Variable};
+use ociman::{Kind, System, Terminal, UserNamespace, Variable};
 use pg_ephemeral_core::tool::CallersEnvironment;
 use pg_ephemeral_core::{Definition, ToolSpec};
 
@@ -30,7 +30,7 @@ pub(crate) async fn run(
     let (definition, kind) = with_kind(definition, signals).await?;
     match kind {
         Kind::Host => here(&definition, words, progress, signals).await,
-        Kind::Docker | Kind::Podman => in_container(&definition, words, progress, signals).await,
+        Kind::Docker | Kind::Podman => in_container(&definition, kind, words, progress, signals).await,
     }
 }
 
@@ -78,6 +78,7 @@ fn is_bare(name: &OsString) -> bool {
 
 async fn in_container(
     definition: &Definition,
+    kind: Kind,
     words: &[OsString],
     progress: &Progress,
     signals: &mut Signals,
@@ -88,9 +89,12 @@ async fn in_container(
     let callers = CallersEnvironment::of(std::env::vars_os(), &folder, user.as_deref())
         .map_err(|error| Failure::with_hint(error, "unset it, or use the host backend, which passes on any bytes"))?;
     let mark = Mark::new();
-    // A shell gives 126 and 127 where engines differ, and keeps their messages out of standard output.
-    let command = mark.shell("exec \"$@\"").into_iter().chain(texts(words)?).collect();
-    let (user, home) = callers_user();
+    let command = mark.run(texts(words)?);
+    let user_namespace = match (kind, definition.is_rootless()) {
+        (Kind::Podman, true) => UserNamespace::KeepId,
+        _ => UserNamespace::Default,
+    };
+    let (user, home) = callers_user(definition.is_rootless() && user_namespace == UserNamespace::Default);
     let mut environment = callers.variables;
     environment.extend(home);
     let terminal = terminal();
@@ -100,7 +104,7 @@ async fn in_container(
         environment.push(Variable::plain("TERM", term));
     }
     let mounts = callers.mounts;
-    let spec = ToolSpec { command, folder, environment, mounts, user: Some(user.clone()), terminal };
+    let spec = ToolSpec { command, folder, environment, mounts, user: Some(user.clone()), user_namespace, terminal };
     let (tool, process) = until_signal(signals, definition.run_tool(spec)).await??;
     progress.time("command");
     let inside = Inside { container: tool.container(), mark, user: Some(user), undelivered: Undelivered::Kill };

@@ -281,10 +281,9 @@ fn path_with(programs: Option<&Path>) -> Option<String> {
 }
 
 fn inside(server: &Server, wrapped: &Wrapped, place: Place, folder: &Path, mark: &Mark) -> Result<ExecSpec, Failure> {
-    // A shell gives 126 and 127 where engines differ, and keeps their messages out of standard output.
     let exec = |words: &[&str], rest: &[OsString]| -> Result<Vec<String>, Failure> {
         let words = words.iter().map(|&word| word.to_owned());
-        Ok(mark.shell("exec \"$@\"").into_iter().chain(words).chain(texts(rest)?).collect())
+        Ok(mark.run(words.chain(texts(rest)?).collect()))
     };
     let command = match wrapped {
         Wrapped::Psql(rest) => exec(&["psql"], &rest.arguments)?,
@@ -306,21 +305,25 @@ fn inside(server: &Server, wrapped: &Wrapped, place: Place, folder: &Path, mark:
         spec.environment.push(Variable::plain("TERM", term));
     }
     if place == Place::Transparent {
-        spec = as_caller(spec.folder(folder));
+        spec = as_caller(spec.folder(folder), server.container().backend().is_rootless());
     }
     Ok(spec)
 }
 
 /// Files that the command writes belong to the caller.
-fn as_caller(spec: ExecSpec) -> ExecSpec {
-    let (user, home) = callers_user();
+fn as_caller(spec: ExecSpec, is_rootless: bool) -> ExecSpec {
+    let (user, home) = callers_user(is_rootless);
     let mut spec = spec.user(user);
     spec.environment.extend(home);
     spec
 }
 
-/// The caller as a user of a container, and a home there unless it has one.
-pub(crate) fn callers_user() -> (String, Option<Variable>) {
+/// The caller as a user of a container, and a home there unless it has one. Without root's rights an engine makes its own
+/// user the root of every container.
+pub(crate) fn callers_user(is_rootless: bool) -> (String, Option<Variable>) {
+    if is_rootless {
+        return ("0:0".to_owned(), None);
+    }
     let uid = rustix::process::geteuid().as_raw();
     let gid = rustix::process::getegid().as_raw();
     let home = (uid != 0).then(|| Variable::plain("HOME", "/tmp"));

@@ -22,6 +22,7 @@ macro_rules! on_engine {
                 $($more)*
                 a_query_prints_exactly_its_result_cold_and_warm
                 the_status_of_the_command_is_the_status
+                a_working_folder_may_have_any_name
                 the_working_folder_is_at_hand_and_what_is_written_is_the_callers
                 a_dump_through_run_env_is_clean_to_the_last_byte
                 psql_is_interactive_and_ctrl_c_cancels_only_the_query

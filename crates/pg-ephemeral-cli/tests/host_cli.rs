@@ -8,14 +8,14 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use support::{AMPLE, make_executable, on_host, project};
+use support::{AMPLE, cold_project, make_executable, on_host, project};
 
 /// What the first start in a state folder says.
 const COLD: &str = "pg-ephemeral: initialise the base layer\n";
 
 #[test]
 fn a_query_prints_exactly_its_result_on_the_first_run_and_on_the_next() {
-    let project = project();
+    let project = cold_project();
     let query = ["run-env", "--", "psql", "-Atc", "select 42"];
     on_host(&project, &query).run().status(0).stdout("42\n").stderr(COLD);
     on_host(&project, &query).run().status(0).stdout("42\n").stderr("");

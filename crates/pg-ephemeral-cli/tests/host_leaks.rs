@@ -4,13 +4,15 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::path::PathBuf;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pg_ephemeral_testkit::{Project, ProjectCommand, Started, wait_until};
 use rustix::process::Signal;
-use support::{AMPLE, on_host, project};
+use support::{AMPLE, cold_project, on_host, project};
 
 const SIGNALS: [Signal; 4] = [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT];
 /// A removal that runs into its time-out takes longer.
@@ -60,7 +62,7 @@ fn a_signal_at_any_moment_of_a_warm_start_leaves_nothing() {
 
 #[test]
 fn a_signal_at_any_moment_of_a_cold_start_leaves_nothing() {
-    let project = project();
+    let project = cold_project();
     for (delay, signal) in milliseconds(0, 1000, 110).zip(SIGNALS.iter().cycle()) {
         interrupt(&project, sleeping(&project).start(), *signal, delay);
         fs::remove_dir_all(project.state()).unwrap();
@@ -188,7 +190,7 @@ fn what_a_killed_command_left_is_gone_after_the_next_one() {
 
 #[test]
 fn what_a_killed_first_start_left_is_gone_after_the_next_command() {
-    let project = project();
+    let project = cold_project();
     for delay in milliseconds(20, 1000, 240) {
         kill(connected(&project).start(), delay);
         still_works(&project);
@@ -243,6 +245,40 @@ fn no_shared_memory_segment_stays_behind() {
     still_works(&project);
 }
 
+#[test]
+fn a_first_start_that_is_cut_off_leaves_no_shared_memory() {
+    for (delay, signal) in milliseconds(0, 800, 100).zip([Signal::TERM, Signal::KILL].iter().cycle()) {
+        let project = cold_project();
+        let started = sleeping(&project).start();
+        let mut files = BTreeSet::new();
+        let mut any = || {
+            files.extend(files_of_shared_memory(&project));
+            !files.is_empty()
+        };
+        wait_until("there is shared memory", AMPLE, &mut any);
+        let begin = Instant::now();
+        wait_until("the moment has come", AMPLE, || any() && begin.elapsed() >= delay);
+        started.signal(*signal);
+        assert_eq!(started.wait().code(), 128 + signal.as_raw());
+        wait_until("all processes have gone", AMPLE, || any() && project.processes().is_empty());
+        let what = format!("the shared memory has gone, after {delay:?} and {signal:?}");
+        wait_until(what, Duration::from_secs(10), || !files.iter().any(|file| file.exists()));
+    }
+}
+
+/// The files in memory that servers have which work in a project's state.
+fn files_of_shared_memory(project: &Project) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for process in fs::read_dir("/proc").unwrap().flatten() {
+        if fs::read_link(process.path().join("cwd")).is_ok_and(|folder| folder.starts_with(project.root())) {
+            let maps = fs::read_to_string(process.path().join("maps")).unwrap_or_default();
+            let paths = maps.lines().filter_map(|line| line.split_whitespace().nth(5));
+            files.extend(paths.filter(|path| path.starts_with("/dev/shm/PostgreSQL.")).map(PathBuf::from));
+        }
+    }
+    files
+}
+
 /// Ids of the system's shared memory segments.
 fn segments() -> Vec<String> {
     let table = fs::read_to_string("/proc/sysvipc/shm").unwrap();
@@ -262,7 +298,7 @@ fn a_hundred_servers_one_after_the_other_leave_nothing() {
 
 #[test]
 fn eight_servers_at_once_are_apart_and_leave_nothing_cold_and_warm() {
-    let project = project();
+    let project = cold_project();
     for _ in 0..3 {
         let script = "create table t as select :number as n; select sum(n) from t;\n";
         let start = |number: i32| {

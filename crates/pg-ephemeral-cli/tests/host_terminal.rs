@@ -5,7 +5,7 @@ mod support;
 
 use pg_ephemeral_testkit::{Project, wait_until};
 use support::terminal::Terminal;
-use support::{AMPLE, project};
+use support::{AMPLE, cold_project, project};
 
 fn line(project: &Project, arguments: &str) -> String {
     format!("{} --backend host {arguments}", project.binary().display())
@@ -57,7 +57,7 @@ fn ctrl_c_ends_a_command_that_does_not_read_keys() {
 
 #[test]
 fn ctrl_c_during_a_start_ends_it_and_takes_the_spinner_away() {
-    let project = project();
+    let project = cold_project();
     let terminal = Terminal::new(&project, &line(&project, "psql"));
     terminal.wait_for("the spinner", |screen| screen.contains("initialise the base layer"));
     terminal.key("C-c");

@@ -2,6 +2,7 @@
 
 mod chain;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
@@ -315,9 +316,21 @@ impl Definition {
     /// [`StartError::SessionExists`] when a session of this name runs, and everything else that a start can end with.
     /// Nothing is left behind then.
     pub async fn start_session(&self, name: &Name, ttl: Option<Duration>) -> Result<Session, StartError> {
-        let request = Request::new(name.clone(), ttl);
+        self.start_requested(Request::new(name.clone(), ttl)).await
+    }
+
+    pub(crate) async fn start_requested(&self, request: Request) -> Result<Session, StartError> {
         let definition = Self { session: Some(request.clone()), reach: Reach::Published, ..self.clone() };
         Server::start_session(&definition, &request).await
+    }
+
+    /// All that decides what server a start gives, as a text to be compared.
+    pub(crate) fn description(&self) -> String {
+        let Self { folders, image, instance, superuser, database, durability, parameters, seeds, folder, .. } = self;
+        let parameters: BTreeMap<_, _> =
+            parameters.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.as_str())).collect();
+        let server = (folders, image, instance, superuser, database, durability, parameters);
+        format!("{:?}", (server, seeds, folder, &self.ssl_config, self.cross_container_access))
     }
 
     /// What a session of this definition would be if it were started now, for a comparison with one that runs. Nothing
@@ -408,6 +421,15 @@ impl Definition {
                 Ok((BackendChoice::Only(kind @ (Kind::Podman | Kind::Host)), _)) => Some(kind),
                 _ => None,
             },
+        }
+    }
+
+    /// Whether root in a container of the backend is an ordinary user, as far as that is certain without asking anything.
+    #[must_use]
+    pub fn is_rootless(&self) -> bool {
+        match &self.backend {
+            BackendSource::Given(backend) => backend.is_rootless(),
+            BackendSource::Choice { .. } => self.trusted_backend().is_some_and(|backend| backend.is_rootless()),
         }
     }
 

@@ -71,6 +71,11 @@ impl Folders {
         Self { state: state_home.join("pg-ephemeral"), host: state_home.join("ociman") }
     }
 
+    /// The folder that both are in.
+    pub(crate) fn state_home(&self) -> &Path {
+        self.state.parent().unwrap_or(&self.state)
+    }
+
     /// This crate's own state.
     pub fn state(&self) -> &Path {
         &self.state

@@ -28,6 +28,8 @@ pub const SESSION: Key = Key::from_static("pg-ephemeral.session");
 pub const OWNER: Key = Key::from_static("pg-ephemeral.owner");
 /// When the container becomes garbage, in seconds since the Unix epoch.
 pub const EXPIRES: Key = Key::from_static("pg-ephemeral.expires");
+/// JSON of the [`Owner`] that a session ends with, when it ends with a process; on session containers only.
+pub const PROCESS: Key = Key::from_static("pg-ephemeral.process");
 /// Name of the superuser.
 pub const SUPERUSER_USER: Key = Key::from_static("pg-ephemeral.superuser.user");
 /// Name of the database.
@@ -53,7 +55,7 @@ pub const SETTINGS: Key = Key::from_static("pg-ephemeral.settings");
 pub const LAYER: Key = Key::from_static("pg-ephemeral.layer");
 
 /// Every label.
-pub const ALL: [Key; 18] = [
+pub const ALL: [Key; 19] = [
     VERSION,
     INSTANCE,
     IMAGE,
@@ -61,6 +63,7 @@ pub const ALL: [Key; 18] = [
     SESSION,
     OWNER,
     EXPIRES,
+    PROCESS,
     SUPERUSER_USER,
     SUPERUSER_DATABASE,
     SSL_HOSTNAME,

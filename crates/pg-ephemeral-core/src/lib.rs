@@ -24,6 +24,7 @@ pub mod parameter;
 pub mod progress;
 pub mod reap;
 mod record;
+pub mod run;
 mod secret;
 pub mod seed;
 pub mod server;

@@ -1,6 +1,8 @@
 //! Who owns a server, in a form that another process can judge later: a process of a machine since its last start. It
 //! decides only whether an owner is alive; what follows from that is not its business.
 
+use std::sync::OnceLock;
+
 use ociman::host::{ProcessIdentity, boot_id};
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +11,9 @@ use serde::{Deserialize, Serialize};
 pub struct Owner {
     /// Name of the machine.
     pub host: String,
+    /// What tells it from other machines of that name, which may share an engine with it; empty where there is nothing.
+    #[serde(default)]
+    pub machine: String,
     /// Identifier of the machine's last start.
     pub boot: String,
     /// The process namespace, since containers of one machine count their processes apart.
@@ -35,13 +40,20 @@ impl Owner {
     #[must_use]
     pub fn current() -> Self {
         let ProcessIdentity { pid, start } = ProcessIdentity::current();
-        Self { host: host_name(), boot: boot_id().to_owned(), namespace: namespace(), pid, start }
+        Self {
+            host: host_name(),
+            machine: machine().to_owned(),
+            boot: boot_id().to_owned(),
+            namespace: namespace(),
+            pid,
+            start,
+        }
     }
 
     /// Whether the process still runs.
     #[must_use]
     pub fn liveness(&self) -> Liveness {
-        if self.host != host_name() {
+        if self.host != host_name() || self.machine != machine() {
             return Liveness::Foreign;
         }
         if self.boot != boot_id() {
@@ -61,6 +73,17 @@ impl Owner {
 
 fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// A hash of what systemd and D-Bus identify a machine by, since that itself is not to be shown to others.
+fn machine() -> &'static str {
+    static MACHINE: OnceLock<String> = OnceLock::new();
+    MACHINE.get_or_init(|| {
+        let read = |path: &&str| std::fs::read_to_string(path).ok().filter(|text| !text.trim().is_empty());
+        let id = ["/etc/machine-id", "/var/lib/dbus/machine-id"].iter().find_map(read);
+        let hashed = |id: String| blake3::derive_key("pg-ephemeral 2026 machine of an owner", id.trim().as_bytes());
+        id.map(|id| blake3::Hash::from(hashed(id)).to_hex()[..16].to_owned()).unwrap_or_default()
+    })
 }
 
 fn namespace() -> String {
@@ -102,7 +125,9 @@ mod tests {
     fn nothing_is_said_of_other_machines_and_namespaces() {
         let owner = Owner::current();
         let elsewhere = Owner { host: "elsewhere".to_owned(), ..owner.clone() };
+        let namesake = Owner { machine: "another".to_owned(), boot: "another".to_owned(), ..owner.clone() };
         let inside = Owner { namespace: "pid:[1]".to_owned(), ..owner };
+        assert_eq!(namesake.liveness(), Liveness::Foreign);
         assert_eq!(elsewhere.liveness(), Liveness::Foreign);
         assert_eq!(inside.liveness(), Liveness::Foreign);
     }

@@ -8,7 +8,7 @@ use ociman::{Backend, ContainerName, ContainerSummary};
 
 use crate::folders::{self, Folders};
 use crate::label;
-use crate::owner::Liveness;
+use crate::owner::{Liveness, Owner};
 use crate::record::{self, Filed};
 use crate::session::{Session, StopError};
 use crate::tls;
@@ -48,6 +48,10 @@ pub async fn reap_recorded(folders: &Folders, reachable: &Backend, patience: Pat
         }
         let may_start_late = filed.may_start_late();
         let backend = same_or_own(reachable, &filed, folders);
+        if patience == Patience::Hurry && !filed.record.is_on(reachable) && backend.remote_host().is_some() {
+            // Another machine may be long in not answering. Who works with it, or tidies up, sees to it.
+            continue;
+        }
         let container = backend.container(filed.record.container.clone());
         if filed.record.remove_container(&container).await.is_ok() {
             remove_folder(filed.record.folder.as_deref());
@@ -87,14 +91,16 @@ async fn settle(filed: &Filed) {
 }
 
 fn same_or_own(reachable: &Backend, filed: &Filed, folders: &Folders) -> Backend {
-    if reachable.kind() == filed.record.backend {
+    if filed.record.is_on(reachable) {
         return reachable.clone();
     }
-    match filed.record.backend {
+    let backend = match filed.record.backend {
+        kind if kind == reachable.kind() => reachable.clone(),
         ociman::Kind::Docker => Backend::docker(),
         ociman::Kind::Podman => Backend::podman(),
         ociman::Kind::Host => Backend::host(ociman::Host::at(folders.host())),
-    }
+    };
+    backend.selected(&filed.record.selection)
 }
 
 pub(crate) fn remove_folder(folder: Option<&Path>) {
@@ -120,7 +126,8 @@ pub async fn reap_labelled(backend: &Backend) -> Result<Vec<Reaped>, ociman::Err
 
 /// The containers that [`reap_labelled`] would remove.
 pub(crate) async fn garbage(backend: &Backend) -> Result<Vec<ContainerSummary>, ociman::Error> {
-    let mut containers = backend.list(&[label::ours()], &[label::OWNER, label::SESSION, label::EXPIRES]).await?;
+    let mut containers =
+        backend.list(&[label::ours()], &[label::OWNER, label::SESSION, label::EXPIRES, label::PROCESS]).await?;
     let now = SystemTime::now();
     containers.retain(|container| is_garbage(container, now));
     Ok(containers)
@@ -129,7 +136,9 @@ pub(crate) async fn garbage(backend: &Backend) -> Result<Vec<ContainerSummary>, 
 /// What can't be read or judged is left alone: it may be another version's.
 fn is_garbage(container: &ContainerSummary, now: SystemTime) -> bool {
     if container.labels.get(&label::SESSION).is_some() {
-        return matches!(label::expires(&container.labels), Ok(Some(end)) if end <= now);
+        let process = label::json::<Owner>(&container.labels, label::PROCESS);
+        return matches!(process, Ok(Some(process)) if process.liveness() == Liveness::Dead)
+            || matches!(label::expires(&container.labels), Ok(Some(end)) if end <= now);
     }
     match label::owner(&container.labels) {
         Ok(Some(owner)) => owner.liveness() == Liveness::Dead,
@@ -145,7 +154,6 @@ mod tests {
     use ociman::label::{Key, Labels};
 
     use super::*;
-    use crate::owner::Owner;
 
     fn container(labels: &[(Key, String)]) -> ContainerSummary {
         ContainerSummary {
@@ -192,6 +200,18 @@ mod tests {
     fn a_container_whose_owner_can_not_be_read_is_left_alone() {
         assert!(!is_garbage(&container(&[(label::OWNER, "{}".to_owned())]), now()));
         assert!(!is_garbage(&container(&[]), now()));
+    }
+
+    #[test]
+    fn a_session_that_goes_with_a_process_is_garbage_when_that_is_dead() {
+        let alive = Owner::current();
+        let dead = Owner { boot: "before".to_owned(), ..alive.clone() };
+        let session = |process: &Owner| {
+            let process = (label::PROCESS, serde_json::to_string(process).unwrap());
+            container(&[owned_by(&dead), (label::SESSION, "s".to_owned()), process])
+        };
+        assert!(is_garbage(&session(&dead), now()));
+        assert!(!is_garbage(&session(&alive), now()));
     }
 
     #[test]

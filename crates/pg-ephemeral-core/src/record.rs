@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use ociman::{Container, ContainerName, Error, Kind, RunSpec};
+use ociman::{Backend, Container, ContainerName, Error, Kind, RunSpec, Selection};
 use serde::{Deserialize, Serialize};
 
 use crate::folders::{Folders, FoldersError, write_whole};
@@ -23,6 +23,9 @@ const LATE_START: Duration = Duration::from_secs(5);
 pub(crate) struct Record {
     #[serde(with = "as_text")]
     pub(crate) backend: Kind,
+    /// What leads to the engine, of all that there are of this kind.
+    #[serde(default)]
+    pub(crate) selection: Selection,
     pub(crate) container: ContainerName,
     /// What tells this server's container from others of the same name: its label [`label::NONCE`].
     pub(crate) nonce: String,
@@ -35,7 +38,7 @@ pub(crate) struct Record {
 }
 
 /// How long a server is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Tenure {
     /// As long as its owner lives.
@@ -43,6 +46,8 @@ pub(crate) enum Tenure {
     Owner,
     /// Until this time, in seconds since the Unix epoch, whoever made it.
     Expires(u64),
+    /// As long as this process lives, whoever made it.
+    Process(Owner),
 }
 
 /// How far a server has come.
@@ -96,10 +101,10 @@ impl Filed {
     }
 
     /// Notes that the server no longer depends on its owner; one that is wanted for ever needs no record.
-    pub(crate) fn outlive_owner(&mut self, expires: Option<u64>) -> Result<(), RecordError> {
-        match expires {
-            Some(end) => {
-                self.record.tenure = Tenure::Expires(end);
+    pub(crate) fn outlive_owner(&mut self, tenure: Option<Tenure>) -> Result<(), RecordError> {
+        match tenure {
+            Some(tenure) => {
+                self.record.tenure = tenure;
                 self.write()
             }
             None => {
@@ -112,7 +117,7 @@ impl Filed {
     /// Notes that the owner could not remove the server: whoever comes next may, also while the owner lives.
     pub(crate) fn give_up(&mut self) {
         // Without the note the record counts from its owner's end on.
-        let _ = self.outlive_owner(Some(0));
+        let _ = self.outlive_owner(Some(Tenure::Expires(0)));
     }
 
     /// Forgets the server.
@@ -162,10 +167,11 @@ impl Filed {
 
 impl Record {
     /// The record of a container that is about to be started by this owner.
-    pub(crate) fn of_start(backend: Kind, spec: &RunSpec, owner: Owner, folder: Option<PathBuf>) -> Self {
+    pub(crate) fn of_start(backend: &Backend, spec: &RunSpec, owner: Owner, folder: Option<PathBuf>) -> Self {
         let nonce = spec.labels.get(&label::NONCE).map(ToString::to_string).unwrap_or_default();
         let (tenure, phase) = (Tenure::Owner, Phase::Starting);
-        Self { backend, container: spec.name.clone(), nonce, owner, tenure, phase, folder }
+        let (backend, selection) = (backend.kind(), backend.selection());
+        Self { backend, selection, container: spec.name.clone(), nonce, owner, tenure, phase, folder }
     }
 
     /// Removes the container, if it is there.
@@ -178,7 +184,12 @@ impl Record {
     }
 
     fn is_of(&self, container: &Container) -> bool {
-        self.backend == container.backend().kind() && self.container == *container.name()
+        self.is_on(container.backend()) && self.container == *container.name()
+    }
+
+    /// Whether its server is on this very engine.
+    pub(crate) fn is_on(&self, backend: &Backend) -> bool {
+        self.backend == backend.kind() && self.selection == backend.selection()
     }
 }
 
@@ -241,9 +252,10 @@ fn read(path: &Path) -> Option<Filed> {
 
 /// Whether the owner lives is no matter of time: only what has an expiry of its own is judged by the clock.
 fn is_unwanted(record: &Record, now: SystemTime) -> bool {
-    match record.tenure {
+    match &record.tenure {
         Tenure::Owner => record.owner.liveness() == Liveness::Dead,
-        Tenure::Expires(end) => UNIX_EPOCH.checked_add(Duration::from_secs(end)).is_some_and(|end| end <= now),
+        Tenure::Process(process) => process.liveness() == Liveness::Dead,
+        Tenure::Expires(end) => UNIX_EPOCH.checked_add(Duration::from_secs(*end)).is_some_and(|end| end <= now),
     }
 }
 
@@ -270,6 +282,7 @@ mod tests {
     fn record(owner: Owner) -> Record {
         Record {
             backend: Kind::Podman,
+            selection: Selection::new(),
             container: "pg-ephemeral-x".parse().unwrap(),
             nonce: "n".to_owned(),
             owner,
@@ -317,10 +330,21 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
         let mut filed = Filed::new(&folders, record(dead())).unwrap();
-        filed.outlive_owner(Some(1001)).unwrap();
+        filed.outlive_owner(Some(Tenure::Expires(1001))).unwrap();
         assert!(left_behind(&folders, now()).is_empty());
-        filed.outlive_owner(Some(1000)).unwrap();
+        filed.outlive_owner(Some(Tenure::Expires(1000))).unwrap();
         assert_eq!(left_behind(&folders, now()).len(), 1);
+    }
+
+    #[test]
+    fn a_session_that_goes_with_a_process_is_left_behind_when_that_is_dead_whoever_made_it() {
+        let home = tempfile::tempdir().unwrap();
+        let folders = Folders::at(home.path());
+        let mut filed = Filed::new(&folders, record(dead())).unwrap();
+        filed.outlive_owner(Some(Tenure::Process(Owner::current()))).unwrap();
+        assert!(clocks().iter().all(|clock| left_behind(&folders, *clock).is_empty()));
+        filed.outlive_owner(Some(Tenure::Process(dead()))).unwrap();
+        assert!(clocks().iter().all(|clock| left_behind(&folders, *clock).len() == 1));
     }
 
     #[test]
@@ -343,9 +367,9 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
         let mut filed = Filed::new(&folders, record(dead())).unwrap();
-        filed.outlive_owner(Some(u64::MAX)).unwrap();
+        filed.outlive_owner(Some(Tenure::Expires(u64::MAX))).unwrap();
         assert!(clocks().iter().all(|clock| left_behind(&folders, *clock).is_empty()));
-        filed.outlive_owner(Some(1000)).unwrap();
+        filed.outlive_owner(Some(Tenure::Expires(1000))).unwrap();
         assert_eq!(clocks().map(|clock| left_behind(&folders, clock).len()), [0, 0, 1, 1]);
     }
 
@@ -395,7 +419,7 @@ mod tests {
         assert!(!is_being_started(&folders, &container));
         let mut filed = Filed::new(&folders, session("alive", Owner::current())).unwrap();
         assert!(is_being_started(&folders, &container));
-        filed.outlive_owner(Some(u64::MAX)).unwrap();
+        filed.outlive_owner(Some(Tenure::Expires(u64::MAX))).unwrap();
         assert!(!is_being_started(&folders, &container));
         forget(&folders, &container, "another");
         assert_eq!(all(&folders).count(), 2);

@@ -10,6 +10,7 @@ use pg_ephemeral_core::cache::{self, CacheError, InUse, LayerState, PruneRules, 
 use pg_ephemeral_core::config::{BackendChoice, Config, Overrides};
 use pg_ephemeral_core::label::{self, LabelError};
 use pg_ephemeral_core::{Definition, Folders, InstanceName, SeedName};
+use pg_ephemeral_testkit::base_layer::state_with_base_layer;
 
 const TWO_SEEDS: &str = r#"
 [instances.main.seeds.schema]
@@ -70,7 +71,7 @@ async fn populating_turns_every_miss_into_a_hit_and_a_status_starts_nothing() {
 
 #[tokio::test]
 async fn a_changed_seed_is_a_miss_with_all_after_it() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     definition(home.path(), TWO_SEEDS).populate_cache().await.unwrap();
     let changed = definition(home.path(), &TWO_SEEDS.replace("values (1)", "values (2)"));
     let status: Vec<_> = changed.cache_status().await.unwrap().seeds.into_iter().map(|seed| seed.status).collect();
@@ -79,7 +80,7 @@ async fn a_changed_seed_is_a_miss_with_all_after_it() {
 
 #[tokio::test]
 async fn a_layer_tells_what_is_in_it() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let definition = definition(home.path(), TWO_SEEDS);
     definition.populate_cache().await.unwrap();
     let status = definition.cache_status().await.unwrap();
@@ -95,7 +96,7 @@ async fn a_layer_tells_what_is_in_it() {
 
 #[tokio::test]
 async fn what_is_no_layer_is_told_from_what_is_not_there() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let definition = definition(home.path(), "");
     definition.populate_cache().await.unwrap();
     let base_image = definition.cache_status().await.unwrap().base_image;
@@ -108,7 +109,7 @@ async fn what_is_no_layer_is_told_from_what_is_not_there() {
 
 #[tokio::test]
 async fn credentials_let_a_client_into_a_server_that_is_started_by_hand() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let definition = definition(home.path(), TWO_SEEDS);
     definition.populate_cache().await.unwrap();
     let credentials = definition.cache_credentials(Some(&seed("schema"))).await.unwrap();
@@ -157,7 +158,7 @@ async fn without_a_seed_the_credentials_are_those_of_the_deepest_layer() {
 
 #[tokio::test]
 async fn a_seed_without_a_layer_has_no_credentials_and_the_error_says_why() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let definition = definition(home.path(), UNCACHED_IN_THE_MIDDLE);
     let message = async |name| definition.cache_credentials(Some(&seed(name))).await.unwrap_err().to_string();
     assert_eq!(message("schema").await, "there is no layer of seed schema");
@@ -168,7 +169,7 @@ async fn a_seed_without_a_layer_has_no_credentials_and_the_error_says_why() {
 
 #[tokio::test]
 async fn a_reset_removes_the_layers_of_its_instance_and_no_other() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     definition(home.path(), TWO_SEEDS).populate_cache().await.unwrap();
     let other: InstanceName = "other".parse().unwrap();
     definition(home.path(), "").instance(other.clone()).populate_cache().await.unwrap();
@@ -184,7 +185,7 @@ async fn a_reset_removes_the_layers_of_its_instance_and_no_other() {
 
 #[tokio::test]
 async fn a_layer_that_a_server_runs_on_stays_unless_the_server_may_go_too() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let server = definition(home.path(), TWO_SEEDS).start().await.unwrap();
     let folders = Folders::at(home.path());
     let backend = backend(home.path());
@@ -202,7 +203,7 @@ async fn a_layer_that_a_server_runs_on_stays_unless_the_server_may_go_too() {
 
 #[tokio::test]
 async fn pruning_keeps_the_newest_layers_and_what_is_young() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let definition = definition(home.path(), TWO_SEEDS);
     definition.populate_cache().await.unwrap();
     let folders = Folders::at(home.path());
@@ -218,7 +219,7 @@ async fn pruning_keeps_the_newest_layers_and_what_is_young() {
 
 #[tokio::test]
 async fn pruning_removes_working_copies_that_nobody_has_used_for_long() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     definition(home.path(), "").start().await.unwrap().stop().await.unwrap();
     let backend = backend(home.path());
     assert_eq!(backend.as_host().unwrap().slots().await.unwrap().len(), 1);
@@ -230,7 +231,7 @@ async fn pruning_removes_working_copies_that_nobody_has_used_for_long() {
 
 #[tokio::test]
 async fn the_host_backend_knows_no_registries_and_says_what_does() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let definition = definition(home.path(), "cache_registry = \"127.0.0.1:1\"\n");
     let pushed = definition.push_cache().await.unwrap_err();
     assert_eq!(pushed.to_string(), "the host backend can't push layers");
@@ -241,7 +242,7 @@ async fn the_host_backend_knows_no_registries_and_says_what_does() {
 
 #[tokio::test]
 async fn without_a_registry_nothing_is_asked() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let error = definition(home.path(), "").push_cache().await.unwrap_err();
     assert!(matches!(error, CacheError::NoRegistry), "{error:?}");
 }

@@ -11,6 +11,7 @@ use pg_ephemeral_core::database::{Database, DatabaseInfo, Name};
 use pg_ephemeral_core::owner::Liveness;
 use pg_ephemeral_core::session::Session;
 use pg_ephemeral_core::{DatabaseError, Definition, Folders, Server, session_name};
+use pg_ephemeral_testkit::base_layer::state_with_base_layer;
 use pg_ephemeral_testkit::wait_until_async;
 
 const AMPLE: Duration = Duration::from_secs(60);
@@ -32,7 +33,7 @@ async fn names(server: &Server) -> Vec<String> {
 
 #[tokio::test]
 async fn each_has_what_the_seeds_left_and_none_sees_another() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let server = definition(home.path()).start().await.unwrap();
     assert_eq!(server.list_databases().await.unwrap(), []);
     let first = server.database().await.unwrap();
@@ -74,7 +75,7 @@ async fn five_hundred_at_once_each_have_their_own_and_none_is_left() {
 
 #[tokio::test]
 async fn it_goes_with_its_value_whoever_is_connected() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let server = definition(home.path()).start().await.unwrap();
     let database = server.database().await.unwrap();
     let client = database.connect().await.unwrap();
@@ -87,7 +88,7 @@ async fn it_goes_with_its_value_whoever_is_connected() {
 
 #[tokio::test]
 async fn one_that_is_kept_stays_and_can_be_reset_and_dropped_by_name() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let server = definition(home.path()).start().await.unwrap();
     let database = server.single_database().await.unwrap();
     database.connect().await.unwrap().batch_execute("delete from books").await.unwrap();
@@ -111,7 +112,7 @@ async fn one_that_is_kept_stays_and_can_be_reset_and_dropped_by_name() {
 
 #[tokio::test]
 async fn what_can_not_be_done_says_why() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let server = definition(home.path()).start().await.unwrap();
     let held = server.connect().await.unwrap();
     let error = server.database().await.unwrap_err();
@@ -137,7 +138,7 @@ async fn what_can_not_be_done_says_why() {
 
 #[tokio::test]
 async fn a_seed_s_owner_privileges_and_settings_of_the_database_are_those_of_the_copies() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let settings = "create role app login; create role \"Web Ä\"; alter database postgres owner to app; \
          revoke connect on database postgres from public; grant connect, temporary on database postgres to \"Web Ä\"; \
          alter database postgres set search_path = 'Own', public; alter database postgres set application_name = 'it''s'; \
@@ -162,7 +163,7 @@ async fn a_seed_s_owner_privileges_and_settings_of_the_database_are_those_of_the
 
 #[tokio::test]
 async fn on_a_session_they_go_with_their_process_and_what_a_dead_one_left_goes_with_the_next() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let folders = Folders::at(home.path());
     let session = definition(home.path()).start_session(&session_name!("databases"), None).await.unwrap();
     let stopped = check_session(&session, &folders).await;
@@ -205,7 +206,7 @@ async fn check_session(session: &Session, folders: &Folders) -> Result<(), Box<d
 
 #[test]
 fn one_serves_tests_whose_runtimes_end() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let server = runtime().block_on(definition(home.path()).start()).unwrap();
     for _ in 0..3 {

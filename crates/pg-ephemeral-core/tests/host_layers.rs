@@ -7,9 +7,7 @@ use ociman::Kind;
 
 scenarios!(
     Kind::Host,
-    chains::populating_sixteen_seeds_boots_one_container_and_commits_each_layer_once,
-    chains::a_warm_boot_takes_as_many_commands_with_sixteen_seeds_as_with_none,
-    chains::a_changed_seed_runs_again_with_all_after_it_and_no_other,
+    chains::sixteen_seeds_are_built_in_one_container_cost_a_boot_nothing_and_run_again_from_a_change_on,
     chains::names_places_and_tags_run_nothing_again,
     forms::each_form_of_seed_does_its_work_once,
     forms::a_seed_that_is_not_cached_and_those_after_it_run_at_each_boot,
@@ -28,7 +26,7 @@ scenarios!(
 /// `LAYERS_KILLS` sets how often.
 #[tokio::test]
 async fn a_build_that_is_killed_at_any_moment_is_completed_by_the_next() {
-    layers::killed::killed(Kind::Host, 6).await;
+    layers::killed::killed(Kind::Host, 4).await;
 }
 
 mod helper {

@@ -36,7 +36,8 @@ impl Cluster {
         let process = as_server_user(&bin.join("postgres"))
             .arg("-D")
             .arg(&data)
-            .args(["-c", "listen_addresses=", "-c", "fsync=off", "-k"])
+            // A server that is killed leaves what it has of the system's shared memory.
+            .args(["-c", "listen_addresses=", "-c", "fsync=off", "-c", "dynamic_shared_memory_type=mmap", "-k"])
             .arg(path)
             .stdout(Stdio::null())
             .stderr(Stdio::null())

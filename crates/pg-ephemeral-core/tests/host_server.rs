@@ -12,6 +12,7 @@ use pg_ephemeral_core::progress::{Observer, Step};
 use pg_ephemeral_core::seed::CopyError;
 use pg_ephemeral_core::seed::spec::{CsvDelimiter, CsvTable};
 use pg_ephemeral_core::{ApplyToServerError, Definition, Folders, StartError, WithServerError};
+use pg_ephemeral_testkit::base_layer::state_with_base_layer;
 
 fn definition(home: &Path) -> Definition {
     Definition::in_folders(Folders::at(home)).backend_choice(BackendChoice::Only(Kind::Host))
@@ -46,7 +47,7 @@ fn assert_nothing_left(home: &Path) {
 
 #[tokio::test]
 async fn a_server_answers_a_query_and_is_gone_after_its_stop() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let server = definition(home.path()).start().await.unwrap();
     let row = server.connect().await.unwrap().query_one("select 40 + 2", &[]).await.unwrap();
     assert_eq!(row.get::<_, i32>(0), 42);
@@ -69,7 +70,7 @@ async fn the_second_start_runs_no_initdb() {
 
 #[tokio::test]
 async fn every_server_starts_from_the_untouched_layer() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let definition = definition(home.path());
     for _ in 0..3 {
         let server = definition.start().await.unwrap();
@@ -81,7 +82,7 @@ async fn every_server_starts_from_the_untouched_layer() {
 
 #[tokio::test]
 async fn a_layer_of_another_secret_is_built_anew() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let definition = definition(home.path());
     definition.start().await.unwrap().stop().await.unwrap();
     std::fs::remove_file(home.path().join("pg-ephemeral/secret")).unwrap();
@@ -92,7 +93,7 @@ async fn a_layer_of_another_secret_is_built_anew() {
 
 #[tokio::test]
 async fn two_servers_have_different_passwords_and_the_layers_no_longer_works() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let definition = definition(home.path());
     let first = definition.start().await.unwrap();
     let second = definition.start().await.unwrap();
@@ -103,7 +104,7 @@ async fn two_servers_have_different_passwords_and_the_layers_no_longer_works() {
 
 #[tokio::test]
 async fn durability_is_off_unless_asked_for() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     for (durability, expected) in [(Durability::Off, "off"), (Durability::On, "on")] {
         let server = definition(home.path()).durability(durability).start().await.unwrap();
         let client = server.connect().await.unwrap();
@@ -117,7 +118,7 @@ async fn durability_is_off_unless_asked_for() {
 
 #[tokio::test]
 async fn names_of_user_and_database_and_values_of_parameters_may_hold_anything() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let server = definition(home.path())
         .superuser("me & you".parse::<Superuser>().unwrap())
         .parameters(parameters(&["application_name=a b=c,'d'", "Work_Mem=5MB"]))
@@ -132,7 +133,7 @@ async fn names_of_user_and_database_and_values_of_parameters_may_hold_anything()
 
 #[tokio::test]
 async fn a_database_of_another_name_is_there_from_the_start() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let definition = definition(home.path()).database("my \"shop\"".parse::<DatabaseName>().unwrap());
     for _ in 0..2 {
         let server = definition.start().await.unwrap();
@@ -144,14 +145,14 @@ async fn a_database_of_another_name_is_there_from_the_start() {
 
 #[tokio::test]
 async fn a_dropped_server_is_gone_when_the_drop_returns() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     drop(definition(home.path()).start().await.unwrap());
     assert_nothing_left(home.path());
 }
 
 #[tokio::test]
 async fn a_panic_in_the_closure_leaves_nothing() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let folder = home.path().to_owned();
     let task = tokio::task::LocalSet::new();
     let panicked = task
@@ -169,7 +170,7 @@ async fn a_panic_in_the_closure_leaves_nothing() {
 
 #[tokio::test]
 async fn an_error_of_the_closure_comes_through_and_leaves_nothing() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let body = async |_: &pg_ephemeral_core::Server| -> Result<(), std::io::Error> {
         Err(std::io::ErrorKind::AddrInUse.into())
     };
@@ -180,7 +181,7 @@ async fn an_error_of_the_closure_comes_through_and_leaves_nothing() {
 
 #[tokio::test]
 async fn a_start_that_is_given_up_at_any_moment_leaves_nothing() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let definition = definition(home.path());
     for milliseconds in [0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 150, 300, 600] {
         let given_up = tokio::time::timeout(Duration::from_millis(milliseconds), definition.start()).await;
@@ -191,7 +192,7 @@ async fn a_start_that_is_given_up_at_any_moment_leaves_nothing() {
 
 #[tokio::test]
 async fn a_server_that_dies_at_boot_is_reported_at_once_with_its_last_words() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     definition(home.path()).start().await.unwrap().stop().await.unwrap();
     let begin = Instant::now();
     let error = definition(home.path()).parameters(parameters(&["work_mem=lots"])).start().await.unwrap_err();
@@ -209,14 +210,14 @@ fn definition_limit() -> Duration {
 
 #[tokio::test]
 async fn a_reserved_parameter_is_refused_in_any_case() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let error = definition(home.path()).parameters(parameters(&["PORT=1"])).start().await.unwrap_err();
     assert_eq!(error.to_string(), "the parameter PORT is set by pg-ephemeral itself");
 }
 
 #[tokio::test]
 async fn a_schema_dump_has_the_schema_and_no_data() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let server = definition(home.path()).start().await.unwrap();
     let client = server.connect().await.unwrap();
     client.batch_execute("create table t (a int); insert into t values (4711)").await.unwrap();
@@ -228,7 +229,7 @@ async fn a_schema_dump_has_the_schema_and_no_data() {
 
 #[tokio::test]
 async fn eight_servers_start_at_once() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let definition = definition(home.path());
     let starts = (0..8).map(|_| async {
         let server = definition.start().await.unwrap();
@@ -241,14 +242,14 @@ async fn eight_servers_start_at_once() {
 
 #[tokio::test]
 async fn an_image_that_is_not_installed_names_those_that_are() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let error = definition(home.path()).image("9.0".parse().unwrap()).start().await.unwrap_err();
     assert!(error.to_string().starts_with("PostgreSQL 9.0 is not installed on this machine: there is "), "{error}");
 }
 
 #[tokio::test]
 async fn sql_and_csv_files_are_applied_to_a_running_server_and_errors_name_their_line() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let server = definition(home.path()).start().await.unwrap();
     server.apply_sql("create table t (a int default 7, b text); vacuum t;").await.unwrap();
     let path = home.path().join("t.csv");

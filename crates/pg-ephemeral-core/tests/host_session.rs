@@ -9,6 +9,7 @@ use pg_ephemeral_core::config::BackendChoice;
 use pg_ephemeral_core::reap::{Patience, reap_labelled, reap_recorded};
 use pg_ephemeral_core::session::{Name, Session};
 use pg_ephemeral_core::{Definition, Folders, Server, StartError, session_name};
+use pg_ephemeral_testkit::base_layer::state_with_base_layer;
 use pg_ephemeral_testkit::wait_until_async;
 
 fn folders(home: &Path) -> Folders {
@@ -28,7 +29,7 @@ struct Home(tempfile::TempDir);
 
 impl Home {
     fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        Self(state_with_base_layer())
     }
 
     fn path(&self) -> &Path {

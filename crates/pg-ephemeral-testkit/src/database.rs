@@ -1,22 +1,17 @@
 //! [`database()`]: a database for each test, from a server that all tests of a run share.
 
 use std::ops::Deref;
-use std::sync::OnceLock;
 
-use pg_ephemeral_core::Database;
-use pg_ephemeral_core::database::Seeded;
+use pg_ephemeral_core::config::{self, Config, Overrides};
+use pg_ephemeral_core::database::{EnvironmentError, Seeded};
+use pg_ephemeral_core::run::Run;
+use pg_ephemeral_core::{Database, Definition, Folders, InstanceName, Server};
+use tokio::sync::OnceCell;
 
 /// Set to `failed`, databases of tests that fail stay for a look, as long as their server does.
 pub const KEEP_DATABASES_VARIABLE: &str = "PG_EPHEMERAL_KEEP";
 
-/// A private copy of the seeded database of the server that the tests run under, as all of them have it:
-///
-/// ```sh
-/// pg-ephemeral host run-env -- cargo test       # or cargo nextest run
-/// ```
-///
-/// One server serves all of them, in threads or in processes, and is gone when the run is. With `session host run-env
-/// --name NAME` it is the session's, and no time is spent on starting one.
+/// A private copy of the seeded database that the instance `main` of the nearest `database.toml` describes:
 ///
 /// ```no_run
 /// #[tokio::test]
@@ -27,21 +22,66 @@ pub const KEEP_DATABASES_VARIABLE: &str = "PG_EPHEMERAL_KEEP";
 /// }
 /// ```
 ///
+/// One server serves all tests of a run, in the threads of `cargo test` and in the processes of `cargo nextest run`: the first
+/// test starts it, as a [`Run`] does, and it is gone when `cargo` is. `OCIMAN_BACKEND` chooses what runs it.
+///
+/// Where the environment leads to a server already it is that one's databases: under `pg-ephemeral host run-env -- cargo test`,
+/// and with `session host run-env --name NAME -- cargo test`, which spends no time on starting one.
+///
 /// # Panics
-/// When the tests do not run so, or there is no copy.
+/// When there is no server, or no copy.
 #[track_caller]
 pub fn database() -> impl Future<Output = TestDatabase> {
-    static SEEDED: OnceLock<Seeded> = OnceLock::new();
-    let seeded = SEEDED.get_or_init(|| match Seeded::of_environment() {
-        Ok(seeded) => seeded,
-        Err(error) => fail(&error, error.hint()),
-    });
+    static SHARED: OnceCell<Shared> = OnceCell::const_new();
     async move {
-        match seeded.database().await {
+        let shared = SHARED.get_or_init(Shared::find).await;
+        let made = match shared {
+            Shared::OfEnvironment(seeded) => seeded.database().await,
+            Shared::OfRun(server) => server.database().await,
+        };
+        match made {
             Ok(database) => TestDatabase { database },
             Err(error) => fail(&error, error.hint()),
         }
     }
+}
+
+/// What all tests of a process have copies of.
+enum Shared {
+    /// Somebody else has started it.
+    OfEnvironment(Seeded),
+    /// The tests have.
+    OfRun(Box<Server>),
+}
+
+impl Shared {
+    async fn find() -> Self {
+        match Seeded::of_environment() {
+            Ok(seeded) => Self::OfEnvironment(seeded),
+            // Those who lead tests to a server set them all.
+            Err(EnvironmentError::Missing { .. }) => Self::of_run().await,
+            Err(error) => fail(&error, error.hint()),
+        }
+    }
+
+    async fn of_run() -> Self {
+        let definition = definition().unwrap_or_else(|error| fail(error.as_ref(), None));
+        match Run::current().server(&definition).await {
+            Ok(server) => Self::OfRun(Box::new(server)),
+            Err(error) => fail(&error, error.hint().as_deref()),
+        }
+    }
+}
+
+/// What the nearest configuration says. Tests run in the folder of their package.
+fn definition() -> Result<Definition, Box<dyn std::error::Error>> {
+    let folder = std::env::current_dir()?;
+    let config = match config::find(&folder) {
+        Some(path) => Config::load(path)?,
+        None => Config::without_file(folder),
+    };
+    let instance = config.instance(&InstanceName::default(), &Overrides::default())?;
+    Ok(Definition::of_instance(Folders::of_user()?, &instance))
 }
 
 /// A database of a test. It goes with the value, unless [`KEEP_DATABASES_VARIABLE`] says otherwise.
@@ -70,9 +110,12 @@ impl Drop for TestDatabase {
 
 #[track_caller]
 #[expect(clippy::panic, reason = "a test ends when it has no database")]
-fn fail(error: &dyn std::fmt::Display, hint: Option<&str>) -> ! {
+fn fail(error: &dyn std::error::Error, hint: Option<&str>) -> ! {
+    let mut message = error.to_string();
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    message.extend(causes.map(|cause| format!("\ncaused by: {cause}")));
     match hint {
-        Some(hint) => panic!("{error}\nhint: {hint}"),
-        None => panic!("{error}"),
+        Some(hint) => panic!("{message}\nhint: {hint}"),
+        None => panic!("{message}"),
     }
 }

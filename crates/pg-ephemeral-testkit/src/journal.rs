@@ -142,6 +142,10 @@ impl Recorder {
 
 #[async_trait::async_trait]
 impl Executor for Recorder {
+    fn variable(&self, name: &str) -> Option<String> {
+        self.inner.variable(name)
+    }
+
     async fn spawn(&self, line: CommandLine) -> Result<Process, CommandError> {
         self.journal.record(&line);
         self.inner.spawn(line).await

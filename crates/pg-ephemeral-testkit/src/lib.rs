@@ -62,12 +62,15 @@
 
 #![deny(missing_docs)]
 
+#[doc(hidden)]
+pub mod base_layer;
 pub mod conformance;
 mod database;
 mod fake;
 mod journal;
 mod operation;
 mod project;
+mod short_folder;
 
 pub use database::{KEEP_DATABASES_VARIABLE, TestDatabase, database};
 pub use fake::{
@@ -75,4 +78,6 @@ pub use fake::{
 };
 pub use journal::{Entry, Journal, Recorder};
 pub use operation::{Operation, UnknownOperation};
-pub use project::{KEEP_VARIABLE, Project, ProjectCommand, Ran, Started, project, wait_until, wait_until_async};
+pub use project::{
+    KEEP_VARIABLE, Project, ProjectCommand, Ran, Started, project, project_in, wait_until, wait_until_async,
+};

@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use ociman::{Kind, VariableValue};
 use pg_ephemeral_core::config::BackendChoice;
 use pg_ephemeral_core::{Definition, Folders, Server};
+use pg_ephemeral_testkit::base_layer::state_with_base_layer;
 use pg_ephemeral_testkit::{KEEP_DATABASES_VARIABLE, database};
 
 #[tokio::test]
@@ -39,7 +40,7 @@ fn run(test: &str, server: Option<&Server>, keep: Option<&str>) -> Output {
 
 #[tokio::test]
 async fn they_go_with_their_tests_unless_one_that_fails_is_to_be_looked_at() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let definition = Definition::in_folders(Folders::at(home.path()));
     let definition = definition.backend_choice(BackendChoice::Only(Kind::Host));
     let definition = definition.sql_statement("books".parse().unwrap(), "create table books ()");

@@ -201,3 +201,22 @@ async fn a_killed_test_leaves_no_server() {
         is_gone && !data.exists()
     });
 }
+
+/// As a rootless Podman on control groups of version 1.
+#[tokio::test]
+async fn layers_are_made_of_stopped_servers_where_none_can_be_paused() {
+    let refusal = "Error: pausing container \"x\" to commit: can not pause containers on rootless containers with cgroup V1: \
+                   this container does not have a cgroup";
+    let failure = || Failure::Exit { status: 125, stderr: refusal.to_owned() };
+    let fake = FakeBackend::podman().with_postgres();
+    // Every other commit is one of a server that runs.
+    let fake = [1, 3].into_iter().fold(fake, |fake, call| fake.fail(Operation::Commit, failure()).on_call(call));
+    let home = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        let server = definition(&fake, home.path()).start().await.unwrap();
+        assert_eq!(number(&server, "SELECT answer FROM answers").await, 42);
+        server.stop().await.unwrap();
+        fake.assert_nothing_left();
+    }
+    assert_eq!(fake.journal().count(Operation::Commit), 4, "{}", fake.journal());
+}

@@ -8,7 +8,8 @@ use std::path::Path;
 use crate::command::{CommandLine, Stream};
 use crate::label::Labels;
 use crate::{
-    Access, ContainerName, ExecSpec, Mount, Network, PublishedPort, RunSpec, Terminal, Variable, VariableValue,
+    Access, ContainerName, ExecSpec, Mount, Network, PublishedPort, RunSpec, Terminal, UserNamespace, Variable,
+    VariableValue,
 };
 
 pub(super) fn run(mut line: CommandLine, spec: &RunSpec, image: &str) -> CommandLine {
@@ -38,6 +39,9 @@ pub(super) fn run(mut line: CommandLine, spec: &RunSpec, image: &str) -> Command
     }
     if let Some(user) = &spec.user {
         line = line.arguments(["--user", user]);
+    }
+    if spec.user_namespace == UserNamespace::KeepId {
+        line = line.arguments(["--userns", "keep-id"]);
     }
     if let Some(signal) = &spec.stop_signal {
         line = line.arguments(["--stop-signal", signal]);

@@ -62,6 +62,7 @@ enum Meaning {
     NameTaken,
     ImageInUse,
     ContainerNotRunning,
+    CanNotPause,
     PortTaken,
     Unreachable,
 }
@@ -136,6 +137,7 @@ pub(super) static PODMAN: Dialect = Dialect {
         ("the container name", Meaning::NameTaken),
         ("image is in use by", Meaning::ImageInUse),
         ("image used by", Meaning::ImageInUse),
+        ("can not pause containers on rootless", Meaning::CanNotPause),
         ("container state improper", Meaning::ContainerNotRunning),
         ("is not running", Meaning::ContainerNotRunning),
         ("address already in use", Meaning::PortTaken),
@@ -198,6 +200,7 @@ impl Dialect {
             Meaning::NameTaken => Error::NameTaken { name: container },
             Meaning::ImageInUse => Error::ImageInUse { image },
             Meaning::ContainerNotRunning => Error::ContainerNotRunning { container },
+            Meaning::CanNotPause => Error::CanNotPause { container },
             Meaning::PortTaken => Error::PortTaken { name: container, detail: detail() },
             Meaning::Unreachable => {
                 let detail = format!("{program}: {}", detail());

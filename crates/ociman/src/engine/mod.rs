@@ -10,6 +10,7 @@ mod parse;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::address::{self, Address, Selection};
 use crate::backend::{Kind, Removal};
 use crate::command::{
     CommandError, CommandLine, Executor, ExitStatus, Orphaning, Output, Process, ProcessGroup, QueryOutput, Stream,
@@ -57,20 +58,51 @@ pub(crate) struct Engine {
     executor: Arc<dyn Executor>,
     dialect: &'static Dialect,
     program: &'static str,
+    address: Address,
+    /// Whether the program is led to this engine whatever its environment says.
+    led: Led,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Led {
+    ByEnvironment,
+    BySelection,
 }
 
 impl Engine {
     pub(crate) fn docker(executor: Arc<dyn Executor>) -> Self {
-        Self { executor, dialect: &dialect::DOCKER, program: "docker" }
+        Self::new(executor, &dialect::DOCKER, "docker")
     }
 
     pub(crate) fn podman(executor: Arc<dyn Executor>) -> Self {
-        Self { executor, dialect: &dialect::PODMAN, program: "podman" }
+        Self::new(executor, &dialect::PODMAN, "podman")
     }
 
     /// Podman behind a program that is called `docker`.
     pub(crate) fn podman_as_docker(executor: Arc<dyn Executor>) -> Self {
-        Self { executor, dialect: &dialect::PODMAN, program: "docker" }
+        Self::new(executor, &dialect::PODMAN, "docker")
+    }
+
+    fn new(executor: Arc<dyn Executor>, dialect: &'static Dialect, program: &'static str) -> Self {
+        let address = Address::of(dialect.kind, |name| executor.variable(name));
+        Self { executor, dialect, program, address, led: Led::ByEnvironment }
+    }
+
+    /// The same program, led to one engine.
+    pub(crate) fn selected(&self, selection: &Selection) -> Self {
+        let kind = self.kind();
+        let set = address::to_set(kind, selection);
+        let variable = |name: &str| match address::selecting(kind).contains(&name) {
+            true => set.get(name).cloned(),
+            false => self.executor.variable(name),
+        };
+        let address = Address::of(kind, variable);
+        let Self { executor, dialect, program, .. } = self;
+        Self { executor: executor.clone(), dialect, program, address, led: Led::BySelection }
+    }
+
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -357,7 +389,13 @@ impl Engine {
     }
 
     fn line(&self, arguments: &[&str]) -> CommandLine {
-        CommandLine::new(self.program).arguments(arguments)
+        let mut line = CommandLine::new(self.program).arguments(arguments);
+        if self.led == Led::BySelection {
+            let kind = self.kind();
+            line.removed_environment = address::selecting(kind).iter().map(|name| (*name).to_owned()).collect();
+            line.environment = address::to_set(kind, &self.address.selection).into_iter().collect();
+        }
+        line
     }
 
     async fn on_container(&self, operation: &str, arguments: &[&str], name: &ContainerName) -> Result<Output, Error> {

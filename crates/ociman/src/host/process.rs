@@ -4,10 +4,14 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
+
+/// How often it is looked for the end of a process, where the system does not tell of it.
+const END_PAUSE: Duration = Duration::from_millis(100);
 
 /// A process of this machine since its boot: its number and when it started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -44,6 +48,32 @@ impl ProcessIdentity {
     pub fn is_hidden(self) -> bool {
         let Some(pid) = self.raw() else { return false };
         is_hidden(Status::read(self.pid), rustix::process::test_kill_process(pid))
+    }
+
+    /// The nearest one of the processes that this one was started by whose program has such a name: the file's, of which the
+    /// system may keep the first 15 bytes only. `None` where the system does not tell.
+    pub fn ancestor(self, is_wanted: impl Fn(&str) -> bool) -> Option<Self> {
+        let mut status = Status::read(self.pid).filter(|status| status.start == self.start)?;
+        loop {
+            status = Status::read(status.parent)?;
+            let name = std::fs::read_to_string(format!("/proc/{}/comm", status.pid)).ok()?;
+            if is_wanted(name.trim_end_matches('\n')) {
+                return Some(status.identity());
+            }
+        }
+    }
+
+    /// Blocks until it has ended.
+    pub fn wait_for_end(self) {
+        #[cfg(target_os = "linux")]
+        if let Some(handle) = self.open() {
+            let mut watched = [rustix::event::PollFd::new(&handle, rustix::event::PollFlags::IN)];
+            // An interrupted wait goes on; whatever else is wrong with it, there is another way.
+            while rustix::event::poll(&mut watched, None) == Err(rustix::io::Errno::INTR) {}
+        }
+        while self.is_alive() {
+            std::thread::sleep(END_PAUSE);
+        }
     }
 
     /// A handle that stays on this very process, whatever becomes of its number; `None` when it has ended.
@@ -246,6 +276,26 @@ mod tests {
         assert!(!is_held_for_good(&info("0300000", "")));
         assert!(!is_held_for_good(&info("02300000", lock)));
         assert!(!is_held_for_good(""));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_nearest_ancestor_of_a_name_is_found_and_its_end_is_waited_for() {
+        let mut shell = std::process::Command::new("/bin/sh");
+        shell.args(["-c", "sleep 1000 & echo $!; wait"]).stdout(std::process::Stdio::piped());
+        let mut shell = shell.spawn().unwrap();
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(shell.stdout.as_mut().unwrap()), &mut line).unwrap();
+        let sleeper = ProcessIdentity::of(line.trim().parse().unwrap()).unwrap();
+        let parent = sleeper.ancestor(|name| name == "sh" || name == "dash").unwrap();
+        assert_eq!(parent.pid, shell.id());
+        assert_eq!(sleeper.ancestor(|_| false), None);
+        let waiter = std::thread::spawn(move || parent.wait_for_end());
+        shell.kill().unwrap();
+        waiter.join().unwrap();
+        assert!(!parent.is_alive());
+        shell.wait().unwrap();
+        sleeper.signal(Signal::KILL);
     }
 
     #[test]

@@ -1,28 +1,58 @@
-//! One engine and a project with an instance of its own on it, so that it starts cold, and nothing of it is anybody
+//! One engine and a project with an instance of its own on it, so that nothing of it is anybody
 //! else's. What is left of the instance goes with the value.
 
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use pg_ephemeral_testkit::{Project, ProjectCommand, wait_until};
+use pg_ephemeral_testkit::base_layer::put_base_layer_on_engine;
+use pg_ephemeral_testkit::{Project, ProjectCommand, project_in, wait_until};
 
+use super::rootless::Rootless;
 use super::terminal::Terminal;
-use super::{AMPLE, make_executable, project};
+use super::{AMPLE, BINARY, make_executable};
 
 /// A project on an engine.
 pub struct Engine {
     program: &'static str,
     instance: String,
+    /// What leads the engine's program to another one than this machine's.
+    variables: Vec<(&'static str, String)>,
+    /// Whose it is, and a copy of the binary for that user.
+    user: Option<(PathBuf, PathBuf)>,
     pub project: Project,
 }
 
 impl Engine {
+    /// Its first start may find a base layer, as that of [`Engine::cold`] does not.
     pub fn new(program: &'static str) -> Self {
-        let project = project().with_the_users_engines();
+        let engine = Self::cold(program);
+        put_base_layer_on_engine(program.parse().unwrap(), &engine.instance, &engine.project.state());
+        engine
+    }
+
+    pub fn cold(program: &'static str) -> Self {
+        Self::at(program, Vec::new())
+    }
+
+    /// The one that variables lead to.
+    pub fn at(program: &'static str, variables: Vec<(&'static str, String)>) -> Self {
+        // Memory that is a folder of this machine is another in a container.
+        let project = project_in("/tmp", BINARY).with_the_users_engines();
+        let project = variables.iter().fold(project, |project, (name, value)| project.variable(name, value));
         let unique = project.root().file_name().unwrap().to_string_lossy().to_lowercase();
         // Upper and lower case may make two folders one name; the process makes it two again.
         let instance = format!("test-{}-{}", unique.trim_start_matches("pge-"), std::process::id());
         project.write("database.toml", format!("image = \"15\"\n[instances.{instance}]\n"));
-        Self { program, instance, project }
+        Self { program, instance, variables, user: None, project }
+    }
+
+    /// Another user's Podman, and commands of that user.
+    pub fn of(rootless: &Rootless) -> Self {
+        let own = rootless.variables().map(|(name, path)| (name, path.to_string_lossy().into_owned()));
+        let mut engine = Self::at("podman", own.into());
+        rootless.give(engine.project.root());
+        engine.user = Some((rootless.become_path(), rootless.copy_of(engine.project.binary())));
+        engine
     }
 
     /// The engine's program.
@@ -47,7 +77,14 @@ impl Engine {
     /// A command with the engine and the instance chosen.
     pub fn command(&self, arguments: &[&str]) -> ProjectCommand<'_> {
         let chosen = ["--backend", self.program, "--instance", &self.instance];
-        self.project.command(chosen.iter().chain(arguments))
+        let words = chosen.iter().chain(arguments);
+        match &self.user {
+            None => self.project.command(words),
+            Some((user, binary)) => {
+                let binary = binary.to_str().expect("a folder of tests is text");
+                self.project.command([&binary].into_iter().chain(words)).program(user)
+            }
+        }
     }
 
     /// The same in a terminal.
@@ -89,7 +126,15 @@ impl Engine {
 
     /// Runs the engine's own program.
     pub fn engine(&self, arguments: &[&str]) -> Output {
-        Command::new(self.program).args(arguments).output().expect("the engine is installed")
+        let variables = self.variables.iter().map(|(name, value)| (name, value));
+        let mut command = match &self.user {
+            None => Command::new(self.program),
+            Some((user, _)) => Command::new(user),
+        };
+        if self.user.is_some() {
+            command.arg(self.program).current_dir("/");
+        }
+        command.args(arguments).envs(variables).output().expect("the engine is installed")
     }
 
     /// No container, process, record, socket or temporary file.

@@ -2,10 +2,12 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod database_cases;
+pub mod elsewhere;
 pub mod engine;
 pub mod engine_cases;
 pub mod fakes;
 pub mod readme;
+pub mod rootless;
 pub mod session_cases;
 pub mod site;
 pub mod snapshot_cases;
@@ -17,14 +19,24 @@ use std::io::Write;
 use std::process::Stdio;
 use std::time::Duration;
 
+use pg_ephemeral_testkit::base_layer::put_base_layer_on_host;
 use pg_ephemeral_testkit::{Project, ProjectCommand, Ran};
 
+/// What is tested.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_pg-ephemeral");
 /// Ample for one command on a busy machine.
 pub const AMPLE: Duration = Duration::from_secs(60);
 
-/// An empty project of the binary.
+/// An empty project of the binary. Its first start may find a base layer, as that of [`cold_project`] does not.
 pub fn project() -> Project {
-    pg_ephemeral_testkit::project(env!("CARGO_BIN_EXE_pg-ephemeral"))
+    let project = cold_project();
+    put_base_layer_on_host("main", &project.state());
+    project
+}
+
+/// An empty project of the binary, and no state.
+pub fn cold_project() -> Project {
+    pg_ephemeral_testkit::project(BINARY)
 }
 
 /// A command on the host backend.

@@ -42,7 +42,7 @@ const ROWS: &str = "type = \"sql-statement\"\nstatement = \"insert into t values
 const MORE: &str = "type = \"sql-statement\"\nstatement = \"create table more ()\"";
 
 pub fn a_session_goes_on_between_commands_until_it_is_stopped(backend: &'static str) {
-    let site = Site::new(backend);
+    let site = Site::cold(backend);
     let name = site.name("review");
     site.on(&name, &["start"])
         .run()
@@ -349,7 +349,7 @@ pub fn a_failing_seed_leaves_nothing_and_its_name_free(backend: &'static str) {
 }
 
 pub fn a_cold_start_and_servers_beside_it_stay_one_session(backend: &'static str) {
-    let site = Site::new(backend);
+    let site = Site::cold(backend);
     let name = site.name("review");
     site.configure("", &[("table", TABLE), ("rows", ROWS)]);
     site.start(&name);

@@ -8,7 +8,7 @@ use pg_ephemeral_testkit::{Project, ProjectCommand, Ran};
 use serde_json::Value;
 
 use super::engine::Engine;
-use super::project;
+use super::{cold_project, project};
 
 /// A project on a backend.
 pub enum Site {
@@ -19,14 +19,25 @@ pub enum Site {
 }
 
 impl Site {
-    /// A project without seeds on the backend of this name.
+    /// A project without seeds on the backend of this name. Its first start may find a base layer, as that of
+    /// [`Site::cold`] does not.
     pub fn new(backend: &'static str) -> Self {
-        let site = match backend {
+        Self::without_seeds(match backend {
             "host" => Self::Host(project()),
             engine => Self::Engine(Engine::new(engine)),
-        };
-        site.configure("", &[]);
-        site
+        })
+    }
+
+    pub fn cold(backend: &'static str) -> Self {
+        Self::without_seeds(match backend {
+            "host" => Self::Host(cold_project()),
+            engine => Self::Engine(Engine::cold(engine)),
+        })
+    }
+
+    fn without_seeds(self) -> Self {
+        self.configure("", &[]);
+        self
     }
 
     pub fn project(&self) -> &Project {

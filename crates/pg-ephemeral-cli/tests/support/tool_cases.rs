@@ -12,7 +12,7 @@ use super::engine::Engine;
 
 /// A server of the host backend is on this machine's loopback, whatever there is of engines.
 pub fn a_tool_of_the_image_runs_on_the_folder_and_reaches_a_server_on_the_loopback(program: &'static str) {
-    let engine = Engine::new(program);
+    let engine = Engine::cold(program);
     let (path, notes) = engine.noting();
     let folder = engine.project.folder().join("it's ü, a \"b\"");
     let elsewhere = engine.project.root().join("cache/passwords");
@@ -51,8 +51,11 @@ pub fn a_tool_reads_and_writes_every_byte_and_its_status_is_the_status(program: 
     status(&["sh", "-c", "echo out; echo err >&2; exit 42"]).status(42).stdout("out\n").stderr("err\n");
     status(&["sh", "-c", "exit 125"]).status(125).stdout("").stderr("");
     status(&["sh", "-c", "kill -9 $$"]).status(137).stdout("").stderr("");
-    status(&["nosuch"]).status(127).stdout("").stderr("[..]nosuch[..]\n");
-    status(&["/etc"]).status(126).stdout("").stderr("[..]/etc[..]\n");
+    status(&["nosuch"]).status(127).stdout("").stderr("error: no program \"nosuch\" on PATH\n");
+    status(&["/etc"])
+        .status(126)
+        .stdout("")
+        .stderr("error: start \"/etc\"\ncaused by: Permission denied (os error 13)\n");
     engine.assert_nothing_left();
 }
 

@@ -23,7 +23,8 @@ pub(super) async fn examine(folders: &Folders, working: &[Working]) -> Vec<Findi
             Kind::Podman | Kind::Host => "remove what is not needed: `pg-ephemeral cache prune`, `podman system prune`",
         };
         // That of an engine elsewhere can't be seen from here.
-        findings.extend(storage.filter(|path| path.exists()).and_then(|path| at(path, &name, advice)));
+        let storage = storage.filter(|path| backend.remote_host().is_none() && path.exists());
+        findings.extend(storage.and_then(|path| at(path, &name, advice)));
     }
     findings
 }

@@ -39,6 +39,15 @@ pub enum AttachError {
         /// The session.
         session: Name,
     },
+    /// The machine that the session's engine is on has no address.
+    #[error("attach to the session {session}")]
+    Address {
+        /// The session.
+        session: Name,
+        /// Which machine, and why.
+        #[source]
+        source: ociman::Error,
+    },
     /// Somebody has paused the session's container: its server would not answer.
     #[error("attach to the session {session}: its container is paused")]
     Paused {
@@ -99,8 +108,15 @@ impl Server {
         let port = session.summary().ports.first();
         let port = port.ok_or_else(|| AttachError::NoPort { session: session.name().clone() })?;
         let (address, port) = (port.published.ip(), port.published.port());
-        // What is published everywhere is published here.
-        let address = if address.is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address };
+        let backend = session.container().backend();
+        let address = match backend.remote_host() {
+            Some(_) => {
+                backend.address().map_err(|source| AttachError::Address { session: session.name().clone(), source })?
+            }
+            // What is published everywhere is published here.
+            None if address.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            None => address,
+        };
         let ssl = label::ssl(labels)
             .map_err(|source| AttachError::Label { session: session.name().clone(), source: Box::new(source) })?;
         let tls = match ssl {

@@ -9,7 +9,7 @@ use super::endpoint::{ConnectionParameters, Endpoint, PORT};
 use super::found::{self, Found};
 use super::launch::{Launched, Libraries, Role, port_was_taken};
 use super::tls::ServerTls;
-use super::{Hold, Inside, Server, StartError};
+use super::{Hold, Inside, Server, StartError, refuse_remote_folder};
 use crate::config::sets_ssl;
 use crate::database::{Databases, Tenure};
 use crate::definition::{Definition, Reach};
@@ -120,6 +120,7 @@ impl<'a> Boot<'a> {
         let secret = MachineSecret::load_or_create(&definition.folders)?;
         let owner = Owner::current();
         let look_up = async |backend: &Backend| {
+            refuse_remote_folder(backend, definition.transparent_workdir.as_ref())?;
             reap::reap_recorded(&definition.folders, backend, Patience::Hurry).await;
             found::look_up(definition, backend, &seeds).await
         };

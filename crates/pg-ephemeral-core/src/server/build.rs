@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ociman::label::Labels;
-use ociman::{CommitSpec, Container, ExecSpec, Kind, RunSpec};
+use ociman::{CommitSpec, Container, Error, ExecSpec, Kind, RunSpec};
 
 use super::StartError;
 use super::boot::{Boot, LOG_LINES, Running};
@@ -95,48 +95,72 @@ impl Boot<'_> {
         self.definition.observer.begin(Step::Initialise);
         match &self.found.installation {
             Some(installation) => self.initialise_on_host(installation).await.map(|()| None),
-            None => self.initialise_on_engine().await.map(Some),
+            None => self.initialise_on_engine().await,
         }
     }
 
-    /// Commits the files of a server under a key, with that layer's password in them. An engine does so while the
-    /// server runs, unless there are UNLOGGED relations: those come back empty from what looks like a crash.
+    /// Commits the files of a server under a key, with that layer's password in them: while the server runs, where that is
+    /// possible.
     pub(super) async fn commit(
         &self,
         mut running: Running,
         hash: &SeedHash,
         seeds: usize,
     ) -> Result<Running, StartError> {
+        if self.commit_running(&mut running, hash, seeds).await? {
+            return Ok(running);
+        }
+        self.commit_stopped(&running, hash, seeds).await?;
+        running.launched.guard.container().start().await.map_err(StartError::Commit)?;
+        let limit = self.definition.wait_available_timeout;
+        running.client = Some(self.wait(&running.launched, &running.password, limit).await?);
+        Ok(running)
+    }
+
+    /// Gives a server a layer's password, and commits its files as they are, and tells whether it did. On the host it does
+    /// not, nor when an engine can't make the server hold still, nor with UNLOGGED relations: those come back empty from
+    /// what looks like a crash.
+    pub(super) async fn commit_running(
+        &self,
+        running: &mut Running,
+        hash: &SeedHash,
+        seeds: usize,
+    ) -> Result<bool, StartError> {
         let password = self.layer_password(hash);
         let verified = password.clone();
         // It takes milliseconds to compute, as logging in does.
         let verifier = tokio::task::spawn_blocking(move || secret::verifier(&verified));
-        let client = self.client(&mut running).await?;
+        let client = self.client(running).await?;
         self.definition.observer.begin(Step::Commit);
         let verifier = verifier.await.map_err(|panic| StartError::Thread(std::io::Error::other(panic)))?;
         let sql = connect::set_password_sql(self.definition.superuser.as_str(), &verifier);
         client.batch_execute(&sql).await.map_err(StartError::SetUp)?;
-        let row = client.query_one(ANY_UNLOGGED, &[]).await.map_err(StartError::SetUp)?;
-        let live = self.backend.kind() != Kind::Host && !row.get::<_, bool>(0);
-        if live {
-            client.batch_execute("CHECKPOINT; RESET ALL").await.map_err(StartError::SetUp)?;
-            // The next seed's: it was opened after this one, and its session is as a new one.
-            running.client = Some(client);
-        } else {
-            drop(client);
-        }
         running.password = password;
-        let container = running.launched.guard.container();
-        if !live {
-            container.stop(STOP_LIMIT).await.map_err(StartError::Commit)?;
+        let row = client.query_one(ANY_UNLOGGED, &[]).await.map_err(StartError::SetUp)?;
+        if self.backend.kind() == Kind::Host || row.get::<_, bool>(0) {
+            return Ok(false);
         }
-        running.launched.guard.commit(self.commit_spec(hash, seeds)?).await?;
-        if !live {
-            container.start().await.map_err(StartError::Commit)?;
-            let limit = self.definition.wait_available_timeout;
-            running.client = Some(self.wait(&running.launched, &running.password, limit).await?);
+        client.batch_execute("CHECKPOINT; RESET ALL").await.map_err(StartError::SetUp)?;
+        match running.launched.guard.commit(self.commit_spec(hash, seeds)?).await {
+            Err(StartError::Commit(Error::CanNotPause { .. })) => Ok(false),
+            Err(error) => Err(error),
+            Ok(()) => {
+                // The next seed's: it was opened after this one, and its session is as a new one.
+                running.client = Some(client);
+                Ok(true)
+            }
         }
-        Ok(running)
+    }
+
+    /// Stops a server cleanly and commits its files.
+    pub(super) async fn commit_stopped(
+        &self,
+        running: &Running,
+        hash: &SeedHash,
+        seeds: usize,
+    ) -> Result<(), StartError> {
+        running.launched.guard.container().stop(STOP_LIMIT).await.map_err(StartError::Commit)?;
+        running.launched.guard.commit(self.commit_spec(hash, seeds)?).await
     }
 
     /// An image takes over the labels of its container. Those that tell of one server must not be of an image, and

@@ -1,6 +1,9 @@
 //! Why a server could not be started.
 
+use std::path::PathBuf;
 use std::time::Duration;
+
+use ociman::{Backend, Kind};
 
 use crate::choose::ChooseError;
 use crate::folders::FoldersError;
@@ -23,6 +26,16 @@ pub enum StartError {
     /// There is no backend.
     #[error(transparent)]
     Choose(#[from] ChooseError),
+    /// A folder of this machine was to be mounted where it is not.
+    #[error("mount {}: the {backend} engine is on another machine, {host}", folder.display())]
+    RemoteFolder {
+        /// The folder.
+        folder: PathBuf,
+        /// The engine's kind.
+        backend: Kind,
+        /// The machine that the engine is on.
+        host: String,
+    },
     /// There is no fitting PostgreSQL on the host.
     #[error(transparent)]
     Find(#[from] FindError),
@@ -164,6 +177,12 @@ pub enum StartError {
     SetUp(#[source] tokio_postgres::Error),
 }
 
+/// Nothing of this machine can be mounted on another.
+pub(crate) fn refuse_remote_folder(backend: &Backend, folder: Option<&PathBuf>) -> Result<(), StartError> {
+    let (Some(host), Some(folder)) = (backend.remote_host(), folder) else { return Ok(()) };
+    Err(StartError::RemoteFolder { folder: folder.clone(), backend: backend.kind(), host: host.to_owned() })
+}
+
 fn quoted(log: &str) -> String {
     let log = log.trim();
     if log.is_empty() { String::new() } else { format!("; its last words:\n{log}") }
@@ -174,6 +193,9 @@ impl StartError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Choose(error) => Some(error.hint()),
+            Self::RemoteFolder { .. } => Some(
+                "use the `host` form of the command, or the `container` form, which does without the folder".to_owned(),
+            ),
             Self::Find(error) => error.hint(),
             Self::Folders(error) => Some(error.hint().to_owned()),
             Self::Secret(error) => Some(error.hint().to_owned()),

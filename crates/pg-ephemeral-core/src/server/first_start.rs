@@ -24,15 +24,47 @@ const INITIALISE_LIMIT: Duration = Duration::from_secs(120);
 /// What runs as the first start on the host: `$0` is `initdb`. It is told no password, since it prints it when it
 /// fails: single-user mode sets what is stored for it, and needs neither password nor port. With `-j` a statement ends
 /// at a semicolon before an empty line.
+///
+/// Servers of `initdb` that are killed leave segments of shared memory, on Linux files with names that say nothing of
+/// whose they are, and before PostgreSQL 16 `initdb` can't be told to use another kind. So the signal of a removal makes
+/// the script, whose session all of them are in, stop them, look up what they have, and remove it once they are dead.
+/// A shell takes a signal up at once only while it waits for what runs in the background.
 const INITIALISE_ON_HOST: &str = r#"
-"$0" --pgdata="$PGDATA" --auth=trust --encoding=UTF8 --no-sync "$@" >/dev/null
+leave() {
+    trap '' QUIT
+    set +e
+    ours=
+    found=yes
+    # One that was stopped starts no other; one that was not yet may have.
+    while [ "$found" ]; do
+        found=
+        for process in /proc/[0-9]*; do
+            number=${process#/proc/}
+            case " $ours $$ " in *" $number "*) continue ;; esac
+            read -r line <"$process/stat" || continue
+            set -- ${line##*)}
+            [ "${4-}" = "$$" ] && kill -s STOP "$number" && ours="$ours $number" found=yes
+        done
+    done 2>/dev/null
+    segments=$(for number in $ours; do sed -n 's|.* \(/dev/shm/PostgreSQL\.[0-9]*\).*|\1|p' "/proc/$number/maps"; done)
+    kill -s KILL $ours
+    rm -f $segments
+    exit 131
+}
+trap leave QUIT
+"$0" --pgdata="$PGDATA" --auth=trust --encoding=UTF8 --no-sync "$@" >/dev/null &
+wait "$!"
 printf '%s\n' 'local all all scram-sha-256' 'host all all all scram-sha-256' \
     'local replication all scram-sha-256' 'host replication all all scram-sha-256' >"$PGDATA/pg_hba.conf"
-printf '%s;\n\n' "$SET_UP_SQL" | "$POSTGRES" --single -j -c fsync=off -D "$PGDATA" postgres >/dev/null
+printf '%s;\n\n' "$SET_UP_SQL" | "$POSTGRES" --single -j -c fsync=off -c dynamic_shared_memory_type=mmap \
+    -D "$PGDATA" postgres >/dev/null &
+wait "$!"
 "#;
+
 impl Boot<'_> {
-    /// First start on an engine. The start script's server goes on to run, and has the base layer's password.
-    pub(super) async fn initialise_on_engine(&self) -> Result<Running, StartError> {
+    /// First start on an engine. The start script's server goes on to run, and has the base layer's password, unless it had
+    /// to be stopped.
+    pub(super) async fn initialise_on_engine(&self) -> Result<Option<Running>, StartError> {
         let password = self.layer_password(self.found.chain.base());
         // The start script's passing server answers on every socket, but not on a published port.
         let libraries = self.libraries_at(self.found.chain.base());
@@ -41,7 +73,14 @@ impl Boot<'_> {
         self.send_password(launched.guard.container(), &password).await?;
         let limit = self.definition.wait_available_timeout.max(INITIALISE_LIMIT);
         let client = self.wait(&launched, &password, limit).await?;
-        self.commit(Running { launched, password, client: Some(client) }, self.found.chain.base(), 0).await
+        let mut running = Running { launched, password, client: Some(client) };
+        if self.commit_running(&mut running, self.found.chain.base(), 0).await? {
+            return Ok(Some(running));
+        }
+        // Its start script would wait for the password once more.
+        self.commit_stopped(&running, self.found.chain.base(), 0).await?;
+        running.launched.guard.remove().await.map_err(StartError::Watch)?;
+        Ok(None)
     }
 
     /// The image's start script reads the password from its environment, where no inspection shows it, since it comes

@@ -1,11 +1,11 @@
 //! The base image of a server and whether its base layer is there. What an engine said of an image is remembered, so
 //! that one question about both is enough as long as the image has not changed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-use ociman::{Backend, Host, ImageInfo, Kind, Reference};
+use ociman::{Backend, Host, ImageInfo, Reference};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -247,7 +247,7 @@ async fn on_engine(
         None => fetch(definition, backend, &image).await?,
     };
     let known = Known::of(&info);
-    Memory::of_image(&definition.folders, backend.kind(), &image).write(&known);
+    Memory::of_image(&definition.folders, backend, &image).write(&known);
     let mut found = assemble(definition, seeds, image, &known);
     look_again(backend, &mut found).await?;
     Ok(LookedUp::Found(Box::new(found)))
@@ -264,7 +264,7 @@ struct Look<'a> {
 impl Look<'_> {
     /// The image and its layers, in one question, as long as the image is what it was when it was last looked at.
     async fn as_remembered(self, image: &Reference) -> Result<Option<Found>, StartError> {
-        let memory = Memory::of_image(&self.definition.folders, self.backend.kind(), image);
+        let memory = Memory::of_image(&self.definition.folders, self.backend, image);
         let Some(known) = memory.read() else { return Ok(None) };
         let mut found = assemble(self.definition, self.seeds, image.clone(), &known);
         let mut asked = vec![image.clone()];
@@ -282,7 +282,7 @@ impl Look<'_> {
     /// The newest version of the official image that the engine has; `latest`, to be fetched, when it has none. What
     /// was the newest the last time is looked at meanwhile, since it nearly always still is.
     async fn newest_at_hand(self) -> Result<(Reference, Option<Found>), StartError> {
-        let memory = Memory::of_newest(&self.definition.folders, self.backend.kind());
+        let memory = Memory::of_newest(&self.definition.folders, self.backend);
         let Some(last) = memory.read().and_then(|name: String| name.parse::<Reference>().ok()) else {
             let newest = newest_at_hand(self.backend).await?;
             memory.write(&newest.to_string());
@@ -384,21 +384,18 @@ struct Memory {
 
 impl Memory {
     /// Of one image, what is [known](Known) of it.
-    fn of_image(folders: &Folders, kind: Kind, image: &Reference) -> Self {
-        Self::of(folders, kind, &image.to_string())
+    fn of_image(folders: &Folders, backend: &Backend, image: &Reference) -> Self {
+        Self::of(folders, backend, &image.to_string())
     }
 
     /// The name of the newest official image.
-    fn of_newest(folders: &Folders, kind: Kind) -> Self {
-        Self::of(folders, kind, "the newest")
+    fn of_newest(folders: &Folders, backend: &Backend) -> Self {
+        Self::of(folders, backend, "the newest")
     }
 
-    fn of(folders: &Folders, kind: Kind, what: &str) -> Self {
+    fn of(folders: &Folders, backend: &Backend, what: &str) -> Self {
         // Another engine behind the same program has other images.
-        let engine: BTreeMap<_, _> = ["DOCKER_HOST", "DOCKER_CONTEXT", "CONTAINER_HOST", "CONTAINER_CONNECTION"]
-            .into_iter()
-            .filter_map(|name| Some((name, std::env::var(name).ok()?)))
-            .collect();
+        let (kind, engine) = (backend.kind(), backend.selection());
         let name = blake3::hash(format!("{kind} {what} {engine:?}").as_bytes()).to_hex().to_string();
         Self { folder: folders.state_folder("bases").ok(), name }
     }

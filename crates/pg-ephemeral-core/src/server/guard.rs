@@ -14,7 +14,7 @@ use crate::keeper;
 use crate::owner::Owner;
 use crate::reap::remove_folder;
 use crate::record::RecordError;
-use crate::record::{Filed, Record};
+use crate::record::{Filed, Record, Tenure};
 
 use super::StartError;
 use crate::tool::ToolError;
@@ -61,7 +61,7 @@ impl Guard {
         folder: Option<PathBuf>,
     ) -> Result<Self, StartError> {
         let name = spec.name.clone();
-        let filed = Filed::new(folders, Record::of_start(backend.kind(), &spec, owner, folder))?;
+        let filed = Filed::new(folders, Record::of_start(backend, &spec, owner, folder))?;
         let (settle, settled) = watch::channel(false);
         let charge = Charge { filed, settled, busy: Arc::default(), may_start_late: false };
         let mut guard = Self { container: backend.container(name), charge: Some(charge) };
@@ -104,8 +104,7 @@ impl Guard {
         owner: Owner,
         terminal: Terminal,
     ) -> Result<(Self, Process), ToolError> {
-        let filed =
-            Filed::new(folders, Record::of_start(backend.kind(), spec, owner, None)).map_err(StartError::from)?;
+        let filed = Filed::new(folders, Record::of_start(backend, spec, owner, None)).map_err(StartError::from)?;
         let (_, settled) = watch::channel(true);
         let charge = Charge { filed, settled, busy: Arc::default(), may_start_late: true };
         let mut guard = Self { container: backend.container(spec.name.clone()), charge: Some(charge) };
@@ -162,10 +161,10 @@ impl Guard {
         removed
     }
 
-    /// Lets the container live on by itself, until its expiry when it has one.
-    pub(crate) fn release(mut self, expires: Option<u64>) -> Result<Container, RecordError> {
+    /// Lets the container live on by itself, as long as it is wanted.
+    pub(crate) fn release(mut self, tenure: Option<Tenure>) -> Result<Container, RecordError> {
         if let Some(mut charge) = self.charge.take()
-            && let Err(error) = charge.filed.outlive_owner(expires)
+            && let Err(error) = charge.filed.outlive_owner(tenure)
         {
             self.charge = Some(charge);
             return Err(error);

@@ -1,13 +1,14 @@
 //! Starting one container with a server in it and waiting until that answers.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ociman::label::Labels;
 use ociman::{
-    Access, Container, ContainerName, Error, Kind, Lifetime, Mount, Network, PublishedPort, Reference, RunSpec, Secret,
+    Access, Backend, Container, ContainerName, Error, Kind, Lifetime, Mount, Network, PublishedPort, Reference,
+    RunSpec, Secret,
 };
 use serde::Serialize;
 use tokio::task::JoinHandle;
@@ -101,17 +102,24 @@ impl Boot<'_> {
         };
         spec.labels.extend(tls.iter().flat_map(ServerTls::labels));
         let open = self.definition.cross_container_access && role == Role::Server;
-        let listens_on = if open { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
+        let mut listens_on = if open { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
         let mut folder = None;
+        // A socket would be in a folder of the engine's machine.
+        let reach = if self.backend.remote_host().is_some() { Reach::Published } else { reach };
         let endpoint = match (self.backend.kind(), reach) {
             (Kind::Host, _) | (_, Reach::Published) => {
+                let address = address_of(&self.backend).await?;
+                if !address.is_loopback() {
+                    listens_on = Ipv4Addr::UNSPECIFIED;
+                }
                 let port = match heritage.and_then(|heritage| heritage.port) {
                     Some(port) => port,
                     None => free_port(listens_on).map_err(StartError::Thread)?,
                 };
                 let container = if self.backend.kind() == Kind::Host { port } else { PORT };
-                spec = spec.port(PublishedPort { container, address: listens_on.into(), port: Some(port) });
-                Endpoint::Tcp { address: Ipv4Addr::LOCALHOST.into(), port }
+                let published_on = published_on(address, listens_on);
+                spec = spec.port(PublishedPort { container, address: published_on, port: Some(port) });
+                Endpoint::Tcp { address, port }
             }
             (_, reach) => {
                 let shared = Folders::sockets()?.join(name.as_str());
@@ -290,7 +298,23 @@ pub(crate) fn bind(source: PathBuf, target: PathBuf) -> Mount {
     Mount::Bind { source, target, access: Access::ReadWrite }
 }
 
-/// A port that nobody has right now. Somebody may take it before the server does: then another is tried.
+/// Where this machine reaches what a backend publishes.
+async fn address_of(backend: &Backend) -> Result<IpAddr, StartError> {
+    if backend.remote_host().is_none() {
+        return Ok(Ipv4Addr::LOCALHOST.into());
+    }
+    let backend = backend.clone();
+    let found = tokio::task::spawn_blocking(move || backend.address()).await;
+    found.map_err(|panic| StartError::Thread(std::io::Error::other(panic)))?.map_err(StartError::Run)
+}
+
+/// All addresses of another machine: whatever translates between it and us, the one that we reach need not be its own.
+fn published_on(address: IpAddr, listens_on: Ipv4Addr) -> IpAddr {
+    if address.is_ipv6() { Ipv6Addr::UNSPECIFIED.into() } else { listens_on.into() }
+}
+
+/// A port that nobody has right now on this machine. Somebody may take it before the server does, and on another machine
+/// it may be taken: then another is tried.
 fn free_port(address: Ipv4Addr) -> std::io::Result<u16> {
     Ok(TcpListener::bind((address, 0))?.local_addr()?.port())
 }
@@ -300,5 +324,18 @@ pub(super) fn port_was_taken(error: &StartError) -> bool {
         StartError::Run(Error::PortTaken { .. }) => true,
         StartError::Died { log, .. } => log.contains("Address already in use"),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_published_on_another_machine_is_published_on_all_its_addresses() {
+        let (here, all) = (Ipv4Addr::LOCALHOST, Ipv4Addr::UNSPECIFIED);
+        assert_eq!(published_on(here.into(), here), here);
+        assert_eq!(published_on([10, 0, 0, 7].into(), all), all);
+        assert_eq!(published_on("2001:db8::1".parse().unwrap(), all), Ipv6Addr::UNSPECIFIED);
     }
 }

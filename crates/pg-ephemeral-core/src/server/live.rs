@@ -29,10 +29,15 @@ impl Server {
         if can_stand_still && !any_unlogged(&client).await.map_err(prepare)? {
             // Little is left to be recovered, and whatever was committed up to now is in the files.
             client.batch_execute("CHECKPOINT").await.map_err(prepare)?;
-            self.commit_live(&spec).await.map_err(SnapshotError::Commit)?;
-            // One that was made since then is empty in the commit.
-            if !any_unlogged(&client).await.map_err(prepare)? {
-                return Ok(Manner::Live);
+            match self.commit_live(&spec).await {
+                Err(ociman::Error::CanNotPause { .. }) => {}
+                committed => {
+                    committed.map_err(SnapshotError::Commit)?;
+                    // One that was made since then is empty in the commit.
+                    if !any_unlogged(&client).await.map_err(prepare)? {
+                        return Ok(Manner::Live);
+                    }
+                }
             }
         }
         drop(client);

@@ -28,6 +28,7 @@ pub use connect::ConnectError;
 pub(crate) use connect::connect;
 pub use endpoint::{ConnectionParameters, Endpoint};
 pub use error::StartError;
+pub(crate) use error::refuse_remote_folder;
 pub(crate) use revive::Revival;
 
 use crate::database::{Database, Databases};

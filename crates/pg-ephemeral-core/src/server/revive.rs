@@ -89,7 +89,7 @@ impl Server {
         let session = found.ok_or_else(gone)?;
         // From here on nothing waits: whoever gives the start up before has no session, and afterwards it is there.
         if let Hold::Owned(guard) = self.hold {
-            guard.release(request.expires)?;
+            guard.release(request.tenure())?;
         }
         Ok(session)
     }

@@ -15,6 +15,8 @@ pub use name::Name;
 pub use status::{Divergence, SeedState, SeedStatus, compute_seed_status, divergence};
 
 use crate::label::{self, LabelError, Metadata};
+use crate::owner::Owner;
+use crate::record::Tenure;
 use crate::snapshot::{Restored, State};
 
 /// What a session of a definition would be if it were started now; [`Definition::expected_state`] tells it.
@@ -44,6 +46,8 @@ pub(crate) struct Request {
     pub(crate) name: Name,
     /// When it ends, in seconds since the Unix epoch.
     pub(crate) expires: Option<u64>,
+    /// The process that it ends with.
+    pub(crate) process: Option<Owner>,
     pub(crate) heritage: Heritage,
 }
 
@@ -68,15 +72,22 @@ impl Request {
         // A clock before 1970 leaves nothing to count. A part of a second counts as a whole: never before its time.
         let whole = |since: Duration| since.as_secs().saturating_add(u64::from(since.subsec_nanos() > 0));
         let expires = end.map(|end| end.duration_since(UNIX_EPOCH).map_or(0, whole));
-        Self { name, expires, heritage: Heritage::default() }
+        Self { name, expires, process: None, heritage: Heritage::default() }
     }
 
     /// The labels that only a session has.
     pub(crate) fn labels(&self) -> Labels {
         let name = [(label::SESSION, label::value(self.name.as_str()))];
         let expires = self.expires.map(|end| (label::EXPIRES, label::value(&end.to_string())));
+        let process = self.process.iter().map(|process| (label::PROCESS, label::json_value(process)));
         let inherited = self.heritage.labels.clone();
-        name.into_iter().chain(expires).chain(inherited).collect()
+        name.into_iter().chain(expires).chain(process).chain(inherited).collect()
+    }
+
+    /// How long it is wanted once it runs; `None` when that is until somebody stops it.
+    pub(crate) fn tenure(&self) -> Option<Tenure> {
+        let process = self.process.clone().map(Tenure::Process);
+        process.or_else(|| self.expires.map(Tenure::Expires))
     }
 }
 

@@ -328,7 +328,8 @@ fn successor(session: &Session, labels: Labels, state: &State) -> Result<(Reques
     let heritage =
         Heritage { nonce: Some(session.nonce().to_owned()), port, labels, replaces: Some(Arc::clone(&replaced)) };
     let expires: Option<u64> = session.summary().labels.get(&label::EXPIRES).and_then(|end| end.as_str().parse().ok());
-    Ok((Request { name: session.name().clone(), expires, heritage }, replaced))
+    let process = read(session, label::PROCESS)?;
+    Ok((Request { name: session.name().clone(), expires, process, heritage }, replaced))
 }
 
 async fn ended_or_lost(

@@ -115,6 +115,7 @@ async fn commit(
         label::SESSION,
         label::OWNER,
         label::EXPIRES,
+        label::PROCESS,
         label::NONCE,
         label::STARTED,
         label::FOLDER,

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ociman::command::{ExitStatus, Process};
-use ociman::{Container, ContainerName, Mount, Network, RunSpec, Terminal, Variable};
+use ociman::{Container, ContainerName, Mount, Network, RunSpec, Terminal, UserNamespace, Variable};
 
 pub use environment::{CallersEnvironment, NotText};
 
@@ -20,7 +20,7 @@ use crate::reap::{self, Patience};
 use crate::secret::random_name;
 use crate::server::found;
 use crate::server::guard::Guard;
-use crate::server::{StartError, bind};
+use crate::server::{StartError, bind, refuse_remote_folder};
 
 /// The first process of the container. It is a shell and not the program itself, because the system lets the first
 /// process of a container ignore every signal that it has no handler for. It says nothing of how the program ended but by
@@ -43,6 +43,8 @@ pub struct ToolSpec {
     pub mounts: Vec<Mount>,
     /// The user as the engine understands it, instead of the image's.
     pub user: Option<String>,
+    /// What the numbers of users mean.
+    pub user_namespace: UserNamespace,
     /// Whether it gets the caller's terminal.
     pub terminal: Terminal,
 }
@@ -85,6 +87,7 @@ impl Definition {
     /// [`Definition::installed_program`].
     pub async fn run_tool(&self, spec: ToolSpec) -> Result<(Tool, Process), ToolError> {
         let look_up = async |backend: &ociman::Backend| {
+            refuse_remote_folder(backend, Some(&spec.folder))?;
             reap::reap_recorded(&self.folders, backend, Patience::Hurry).await;
             found::base_image(self, backend).await
         };
@@ -104,6 +107,7 @@ impl Definition {
         run.mounts.extend(spec.mounts);
         run.folder = Some(spec.folder);
         run.user = spec.user;
+        run.user_namespace = spec.user_namespace;
         self.observer.begin(Step::Ready);
         let (guard, process) = Guard::attach(&self.folders, &backend, &run, owner, spec.terminal).await?;
         Ok((Tool { guard }, process))

@@ -13,7 +13,7 @@ fn times(usual: u32) -> u32 {
 }
 
 pub(crate) async fn killed(kind: ociman::Kind, usual: u32) {
-    let undisturbed = Ground::new(kind);
+    let undisturbed = Ground::cold(kind);
     let seeds = chain(&undisturbed);
     let begin = Instant::now();
     run_to_its_end(&undisturbed, &seeds);
@@ -29,7 +29,7 @@ pub(crate) async fn killed(kind: ociman::Kind, usual: u32) {
         random ^= random << 17;
         // Spread over the whole build, at no moment of it in particular.
         let share = (f64::from(round) + (random % 1000) as f64 / 1000.0) / f64::from(times);
-        let ground = Ground::new(kind);
+        let ground = Ground::cold(kind);
         let seeds = chain(&ground);
         let mut victim = ground.helper("populate", &seeds).spawn().unwrap();
         std::thread::sleep(whole.mul_f64(share).max(Duration::from_millis(1)));

@@ -20,6 +20,7 @@ use pg_ephemeral_core::parameter::ParameterAssignment;
 use pg_ephemeral_core::progress::{Observer, Step};
 use pg_ephemeral_core::{Definition, Folders, Server, StartError};
 use pg_ephemeral_testkit::Recorder;
+use pg_ephemeral_testkit::base_layer::{put_base_layer_on_engine, put_base_layer_on_host};
 
 /// The image on the engines.
 pub(crate) const IMAGE: &str = "docker.io/library/postgres:15";
@@ -37,7 +38,17 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
+    /// Its first start may find a base layer, as that of [`Ground::cold`] does not.
     pub(crate) fn new(kind: Kind) -> Self {
+        let ground = Self::cold(kind);
+        match kind {
+            Kind::Host => put_base_layer_on_host(&ground.instance, &ground.state()),
+            _ => put_base_layer_on_engine(kind, &ground.instance, &ground.state()),
+        }
+        ground
+    }
+
+    pub(crate) fn cold(kind: Kind) -> Self {
         let home = tempfile::Builder::new().prefix("layers-").tempdir().unwrap().keep();
         let name = home.file_name().unwrap().to_str().unwrap().to_lowercase().replace(['_', '.'], "-");
         std::fs::create_dir(home.join("project")).unwrap();
@@ -216,6 +227,11 @@ impl Drop for Ground {
             let containers = quiet(words(&format!("ps --all --quiet {ours}")));
             if !containers.trim().is_empty() {
                 quiet(words(&format!("rm --force --volumes {containers}")));
+            }
+            let named =
+                quiet(words(&format!("images --format {{{{.Repository}}}}:{{{{.Tag}}}} {}", self.layer_name())));
+            if !named.trim().is_empty() {
+                quiet(words(&format!("rmi --force {named}")));
             }
             // Those without a name as well.
             let images = quiet(words(&format!("images --quiet --no-trunc {ours}")));

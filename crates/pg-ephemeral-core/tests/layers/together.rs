@@ -5,6 +5,7 @@ use super::Ground;
 const PROCESSES: usize = 8;
 
 pub(crate) async fn eight_processes_build_a_cold_chain_once_and_all_get_a_server(ground: Ground) {
+    let ground = Ground::cold(ground.kind);
     let seeds: String = (1..=4)
         .map(|number| {
             let sql = if number == 1 { "create table t (id int)" } else { "insert into t values (1)" };

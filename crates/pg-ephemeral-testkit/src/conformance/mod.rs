@@ -18,6 +18,7 @@
 //!
 //! In a test binary there is [`conformance_tests!`](crate::conformance_tests), which makes a test of each case.
 
+mod attached;
 mod case;
 mod characters;
 mod commit;
@@ -94,6 +95,11 @@ list! {
         last_lines_of_the_log_hold_both_streams
         the_log_of_an_ended_container_can_be_read
         only_as_many_lines_of_the_log_as_asked_for_are_given
+    }
+    attached {
+        an_attached_container_gives_its_status_and_is_gone
+        an_attached_container_of_a_missing_image_ends_with_125
+        an_attached_container_can_be_worked_in_and_removed
     }
     labels {
         labels_of_a_container_come_back_as_they_were_given

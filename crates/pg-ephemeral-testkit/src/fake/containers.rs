@@ -1,6 +1,8 @@
 //! What a fake engine does with containers that are there.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ociman::command::{CommandLine, UserIds};
@@ -155,13 +157,8 @@ impl Machine {
                 return Ok(Answer::Reply(Reply { status: *status, stdout, stderr }));
             }
         };
-        let mut line = CommandLine::new(path).arguments(rest);
-        line.environment = environment(config).into_iter().collect();
-        line.removed_environment = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
-        line.removed_environment.retain(|removed| !line.environment.iter().any(|(name, _)| name == removed));
-        line.folder = Some(folder);
-        line.user = user.map(|(uid, gid)| UserIds { uid, gid });
-        Ok(Answer::Exec(Box::new(Exec { line, interactive: arguments.has("interactive"), processes })))
+        let line = process_line(path, rest, environment(config), folder, user);
+        Ok(Answer::Exec(Box::new(Exec { line, interactive: arguments.has("interactive"), processes, first_of: None })))
     }
 
     pub(super) fn remove(&self, arguments: &Arguments) -> Result<Reply> {
@@ -183,12 +180,24 @@ impl Machine {
                 processes.end(postgres::removal_signal(&container.config));
             }
             state.containers.retain(|other| other.id != container.id);
-            match std::fs::remove_dir_all(self.container_folder(&container.id)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
+            self.remove_files(&container.id)?;
             Ok(Reply::success(format!("{name}\n")))
         })
+    }
+
+    /// Removes a container that has ended, unless somebody has done so.
+    pub(crate) fn discard(&self, id: &str) -> Result<()> {
+        self.store.update(|state| {
+            state.containers.retain(|container| container.id != id);
+            self.remove_files(id)
+        })?
+    }
+
+    fn remove_files(&self, id: &str) -> Result<()> {
+        match std::fs::remove_dir_all(self.container_folder(id)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     pub(super) async fn stop(&self, arguments: &Arguments) -> Result<Reply> {
@@ -268,6 +277,23 @@ impl Machine {
             }
         });
     }
+}
+
+/// A process of a container as one of this machine, with nothing of the environment here.
+pub(super) fn process_line(
+    program: PathBuf,
+    arguments: &[String],
+    environment: BTreeMap<String, String>,
+    folder: PathBuf,
+    user: Option<(u32, u32)>,
+) -> CommandLine {
+    let mut line = CommandLine::new(program).arguments(arguments);
+    line.environment = environment.into_iter().collect();
+    line.removed_environment = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
+    line.removed_environment.retain(|removed| !line.environment.iter().any(|(name, _)| name == removed));
+    line.folder = Some(folder);
+    line.user = user.map(|(uid, gid)| UserIds { uid, gid });
+    line
 }
 
 /// One command's answers to several names; a failure is a failure of all.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ociman::System;
 use ociman::command::{CommandError, CommandLine, Executor, ExitStatus, Output, Process, QueryOutput, Stream};
-use tokio::io::AsyncRead;
+use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::machine::Call;
 use super::reply::{Answer, Exec, Reply};
@@ -17,6 +17,11 @@ const KILL: i32 = 9;
 
 #[async_trait::async_trait]
 impl Executor for FakeBackend {
+    /// No variable of the test's own leads away from the fake.
+    fn variable(&self, _name: &str) -> Option<String> {
+        None
+    }
+
     async fn spawn(&self, line: CommandLine) -> Result<Process, CommandError> {
         let program = line.program.clone();
         let spawn_error = |source| CommandError::Spawn { program: program.clone(), source };
@@ -102,19 +107,50 @@ fn hanging(line: &CommandLine) -> Process {
     }
 }
 
-/// A process beside the first one of its container, on the streams of the engine command.
+/// Hands on what a process says.
+async fn pump(from: Reader, mut to: impl Write) -> io::Result<()> {
+    let Some(mut from) = from else { return Ok(()) };
+    let mut piece = vec![0; 1 << 16];
+    loop {
+        match from.read(&mut piece).await? {
+            0 => return Ok(()),
+            length => {
+                to.write_all(&piece[..length])?;
+                to.flush()?;
+            }
+        }
+    }
+}
+
+/// A process of a container, on the streams of the engine command.
 async fn executed(mut exec: Exec, streams: (Stream, Stream, Stream)) -> Result<Process, CommandError> {
     let stdin = if exec.interactive { streams.0 } else { Stream::Null };
-    exec.line = exec.line.streams(stdin, streams.1, streams.2);
+    // As the engine's program does, this one stands between the caller and the first process of a container.
+    let is_between = |stream| if exec.first_of.is_some() && stream == Stream::Inherit { Stream::Piped } else { stream };
+    exec.line = exec.line.streams(stdin, is_between(streams.1), is_between(streams.2));
     let program = exec.line.program.clone();
     let mut process = System.spawn(exec.line).await?;
-    let registered = exec.processes.register(process.id);
+    let registered = match &exec.first_of {
+        Some(_) => exec.processes.lead(process.id).map(|()| None),
+        None => exec.processes.register(process.id).map(Some),
+    };
     let registered = registered.map_err(|source| CommandError::Spawn { program, source })?;
+    let between = |stream, reader: &mut Reader| if stream == Stream::Inherit { reader.take() } else { None };
+    let (stdout, stderr) = (between(streams.1, &mut process.stdout), between(streams.2, &mut process.stderr));
     let exit = std::mem::replace(&mut process.exit, Box::pin(std::future::pending()));
     process.exit = Box::pin(async move {
         let _registered = registered;
-        // The engine's program ends by itself, with a status, whatever ended the process.
-        exit.await.map(|status| ExitStatus::Exited(status.code()))
+        let end = async {
+            // The engine's program ends by itself, with a status, whatever ended the process.
+            let status = exit.await?.code();
+            if let Some(attached) = exec.first_of {
+                attached.ended(status)?;
+            }
+            Ok(status)
+        };
+        // What others of the container say until its first process ends is handed on as well.
+        let (status, (), ()) = tokio::try_join!(end, pump(stdout, io::stdout()), pump(stderr, io::stderr()))?;
+        Ok(ExitStatus::Exited(status))
     });
     if streams.0 == Stream::Piped && process.stdin.is_none() {
         process.stdin = Some(Box::new(tokio::io::sink()));

@@ -5,8 +5,6 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
 use std::path::{Path, PathBuf};
 
-use tempfile::TempDir;
-
 /// Copies a folder with all that is in it to one that is not there, without `left_out`, which are paths in it.
 pub(super) fn copy(from: &Path, to: &Path, left_out: &[PathBuf]) -> io::Result<()> {
     copy_in(from, to, Path::new(""), left_out)
@@ -90,13 +88,6 @@ pub(super) fn size(folder: &Path) -> u64 {
         false => 0,
     });
     sizes.sum()
-}
-
-/// Makes a temporary folder whose path leaves room for that of a socket, which ends at 107 bytes.
-pub(super) fn create_short_folder() -> io::Result<TempDir> {
-    let parent = std::env::temp_dir();
-    let parent = if parent.as_os_str().len() > 20 { Path::new("/tmp") } else { &parent };
-    tempfile::Builder::new().prefix("fake-engine-").tempdir_in(parent)
 }
 
 /// Makes a folder in which the processes of any user may look around.

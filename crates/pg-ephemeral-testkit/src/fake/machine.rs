@@ -28,7 +28,7 @@ pub(crate) struct Call {
     pub(crate) variables: Vec<(String, String)>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Machine {
     pub(super) speech: Speech,
     pub(super) store: Store,
@@ -116,7 +116,7 @@ impl Machine {
         let reply = match operation {
             Operation::Version => self.told(arguments, shapes::version(self.speech, true)),
             Operation::Info => self.told(arguments, shapes::info(self.speech, &self.folder)),
-            Operation::Run => self.run(arguments, call)?,
+            Operation::Run => return self.run(arguments, call),
             Operation::List => self.list(arguments)?,
             Operation::Inspect => self.inspect(arguments)?,
             Operation::InspectImages => self.inspect_images(arguments)?,

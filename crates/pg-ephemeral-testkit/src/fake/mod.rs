@@ -35,6 +35,8 @@ use ociman::Backend;
 use ociman::command::{CommandError, CommandLine};
 use tempfile::TempDir;
 
+use crate::short_folder::create_short_folder;
+
 pub use fault::Failure;
 pub use image::{FakeContainer, FakeImage, FakeLife, Program};
 pub(crate) use program::end_all;
@@ -151,7 +153,7 @@ impl FakeBackend {
 
     #[track_caller]
     fn new(speech: Speech) -> Self {
-        let folder = must("make a folder for a fake engine", files::create_short_folder());
+        let folder = must("make a folder for a fake engine", create_short_folder("fake-engine-"));
         // Processes of other users have to reach their files.
         must("open the folder of a fake engine", files::create_open_folder(folder.path()));
         let watcher = must("watch over a fake engine", Watcher::start(folder.path()));

@@ -3,7 +3,7 @@
 //! container are made ones of this machine where a process is started.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -86,11 +86,14 @@ impl ServerImage {
         for folder in &self.folders {
             let path = root.join(inside(folder));
             fs::create_dir_all(&path)?;
-            fs::set_permissions(path, fs::Permissions::from_mode(0o1777))?;
+            fs::set_permissions(path, Permissions::from_mode(0o1777))?;
         }
         Ok(())
     }
 }
+
+/// What of a container is no file, from its root.
+pub(super) const DEVICES: &str = "dev";
 
 /// The official image of the newest PostgreSQL of this machine. What is found out on the way is kept in a folder.
 pub(super) fn image(folder: &Path) -> Result<FakeImage, FindError> {
@@ -137,13 +140,28 @@ pub(super) fn published(config: &Config, ports: &[Port]) -> BTreeMap<String, Str
 
 /// Makes paths of the container's own ones of this machine, in the variables and in words, and gives the words.
 pub(super) fn localize(config: &mut Config, root: &Path, mounts: &[PathBuf], words: &[String]) -> Vec<String> {
-    let Some(server) = &config.server else { return words.to_vec() };
+    let words: Vec<String> = words.iter().map(|word| in_memory(word, root)).collect();
+    let Some(server) = &config.server else { return words };
     let mounts = mounts.iter().map(|mount| Path::new("/").join(mount).to_string_lossy().into_owned());
     let folders: Vec<String> = server.folders.iter().cloned().chain(mounts).collect();
     for variable in &mut config.environment {
         *variable = local(variable, root, &folders);
     }
     words.iter().map(|word| local(word, root, &folders)).collect()
+}
+
+/// Each container has a memory of its own. What stands there within a text is the server's business.
+fn in_memory(word: &str, root: &Path) -> String {
+    match word.strip_prefix("/dev/shm/") {
+        Some(path) => {
+            let memory = root.join(DEVICES).join("shm");
+            // Whoever can't be given one finds none.
+            let _ =
+                fs::create_dir_all(&memory).and_then(|()| fs::set_permissions(&memory, Permissions::from_mode(0o1777)));
+            memory.join(path).to_string_lossy().into_owned()
+        }
+        None => word.to_owned(),
+    }
 }
 
 /// A text with every path below one of these folders moved below `root`.
@@ -186,6 +204,17 @@ mod tests {
             "unix_socket_directories=/r/var/run/postgresql,/r/tmp"
         );
         assert_eq!(moved("PATH=/tmp:/usr/bin"), "PATH=/r/tmp:/usr/bin");
+    }
+
+    #[test]
+    fn a_path_in_the_memory_of_a_container_is_the_containers_own() {
+        let root = tempfile::tempdir().unwrap();
+        let moved = root.path().join("dev/shm/.mark");
+        assert_eq!(in_memory("/dev/shm/.mark", root.path()), moved.to_string_lossy());
+        assert!(moved.parent().unwrap().is_dir());
+        for word in ["/dev/shm", "config_file=/dev/shm/x", "/dev/shmx/y", ""] {
+            assert_eq!(in_memory(word, root.path()), word);
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! containers/<id>/exit      its status, once it has ended
 //! containers/<id>/log       its output, in lines
 //! containers/<id>/execs/    a file for each other process
+//! containers/<id>/attached  there is no keeper: the engine command that started it looks after the first process
 //! ```
 
 use std::collections::BTreeMap;
@@ -28,6 +29,8 @@ const KEEPER_LIMIT: Duration = Duration::from_secs(10);
 /// How long a first process may take to end by itself.
 const REMOVAL_LIMIT: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(1);
+/// The status of a process that was killed.
+const KILLED: i32 = 137;
 
 /// What a keeper starts.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -104,7 +107,31 @@ impl Processes {
 
     /// The status of the first process, once it has ended.
     pub(super) fn exit_code(&self) -> Option<i32> {
-        fs::read_to_string(self.folder.join("exit")).ok()?.trim().parse().ok()
+        match fs::read_to_string(self.folder.join("exit")) {
+            Ok(text) => text.trim().parse().ok(),
+            Err(_) => self.is_orphan_gone().then_some(KILLED),
+        }
+    }
+
+    /// Notes that a process is the first one, and that nobody keeps it.
+    pub(super) fn lead(&self, id: Option<u32>) -> io::Result<()> {
+        write_file(&self.folder, "attached", "")?;
+        write_file(&self.folder, "pid", &id.unwrap_or_default().to_string())
+    }
+
+    /// Notes how such a process has ended. All others end with it.
+    pub(super) fn ended(&self, status: i32) -> io::Result<()> {
+        if !self.folder.is_dir() {
+            // The container was removed, and its process killed for that.
+            return Ok(());
+        }
+        self.kill();
+        write_file(&self.folder, "exit", &status.to_string())
+    }
+
+    /// Whether a first process has ended whose engine command was not there to note it.
+    fn is_orphan_gone(&self) -> bool {
+        self.folder.join("attached").exists() && self.leader().is_some_and(has_ended)
     }
 
     fn leader(&self) -> Option<Pid> {
@@ -165,10 +192,17 @@ impl Processes {
     /// Writes a process down beside the first one, for as long as the result lives.
     pub(crate) fn register(&self, id: Option<u32>) -> io::Result<Registered> {
         let Some(id) = id else { return Ok(Registered { path: None }) };
-        let path = self.folder.join("execs").join(id.to_string());
-        fs::create_dir_all(self.folder.join("execs"))?;
-        fs::write(&path, id.to_string())?;
-        Ok(Registered { path: Some(path) })
+        let folder = self.folder.join("execs");
+        let path = folder.join(id.to_string());
+        let made = match fs::create_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            made => made,
+        };
+        match made.and_then(|()| fs::write(&path, id.to_string())) {
+            // What it did may have been the end of its container, which has gone by now.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Registered { path: None }),
+            written => written.map(|()| Registered { path: Some(path) }),
+        }
     }
 
     /// The last lines that the first process printed, by stream.
@@ -340,6 +374,15 @@ fn handles(pid: Pid, signal: Signal) -> bool {
     let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
     let Some(caught) = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()) else { return true };
     caught & (1 << (signal.as_raw() - 1)) != 0
+}
+
+/// Whether a process has ended, be it that nobody has noticed.
+fn has_ended(pid: Pid) -> bool {
+    match fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())) {
+        // The name of the program, in brackets, may hold anything.
+        Ok(stat) => stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with(['Z', 'X'])),
+        Err(_) => rustix::process::test_kill_process(pid).is_err(),
+    }
 }
 
 /// A signal by its name, with or without `SIG`, or by its number.

@@ -2,6 +2,8 @@
 
 use ociman::command::CommandLine;
 
+use super::machine::Machine;
+
 /// A command that has run to its end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Reply {
@@ -33,7 +35,7 @@ pub(crate) enum Answer {
     Killed,
 }
 
-/// A process in a container beside its first one.
+/// A process in a container that has the streams of an engine command.
 #[derive(Debug)]
 pub(crate) struct Exec {
     pub(crate) line: CommandLine,
@@ -41,4 +43,23 @@ pub(crate) struct Exec {
     pub(crate) interactive: bool,
     /// Where the container's processes are written down.
     pub(crate) processes: super::process::Processes,
+    /// Its container, when it is the first process there.
+    pub(crate) first_of: Option<Attached>,
+}
+
+/// A container that lives as long as its first process, which has the streams of the engine command that started it.
+#[derive(Debug)]
+pub(crate) struct Attached {
+    pub(crate) machine: Machine,
+    pub(crate) id: String,
+    /// Whether it goes with its process.
+    pub(crate) is_passing: bool,
+}
+
+impl Attached {
+    /// Takes in that the process has ended.
+    pub(crate) fn ended(&self, status: i32) -> std::io::Result<()> {
+        self.machine.processes(&self.id).ended(status)?;
+        if self.is_passing { self.machine.discard(&self.id) } else { Ok(()) }
+    }
 }

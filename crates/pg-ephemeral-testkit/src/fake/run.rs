@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
+use super::containers::process_line;
 use super::files;
 use super::flags::Arguments;
 use super::image::Program;
@@ -13,7 +14,7 @@ use super::machine::{Call, Machine, Result};
 use super::not_started::NotStarted;
 use super::postgres;
 use super::process::Start;
-use super::reply::Reply;
+use super::reply::{Answer, Attached, Exec, Reply};
 use super::speech::Speech;
 use super::state::{Config, Container, Life, Port, State, new_id, now};
 use crate::Operation;
@@ -27,6 +28,18 @@ pub(super) enum Found<'a> {
     Not(NotStarted<'a>),
 }
 
+/// What the first process of a container is.
+enum First {
+    /// This one.
+    Start(Start),
+    /// One that says this and ends.
+    Says(Reply),
+    /// One that does nothing.
+    Waits,
+    /// None: it can't be started.
+    Refused(Reply),
+}
+
 /// A mount of `--mount`.
 #[derive(Debug, Default)]
 struct Mount {
@@ -36,37 +49,34 @@ struct Mount {
 }
 
 impl Machine {
-    pub(super) fn run(&self, arguments: &Arguments, call: &Call) -> Result<Reply> {
-        let reply = self.store.update(|state| self.create_and_start(state, arguments, call))??;
-        if arguments.has("detach") || reply.status != 0 {
-            return Ok(reply);
-        }
-        Ok(Reply::failure(125, "the fake engine runs containers only with --detach\n"))
+    pub(super) fn run(&self, arguments: &Arguments, call: &Call) -> Result<Answer> {
+        self.store.update(|state| self.create_and_start(state, arguments, call))?
     }
 
-    fn create_and_start(&self, state: &mut State, arguments: &Arguments, call: &Call) -> Result<Reply> {
+    fn create_and_start(&self, state: &mut State, arguments: &Arguments, call: &Call) -> Result<Answer> {
         let speech = self.speech;
         let Some((image_name, words)) = arguments.words.split_first() else {
-            return Ok(speech.too_few_words(Operation::Run, 1, 0));
+            return Ok(Answer::Reply(speech.too_few_words(Operation::Run, 1, 0)));
         };
         let Some(image) = speech.find(state, image_name).cloned() else {
-            return Ok(speech.no_image(Operation::Run, image_name));
+            return Ok(Answer::Reply(speech.no_image(Operation::Run, image_name)));
         };
         let id = new_id();
         let name = arguments.value("name").map_or_else(|| format!("fake_{}", &id[..12]), str::to_owned);
         if let Some(other) = state.containers.iter().find(|container| container.name == name) {
-            return Ok(speech.name_taken(&name, &other.id));
+            return Ok(Answer::Reply(speech.name_taken(&name, &other.id)));
         }
         let mounts: Vec<Mount> = arguments.values("mount").map(parse_mount).collect();
         if let Some(mount) = mounts.iter().find(|mount| mount.is_bind && !Path::new(&mount.source).exists()) {
-            return Ok(speech.no_mount_source(&mount.source));
+            return Ok(Answer::Reply(speech.no_mount_source(&mount.source)));
         }
         let config = configure(image.config.clone(), arguments, words, call);
         let root = self.processes(&id).root();
         files::create_open_folder(root.parent().unwrap_or(&root))?;
         files::copy(&self.image_root(&image.id), &root, &[])?;
         let mounted = mount_all(&root, &mounts)?;
-        let left_out = config.volumes.iter().map(|path| inside(path)).chain(mounted).collect();
+        let memory = PathBuf::from(postgres::DEVICES);
+        let left_out = config.volumes.iter().map(|path| inside(path)).chain(mounted).chain([memory]).collect();
         let mut container = Container {
             id: id.clone(),
             name,
@@ -85,30 +95,79 @@ impl Machine {
                 if speech == Speech::Docker {
                     state.containers.push(container);
                 }
-                return Ok(speech.port_taken(&id, address));
+                return Ok(Answer::Reply(speech.port_taken(&id, address)));
             }
         };
         container.ports = if container.has_network { published } else { Vec::new() };
+        if !arguments.has("detach") {
+            return self.attach(state, container, arguments);
+        }
         let reply = self.start_process(&mut container, Operation::Run)?;
         state.containers.push(container);
-        Ok(reply.unwrap_or_else(|| Reply::success(format!("{id}\n"))))
+        Ok(Answer::Reply(reply.unwrap_or_else(|| Reply::success(format!("{id}\n")))))
+    }
+
+    /// Starts the first process of a container on the streams of the engine command.
+    fn attach(&self, state: &mut State, mut container: Container, arguments: &Arguments) -> Result<Answer> {
+        let is_passing = arguments.has("rm");
+        let (id, first) = (container.id.clone(), self.first_process(&container)?);
+        let answer = match first {
+            First::Start(start) => {
+                let Start { program, arguments: rest, environment, folder, user, .. } = start;
+                let line = process_line(program, &rest, environment, folder, user);
+                container.life = Life::Process;
+                state.containers.push(container);
+                let attached = Attached { machine: self.clone(), id: id.clone(), is_passing };
+                let interactive = arguments.has("interactive");
+                let processes = self.processes(&id);
+                return Ok(Answer::Exec(Box::new(Exec { line, interactive, processes, first_of: Some(attached) })));
+            }
+            First::Waits => {
+                container.life = Life::Idle;
+                state.containers.push(container);
+                return Ok(Answer::Hang);
+            }
+            First::Says(reply) => {
+                container.life = Life::Ended(reply.status);
+                reply
+            }
+            // Nobody is told the identifier of a container that is attached to.
+            First::Refused(reply) => Reply { stdout: Vec::new(), ..reply },
+        };
+        if is_passing {
+            fs::remove_dir_all(self.container_folder(&id))?;
+        } else {
+            state.containers.push(container);
+        }
+        Ok(Answer::Reply(answer))
     }
 
     /// Starts the first process of a container, or says why not.
     fn start_process(&self, container: &mut Container, operation: Operation) -> Result<Option<Reply>> {
-        let processes = self.processes(&container.id);
-        let root = processes.root();
+        match self.first_process(container)? {
+            First::Waits => container.life = Life::Idle,
+            First::Says(reply) => container.life = Life::Ended(reply.status),
+            First::Refused(reply) => return Ok(Some(reply).filter(|_| operation == Operation::Run)),
+            First::Start(start) => {
+                self.processes(&container.id).start(&self.keeper, &start)?;
+                container.life = Life::Process;
+            }
+        }
+        Ok(None)
+    }
+
+    /// What the first process of a container is to be.
+    fn first_process(&self, container: &Container) -> Result<First> {
+        let root = self.processes(&container.id).root();
         let mut config = container.config.clone();
         let words: Vec<String> = config.entrypoint.iter().chain(&config.command).cloned().collect();
         let words = postgres::localize(&mut config, &root, &container.mounts, &words);
         let config = &config;
         let Some((program, rest)) = words.split_first() else {
             // An image without a program: its containers wait.
-            container.life = Life::Idle;
-            return Ok(None);
+            return Ok(First::Waits);
         };
-        let refused =
-            |why| Some(self.speech.run_not_started(&container.id, why)).filter(|_| operation == Operation::Run);
+        let refused = |why| First::Refused(self.speech.run_not_started(&container.id, why));
         let user = match user(&config.user, config) {
             Ok(user) => user,
             Err(()) => return Ok(refused(NotStarted::NoUser(&config.user))),
@@ -116,13 +175,10 @@ impl Machine {
         let program = match find_program(config, &root, program) {
             Found::Path(path) => path,
             Found::Not(why) => return Ok(refused(why)),
-            Found::Fake(Program::Idle) => {
-                container.life = Life::Idle;
-                return Ok(None);
-            }
-            Found::Fake(Program::Answer { status, .. }) => {
-                container.life = Life::Ended(*status);
-                return Ok(None);
+            Found::Fake(Program::Idle) => return Ok(First::Waits),
+            Found::Fake(Program::Answer { status, stdout, stderr }) => {
+                let (stdout, stderr) = (stdout.clone().into_bytes(), stderr.clone().into_bytes());
+                return Ok(First::Says(Reply { status: *status, stdout, stderr }));
             }
         };
         let folder = root.join(inside(&config.folder));
@@ -131,10 +187,7 @@ impl Machine {
         let mut environment = environment(config);
         environment.extend(postgres::published(config, &container.ports));
         let on_removal = postgres::removal_signal(config).map(|signal| signal.as_raw());
-        let start = Start { program, arguments: rest.to_vec(), environment, folder, user, on_removal };
-        processes.start(&self.keeper, &start)?;
-        container.life = Life::Process;
-        Ok(None)
+        Ok(First::Start(Start { program, arguments: rest.to_vec(), environment, folder, user, on_removal }))
     }
 
     pub(super) fn start(&self, names: &[String]) -> Result<Reply> {

@@ -4,13 +4,13 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::state::State;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Store {
-    Memory(Mutex<State>),
+    Memory(Arc<Mutex<State>>),
     /// The folder with the file.
     Folder(PathBuf),
 }
@@ -20,7 +20,7 @@ const LOCK: &str = "lock";
 
 impl Store {
     pub(crate) fn memory() -> Self {
-        Self::Memory(Mutex::default())
+        Self::Memory(Arc::default())
     }
 
     /// Looks at the state and changes it, alone.
