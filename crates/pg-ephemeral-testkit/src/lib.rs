@@ -78,6 +78,4 @@ pub use fake::{
 };
 pub use journal::{Entry, Journal, Recorder};
 pub use operation::{Operation, UnknownOperation};
-pub use project::{
-    KEEP_VARIABLE, Project, ProjectCommand, Ran, Started, project, project_in, wait_until, wait_until_async,
-};
+pub use project::{KEEP_VARIABLE, Project, ProjectCommand, Ran, Started, project, wait_until, wait_until_async};

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use pg_ephemeral_testkit::base_layer::put_base_layer_on_engine;
-use pg_ephemeral_testkit::{Project, ProjectCommand, project_in, wait_until};
+use pg_ephemeral_testkit::{Project, ProjectCommand, wait_until};
 
 use super::rootless::Rootless;
 use super::terminal::Terminal;
-use super::{AMPLE, BINARY, make_executable};
+use super::{AMPLE, cold_project, make_executable};
 
 /// A project on an engine.
 pub struct Engine {
@@ -36,8 +36,7 @@ impl Engine {
 
     /// The one that variables lead to.
     pub fn at(program: &'static str, variables: Vec<(&'static str, String)>) -> Self {
-        // Memory that is a folder of this machine is another in a container.
-        let project = project_in("/tmp", BINARY).with_the_users_engines();
+        let project = cold_project().with_the_users_engines();
         let project = variables.iter().fold(project, |project, (name, value)| project.variable(name, value));
         let unique = project.root().file_name().unwrap().to_string_lossy().to_lowercase();
         // Upper and lower case may make two folders one name; the process makes it two again.

@@ -22,8 +22,6 @@ use std::time::Duration;
 use pg_ephemeral_testkit::base_layer::put_base_layer_on_host;
 use pg_ephemeral_testkit::{Project, ProjectCommand, Ran};
 
-/// What is tested.
-pub const BINARY: &str = env!("CARGO_BIN_EXE_pg-ephemeral");
 /// Ample for one command on a busy machine.
 pub const AMPLE: Duration = Duration::from_secs(60);
 
@@ -36,7 +34,7 @@ pub fn project() -> Project {
 
 /// An empty project of the binary, and no state.
 pub fn cold_project() -> Project {
-    pg_ephemeral_testkit::project(BINARY)
+    pg_ephemeral_testkit::project(env!("CARGO_BIN_EXE_pg-ephemeral"))
 }
 
 /// A command on the host backend.

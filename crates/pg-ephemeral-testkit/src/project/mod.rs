@@ -16,7 +16,6 @@ mod text;
 use std::ffi::OsStr;
 use std::fmt::{Display, Write};
 use std::fs::{self, Permissions};
-use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -71,19 +70,7 @@ enum Place {
 /// ```
 #[track_caller]
 pub fn project(binary: impl Into<PathBuf>) -> Project {
-    project_of(binary.into(), create_short_folder("pge-"))
-}
-
-/// The same below another folder than that for temporary files, such as one that an engine can mount. Its path must be
-/// short: sockets are made below it.
-#[track_caller]
-pub fn project_in(parent: impl AsRef<Path>, binary: impl Into<PathBuf>) -> Project {
-    project_of(binary.into(), tempfile::Builder::new().prefix("pge-").tempdir_in(parent))
-}
-
-#[track_caller]
-fn project_of(binary: PathBuf, made: io::Result<TempDir>) -> Project {
-    let made = must(made, "make a temporary folder");
+    let made = must(create_short_folder("pge-"), "make a temporary folder");
     let place = if std::env::var_os(KEEP_VARIABLE).is_some() {
         let kept = made.keep();
         eprintln!("the project stays at {}", kept.display());
@@ -93,7 +80,7 @@ fn project_of(binary: PathBuf, made: io::Result<TempDir>) -> Project {
     };
     let mut redactions = Redactions::default();
     redactions.add(&place.path().to_string_lossy(), "[ROOT]");
-    let project = Project { binary, place, variables: Vec::new(), redactions };
+    let project = Project { binary: binary.into(), place, variables: Vec::new(), redactions };
     // Servers of another user have to pass through.
     must(fs::set_permissions(project.root(), Permissions::from_mode(0o755)), "open the project's folder");
     for name in ["work", "home", "state", "config", "cache", "run", "t"] {
