@@ -53,7 +53,9 @@ impl Owner {
     /// Whether the process still runs.
     #[must_use]
     pub fn liveness(&self) -> Liveness {
-        if self.host != host_name() || self.machine != machine() {
+        // Older versions tell only the name.
+        let is_namesake = !self.machine.is_empty() && self.machine != machine();
+        if self.host != host_name() || is_namesake {
             return Liveness::Foreign;
         }
         if self.boot != boot_id() {
@@ -128,6 +130,8 @@ mod tests {
         let namesake = Owner { machine: "another".to_owned(), boot: "another".to_owned(), ..owner.clone() };
         let inside = Owner { namespace: "pid:[1]".to_owned(), ..owner };
         assert_eq!(namesake.liveness(), Liveness::Foreign);
+        let unnamed = Owner { machine: String::new(), boot: "another".to_owned(), ..namesake };
+        assert_eq!(unnamed.liveness(), Liveness::Dead);
         assert_eq!(elsewhere.liveness(), Liveness::Foreign);
         assert_eq!(inside.liveness(), Liveness::Foreign);
     }

@@ -275,7 +275,7 @@ mod as_text {
 
 #[cfg(test)]
 mod tests {
-    use pg_ephemeral_testkit::FakeBackend;
+    use pg_ephemeral_testkit::{FakeBackend, FakeContainer};
 
     use super::*;
 
@@ -408,6 +408,30 @@ mod tests {
         Filed::new(&folders, session("winner", dead())).unwrap();
         crate::reap::reap_recorded(&folders, &fake.backend(), crate::reap::Patience::Hurry).await;
         assert!(fake.containers().is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_is_on_another_engine_is_removed_there_by_who_works_with_it_or_tidies_up() {
+        use crate::reap::{Patience, reap_recorded};
+        let container = FakeContainer::new("pg-ephemeral-x", "localhost/x:1");
+        let fake = || FakeBackend::podman().with_image("localhost/x:1").with_container(container.clone());
+        let here = fake();
+        let far = fake().elsewhere("tcp://192.0.2.7:2375");
+        let home = tempfile::tempdir().unwrap();
+        let folders = Folders::at(home.path());
+        let left_there = || {
+            let record = Record { selection: far.backend().selection(), ..record(dead()) };
+            Filed::new(&folders, record).unwrap().started().unwrap();
+        };
+        left_there();
+        reap_recorded(&folders, &here.backend(), Patience::Hurry).await;
+        assert_eq!((here.containers().len(), left_behind(&folders, now()).len()), (1, 1));
+        reap_recorded(&folders, &far.backend(), Patience::Hurry).await;
+        assert_eq!((far.containers().len(), left_behind(&folders, now()).len()), (0, 0));
+        left_there();
+        // A fake is the same wherever it is led.
+        reap_recorded(&folders, &here.backend(), Patience::Settle).await;
+        assert_eq!((here.containers().len(), left_behind(&folders, now()).len()), (0, 0));
     }
 
     #[test]

@@ -74,3 +74,21 @@ async fn any_other_failure_of_a_run_is_not_tried_again() {
         fake.assert_nothing_left();
     }
 }
+
+#[tokio::test]
+async fn a_folder_is_not_mounted_on_another_machine_and_nothing_is_started() {
+    for (kind, fake) in engines() {
+        let fake = fake.with_image(FakeImage::postgres("17")).elsewhere("ssh://me@192.0.2.7:2222/run/x.sock");
+        let home = tempfile::tempdir().unwrap();
+        let definition = Definition::in_folders(Folders::at(home.path()))
+            .backend_choice(BackendChoice::Only(kind))
+            .executor(Arc::new(fake.clone()))
+            .image(IMAGE.parse().unwrap())
+            .transparent_workdir("/some/folder");
+        let error = definition.start().await.map(drop).unwrap_err();
+        let expected = format!("mount /some/folder: the {kind} engine is on another machine, 192.0.2.7");
+        assert_eq!(error.to_string(), expected);
+        assert!(error.hint().is_some_and(|hint| hint.contains("`host` form")));
+        assert_eq!(fake.journal().count(Operation::Run), 0, "{}", fake.journal());
+    }
+}

@@ -275,6 +275,17 @@ async fn a_session_with_tls_is_attached_to_by_its_labels_with_a_file_for_as_long
 }
 
 #[tokio::test]
+async fn a_session_on_another_machine_is_attached_to_at_the_address_of_its_engine() {
+    let home = tempfile::tempdir().unwrap();
+    let labels = [(label::SSL_HOSTNAME, "db.example.com"), (label::SSL_CA_CERT_PEM, CA_CERT)];
+    for fake in engines() {
+        let fake = with_tls(fake.elsewhere("tcp://192.0.2.7:2375"), &labels, [0, 0, 0, 0]);
+        let url = attach(&fake, home.path()).await.unwrap().url();
+        assert!(url.expose().ends_with("&hostaddr=192.0.2.7"), "{}", url.expose());
+    }
+}
+
+#[tokio::test]
 async fn labels_of_tls_that_do_not_fit_together_are_an_error_of_attaching() {
     let home = tempfile::tempdir().unwrap();
     for fake in engines() {

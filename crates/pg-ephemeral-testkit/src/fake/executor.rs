@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::machine::Call;
 use super::reply::{Answer, Exec, Reply};
+use super::speech::Speech;
 use super::{FakeBackend, Machine};
 
 /// The signal that ends a command which is killed midway.
@@ -18,8 +19,12 @@ const KILL: i32 = 9;
 #[async_trait::async_trait]
 impl Executor for FakeBackend {
     /// No variable of the test's own leads away from the fake.
-    fn variable(&self, _name: &str) -> Option<String> {
-        None
+    fn variable(&self, name: &str) -> Option<String> {
+        let leading = match self.inner.machine.speech {
+            Speech::Docker => "DOCKER_HOST",
+            Speech::Podman => "CONTAINER_HOST",
+        };
+        self.inner.elsewhere.get().filter(|_| name == leading).cloned()
     }
 
     async fn spawn(&self, line: CommandLine) -> Result<Process, CommandError> {

@@ -105,6 +105,8 @@ struct Inner {
     given: std::sync::Mutex<BTreeSet<String>>,
     /// Whether Podman is called `docker` as well.
     has_shim: std::sync::atomic::AtomicBool,
+    /// Where the environment says that it is, when that is another machine.
+    elsewhere: std::sync::OnceLock<String>,
     /// Goes before the folder that it watches over.
     _watcher: Watcher,
     folder: TempDir,
@@ -163,6 +165,7 @@ impl FakeBackend {
             journal: Journal::default(),
             given: std::sync::Mutex::default(),
             has_shim: std::sync::atomic::AtomicBool::new(false),
+            elsewhere: std::sync::OnceLock::new(),
             _watcher: watcher,
             folder,
         };
@@ -292,6 +295,21 @@ impl FakeBackend {
     #[must_use]
     pub fn with_docker_shim(self) -> Self {
         self.inner.has_shim.store(true, std::sync::atomic::Ordering::Relaxed);
+        self
+    }
+
+    /// Makes it an engine of another machine, as `DOCKER_HOST` or `CONTAINER_HOST` would with this URL: nothing of this one
+    /// is mounted there, and servers are looked for at the URL's host. Only the first URL counts.
+    ///
+    /// ```
+    /// use pg_ephemeral_testkit::FakeBackend;
+    ///
+    /// let fake = FakeBackend::docker().elsewhere("tcp://192.0.2.7:2375");
+    /// assert_eq!(fake.backend().remote_host(), Some("192.0.2.7"));
+    /// ```
+    #[must_use]
+    pub fn elsewhere(self, url: &str) -> Self {
+        self.inner.elsewhere.get_or_init(|| url.to_owned());
         self
     }
 
