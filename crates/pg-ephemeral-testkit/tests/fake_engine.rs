@@ -97,6 +97,18 @@ fn containers_go_with_their_project() {
 }
 
 #[test]
+fn commands_that_come_first_together_all_find_the_whole_scenario() {
+    for _ in 0..5 {
+        let project = with("podman");
+        let inspect = || command(&project, "podman", &format!("image inspect {IMAGE}")).start();
+        let commands: Vec<_> = (0..8).map(|_| inspect()).collect();
+        for command in commands {
+            command.wait().status(0);
+        }
+    }
+}
+
+#[test]
 fn programs_of_an_image_do_what_the_scenario_says() {
     let project = with("podman");
     let podman = |line: &str| command(&project, "podman", line);

@@ -17,6 +17,8 @@ use super::store::Store;
 const STATE_VARIABLE: &str = "FAKE_ENGINE_STATE";
 /// Names a scenario file, from which the state is made when there is none.
 const SCENARIO_VARIABLE: &str = "FAKE_ENGINE_SCENARIO";
+/// Says in the folder with the state that it is as the scenario wants it.
+const SET_UP: &str = "set-up";
 /// Every command, in order, in the folder with the state.
 const JOURNAL: &str = "journal";
 
@@ -62,12 +64,11 @@ pub fn fake_engine() -> Result<ExitCode, FakeEngineError> {
     let folder = folder.join(speech.program());
     let scenario = std::env::var_os(SCENARIO_VARIABLE).map(|path| Scenario::read(Path::new(&path))).transpose()?;
     let speech = scenario.as_ref().and_then(|scenario| scenario.engine).unwrap_or(speech);
-    let is_new = !folder.exists();
     files::create_open_folder(&folder)?;
     let keeper = Keeper::Program(std::env::current_exe()?);
     let machine = Machine::new(speech, Store::Folder(folder.clone()), folder.clone(), keeper);
-    if let Some(scenario) = scenario.filter(|_| is_new) {
-        machine.set_up(&scenario)?;
+    if let Some(scenario) = scenario {
+        once(&folder.join(SET_UP), || machine.set_up(&scenario))?;
     }
     let arguments: Vec<String> = arguments.map(|word| word.to_string_lossy().into_owned()).collect();
     record(&folder, speech, &arguments)?;
@@ -79,6 +80,19 @@ pub fn fake_engine() -> Result<ExitCode, FakeEngineError> {
         ExitStatus::Exited(code) => Ok(ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))),
         ExitStatus::Signaled(_) => Err(kill_itself().into()),
     }
+}
+
+/// Does something that only the first of all commands has to do, and lets those that come meanwhile wait for it. A file
+/// that is not empty says that it is done.
+fn once(done: &Path, work: impl FnOnce() -> std::io::Result<()>) -> std::io::Result<()> {
+    use std::io::Write;
+    let mut file = std::fs::File::options().append(true).create(true).open(done)?;
+    file.lock()?;
+    if file.metadata()?.len() == 0 {
+        work()?;
+        file.write_all(b"done\n")?;
+    }
+    Ok(())
 }
 
 /// Ends as a program does that somebody kills; gives why that did not work.
