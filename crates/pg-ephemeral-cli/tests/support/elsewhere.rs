@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use pg_ephemeral_testkit::wait_until;
 use rustix::process::{Pid, Signal, kill_process};
@@ -176,6 +177,13 @@ impl Drop for Elsewhere {
         let _ = service.wait();
         if self.program == "podman" {
             let _ = unmount_below(self.folder.path());
+        }
+        // Those who clean up after its last containers may still write.
+        for _ in 0..100 {
+            if fs::remove_dir_all(self.folder.path()).is_ok() || !self.folder.path().exists() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(50));
         }
     }
 }
