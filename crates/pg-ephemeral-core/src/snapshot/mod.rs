@@ -121,11 +121,12 @@ fn named(layer: cache::CachedLayer) -> Option<Snapshot> {
 /// [`SnapshotError::Lock`] and [`SnapshotError::PutBack`].
 pub async fn settled(folders: &Folders, backend: &Backend, session: &session::Name) -> Result<bool, SnapshotError> {
     let was_taken = Lock::wait(folders, &lock_name(backend, session)).await?;
-    if stopped::is_noted(folders, backend, session) {
+    let was_stopped = stopped::is_noted(folders, backend, session);
+    if was_stopped {
         let _lock = lock(folders, backend, session).await?;
         stopped::put_back(folders, backend, session).await?;
     }
-    Ok(was_taken)
+    Ok(was_taken || was_stopped)
 }
 
 /// Whether a command has stopped a session's server to start it again, killed or not.
