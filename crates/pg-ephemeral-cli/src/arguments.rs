@@ -322,6 +322,8 @@ pub(crate) enum SessionCommand {
         all: bool,
     },
     /// Save the state of a session while it runs
+    #[command(override_usage = "pg-ephemeral session snapshot [OPTIONS] --name <NAME> --as <SNAPSHOT>\n       \
+                          pg-ephemeral session snapshot [OPTIONS] --name <NAME> --remove <SNAPSHOT>")]
     Snapshot {
         /// The name of the snapshot
         #[arg(long = "as", value_name = "SNAPSHOT", required_unless_present = "remove")]
