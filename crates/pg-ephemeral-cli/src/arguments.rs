@@ -328,13 +328,18 @@ pub(crate) enum SessionCommand {
         all: bool,
     },
     /// Save the state of a session while it runs
+    #[command(override_usage = "pg-ephemeral session snapshot [OPTIONS] --name <NAME> --as <SNAPSHOT>\n       \
+                          pg-ephemeral session snapshot [OPTIONS] --name <NAME> --remove <SNAPSHOT>")]
     Snapshot {
         /// The name of the snapshot
-        #[arg(long = "as", value_name = "SNAPSHOT")]
-        snapshot: snapshot::Name,
+        #[arg(long = "as", value_name = "SNAPSHOT", required_unless_present = "remove")]
+        snapshot: Option<snapshot::Name>,
         /// Take the name from a snapshot that has it
         #[arg(long)]
         replace: bool,
+        /// Remove this snapshot instead; the session need not run any more
+        #[arg(long, value_name = "SNAPSHOT", conflicts_with_all = ["snapshot", "replace"])]
+        remove: Option<snapshot::Name>,
     },
     /// List the snapshots of a session, or all
     Snapshots,

@@ -54,10 +54,15 @@ pub(crate) async fn run(
             };
             until_signal(signals, stop(global, name)).await?
         }
-        SessionCommand::Snapshot { snapshot, replace } => {
+        SessionCommand::Snapshot { snapshot: Some(snapshot), replace, .. } => {
             let existing = if *replace { Existing::Replace } else { Existing::Refuse };
             until_signal(signals, snapshot_commands::take(global, required(name), snapshot, existing)).await?
         }
+        SessionCommand::Snapshot { remove: Some(snapshot), .. } => {
+            until_signal(signals, snapshot_commands::remove(global, required(name), snapshot)).await?
+        }
+        // The arguments have been checked: one of the two is there.
+        SessionCommand::Snapshot { .. } => Ok(()),
         SessionCommand::Snapshots => until_signal(signals, snapshot_commands::list(global, name)).await?,
         SessionCommand::Restore { from } => {
             until_signal(signals, snapshot_commands::restore(global, required(name), from)).await?

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ociman::Reference;
 use pg_ephemeral_core::session::{Name, Session};
-use pg_ephemeral_core::snapshot::{self, Existing, ForkOptions, Manner, Snapshot};
+use pg_ephemeral_core::snapshot::{self, Existing, ForkOptions, Manner, Snapshot, SnapshotError};
 use serde::Serialize;
 
 use crate::arguments::{Format, Global};
@@ -121,6 +121,25 @@ pub(crate) async fn list(global: &Global, name: Option<&Name>) -> Result<(), Fai
             print_table(["SESSION", "SNAPSHOT", "INSTANCE", "BACKEND", "CREATED", "IMAGE"], rows)
         }
     }
+}
+
+/// Removes a snapshot, on whichever backend it is.
+pub(crate) async fn remove(global: &Global, name: &Name, snapshot: &snapshot::Name) -> Result<(), Failure> {
+    let context = Context::load(global)?;
+    let mut missing = None;
+    for backend in backends(global, &context).await? {
+        match snapshot::remove(&context.folders, &backend, name, snapshot).await {
+            Err(error @ SnapshotError::NotFound { .. }) => missing = Some(error),
+            Err(error) => return Err(error.into()),
+            Ok(removed) => {
+                return match global.format {
+                    Format::Json => print_json(&ListedSnapshot::of(removed, backend.kind().as_str())),
+                    _ => print_line(&format!("the snapshot {snapshot} of session {name} is removed")),
+                };
+            }
+        }
+    }
+    missing.map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// Puts a session back to a snapshot.

@@ -61,6 +61,35 @@ fn a_snapshot_that_is_killed_at_any_moment_leaves_a_session_that_answers_and_no_
 }
 
 #[test]
+fn a_snapshot_of_unlogged_tables_that_is_killed_at_any_moment_leaves_a_session_that_answers() {
+    let site = Site::new("host");
+    site.start("review");
+    site.ask("review", "create unlogged table t as select 1 as a");
+    for delay in [30, 60, 90, 120, 160, 200] {
+        let snapshot = site.on("review", &["snapshot", "-q", "--replace", "--as", "clean"]).start();
+        std::thread::sleep(Duration::from_millis(delay));
+        snapshot.signal(Signal::KILL);
+        snapshot.wait();
+        site.on("review", &["start", "-q"]).run().status(1);
+        assert_eq!(site.ask("review", "select a from t"), "1", "after {delay} ms");
+    }
+    site.on("review", &["snapshot", "-q", "--replace", "--as", "clean"]).run().status(0);
+    site.ask("review", "drop table t");
+    site.on("review", &["restore", "--from", "clean"]).run().status(0);
+    assert_eq!(site.ask("review", "select a from t"), "1");
+
+    // It outlives its session, and goes when it is told to.
+    site.stop("review");
+    let removed = site.on("review", &["snapshot", "--remove", "clean"]).run();
+    removed.status(0).stdout("the snapshot clean of session review is removed\n");
+    let missing = site.on("review", &["snapshot", "--remove", "clean"]).run();
+    missing.status(1);
+    assert!(missing.stderr_text().contains("the session review has no snapshot clean"), "{}", missing.stderr_text());
+    site.on("review", &["snapshot"]).run().status(2);
+    site.assert_nothing_left();
+}
+
+#[test]
 fn two_restores_at_once_come_one_after_the_other() {
     let site = Site::new("host");
     site.start_with("review", &["--ttl", "1h"]);

@@ -114,7 +114,7 @@ impl Folders {
 }
 
 /// Folders of the state in which files are written.
-const WRITTEN: [&str; 4] = ["", "servers", "bases", crate::tls::FOLDER];
+const WRITTEN: [&str; 5] = ["", "servers", "bases", crate::tls::FOLDER, crate::snapshot::STOPPED_FOLDER];
 
 /// How many files a sweep would remove.
 pub(crate) fn half_written(folders: &Folders) -> usize {

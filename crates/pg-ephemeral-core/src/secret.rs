@@ -87,6 +87,11 @@ impl MachineSecret {
         self.derive("layer", key.as_str())
     }
 
+    /// Tells this machine's secret from others, for a nonce, and gives nothing of it away.
+    pub fn fingerprint(&self, nonce: &str) -> String {
+        self.derive("fingerprint", nonce).expose().chars().take(16).collect()
+    }
+
     fn derive(&self, purpose: &str, text: &str) -> Secret {
         let mut hasher = blake3::Hasher::new_keyed(&self.0);
         hasher.update(purpose.as_bytes()).update(&[0]).update(text.as_bytes());

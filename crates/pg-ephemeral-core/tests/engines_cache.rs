@@ -9,7 +9,9 @@ use std::process::{Command, Stdio};
 use ociman::{Backend, Kind};
 use pg_ephemeral_core::cache::{self, CacheError, InUse, Pulled, Scope};
 use pg_ephemeral_core::config::{Config, Overrides};
-use pg_ephemeral_core::{Definition, Folders, InstanceName, SeedName};
+use pg_ephemeral_core::session::{self, Session};
+use pg_ephemeral_core::snapshot::{self, Existing, ForkOptions, SnapshotError};
+use pg_ephemeral_core::{Definition, Folders, InstanceName, SeedName, Server};
 use registry::Registry;
 
 /// What the second seed puts into its table.
@@ -127,6 +129,50 @@ async fn layers_travel(maker: Kind, taker: Kind, test: &str) {
     // The search sees files of layers as well as configurations.
     assert!(registry.holds(MARK.as_bytes()));
     assert!(registry.holds(instance.name.as_str().as_bytes()));
+    let folders = [here.path(), there.path()].map(Folders::at);
+    snapshot_travels(&registry, (&made, &folders[0]), (&taken, &folders[1]), (maker, taker), test).await;
+}
+
+/// A snapshot of a session does so too: on the other engine, and under the other user's secret, a session begins with it and is
+/// put back to it.
+async fn snapshot_travels(
+    registry: &Registry,
+    (made, here): (&Definition, &Folders),
+    (taken, folders): (&Definition, &Folders),
+    (maker, taker): (Kind, Kind),
+    test: &str,
+) {
+    let of: session::Name = format!("{test}-{}", std::process::id()).parse().unwrap();
+    let clean: snapshot::Name = "clean".parse().unwrap();
+    let rows = async |session: &Session, folders: &Folders| {
+        let client = Server::attach(session, folders).unwrap().connect().await.unwrap();
+        client.query_one("select count(*) from t", &[]).await.unwrap().get::<_, i64>(0)
+    };
+    let session = made.start_session(&of, None).await.unwrap();
+    let server = Server::attach(&session, here).unwrap();
+    server.connect().await.unwrap().batch_execute("insert into t values ('more')").await.unwrap();
+    session.snapshot(here, &clean, Existing::Refuse).await.unwrap();
+    let pushed = made.push_snapshot(&of, &clean).await.unwrap();
+    assert_eq!(pushed.domain(), Some(registry.address().as_str()));
+    assert!(!registry.holds(server.connection().password.expose().as_bytes()), "a secret was pushed");
+    session.stop().await.unwrap();
+    snapshot::remove(here, &backend(maker), &of, &clean).await.unwrap();
+
+    let engine = backend(taker);
+    let pulled = taken.pull_snapshot(&of, &clean).await.unwrap();
+    let found = snapshot::list(&engine, Some(&of)).await.unwrap().pop().unwrap();
+    assert_eq!(found.image.tag(), pulled.tag());
+    let session = found.start_session(&engine, folders, &of, &ForkOptions::default()).await.unwrap();
+    assert_eq!(rows(&session, folders).await, 2);
+    let client = Server::attach(&session, folders).unwrap().connect().await.unwrap();
+    client.batch_execute("truncate t").await.unwrap();
+    let session = session.restore(folders, &clean).await.unwrap();
+    assert_eq!(rows(&session, folders).await, 2);
+    let error = snapshot::remove(folders, &engine, &of, &clean).await.unwrap_err();
+    assert!(matches!(&error, SnapshotError::InUse { .. }), "{error:?}");
+    session.stop().await.unwrap();
+    snapshot::remove(folders, &engine, &of, &clean).await.unwrap();
+    assert!(snapshot::list(&engine, Some(&of)).await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -31,6 +31,13 @@ async fn names(server: &Server) -> Vec<String> {
     server.list_databases().await.unwrap().into_iter().map(|database| database.name).collect()
 }
 
+async fn connect_to(server: &Server, name: &str) -> tokio_postgres::Client {
+    let url = server.database_url(name).await.unwrap();
+    let (client, connection) = tokio_postgres::connect(url.expose(), tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
 #[tokio::test]
 async fn each_has_what_the_seeds_left_and_none_sees_another() {
     let home = state_with_base_layer();
@@ -104,9 +111,24 @@ async fn one_that_is_kept_stays_and_can_be_reset_and_dropped_by_name() {
     let listed = server.list_databases().await.unwrap();
     assert!(listed.len() == 2 && listed.iter().all(|database| database.owner.is_none()), "{listed:?}");
     server.drop_database(&other_name).await.unwrap();
+    let in_it = connect_to(&server, &name).await;
     server.reset_database(&name).await.unwrap();
-    server.drop_database(&name).await.unwrap();
-    assert!(names(&server).await.is_empty());
+    assert!(in_it.batch_execute("select 1").await.is_err());
+    let listed = server.list_databases().await.unwrap();
+    assert!(listed.len() == 1 && listed[0].name == name && listed[0].owner.is_none(), "{listed:?}");
+    let in_it = connect_to(&server, &name).await;
+    assert_eq!(in_it.query("select from books", &[]).await.unwrap().len(), 2);
+
+    // What can't be put back stays as it is.
+    in_it.batch_execute("delete from books where title = 'Emma'").await.unwrap();
+    let client = server.connect().await.unwrap();
+    client.batch_execute("alter system set default_transaction_read_only = on").await.unwrap();
+    client.batch_execute("select pg_reload_conf()").await.unwrap();
+    let is_refused = async || matches!(server.single_database().await, Err(DatabaseError::Create { .. }));
+    wait_until_async("the server makes no database", AMPLE, is_refused).await;
+    let error = server.reset_database(&name).await.unwrap_err();
+    assert!(matches!(&error, DatabaseError::Create { .. }), "{error:?}");
+    assert_eq!(in_it.query("select from books", &[]).await.unwrap().len(), 1);
     server.stop().await.unwrap();
 }
 
@@ -131,8 +153,11 @@ async fn what_can_not_be_done_says_why() {
     let client = server.connect().await.unwrap();
     client.batch_execute("alter database pg_ephemeral_template is_template false").await.unwrap();
     client.batch_execute("drop database pg_ephemeral_template").await.unwrap();
+    // It is made again, as after a session was put back to a snapshot without it, as soon as nobody is in the way.
     let error = server.database().await.unwrap_err();
-    assert!(matches!(&error, DatabaseError::Create { .. }), "{error:?}");
+    assert!(matches!(&error, DatabaseError::InUse { .. }), "{error:?}");
+    drop(client);
+    assert_eq!(books(&server.database().await.unwrap()).await, 2);
     server.stop().await.unwrap();
 }
 

@@ -86,6 +86,29 @@ pub(super) async fn discard(client: &Client, name: &str) -> Result<(), DatabaseE
     dropped.map_err(|source| DatabaseError::Drop { name: name.to_owned(), source })
 }
 
+/// Gives the name of a database of ours to a fresh copy at one moment, and to itself another one. When it does not work
+/// the database is as it was, without connections.
+pub(super) async fn swap(client: &Client, of: &DatabaseInfo, fresh: &str, old: &str) -> Result<(), DatabaseError> {
+    let (name, fresh, old) = (quoted(&of.name), quoted(fresh), quoted(old));
+    let failed = |source| DatabaseError::Reset { name: of.name.clone(), source };
+    let open = |allow: bool| format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {allow}");
+    client.batch_execute(&open(false)).await.map_err(failed)?;
+    let mark = if of.owner.is_none() { format!("'{MARK}'") } else { "NULL".to_owned() };
+    let statements = format!(
+        "BEGIN; ALTER DATABASE {name} RENAME TO {old}; ALTER DATABASE {fresh} RENAME TO {name}; \
+         COMMENT ON DATABASE {old} IS NULL; COMMENT ON DATABASE {name} IS {mark}; COMMIT"
+    );
+    let swapped = match end_connections(client, &of.name).await {
+        Ok(()) => client.batch_execute(&statements).await.map_err(failed),
+        error => error,
+    };
+    if swapped.is_err() {
+        // Without a connection there is nothing to undo it by.
+        let _ = client.batch_execute(&format!("ROLLBACK; {}", open(true))).await;
+    }
+    swapped
+}
+
 /// Ends the connections to a database and lets nobody else in. `DROP DATABASE … WITH (FORCE)` does the same, but sleeps
 /// for a tenth of a second before it looks whether they have gone.
 async fn end_connections(client: &Client, name: &str) -> Result<(), DatabaseError> {

@@ -1,5 +1,7 @@
 //! [`DatabaseError`]: why there is no database.
 
+use tokio_postgres::error::SqlState;
+
 use crate::server::ConnectError;
 
 /// Why a database could not be made, found or dropped.
@@ -50,6 +52,15 @@ pub enum DatabaseError {
         /// The name.
         name: String,
     },
+    /// A database could not be put back to what the seeds left, and is as it was.
+    #[error("put the database {name} back")]
+    Reset {
+        /// Its name.
+        name: String,
+        /// What the server said.
+        #[source]
+        source: tokio_postgres::Error,
+    },
     /// A database could not be dropped.
     #[error("drop the database {name}")]
     Drop {
@@ -68,6 +79,13 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
+    /// Whether the server has lost its template, or is another than the one that had it.
+    pub(super) fn is_of_a_template_that_is_gone(&self) -> bool {
+        let (Self::Create { source, .. } | Self::Query(source)) = self else { return false };
+        let gone = [SqlState::UNDEFINED_DATABASE, SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN];
+        source.is_closed() || source.code().is_some_and(|code| gone.contains(code))
+    }
+
     /// What the user can do about it.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {

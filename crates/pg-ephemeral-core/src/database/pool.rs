@@ -221,19 +221,33 @@ impl Inner {
     }
 
     pub(super) async fn reset(&self, name: &str) -> Result<(), DatabaseError> {
-        let found = {
-            let admin = self.admin().await?;
-            let found = admin::find(&admin, name).await?;
-            admin::discard(&admin, name).await?;
-            found
-        };
-        match found.owner {
-            Some(_) => self.copy(name).await,
-            None => self.create_named(name).await,
+        let found = admin::find(&*self.admin().await?, name).await?;
+        // Both names are of this process: whatever is left under them is swept.
+        let fresh = self.make().await?;
+        let old = name::owned().map_err(DatabaseError::System)?;
+        let admin = self.admin().await?;
+        if let Err(error) = admin::swap(&admin, &found, &fresh, &old).await {
+            // Why it is as it was is the better error.
+            let _ = admin::discard(&admin, &fresh).await;
+            return Err(error);
+        }
+        admin::discard(&admin, &old).await
+    }
+
+    /// Makes a copy, and once more when the template has gone, as when the server was put back to a snapshot.
+    async fn copy(&self, name: &str) -> Result<(), DatabaseError> {
+        match self.copy_once(name).await {
+            Err(error) if error.is_of_a_template_that_is_gone() => {
+                *self.template.lock().await = None;
+                // Nobody may be connected to the seeded database while the template is made.
+                self.idle().clear();
+                self.copy_once(name).await
+            }
+            ended => ended,
         }
     }
 
-    async fn copy(&self, name: &str) -> Result<(), DatabaseError> {
+    async fn copy_once(&self, name: &str) -> Result<(), DatabaseError> {
         let mut template = self.template().await?;
         let admin = self.admin().await?;
         loop {

@@ -11,7 +11,7 @@ use super::connect::{self, WaitEnd};
 use super::{Server, StartError};
 use crate::config::DEFAULT_WAIT_AVAILABLE_TIMEOUT;
 use crate::session::Name;
-use crate::snapshot::{Manner, SnapshotError};
+use crate::snapshot::{Manner, SnapshotError, Stopped};
 
 /// What is of the running process alone. A server that finds another's process in its data folder does not start.
 const OF_THE_PROCESS: [&str; 3] = ["data/postmaster.pid", "data/postmaster.opts", "run"];
@@ -21,7 +21,12 @@ const BACK_LIMIT: Duration = DEFAULT_WAIT_AVAILABLE_TIMEOUT;
 impl Server {
     /// Commits the server's files, its password too. That it stands still for a moment is enough, unless there are UNLOGGED
     /// relations: those come back empty from what looks like a crash, and so it is stopped and started again for them.
-    pub(crate) async fn commit_as_it_is(&self, session: &Name, spec: CommitSpec) -> Result<Manner, SnapshotError> {
+    pub(crate) async fn commit_as_it_is(
+        &self,
+        session: &Name,
+        spec: CommitSpec,
+        stopped: &Stopped,
+    ) -> Result<Manner, SnapshotError> {
         let prepare = |source| SnapshotError::Prepare { session: session.clone(), source };
         let connected = self.connect().await;
         let client = connected.map_err(|source| SnapshotError::Connect { session: session.clone(), source })?;
@@ -45,11 +50,13 @@ impl Server {
             return Err(SnapshotError::UnloggedWithTls { session: session.clone() });
         }
         let container = self.container();
+        stopped.write()?;
         container.stop(STOP_LIMIT).await.map_err(SnapshotError::Commit)?;
         let committed = container.commit(&spec).await;
         let lost = |source| SnapshotError::Lost { session: session.clone(), source: Box::new(source) };
         container.start().await.map_err(|source| lost(StartError::Run(source)))?;
         self.wait_until_back().await.map_err(lost)?;
+        stopped.remove();
         committed.map_err(SnapshotError::Commit)?;
         Ok(Manner::Stopped)
     }
@@ -61,7 +68,8 @@ impl Server {
         }
     }
 
-    async fn wait_until_back(&self) -> Result<(), StartError> {
+    /// Waits until the server answers that was started again.
+    pub(crate) async fn wait_until_back(&self) -> Result<(), StartError> {
         match connect::until_ready(self.connection(), BACK_LIMIT, future::pending::<()>()).await {
             Ok(_) | Err(WaitEnd::Died(())) => Ok(()),
             Err(WaitEnd::Refused(error)) => Err(StartError::Connect(error)),

@@ -40,6 +40,7 @@ use crate::progress::{Observer, Step};
 use crate::reap::{self, Patience};
 use crate::record;
 use crate::session::{ExpectedState, Name, Request, Session};
+use crate::snapshot;
 use crate::tls::{self as certificates, CaFile, CaFileError};
 use guard::Guard;
 pub(crate) use launch::bind;
@@ -286,6 +287,9 @@ impl Server {
 /// A session that runs keeps its name, and so does one that is being started. One whose time is over or whose server has
 /// ended gives it up. Somebody else's container is left alone.
 async fn refuse_existing(definition: &Definition, backend: &ociman::Backend, name: &Name) -> Result<(), StartError> {
+    if snapshot::is_stopped(&definition.folders, backend, name).await {
+        return Err(StartError::SessionExists { name: name.clone() });
+    }
     let exists = || StartError::SessionExists { name: name.clone() };
     let container = backend.container(name.container_name().clone());
     match Session::find(backend, name).await.map_err(StartError::FindSession)? {

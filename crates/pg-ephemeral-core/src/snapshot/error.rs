@@ -74,6 +74,14 @@ pub enum SnapshotError {
         /// The snapshot.
         name: Name,
     },
+    /// A session runs on the snapshot.
+    #[error("a session runs on the snapshot {name} of the session {session}")]
+    InUse {
+        /// The session it was taken of.
+        session: session::Name,
+        /// The snapshot.
+        name: Name,
+    },
     /// There is no such snapshot.
     #[error("the session {session} has no snapshot {name}")]
     NotFound {
@@ -89,6 +97,21 @@ pub enum SnapshotError {
         session: session::Name,
         /// The snapshot.
         name: Name,
+    },
+    /// The snapshot was made under another secret, and on the host backend no way leads past its password.
+    #[error("the snapshot {image} was made under another secret, and can't be opened on the host backend")]
+    OtherSecret {
+        /// Its image.
+        image: String,
+    },
+    /// A server that a killed command had stopped for a snapshot did not come up again.
+    #[error("start the server of the session {session} again, which a killed command had stopped for a snapshot")]
+    PutBack {
+        /// The session.
+        session: session::Name,
+        /// What the backend said.
+        #[source]
+        source: ociman::Error,
     },
     /// The session has ended meanwhile.
     #[error("no session {session} runs any more")]

@@ -22,6 +22,10 @@ pub struct SnapshotLabel {
     pub name: Option<Name>,
     /// What the password of the server in it is derived from.
     pub nonce: String,
+    /// What tells the secret that makes the password of it from others; `None` when it was made by a version that does
+    /// not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
 }
 
 /// The label [`RESTORED`](crate::label::RESTORED) of a session's container: what the session was put back to last, or
@@ -131,7 +135,12 @@ mod tests {
 
     #[test]
     fn labels_read_back_as_they_were_written() {
-        let label = SnapshotLabel { session: session_name!("a"), name: Some("b".parse().unwrap()), nonce: "n".into() };
+        let label = SnapshotLabel {
+            session: session_name!("a"),
+            name: Some("b".parse().unwrap()),
+            nonce: "n".into(),
+            secret: None,
+        };
         let text = serde_json::to_string(&label).unwrap();
         assert_eq!(text, r#"{"session":"a","name":"b","nonce":"n"}"#);
         assert_eq!(serde_json::from_str::<SnapshotLabel>(&text).unwrap(), label);

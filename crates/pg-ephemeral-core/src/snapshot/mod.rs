@@ -6,6 +6,7 @@ mod error;
 mod label;
 mod name;
 mod revive;
+mod stopped;
 mod take;
 
 use std::time::SystemTime;
@@ -17,6 +18,7 @@ pub(crate) use label::{LayerLabel, SettingsLabel};
 pub use label::{Restored, SnapshotLabel, State};
 pub use name::{Name, SnapshotTag};
 pub use revive::ForkOptions;
+pub(crate) use stopped::{FOLDER as STOPPED_FOLDER, Stopped};
 pub use take::{Existing, Manner, Taken};
 
 use crate::cache::{self, LayerTag, Scope};
@@ -112,12 +114,44 @@ fn named(layer: cache::CachedLayer) -> Option<Snapshot> {
 }
 
 /// Waits until nobody of this user saves a session or puts it back, and tells whether anybody ever has. While it is put back
-/// it can't be found for a moment: who does not find it waits so, and looks again when this is true.
+/// it can't be found for a moment: who does not find it waits so, and looks again when this is true. A server that a killed
+/// command had stopped for a snapshot is started again.
 ///
 /// # Errors
-/// [`LockError`].
-pub async fn settled(folders: &Folders, backend: &Backend, session: &session::Name) -> Result<bool, LockError> {
-    Lock::wait(folders, &lock_name(backend, session)).await
+/// [`SnapshotError::Lock`] and [`SnapshotError::PutBack`].
+pub async fn settled(folders: &Folders, backend: &Backend, session: &session::Name) -> Result<bool, SnapshotError> {
+    let was_taken = Lock::wait(folders, &lock_name(backend, session)).await?;
+    let was_stopped = stopped::is_noted(folders, backend, session);
+    if was_stopped {
+        let _lock = lock(folders, backend, session).await?;
+        stopped::put_back(folders, backend, session).await?;
+    }
+    Ok(was_taken || was_stopped)
+}
+
+/// Whether a command has stopped a session's server to start it again, killed or not.
+pub(crate) async fn is_stopped(folders: &Folders, backend: &Backend, session: &session::Name) -> bool {
+    stopped::is_noted(folders, backend, session) && stopped::is_there(folders, backend, session).await
+}
+
+/// Removes a snapshot of a session, which need not run any more. One that a session runs on stays, which is an error.
+///
+/// # Errors
+/// [`SnapshotError::NotFound`], [`SnapshotError::InUse`], and what the backend or a lock ends with.
+pub async fn remove(
+    folders: &Folders,
+    backend: &Backend,
+    session: &session::Name,
+    name: &Name,
+) -> Result<Snapshot, SnapshotError> {
+    let mut snapshots = list(backend, Some(session)).await?.into_iter();
+    let not_found = || SnapshotError::NotFound { session: session.clone(), name: name.clone() };
+    let snapshot = snapshots.find(|snapshot| snapshot.name == *name).ok_or_else(not_found)?;
+    let _layers = Lock::of_build(folders, backend.kind(), &snapshot.metadata.instance).await?;
+    match discard(backend, &snapshot.image).await? {
+        true => Ok(snapshot),
+        false => Err(SnapshotError::InUse { session: session.clone(), name: name.clone() }),
+    }
 }
 
 /// The lock that whoever saves or replaces the server of a session holds.

@@ -178,6 +178,10 @@ impl Source {
         let layer: Option<LayerLabel> = label::json(&info.labels, label::LAYER).map_err(labels)?;
         let (key, password) = match (&metadata.snapshot, layer) {
             (Some(snapshot), _) => {
+                let is_other = |made_under: &String| *made_under != secret.fingerprint(&snapshot.nonce);
+                if backend.kind() == Kind::Host && snapshot.secret.as_ref().is_some_and(is_other) {
+                    return Err(SnapshotError::OtherSecret { image: image.to_string() });
+                }
                 let name = snapshot.name.as_ref();
                 let tag = name.map_or_else(SnapshotTag::nameless, |name| Ok(SnapshotTag::of(&snapshot.session, name)));
                 let tag = tag.map_err(SnapshotError::System)?;

@@ -5,12 +5,14 @@ use std::time::Duration;
 use ociman::label::Labels;
 use ociman::{CommitSpec, Reference};
 
+use super::stopped::Stopped;
 use super::{Name, SnapshotError, SnapshotLabel, SnapshotTag, discard, lock};
 use crate::folders::Folders;
 use crate::keeper;
 use crate::label;
 use crate::layer::snapshot_reference;
 use crate::lock::Lock;
+use crate::secret::MachineSecret;
 use crate::server::Server;
 use crate::session::Session;
 
@@ -108,8 +110,10 @@ async fn commit(
     image: Reference,
 ) -> Result<Taken, SnapshotError> {
     let server = Server::attach(session, folders)?;
-    let label =
-        SnapshotLabel { session: session.name().clone(), name: name.cloned(), nonce: session.nonce().to_owned() };
+    let stopped = Stopped::beginning(folders, session);
+    let nonce = session.nonce().to_owned();
+    let secret = Some(MachineSecret::load_or_create(folders)?.fingerprint(&nonce));
+    let label = SnapshotLabel { session: session.name().clone(), name: name.cloned(), nonce, secret };
     // An image takes over the labels of its container: those that tell of one server are not for it.
     let own = [
         label::SESSION,
@@ -124,6 +128,6 @@ async fn commit(
     ];
     let mut labels = Labels::from_iter(own.map(|key| (key, label::value(""))));
     labels.insert(label::SNAPSHOT, label::json_value(&label));
-    let manner = server.commit_as_it_is(session.name(), CommitSpec { image: image.clone(), labels }).await?;
+    let manner = server.commit_as_it_is(session.name(), CommitSpec { image: image.clone(), labels }, &stopped).await?;
     Ok(Taken { image, manner })
 }
