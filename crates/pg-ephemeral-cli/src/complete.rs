@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use clap::CommandFactory;
 use clap_complete::CompleteEnv;
 use clap_complete::engine::CompletionCandidate;
 use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
-use ociman::{Backend, Host, Kind};
+use ociman::command::{CommandError, CommandLine, Executor, Process, QueryOutput};
+use ociman::{Backend, Host, Kind, System};
 use pg_ephemeral_core::Folders;
 use pg_ephemeral_core::config::{self, Config};
 use pg_ephemeral_core::session::Session;
@@ -26,6 +27,8 @@ const VARIABLE: &str = "PG_EPHEMERAL_COMPLETE";
 const PROGRAM: &str = "pg-ephemeral";
 /// How long engines may take to list their sessions.
 const LIMIT: Duration = Duration::from_millis(700);
+/// What is asked of an engine that takes longer is ended in this time.
+const END: Duration = Duration::from_millis(100);
 
 /// Programs that come with PostgreSQL.
 const TOOLS: [&str; 23] = [
@@ -104,19 +107,35 @@ fn named_configuration(words: impl IntoIterator<Item = OsString>) -> Option<Path
 /// The sessions that run on any backend, without those whose time is over.
 pub(crate) fn sessions() -> Vec<CompletionCandidate> {
     let Ok(folders) = Folders::of_user() else { return Vec::new() };
-    let backends = [Backend::docker(), Backend::podman(), Backend::host(Host::at(folders.host()))];
+    let hasty = || Arc::new(Hasty);
+    let backends =
+        [Backend::docker_with(hasty()), Backend::podman_with(hasty()), Backend::host(Host::at(folders.host()))];
     let (sender, receiver) = mpsc::channel();
     let count = backends.len();
     for backend in backends {
         let sender = sender.clone();
-        // A thread that is at it when the answer is given ends with the process.
         let _ = std::thread::Builder::new().name("sessions".to_owned()).spawn(move || sender.send(names_on(&backend)));
     }
     drop(sender);
-    let deadline = Instant::now() + LIMIT;
+    let deadline = Instant::now() + LIMIT + END;
     let answers = (0..count).map_while(|_| receiver.recv_timeout(deadline - Instant::now().min(deadline)).ok());
     let names: BTreeSet<String> = answers.flatten().collect();
     names.into_iter().map(CompletionCandidate::new).collect()
+}
+
+/// Gives an engine's command less time than others do.
+#[derive(Debug)]
+struct Hasty;
+
+#[async_trait::async_trait]
+impl Executor for Hasty {
+    async fn spawn(&self, line: CommandLine) -> Result<Process, CommandError> {
+        System.spawn(line).await
+    }
+
+    async fn query(&self, line: CommandLine, limit: Duration) -> Result<QueryOutput, CommandError> {
+        System.query(line, limit.min(LIMIT)).await
+    }
 }
 
 fn names_on(backend: &Backend) -> Vec<String> {
@@ -124,7 +143,11 @@ fn names_on(backend: &Backend) -> Vec<String> {
         return Vec::new();
     }
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return Vec::new() };
-    let sessions = runtime.block_on(Session::list(backend)).unwrap_or_default();
+    let sessions = runtime.block_on(Session::list(backend)).unwrap_or_else(|_| {
+        // An engine's command that took too long is being ended, which it would not be once this process has ended.
+        std::thread::sleep(END / 2);
+        Vec::new()
+    });
     let living = sessions.into_iter().filter(|session| !session.has_expired());
     living.map(|session| session.name().to_string()).collect()
 }

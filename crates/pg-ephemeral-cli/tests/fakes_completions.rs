@@ -6,7 +6,8 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use pg_ephemeral_testkit::Project;
+use pg_ephemeral_testkit::{Project, wait_until};
+use support::AMPLE;
 use support::fakes::{Container, fake};
 use support::terminal::Terminal;
 
@@ -109,6 +110,7 @@ fn an_engine_that_hangs_does_not_keep_the_line() {
     assert_eq!(offered(&project, "bash", "pg-ephemeral session psql --name "), [""; 0]);
     // The time that it gets, and ample for two shells and the rest on a busy machine.
     assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
+    wait_until("what the engines were asked has ended", AMPLE, || project.processes().is_empty());
 }
 
 #[test]

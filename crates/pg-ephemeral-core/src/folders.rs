@@ -72,7 +72,7 @@ impl Folders {
     }
 
     /// The folder that both are in.
-    pub(crate) fn state_home(&self) -> &Path {
+    pub fn state_home(&self) -> &Path {
         self.state.parent().unwrap_or(&self.state)
     }
 

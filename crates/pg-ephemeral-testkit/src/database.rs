@@ -4,9 +4,11 @@ use std::ops::Deref;
 
 use pg_ephemeral_core::config::{self, Config, Overrides};
 use pg_ephemeral_core::database::{EnvironmentError, Seeded};
-use pg_ephemeral_core::run::Run;
+use pg_ephemeral_core::run::{Run, RunError};
 use pg_ephemeral_core::{Database, Definition, Folders, InstanceName, Server};
 use tokio::sync::OnceCell;
+
+use crate::watcher;
 
 /// Set to `failed`, databases of tests that fail stay for a look, as long as their server does.
 pub const KEEP_DATABASES_VARIABLE: &str = "PG_EPHEMERAL_KEEP";
@@ -46,6 +48,28 @@ pub fn database() -> impl Future<Output = TestDatabase> {
     }
 }
 
+/// The server of a definition that all processes of a run share, for tests that want more of it than [`database()`] gives. It
+/// is gone a moment after the run is, whatever ends that: as [`Run::server_watched`], with this very program once more as the
+/// watcher, which sees by its environment that it is to be nothing else.
+///
+/// ```no_run
+/// use pg_ephemeral_core::Definition;
+/// use pg_ephemeral_core::run::Run;
+///
+/// #[tokio::test]
+/// async fn the_schema_can_be_dumped() {
+///     let definition = Definition::new().unwrap();
+///     let server = pg_ephemeral_testkit::shared_server(&Run::current(), &definition).await.unwrap();
+///     assert!(!server.schema_dump().await.unwrap().is_empty());
+/// }
+/// ```
+///
+/// # Errors
+/// [`RunError`].
+pub async fn shared_server(run: &Run, definition: &Definition) -> Result<Server, RunError> {
+    run.server_watched(definition, watcher::start).await
+}
+
 /// What all tests of a process have copies of.
 enum Shared {
     /// Somebody else has started it.
@@ -66,7 +90,7 @@ impl Shared {
 
     async fn of_run() -> Self {
         let definition = definition().unwrap_or_else(|error| fail(error.as_ref(), None));
-        match Run::current().server(&definition).await {
+        match shared_server(&Run::current(), &definition).await {
             Ok(server) => Self::OfRun(Box::new(server)),
             Err(error) => fail(&error, error.hint().as_deref()),
         }

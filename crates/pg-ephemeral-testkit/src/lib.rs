@@ -52,7 +52,8 @@
 //!   machine: what starts servers can be tested to its end, on both engines, with neither.
 //! - `fake-engine`: the same as a program, to be put on `PATH` as `docker` or `podman` by [`Project::fake_engine`].
 //! - [`project()`]: a folder with files and an environment of its own, and commands that are checked to the last byte.
-//! - [`database()`]: a private copy of a seeded database for each test, from one server for the whole run.
+//! - [`database()`]: a private copy of a seeded database for each test, from one server for the whole run, which
+//!   [`shared_server`] gives itself.
 //! - [`conformance`]: what every backend must do, for the fakes, the real engines, the host, and your own.
 //! - [`Recorder`] and [`Journal`]: every engine command that was given, to count or to read, without secrets.
 //!
@@ -71,8 +72,9 @@ mod journal;
 mod operation;
 mod project;
 mod short_folder;
+mod watcher;
 
-pub use database::{KEEP_DATABASES_VARIABLE, TestDatabase, database};
+pub use database::{KEEP_DATABASES_VARIABLE, TestDatabase, database, shared_server};
 pub use fake::{
     Failure, FakeBackend, FakeContainer, FakeEngineError, FakeImage, FakeLife, Program, ScenarioError, fake_engine,
 };

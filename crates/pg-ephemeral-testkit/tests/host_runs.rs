@@ -13,7 +13,7 @@ use pg_ephemeral_core::config::BackendChoice;
 use pg_ephemeral_core::run::Run;
 use pg_ephemeral_core::session::Session;
 use pg_ephemeral_core::{Definition, Folders, Server};
-use pg_ephemeral_testkit::wait_until_async;
+use pg_ephemeral_testkit::{shared_server, wait_until_async};
 
 const AMPLE: Duration = Duration::from_secs(60);
 /// Where the processes of a run find its state.
@@ -47,7 +47,7 @@ async fn wait_until_gone(home: &Path) {
 }
 
 async fn server(run: &Run, definition: &Definition) -> Server {
-    run.server(definition).await.unwrap()
+    shared_server(run, definition).await.unwrap()
 }
 
 async fn begin(server: &Server) -> String {

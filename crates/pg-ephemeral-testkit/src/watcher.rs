@@ -7,26 +7,22 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use ociman::host::ProcessIdentity;
-use ociman::{Backend, Host};
+use pg_ephemeral_core::Folders;
+use pg_ephemeral_core::run::Run;
 use serde::{Deserialize, Serialize};
-
-use crate::folders::Folders;
-use crate::owner::Owner;
-use crate::reap::{self, Patience};
 
 /// What a watcher is told by: JSON of [`Watch`]. For this crate's own use.
 const VARIABLE: &str = "PG_EPHEMERAL_WATCH_RUN";
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Watch {
-    process: Owner,
+    run: Run,
     state_home: PathBuf,
 }
 
-/// Starts the watcher of a process. It has a process group of its own, so that it outlives what ends this one.
-pub(super) fn start(process: &Owner, folders: &Folders) -> io::Result<()> {
-    let watch = Watch { process: process.clone(), state_home: folders.state_home().to_owned() };
+/// Starts the watcher of a run. It has a process group of its own, so that it outlives what ends this one.
+pub(crate) fn start(run: &Run, folders: &Folders) -> io::Result<()> {
+    let watch = Watch { run: run.clone(), state_home: folders.state_home().to_owned() };
     let mut command = Command::new(program()?);
     command.arg0("pg-ephemeral-watcher").env(VARIABLE, serde_json::to_string(&watch)?).current_dir("/");
     command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -42,7 +38,7 @@ fn program() -> io::Result<PathBuf> {
     if own.exists() { Ok(own.to_owned()) } else { std::env::current_exe() }
 }
 
-/// Called by the system before `main`, in every program that has this crate in it.
+/// Called by the system before `main`, in every program that has this crate in it: in tests.
 #[used]
 #[allow(unsafe_code)]
 // SAFETY: the section holds pointers to functions of this kind, which the C runtime calls once, on the main thread, after
@@ -54,18 +50,7 @@ static BEFORE_MAIN: extern "C" fn() = watch_if_told;
 extern "C" fn watch_if_told() {
     let Some(told) = std::env::var_os(VARIABLE) else { return };
     // This process is nothing else than the watcher. Nobody reads what it could say.
-    let watched = serde_json::from_slice::<Watch>(told.as_encoded_bytes()).map_err(io::Error::from).and_then(watch);
-    std::process::exit(i32::from(watched.is_err()));
-}
-
-fn watch(watch: Watch) -> io::Result<()> {
-    let Owner { pid, start, .. } = watch.process;
-    ProcessIdentity { pid, start }.wait_for_end();
-    let folders = Folders::at(&watch.state_home);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let host = Backend::host(Host::at(folders.host()));
-        reap::reap_recorded(&folders, &host, Patience::Settle).await;
-    });
-    Ok(())
+    let watch = serde_json::from_slice::<Watch>(told.as_encoded_bytes()).map_err(io::Error::from);
+    let ended = watch.and_then(|watch| watch.run.remove_at_end(&Folders::at(watch.state_home)));
+    std::process::exit(i32::from(ended.is_err()));
 }

@@ -1,15 +1,17 @@
 //! [`Run`]: a server that all processes of a run share, such as the tests of `cargo nextest run`, each of which is a process
-//! of its own. The first one that wants it starts it, as a session that ends with the run; how that end is noticed is the
-//! watcher's business.
+//! of its own. The first one that wants it starts it, as a session that ends with the run.
 
-mod watcher;
+use std::io;
 
-use ociman::Kind;
 use ociman::host::ProcessIdentity;
+use ociman::{Backend, Host, Kind};
+use serde::{Deserialize, Serialize};
 
 use crate::definition::Definition;
+use crate::folders::Folders;
 use crate::lock::Lock;
 use crate::owner::Owner;
+use crate::reap::{self, Patience};
 use crate::server::{AttachError, Server, StartError};
 use crate::session::{FindError, Name, Request, Session};
 
@@ -29,7 +31,7 @@ const RUNNERS: [&str; 2] = ["cargo", "cargo-nextest"];
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     process: Owner,
 }
@@ -46,9 +48,9 @@ pub enum RunError {
     /// It runs, and can't be used.
     #[error(transparent)]
     Attach(#[from] AttachError),
-    /// The process that is to remove it at the end of the run did not start.
+    /// Whoever is to remove it at the end of the run can't.
     #[error("watch for the end of the run")]
-    Watch(#[source] std::io::Error),
+    Watch(#[source] io::Error),
 }
 
 impl RunError {
@@ -87,14 +89,28 @@ impl Run {
     }
 
     /// The server of this definition that the processes of the run share. The first that asks starts it, as a session that
-    /// ends with the run, also when the run is killed. Two definitions that differ are two servers. When the server
-    /// ends before the run does, who asks next starts another.
+    /// ends with the run, also when the run is killed: from then on the next command that makes or removes servers removes
+    /// it, as does `gc`, and [`Run::server_watched`] is for who wants it gone at once. Two definitions that differ are two
+    /// servers. When the server ends before the run does, who asks next starts another.
     ///
     /// Where it is there already, this is two engine commands.
     ///
     /// # Errors
     /// [`RunError`].
     pub async fn server(&self, definition: &Definition) -> Result<Server, RunError> {
+        self.server_watched(definition, |_, _| Ok(())).await
+    }
+
+    /// As [`Run::server`]. Whoever has started the server starts with `watch` what outlives the run and then removes the
+    /// server: a process that calls [`Run::remove_at_end`] with these folders.
+    ///
+    /// # Errors
+    /// [`RunError`]; with [`RunError::Watch`] there is no server.
+    pub async fn server_watched(
+        &self,
+        definition: &Definition,
+        watch: impl FnOnce(&Self, &Folders) -> io::Result<()>,
+    ) -> Result<Server, RunError> {
         let backend = definition.find_backend().await.map_err(StartError::from)?;
         let definition = definition.clone().backend(backend.clone());
         let name = self.session_name(&definition, backend.kind())?;
@@ -105,7 +121,7 @@ impl Run {
                 let _lock = Lock::take(&definition.folders, &lock).await.map_err(StartError::from)?;
                 match Session::find(&backend, &name).await? {
                     Some(session) => session,
-                    None => self.start(&definition, name).await?,
+                    None => self.start(&definition, name, watch).await?,
                 }
             }
         };
@@ -115,15 +131,35 @@ impl Run {
         Ok(server)
     }
 
-    async fn start(&self, definition: &Definition, name: Name) -> Result<Session, RunError> {
+    async fn start(
+        &self,
+        definition: &Definition,
+        name: Name,
+        watch: impl FnOnce(&Self, &Folders) -> io::Result<()>,
+    ) -> Result<Session, RunError> {
         let request = Request { process: Some(self.process.clone()), ..Request::new(name, None) };
         let session = definition.start_requested(request).await?;
-        if let Err(error) = watcher::start(&self.process, &definition.folders) {
+        if let Err(error) = watch(self, &definition.folders) {
             // Why it can't be used is the better error; what stays is removed by the next command after the run.
             let _ = session.stop().await;
             return Err(RunError::Watch(error));
         }
         Ok(session)
+    }
+
+    /// Blocks until the run has ended, and then removes its servers, and what killed commands have left beside them.
+    ///
+    /// # Errors
+    /// When the system refuses what it takes to talk to the engines.
+    pub fn remove_at_end(&self, folders: &Folders) -> io::Result<()> {
+        let Owner { pid, start, .. } = self.process;
+        ProcessIdentity { pid, start }.wait_for_end();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let host = Backend::host(Host::at(folders.host()));
+            reap::reap_recorded(folders, &host, Patience::Settle).await;
+        });
+        Ok(())
     }
 
     /// The name of the session: nobody else's, and the same for all who want the same.
@@ -132,14 +168,13 @@ impl Run {
         let hash = blake3::hash(whose.as_bytes()).to_hex();
         let short = hash.as_str().get(..16).unwrap_or_default();
         let name = format!("run-{}-{short}", self.process.pid).parse();
-        name.map_err(|error| StartError::Thread(std::io::Error::other(error)))
+        name.map_err(|error| StartError::Thread(io::Error::other(error)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Folders;
 
     #[test]
     fn a_run_has_a_session_for_each_definition_and_another_run_has_others() {
