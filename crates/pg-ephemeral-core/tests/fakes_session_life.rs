@@ -9,6 +9,7 @@ use ociman::label::Key;
 use pg_ephemeral_core::label::LabelError;
 use pg_ephemeral_core::owner::Owner;
 use pg_ephemeral_core::session::{Divergence, MetadataError, Name, SeedStatus, Session, compute_seed_status};
+use pg_ephemeral_core::snapshot::{self, SnapshotError};
 use pg_ephemeral_core::{Definition, Folders, Image, StartError, label, session_name};
 use pg_ephemeral_testkit::{Failure, FakeBackend, FakeContainer, FakeImage, FakeLife, Operation};
 
@@ -233,5 +234,23 @@ async fn somebody_elses_container_of_the_name_is_left_alone_whether_it_runs_or_n
             assert!(is_taken, "{error:?}");
             assert!(is_there(&fake));
         }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_a_killed_snapshot_had_stopped_and_that_does_not_start_again_is_told_once() {
+    for fake in engines() {
+        let stopped = labelled(&dead(), &[]).life(FakeLife::Exited(0));
+        let fake = fake.with_container(stopped).fail(Operation::Start, Failure::EngineDown);
+        let (home, backend) = (tempfile::tempdir().unwrap(), fake.backend());
+        let folders = Folders::at(home.path());
+        let notes = folders.state().join("stopped");
+        std::fs::create_dir_all(&notes).unwrap();
+        std::fs::write(notes.join(format!("{}:{REVIEW}", backend.kind())), "n").unwrap();
+        let error = snapshot::settled(&folders, &backend, &REVIEW).await.unwrap_err();
+        assert!(matches!(&error, SnapshotError::PutBack { session, .. } if *session == REVIEW), "{error:?}");
+        assert_eq!(std::fs::read_dir(&notes).unwrap().count(), 0);
+        snapshot::settled(&folders, &backend, &REVIEW).await.unwrap();
+        assert_eq!(fake.journal().count(Operation::Start), 1, "{}", fake.journal());
     }
 }

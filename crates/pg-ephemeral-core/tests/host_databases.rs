@@ -133,6 +133,28 @@ async fn one_that_is_kept_stays_and_can_be_reset_and_dropped_by_name() {
 }
 
 #[tokio::test]
+async fn a_reset_that_fails_at_its_end_leaves_the_database_as_it_was() {
+    let home = state_with_base_layer();
+    let server = definition(home.path()).start().await.unwrap();
+    let name: Name = "review".parse().unwrap();
+    server.create_database(&name).await.unwrap();
+    connect_to(&server, name.as_str()).await.batch_execute("delete from books where title = 'Emma'").await.unwrap();
+    // Whoever waits for what somebody else has changed gives up.
+    let client = server.connect().await.unwrap();
+    client.batch_execute("alter system set lock_timeout = '100ms'").await.unwrap();
+    client.batch_execute("select pg_reload_conf()").await.unwrap();
+    client.batch_execute("begin").await.unwrap();
+    client.batch_execute("alter database review connection limit 7").await.unwrap();
+    let error = server.reset_database(name.as_str()).await.unwrap_err();
+    assert!(matches!(&error, DatabaseError::Reset { name, .. } if name == "review"), "{error:?}");
+    client.batch_execute("rollback").await.unwrap();
+    let in_it = connect_to(&server, name.as_str()).await;
+    assert_eq!(in_it.query("select from books", &[]).await.unwrap().len(), 1);
+    assert_eq!(names(&server).await, ["review"]);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn what_can_not_be_done_says_why() {
     let home = state_with_base_layer();
     let server = definition(home.path()).start().await.unwrap();

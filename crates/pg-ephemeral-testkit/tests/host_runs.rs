@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use ociman::{Backend, Host, Kind};
 use pg_ephemeral_core::config::BackendChoice;
-use pg_ephemeral_core::run::Run;
+use pg_ephemeral_core::run::{Run, RunError};
 use pg_ephemeral_core::session::Session;
 use pg_ephemeral_core::{Definition, Folders, Server};
+use pg_ephemeral_testkit::base_layer::state_with_base_layer;
 use pg_ephemeral_testkit::{shared_server, wait_until_async};
 
 const AMPLE: Duration = Duration::from_secs(60);
@@ -115,4 +116,16 @@ async fn a_server_that_ended_before_its_run_is_started_again_and_tls_goes_with_t
     runner.kill().unwrap();
     runner.wait().unwrap();
     wait_until_gone(home.path()).await;
+}
+
+#[tokio::test]
+async fn a_server_whose_end_nobody_would_see_to_is_not_there() {
+    let home = state_with_base_layer();
+    let (mut runner, run) = runner();
+    let watch = |_: &Run, _: &Folders| Err(std::io::Error::other("no more processes"));
+    let error = run.server_watched(&definition(home.path()), watch).await.unwrap_err();
+    assert!(matches!(&error, RunError::Watch(_)), "{error:?}");
+    assert_eq!(names(home.path()).await, [""; 0]);
+    runner.kill().unwrap();
+    runner.wait().unwrap();
 }
