@@ -5,7 +5,7 @@ mod support;
 
 use pg_ephemeral_testkit::Project;
 use serde_json::{Value, json};
-use support::{cold_project, on_host};
+use support::{on_host, project};
 
 const CONFIG: &str = r#"
 [instances.main.seeds.schema]
@@ -21,7 +21,7 @@ cache = { type = "none" }
 "#;
 
 fn seeded() -> Project {
-    cold_project().file("database.toml", CONFIG).file("schema.sql", "create table t (a int);\n")
+    project().file("database.toml", CONFIG).file("schema.sql", "create table t (a int);\n")
 }
 
 fn json(project: &Project, words: &[&str]) -> Value {

@@ -8,14 +8,14 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use support::{AMPLE, cold_project, make_executable, on_host, project};
+use support::{AMPLE, make_executable, on_host, project, warm_project};
 
 /// What the first start in a state folder says.
 const COLD: &str = "pg-ephemeral: initialise the base layer\n";
 
 #[test]
 fn a_query_prints_exactly_its_result_on_the_first_run_and_on_the_next() {
-    let project = cold_project();
+    let project = project();
     let query = ["run-env", "--", "psql", "-Atc", "select 42"];
     on_host(&project, &query).run().status(0).stdout("42\n").stderr(COLD);
     on_host(&project, &query).run().status(0).stdout("42\n").stderr("");
@@ -24,7 +24,7 @@ fn a_query_prints_exactly_its_result_on_the_first_run_and_on_the_next() {
 
 #[test]
 fn psql_reads_from_a_pipe() {
-    let project = project();
+    let project = warm_project();
     on_host(&project, &["-q"])
         .input("select 1 as one")
         .run()
@@ -42,7 +42,7 @@ fn psql_reads_from_a_pipe() {
 
 #[test]
 fn the_arguments_of_psql_are_its_own() {
-    let project = project();
+    let project = warm_project();
     on_host(&project, &["-q", "psql", "-Atc", "select 1"]).run().status(0).stdout("1\n").stderr("");
     on_host(&project, &["psql", "--", "-At", "-c", "select 1", "-c", "select 2"]).run().status(0).stdout("1\n2\n");
     on_host(&project, &["psql", "--", "-Atc", "select 1/0"])
@@ -58,7 +58,7 @@ fn the_arguments_of_psql_are_its_own() {
 
 #[test]
 fn the_schema_is_dumped_on_standard_output() {
-    let project = project();
+    let project = warm_project();
     on_host(&project, &["-q", "schema-dump"])
         .run()
         .status(0)
@@ -73,7 +73,7 @@ fn the_schema_is_dumped_on_standard_output() {
 
 #[test]
 fn pgbench_runs_on_its_own_and_twice_in_one_server() {
-    let project = project();
+    let project = warm_project();
     let initialised = on_host(&project, &["-q", "pgbench", "-i", "-s", "1"]).run();
     initialised.status(0).stdout("");
     let both = ["run-env", "--", "sh", "-c", "pgbench -i 2>/dev/null && pgbench -t 10 2>/dev/null"];
@@ -87,7 +87,7 @@ fn pgbench_runs_on_its_own_and_twice_in_one_server() {
 
 #[test]
 fn a_shell_reads_from_a_pipe_and_is_the_users_own() {
-    let project = project();
+    let project = warm_project();
     let script = "psql -Atc 'select 1'\nexit 7\n";
     on_host(&project, &["-q", "shell"])
         .variable("SHELL", "/bin/sh")
@@ -102,7 +102,7 @@ fn a_shell_reads_from_a_pipe_and_is_the_users_own() {
 
 #[test]
 fn the_host_forms_do_the_same() {
-    let project = project();
+    let project = warm_project();
     let query = ["-q", "host", "run-env", "--", "psql", "-Atc", "select 1"];
     on_host(&project, &query).run().status(0).stdout("1\n").stderr("");
     on_host(&project, &["host", "psql", "-Atc", "select 2"]).run().status(0).stdout("2\n").stderr("");
@@ -113,7 +113,7 @@ fn the_host_forms_do_the_same() {
 
 #[test]
 fn a_tool_is_the_installed_one_and_starts_no_server() {
-    let project = project();
+    let project = warm_project();
     project.write("list.sql", "select 'read';\n");
     on_host(&project, &["bin", "pg_dump", "--version"])
         .run()
@@ -140,7 +140,7 @@ fn a_tool_is_the_installed_one_and_starts_no_server() {
 
 #[test]
 fn a_dump_through_run_env_is_clean_to_the_last_byte() {
-    let project = project();
+    let project = warm_project();
     // `PG_EPHEMERAL_TEST_DUMP` says how many megabytes, by default a few.
     let size: u32 = std::env::var("PG_EPHEMERAL_TEST_DUMP").map_or(4, |size| size.parse().unwrap());
     for form in [&["run-env"][..], &["host", "run-env"]] {
@@ -153,7 +153,7 @@ fn a_dump_through_run_env_is_clean_to_the_last_byte() {
 
 #[test]
 fn the_container_forms_are_refused_with_a_hint() {
-    let project = project();
+    let project = warm_project();
     for form in ["psql", "shell", "schema-dump", "pgbench"] {
         on_host(&project, &["container", form]).run().status(125).stdout("").stderr(
             "error: the host backend has no container to run a command in\n\
@@ -165,7 +165,7 @@ fn the_container_forms_are_refused_with_a_hint() {
 
 #[test]
 fn the_status_of_the_command_is_the_status() {
-    let project = project();
+    let project = warm_project();
     let status = |line: &str| on_host(&project, &["-q", "run-env", "--", "sh", "-c", line]).run();
     status("exit 42").status(42).stdout("").stderr("");
     status("exit 125").status(125).stdout("").stderr("");
@@ -177,7 +177,7 @@ fn the_status_of_the_command_is_the_status() {
 
 #[test]
 fn a_command_that_is_not_there_ends_with_127() {
-    let project = project();
+    let project = warm_project();
     let run = |program: &str| on_host(&project, &["-q", "run-env", "--", program]).run();
     run("nosuch").status(127).stdout("").stderr("error: no program \"nosuch\" on PATH\n");
     run("/nosuch/program").status(127).stdout("").stderr("error: no program \"/nosuch/program\"[..]\n");
@@ -191,7 +191,7 @@ fn a_command_that_is_not_there_ends_with_127() {
 
 #[test]
 fn a_command_that_can_not_be_executed_ends_with_126() {
-    let project = project().file("plain", "echo hi\n").file("folder/file", "").file("garbled", "no program\n");
+    let project = warm_project().file("plain", "echo hi\n").file("folder/file", "").file("garbled", "no program\n");
     make_executable(&project.folder().join("garbled"));
     let run = |program: &str| on_host(&project, &["-q", "run-env", "--", program]).run();
     let denied = |program: &str| format!("error: start \"{program}\"\ncaused by: Permission denied (os error 13)\n");
@@ -206,7 +206,7 @@ fn a_command_that_can_not_be_executed_ends_with_126() {
 
 #[test]
 fn the_command_gets_the_connection_and_nothing_of_the_callers() {
-    let project = project().file("passwords", "");
+    let project = warm_project().file("passwords", "");
     fs::set_permissions(project.folder().join("passwords"), fs::Permissions::from_mode(0o600)).unwrap();
     let hostile = |arguments: &[&str]| {
         let mut command = on_host(&project, arguments);
@@ -249,14 +249,14 @@ fn the_command_gets_the_connection_and_nothing_of_the_callers() {
 
 #[test]
 fn the_url_alone_is_enough_to_connect() {
-    let project = project();
+    let project = warm_project();
     let by_url = "env -i PATH=\"$PATH\" psql \"$DATABASE_URL\" -Atc 'select 1'";
     on_host(&project, &["-q", "run-env", "--", "sh", "-c", by_url]).run().status(0).stdout("1\n").stderr("");
 }
 
 #[test]
 fn parameters_of_the_command_line_come_before_the_instances_and_the_top_level() {
-    let project = project().file(
+    let project = warm_project().file(
         "database.toml",
         "parameters = { work_mem = \"11MB\", statement_timeout = \"11s\", lock_timeout = \"11s\" }\n\
          [instances.main.parameters]\nStatement_Timeout = \"22s\"\nlock_timeout = \"22s\"\n",
@@ -269,7 +269,7 @@ fn parameters_of_the_command_line_come_before_the_instances_and_the_top_level() 
 
 #[test]
 fn a_throw_away_server_is_not_durable_unless_asked() {
-    let project = project();
+    let project = warm_project();
     let query = ["-q", "psql", "-Atc", "select current_setting('fsync') || current_setting('synchronous_commit')"];
     on_host(&project, &query).run().status(0).stdout("offoff\n");
     project.write("database.toml", "durability = true\n");
@@ -278,8 +278,8 @@ fn a_throw_away_server_is_not_durable_unless_asked() {
 
 #[test]
 fn superuser_and_database_may_have_odd_names() {
-    let project =
-        project().file("database.toml", "superuser = \"Me & you @:/%?#ü\"\ndatabase = \"my db '/\\\\@%?#=&\\\"ü\"\n");
+    let project = warm_project()
+        .file("database.toml", "superuser = \"Me & you @:/%?#ü\"\ndatabase = \"my db '/\\\\@%?#=&\\\"ü\"\n");
     let script =
         "psql -Atc 'select current_user' -c 'select current_database()'; psql \"$DATABASE_URL\" -Atc 'select 1'";
     let ran = on_host(&project, &["-q", "run-env", "--", "sh", "-c", script]).run();
@@ -290,7 +290,7 @@ fn superuser_and_database_may_have_odd_names() {
 
 #[test]
 fn a_major_version_that_is_not_installed_is_an_error_that_names_those_that_are() {
-    let project = project();
+    let project = warm_project();
     on_host(&project, &["--image", "9.1", "psql"]).run().status(125).stdout("").stderr(
         "error: PostgreSQL 9.1 is not installed on this machine: there is [..]\n\
          hint: install it, use docker or podman, or ask for an installed one: --image [..]\n",
@@ -304,7 +304,7 @@ fn a_major_version_that_is_not_installed_is_an_error_that_names_those_that_are()
 
 #[test]
 fn a_parameter_of_pg_ephemerals_own_is_refused_in_any_letter_case() {
-    let project = project();
+    let project = warm_project();
     for name in ["port", "Listen_Addresses", "DATA_DIRECTORY", "unix_socket_directories"] {
         let assignment = format!("{name}=1");
         on_host(&project, &["--parameter", &assignment, "psql"])
@@ -317,7 +317,7 @@ fn a_parameter_of_pg_ephemerals_own_is_refused_in_any_letter_case() {
 
 #[test]
 fn a_server_that_dies_at_boot_shows_its_last_words_and_is_not_waited_for() {
-    let project = project();
+    let project = warm_project();
     on_host(&project, &["-q", "run-env", "true"]).run().status(0);
     let broken = ["--parameter", "shared_buffers=garbage", "run-env", "true"];
     let expected = "error: the server ended with status 1 before it was ready; its last words:\n\
@@ -334,7 +334,7 @@ fn a_server_that_dies_at_boot_shows_its_last_words_and_is_not_waited_for() {
 
 #[test]
 fn timings_are_printed_on_standard_error_at_the_end() {
-    let project = project();
+    let project = warm_project();
     on_host(&project, &["-q", "run-env", "true"]).run().status(0);
     on_host(&project, &["--timings", "run-env", "echo", "result"]).run().status(0).stdout("result\n").stderr(
         "timing: find a backend: [..] ms\ntiming: look up layers: [..] ms\ntiming: run: [..] ms\n\
@@ -345,7 +345,7 @@ fn timings_are_printed_on_standard_error_at_the_end() {
 
 #[test]
 fn a_quiet_command_says_nothing_and_a_verbose_one_says_what_it_does() {
-    let project = project();
+    let project = warm_project();
     on_host(&project, &["--quiet", "run-env", "true"]).run().status(0).stdout("").stderr("");
     let verbose = on_host(&project, &["-v", "run-env", "true"]).run();
     verbose.status(0).stdout("").stderr("DEBUG [..]\n...\n");
@@ -357,7 +357,7 @@ fn a_quiet_command_says_nothing_and_a_verbose_one_says_what_it_does() {
 
 #[test]
 fn servers_that_run_are_listed_and_left_alone_by_gc() {
-    let project = project();
+    let project = warm_project();
     let mut running =
         on_host(&project, &["-q", "run-env", "--", "sh", "-c", "echo port=$PGPORT; exec sleep 60"]).start();
     running.wait_for("port=");
@@ -383,7 +383,7 @@ fn servers_that_run_are_listed_and_left_alone_by_gc() {
 
 #[test]
 fn an_empty_home_is_enough_and_what_is_kept_there_is_closed_to_others() {
-    let project = project();
+    let project = warm_project();
     let mut command = on_host(&project, &["-q", "run-env", "--", "psql", "-Atc", "select 1"]);
     for name in ["XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "TMPDIR", "LANG"] {
         command = command.without_variable(name);
@@ -400,7 +400,7 @@ fn an_empty_home_is_enough_and_what_is_kept_there_is_closed_to_others() {
 
 #[test]
 fn a_state_folder_that_can_not_be_made_is_an_error_that_names_it() {
-    let project = project().file("file", "");
+    let project = warm_project().file("file", "");
     let state = project.folder().join("file");
     let ran = on_host(&project, &["run-env", "true"]).variable("XDG_STATE_HOME", &state).run();
     ran.status(125).stdout("").stderr(
@@ -415,7 +415,7 @@ fn a_state_folder_that_can_not_be_made_is_an_error_that_names_it() {
 fn a_state_folder_without_write_permission_is_an_error_that_names_it() {
     if rustix::process::geteuid().is_root() {
         // Nothing is closed to root; a file system that nobody writes to is.
-        let project = project();
+        let project = warm_project();
         let ran = on_host(&project, &["run-env", "true"]).variable("XDG_STATE_HOME", "/proc/state").run();
         ran.status(125).stdout("").stderr(
             "error: [..]/proc/state/[..]\ncaused by: No such file or directory (os error 2)\n\
@@ -423,7 +423,7 @@ fn a_state_folder_without_write_permission_is_an_error_that_names_it() {
         );
         return;
     }
-    let project = project();
+    let project = warm_project();
     fs::set_permissions(project.state(), fs::Permissions::from_mode(0o500)).unwrap();
     on_host(&project, &["run-env", "true"]).run().status(125).stdout("").stderr(
         "error: [..][ROOT]/state/[..]\ncaused by: Permission denied (os error 13)\n\
@@ -433,7 +433,7 @@ fn a_state_folder_without_write_permission_is_an_error_that_names_it() {
 
 #[test]
 fn a_working_folder_of_any_name_is_where_the_command_runs() {
-    let project = project().file("it's ü & \"more\" $x/here", "found\n");
+    let project = warm_project().file("it's ü & \"more\" $x/here", "found\n");
     let folder = project.folder().join("it's ü & \"more\" $x");
     let ran = on_host(&project, &["-q", "run-env", "--", "cat", "here"]).folder(&folder).run();
     ran.status(0).stdout("found\n").stderr("");
@@ -443,7 +443,7 @@ fn a_working_folder_of_any_name_is_where_the_command_runs() {
 
 #[test]
 fn any_bytes_go_through_the_commands_pipes() {
-    let project = project();
+    let project = warm_project();
     let bytes: Vec<u8> = (0..=255).cycle().take(1_000_000).collect();
     let ran = on_host(&project, &["-q", "run-env", "cat"]).input(bytes.clone()).run();
     ran.status(0).stderr("");
@@ -452,7 +452,7 @@ fn any_bytes_go_through_the_commands_pipes() {
 
 #[test]
 fn arguments_reach_the_command_as_they_are() {
-    let project = project();
+    let project = warm_project();
     let arguments = ["-q", "run-env", "--", "printf", "<%s>\n", "", "a b", "--", "-q", "KEY=VALUE", "*", "$HOME", "\n"];
     on_host(&project, &arguments)
         .run()
@@ -463,7 +463,7 @@ fn arguments_reach_the_command_as_they_are() {
 
 #[test]
 fn several_instances_have_clusters_of_their_own() {
-    let project = project()
+    let project = warm_project()
         .file("database.toml", "[instances.main]\n[instances.other]\nsuperuser = \"owner\"\ndatabase = \"shop\"\n");
     let query = ["psql", "-Atc", "select current_user, current_database()"];
     on_host(&project, &["-q"]).run().status(0);

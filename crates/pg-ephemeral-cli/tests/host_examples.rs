@@ -6,10 +6,10 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use support::{project, readme};
+use support::{readme, warm_project};
 
 fn run(example: &str) {
-    let project = project();
+    let project = warm_project();
     readme::copy(example, &project);
     readme::run(example, &project, "--backend host");
     project.assert_nothing_left();

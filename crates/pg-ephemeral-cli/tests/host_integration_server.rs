@@ -5,7 +5,7 @@ mod support;
 
 use pg_ephemeral_testkit::{Project, ProjectCommand, wait_until};
 use rustix::process::Signal;
-use support::{AMPLE, project};
+use support::{AMPLE, warm_project};
 
 /// Starts the server in the background: `$line` is what it said, descriptor 5 is its control. Then does the rest.
 fn caller<'a>(project: &'a Project, arguments: &str, rest: &str) -> ProjectCommand<'a> {
@@ -23,7 +23,7 @@ fn caller<'a>(project: &'a Project, arguments: &str, rest: &str) -> ProjectComma
 
 #[test]
 fn the_line_leads_to_a_server_that_ends_with_its_control() {
-    let project = project();
+    let project = warm_project();
     let rest = "url=$(printf %s \"$line\" | sed 's/.*\"url\":\"\\([^\"]*\\)\".*/\\1/')\n\
          psql \"$url\" -XAtc 'select 42'\n\
          exec 5>&-\n\
@@ -48,7 +48,7 @@ fn the_line_leads_to_a_server_that_ends_with_its_control() {
 
 #[test]
 fn over_tls_the_line_names_the_file_of_the_authority() {
-    let project = project();
+    let project = warm_project();
     let rest = "url=$(printf %s \"$line\" | sed 's/.*\"url\":\"\\([^\"]*\\)\".*/\\1/')\n\
          psql \"$url\" -XAtc 'select ssl from pg_stat_ssl where pid = pg_backend_pid()'\n\
          printf '%s\\n' \"$line\" | grep -o '\"ssl_mode\":\"[^\"]*\"'\n\
@@ -60,7 +60,7 @@ fn over_tls_the_line_names_the_file_of_the_authority() {
 
 #[test]
 fn any_byte_stops_it_and_a_command_it_does_not_know_does_not() {
-    let project = project();
+    let project = warm_project();
     let rest = "printf '{\"command\":\"dance\"}\\n{broken\\n' >&5\n\
          read -r line <&6; printf '%s\\n' \"$line\"\n\
          read -r line <&6; printf '%s\\n' \"$line\"\n\
@@ -80,7 +80,7 @@ fn any_byte_stops_it_and_a_command_it_does_not_know_does_not() {
 
 #[test]
 fn databases_are_made_and_dropped_at_the_caller_s_command() {
-    let project = project().database_toml(
+    let project = warm_project().database_toml(
         "[instances.main.seeds.t]\ntype = \"sql-statement\"\nstatement = \"create table t as select 1 as a\"\n",
     );
     let rest = "say() { printf '%s\\n' \"$1\" >&5; read -r line <&6; }\n\
@@ -107,7 +107,7 @@ fn databases_are_made_and_dropped_at_the_caller_s_command() {
 
 #[test]
 fn a_command_that_comes_before_the_server_is_answered_after_it() {
-    let project = project();
+    let project = warm_project();
     let script = "mkfifo control result\n\
          \"$0\" -q --backend host integration-server --result-fd 3 --control-fd 4 4<control 3>result &\n\
          exec 5>control; printf '{\"command\":\"dance\"}\\n' >&5\n\
@@ -125,7 +125,7 @@ fn a_command_that_comes_before_the_server_is_answered_after_it() {
 
 #[test]
 fn a_server_that_does_not_start_is_told_in_the_line() {
-    let project = project();
+    let project = warm_project();
     let ran = caller(&project, "--image 1", "wait $!; echo \"status $?\"; printf '%s\\n' \"$line\"").run();
     let told = ran.stdout_text();
     let line = told.strip_prefix("status 1\n").unwrap_or_else(|| ran.fail("it went well"));
@@ -139,7 +139,7 @@ fn a_server_that_does_not_start_is_told_in_the_line() {
 
 #[test]
 fn it_goes_with_a_caller_that_is_killed() {
-    let project = project();
+    let project = warm_project();
     let mut caller = caller(&project, "", "echo ready; read -r never <&6").start();
     caller.wait_for("ready");
     caller.signal(Signal::KILL);
@@ -153,7 +153,7 @@ fn it_goes_with_a_caller_that_is_killed() {
 
 #[test]
 fn descriptors_that_were_not_passed_are_wrong_usage() {
-    let project = project();
+    let project = warm_project();
     let ran = project.command(["integration-server", "--result-fd", "77", "--control-fd", "0"]).run();
     ran.status(2).stdout("");
     let told = ran.stderr_text();

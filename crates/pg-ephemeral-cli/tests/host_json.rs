@@ -5,7 +5,7 @@ mod support;
 
 use pg_ephemeral_testkit::Project;
 use serde_json::Value;
-use support::{on_host, project};
+use support::{on_host, warm_project};
 
 const CONFIG: &str = r#"
 [instances.main.parameters]
@@ -71,7 +71,7 @@ fn leave_a_server(project: &Project) {
 
 #[test]
 fn every_command_prints_the_fields_that_are_documented() {
-    let project = project().file("database.toml", CONFIG);
+    let project = warm_project().file("database.toml", CONFIG);
     on_host(&project, &["-q", "cache", "populate"]).run().status(0);
     let documented = documented();
     assert!(documented.len() > 12, "{}", documented.len());
@@ -93,7 +93,7 @@ fn every_command_prints_the_fields_that_are_documented() {
 
 #[test]
 fn what_gc_removed_has_the_fields_that_are_documented() {
-    let project = project();
+    let project = warm_project();
     leave_a_server(&project);
     let (_, example) = documented().into_iter().find(|(command, _)| command == "gc").unwrap();
     let removed = print(&project, &["gc"]);

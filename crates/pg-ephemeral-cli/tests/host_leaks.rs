@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use pg_ephemeral_testkit::{Project, ProjectCommand, Started, wait_until};
 use rustix::process::Signal;
-use support::{AMPLE, cold_project, on_host, project};
+use support::{AMPLE, on_host, project, warm_project};
 
 const SIGNALS: [Signal; 4] = [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT];
 /// A removal that runs into its time-out takes longer.
@@ -52,7 +52,7 @@ fn interrupt(project: &Project, started: Started<'_>, signal: Signal, delay: Dur
 
 #[test]
 fn a_signal_at_any_moment_of_a_warm_start_leaves_nothing() {
-    let project = project();
+    let project = warm_project();
     warm_up(&project);
     for (delay, signal) in milliseconds(0, 150, 6).zip(SIGNALS.iter().cycle()) {
         interrupt(&project, sleeping(&project).start(), *signal, delay);
@@ -62,7 +62,7 @@ fn a_signal_at_any_moment_of_a_warm_start_leaves_nothing() {
 
 #[test]
 fn a_signal_at_any_moment_of_a_cold_start_leaves_nothing() {
-    let project = cold_project();
+    let project = project();
     for (delay, signal) in milliseconds(0, 1000, 110).zip(SIGNALS.iter().cycle()) {
         interrupt(&project, sleeping(&project).start(), *signal, delay);
         fs::remove_dir_all(project.state()).unwrap();
@@ -73,7 +73,7 @@ fn a_signal_at_any_moment_of_a_cold_start_leaves_nothing() {
 
 #[test]
 fn a_start_in_the_background_of_a_shell_is_interrupted_as_swiftly() {
-    let project = project();
+    let project = warm_project();
     warm_up(&project);
     // Such a shell has its background commands ignore these, and what is ignored stays so in programs they start.
     let line = format!("trap '' INT QUIT; exec {} --backend host -q run-env sleep 1000", project.binary().display());
@@ -85,7 +85,7 @@ fn a_start_in_the_background_of_a_shell_is_interrupted_as_swiftly() {
 
 #[test]
 fn the_command_may_end_in_its_own_way_when_a_signal_comes() {
-    let project = project();
+    let project = warm_project();
     for (signal, status) in [("TERM", 7), ("INT", 0), ("HUP", 3), ("QUIT", 4)] {
         let script = format!("trap 'echo handled; exit {status}' {signal}; echo ready; while :; do sleep 0.01; done");
         let mut started = on_host(&project, &["-q", "run-env", "--", "sh", "-c", &script]).start();
@@ -107,7 +107,7 @@ fn signal_number(name: &str) -> i32 {
 
 #[test]
 fn an_interrupt_of_the_whole_group_reaches_the_command_and_cleans_up() {
-    let project = project();
+    let project = warm_project();
     let script = "trap 'echo handled; exit 5' INT; echo ready; while :; do sleep 0.01; done";
     let mut started = on_host(&project, &["-q", "run-env", "--", "sh", "-c", script]).start();
     started.wait_for("ready");
@@ -127,7 +127,7 @@ fn an_interrupt_of_the_whole_group_reaches_the_command_and_cleans_up() {
 
 #[test]
 fn a_second_signal_kills_a_command_that_goes_on_after_the_first_with_all_it_started() {
-    let project = project();
+    let project = warm_project();
     let script = "trap 'echo handled' TERM; echo ready; while :; do sleep 1000 & wait $!; done";
     let mut started = on_host(&project, &["-q", "run-env", "--", "sh", "-c", script]).start();
     started.wait_for("ready");
@@ -140,7 +140,7 @@ fn a_second_signal_kills_a_command_that_goes_on_after_the_first_with_all_it_star
 
 #[test]
 fn nohup_keeps_a_command_going_after_a_hangup() {
-    let project = project();
+    let project = warm_project();
     let line = format!(
         "trap '' HUP; exec {} --backend host -q run-env -- sh -c 'echo ready; exec sleep 1000'",
         project.binary().display()
@@ -155,7 +155,7 @@ fn nohup_keeps_a_command_going_after_a_hangup() {
 
 #[test]
 fn a_command_that_fails_or_reads_no_more_leaves_nothing() {
-    let project = project();
+    let project = warm_project();
     on_host(&project, &["-q", "run-env", "false"]).run().status(1).stdout("").stderr("");
     project.assert_nothing_left();
     on_host(&project, &["-q", "run-env", "nosuch"]).run().status(127);
@@ -180,7 +180,7 @@ fn kill(started: Started<'_>, delay: Duration) {
 
 #[test]
 fn what_a_killed_command_left_is_gone_after_the_next_one() {
-    let project = project();
+    let project = warm_project();
     warm_up(&project);
     for delay in milliseconds(0, 140, 10) {
         kill(connected(&project).start(), delay);
@@ -190,7 +190,7 @@ fn what_a_killed_command_left_is_gone_after_the_next_one() {
 
 #[test]
 fn what_a_killed_first_start_left_is_gone_after_the_next_command() {
-    let project = cold_project();
+    let project = project();
     for delay in milliseconds(20, 1000, 240) {
         kill(connected(&project).start(), delay);
         still_works(&project);
@@ -201,7 +201,7 @@ fn what_a_killed_first_start_left_is_gone_after_the_next_command() {
 
 #[test]
 fn gc_removes_what_a_killed_command_left_and_says_so() {
-    let project = project();
+    let project = warm_project();
     let mut started =
         on_host(&project, &["-q", "psql", "-At"]).input("select 'ready';\nselect pg_sleep(1000);\n").start();
     started.wait_for("ready");
@@ -219,7 +219,7 @@ fn gc_removes_what_a_killed_command_left_and_says_so() {
 
 #[test]
 fn the_server_of_a_killed_command_ends_by_itself() {
-    let project = project();
+    let project = warm_project();
     let mut started =
         on_host(&project, &["-q", "psql", "-At"]).input("select 'ready';\nselect pg_sleep(1000);\n").start();
     started.wait_for("ready");
@@ -229,7 +229,7 @@ fn the_server_of_a_killed_command_ends_by_itself() {
 
 #[test]
 fn no_shared_memory_segment_stays_behind() {
-    let project = project();
+    let project = warm_project();
     let script = "psql -Atc \"select 'segment=' || (regexp_matches(split_part(pg_read_file('postmaster.pid'), \
                   E'\\n', 7), '[0-9]+\\s*$'))[1] || ';'\"; exec psql -qAtc 'select pg_sleep(1000)'";
     for signal in [Signal::TERM, Signal::KILL] {
@@ -248,7 +248,7 @@ fn no_shared_memory_segment_stays_behind() {
 #[test]
 fn a_first_start_that_is_cut_off_leaves_no_shared_memory() {
     for (delay, signal) in milliseconds(0, 800, 100).zip([Signal::TERM, Signal::KILL].iter().cycle()) {
-        let project = cold_project();
+        let project = project();
         let started = sleeping(&project).start();
         let mut files = BTreeSet::new();
         let mut any = || {
@@ -287,7 +287,7 @@ fn segments() -> Vec<String> {
 
 #[test]
 fn a_hundred_servers_one_after_the_other_leave_nothing() {
-    let project = project();
+    let project = warm_project();
     for round in 0..100 {
         let query = format!("select {round}");
         let ran = on_host(&project, &["-q", "psql", "-Atc", &query]).run();
@@ -298,7 +298,7 @@ fn a_hundred_servers_one_after_the_other_leave_nothing() {
 
 #[test]
 fn eight_servers_at_once_are_apart_and_leave_nothing_cold_and_warm() {
-    let project = cold_project();
+    let project = project();
     for _ in 0..3 {
         let script = "create table t as select :number as n; select sum(n) from t;\n";
         let start = |number: i32| {

@@ -142,7 +142,7 @@ fn a_session_with_tls_keeps_its_url_and_its_authority_s_file() {
 fn the_commands_of_the_example_work_as_they_stand() {
     let example = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/sessions");
     let read = |name: &str| std::fs::read_to_string(example.join(name)).unwrap();
-    let project = support::project().database_toml(&read("database.toml"));
+    let project = support::warm_project().database_toml(&read("database.toml"));
     let text = read("README.md");
     let commands = text.lines().filter(|line| line.starts_with("pg-ephemeral ")).collect::<Vec<_>>();
     assert!(commands.len() > 5);

@@ -5,7 +5,7 @@ mod support;
 
 use pg_ephemeral_testkit::{Project, wait_until};
 use support::terminal::Terminal;
-use support::{AMPLE, cold_project, project};
+use support::{AMPLE, project, warm_project};
 
 fn line(project: &Project, arguments: &str) -> String {
     format!("{} --backend host {arguments}", project.binary().display())
@@ -13,7 +13,7 @@ fn line(project: &Project, arguments: &str) -> String {
 
 #[test]
 fn psql_is_interactive_and_ends_with_nothing_left() {
-    let project = project();
+    let project = warm_project();
     let terminal = Terminal::new(&project, &line(&project, ""));
     let screen = terminal.wait_for_prompt("postgres=# ");
     assert!(screen.starts_with("psql ("), "the spinner left something on the screen:\n{screen}");
@@ -28,7 +28,7 @@ fn psql_is_interactive_and_ends_with_nothing_left() {
 
 #[test]
 fn ctrl_c_cancels_the_query_and_neither_psql_nor_the_server() {
-    let project = project();
+    let project = warm_project();
     let terminal = Terminal::new(&project, &line(&project, "psql"));
     terminal.wait_for_prompt("postgres=# ");
     for _ in 0..2 {
@@ -46,7 +46,7 @@ fn ctrl_c_cancels_the_query_and_neither_psql_nor_the_server() {
 
 #[test]
 fn ctrl_c_ends_a_command_that_does_not_read_keys() {
-    let project = project();
+    let project = warm_project();
     let terminal = Terminal::new(&project, &line(&project, "run-env -- sh -c 'echo ready; exec sleep 1000'"));
     terminal.wait_for("the command", |screen| screen.contains("ready"));
     terminal.key("C-c");
@@ -57,7 +57,7 @@ fn ctrl_c_ends_a_command_that_does_not_read_keys() {
 
 #[test]
 fn ctrl_c_during_a_start_ends_it_and_takes_the_spinner_away() {
-    let project = cold_project();
+    let project = project();
     let terminal = Terminal::new(&project, &line(&project, "psql"));
     terminal.wait_for("the spinner", |screen| screen.contains("initialise the base layer"));
     terminal.key("C-c");
@@ -69,7 +69,7 @@ fn ctrl_c_during_a_start_ends_it_and_takes_the_spinner_away() {
 
 #[test]
 fn a_terminal_that_goes_away_takes_the_server_with_it() {
-    let project = project();
+    let project = warm_project();
     let terminal = Terminal::new(&project, &line(&project, "psql"));
     terminal.wait_for_prompt("postgres=# ");
     drop(terminal);
@@ -78,7 +78,7 @@ fn a_terminal_that_goes_away_takes_the_server_with_it() {
 
 #[test]
 fn a_shell_is_interactive_and_keeps_its_own_signals() {
-    let project = project();
+    let project = warm_project();
     let command = format!("SHELL=/bin/sh PS1='ready> ' {}", line(&project, "shell"));
     let terminal = Terminal::new(&project, &command);
     terminal.wait_for_prompt("ready> ");
@@ -97,7 +97,7 @@ fn a_shell_is_interactive_and_keeps_its_own_signals() {
 
 #[test]
 fn errors_are_coloured_on_a_terminal_and_results_are_clean() {
-    let project = project();
+    let project = warm_project();
     let quiet = line(&project, "run-env -- psql -Atc 'select 42' >result");
     let terminal = Terminal::new(&project, &quiet);
     let screen = terminal.wait_for_status(0);

@@ -9,7 +9,7 @@ use pg_ephemeral_testkit::{Project, ProjectCommand, wait_until};
 
 use super::rootless::Rootless;
 use super::terminal::Terminal;
-use super::{AMPLE, cold_project, make_executable};
+use super::{AMPLE, make_executable, project};
 
 /// A project on an engine.
 pub struct Engine {
@@ -36,7 +36,7 @@ impl Engine {
 
     /// The one that variables lead to.
     pub fn at(program: &'static str, variables: Vec<(&'static str, String)>) -> Self {
-        let project = cold_project().with_the_users_engines();
+        let project = project().with_the_users_engines();
         let project = variables.iter().fold(project, |project, (name, value)| project.variable(name, value));
         let unique = project.root().file_name().unwrap().to_string_lossy().to_lowercase();
         // Upper and lower case may make two folders one name; the process makes it two again.

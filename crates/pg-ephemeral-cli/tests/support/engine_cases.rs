@@ -302,7 +302,8 @@ pub fn a_server_that_dies_at_boot_shows_its_last_words(program: &'static str) {
     ran.status(125)
         .stdout("")
         .stderr("error: [..]\n...\n[..]invalid value for parameter \"shared_buffers\": \"garbage\"\n...");
-    ran.within(Duration::from_secs(25));
+    // The time-out of a first start is twice as long.
+    ran.within(AMPLE);
     assert!(engine.layers().is_empty(), "half a layer: {:?}", engine.layers());
     engine.assert_nothing_left();
 }

@@ -25,15 +25,15 @@ use pg_ephemeral_testkit::{Project, ProjectCommand, Ran};
 /// Ample for one command on a busy machine.
 pub const AMPLE: Duration = Duration::from_secs(60);
 
-/// An empty project of the binary. Its first start may find a base layer, as that of [`cold_project`] does not.
-pub fn project() -> Project {
-    let project = cold_project();
+/// An empty project of the binary, which may have the base layer of the host backend.
+pub fn warm_project() -> Project {
+    let project = project();
     put_base_layer_on_host("main", &project.state());
     project
 }
 
 /// An empty project of the binary, and no state.
-pub fn cold_project() -> Project {
+pub fn project() -> Project {
     pg_ephemeral_testkit::project(env!("CARGO_BIN_EXE_pg-ephemeral"))
 }
 

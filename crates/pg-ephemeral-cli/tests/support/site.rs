@@ -8,7 +8,7 @@ use pg_ephemeral_testkit::{Project, ProjectCommand, Ran};
 use serde_json::Value;
 
 use super::engine::Engine;
-use super::{cold_project, project};
+use super::{project, warm_project};
 
 /// A project on a backend.
 pub enum Site {
@@ -23,14 +23,14 @@ impl Site {
     /// [`Site::cold`] does not.
     pub fn new(backend: &'static str) -> Self {
         Self::without_seeds(match backend {
-            "host" => Self::Host(project()),
+            "host" => Self::Host(warm_project()),
             engine => Self::Engine(Engine::new(engine)),
         })
     }
 
     pub fn cold(backend: &'static str) -> Self {
         Self::without_seeds(match backend {
-            "host" => Self::Host(cold_project()),
+            "host" => Self::Host(project()),
             engine => Self::Engine(Engine::cold(engine)),
         })
     }
