@@ -184,8 +184,8 @@ impl Ground {
         }
         // Not all images: Podman fails when one of somebody else's goes meanwhile.
         let ours = self.layer_name();
-        let listed = self.engine(&["images", "--format", "{{.Tag}}", &ours]);
-        listed.lines().map(str::to_owned).collect()
+        let listed = self.engine(&["images", "--format", "{{.Repository}}:{{.Tag}}", &ours]);
+        tags_of(&ours, &listed)
     }
 
     /// What the layers of this instance are called on its engine, without their tags.
@@ -241,6 +241,12 @@ impl Drop for Ground {
         }
         let _ = std::fs::remove_dir_all(&self.home);
     }
+}
+
+/// The tags of a name in a listing. Podman lists the other names of its images as well.
+fn tags_of(name: &str, listing: &str) -> Vec<String> {
+    let tags = listing.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    tags.map(str::to_owned).collect()
 }
 
 fn tags_below(folder: &Path, instance: &str) -> Vec<String> {
