@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ociman::{Container, Error, ExecSpec, RunSpec, Secret, Variable};
+use ociman::{Container, ContainerName, Error, ExecSpec, RunSpec, Secret, Variable};
 
 use super::StartError;
 use super::boot::{Boot, LOG_LINES, Running, SOCKET_INSIDE};
@@ -17,8 +17,6 @@ use crate::secret;
 
 /// Where the data stands in a container: not where an image has a volume, since a commit leaves volumes out.
 pub(super) const DATA: &str = "/var/lib/pg-ephemeral/data";
-/// The pipe through which a first start is told its password.
-const PASSWORD_PIPE: &str = "/tmp/.pg-ephemeral-password";
 /// How long the first start of an image may take at least, whatever the limit for a start.
 const INITIALISE_LIMIT: Duration = Duration::from_secs(120);
 /// What runs as the first start on the host: `$0` is `initdb`. It is told no password, since it prints it when it
@@ -61,6 +59,11 @@ printf '%s;\n\n' "$SET_UP_SQL" | "$POSTGRES" --single -j -c fsync=off -c dynamic
 wait "$!"
 "#;
 
+/// The pipe through which a first start is told its password. Where containers are fakes, all of them share one folder.
+fn password_pipe(container: &ContainerName) -> String {
+    format!("/tmp/.{container}-password")
+}
+
 impl Boot<'_> {
     /// First start on an engine. The start script's server goes on to run, and has the base layer's password, unless it had
     /// to be stopped.
@@ -86,8 +89,9 @@ impl Boot<'_> {
     /// The image's start script reads the password from its environment, where no inspection shows it, since it comes
     /// there through a pipe.
     fn scripted(&self, spec: RunSpec) -> RunSpec {
+        let pipe = password_pipe(&spec.name);
         let script = format!(
-            "mkfifo -m 600 {PASSWORD_PIPE} && read -r POSTGRES_PASSWORD <{PASSWORD_PIPE} && rm {PASSWORD_PIPE} && \
+            "mkfifo -m 600 {pipe} && read -r POSTGRES_PASSWORD <{pipe} && rm {pipe} && \
              export POSTGRES_PASSWORD && exec docker-entrypoint.sh postgres \"$@\""
         );
         let mut spec = spec.entrypoint(["sh", "-c", &script, "sh"]);
@@ -102,7 +106,8 @@ impl Boot<'_> {
     }
 
     async fn send_password(&self, container: &Container, password: &Secret) -> Result<(), StartError> {
-        let script = format!("while [ ! -p {PASSWORD_PIPE} ]; do sleep 0.01; done; cat >{PASSWORD_PIPE}");
+        let pipe = password_pipe(container.name());
+        let script = format!("while [ ! -p {pipe} ]; do sleep 0.01; done; cat >{pipe}");
         let input = format!("{}\n", password.expose());
         self.exec_inside(container, ExecSpec::new(["sh", "-c", &script]), &input).await
     }
