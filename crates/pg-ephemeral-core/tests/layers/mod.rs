@@ -228,10 +228,11 @@ impl Drop for Ground {
             if !containers.trim().is_empty() {
                 quiet(words(&format!("rm --force --volumes {containers}")));
             }
-            let named =
-                quiet(words(&format!("images --format {{{{.Repository}}}}:{{{{.Tag}}}} {}", self.layer_name())));
-            if !named.trim().is_empty() {
-                quiet(words(&format!("rmi --force {named}")));
+            let name = self.layer_name();
+            let listed = quiet(words(&format!("images --format {{{{.Repository}}}}:{{{{.Tag}}}} {name}")));
+            let named: Vec<_> = tags_of(&name, &listed).iter().map(|tag| format!("{name}:{tag}")).collect();
+            if !named.is_empty() {
+                quiet(words(&format!("rmi --force {}", named.join(" "))));
             }
             // Those without a name as well.
             let images = quiet(words(&format!("images --quiet --no-trunc {ours}")));
