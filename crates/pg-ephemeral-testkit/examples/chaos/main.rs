@@ -91,8 +91,6 @@ fn on_stage(
         }
         report.add(backend, &format!("run {number}: {plan}"), problems);
     }
-    // What was started by a killed run and not by pg-ephemeral itself, here `sleep`, ends by itself.
-    std::thread::sleep(Duration::from_millis(100));
     for (check, problems) in inspection::after_gc(stage, *instances)? {
         report.add(backend, check, problems);
     }
