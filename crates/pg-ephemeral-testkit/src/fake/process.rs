@@ -161,6 +161,7 @@ impl Processes {
     /// itself before that.
     pub(super) fn end(&self, first: Option<Signal>) {
         if let (Some(signal), Some(pid)) = (first, self.leader().filter(|_| self.exit_code().is_none())) {
+            self.kill_first_start(pid);
             // It may have ended this moment.
             let _ = kill_process(pid, signal);
             let limit = Instant::now() + REMOVAL_LIMIT;
@@ -174,6 +175,27 @@ impl Processes {
             std::thread::sleep(PAUSE);
         }
         self.kill();
+    }
+
+    /// Kills everything in a container whose first process is not the server yet. What makes a cluster runs servers for
+    /// a moment each, and one of those that is killed leaves its shared memory: that is looked up while all stand still.
+    fn kill_first_start(&self, leader: Pid) {
+        if is_server(leader) {
+            return;
+        }
+        let frozen = self.freeze();
+        if is_server(leader) {
+            return;
+        }
+        let memory: Vec<PathBuf> = frozen.processes.iter().flat_map(|pid| shared_memory(*pid)).collect();
+        for pid in &frozen.processes {
+            // It may have ended this moment.
+            let _ = kill_process(*pid, Signal::KILL);
+        }
+        for file in memory {
+            // Several processes share one.
+            let _ = fs::remove_file(file);
+        }
     }
 
     /// Freezes every process for as long as the result lives, so that the files hold still.
@@ -254,6 +276,18 @@ fn stat(pid: &str) -> Vec<String> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let fields = text.rsplit_once(") ").map(|(_, fields)| fields).unwrap_or_default();
     fields.split(' ').map(str::to_owned).collect()
+}
+
+fn is_server(pid: Pid) -> bool {
+    let name = fs::read_to_string(format!("/proc/{}/comm", pid.as_raw_nonzero())).unwrap_or_default();
+    name.trim_end() == "postgres"
+}
+
+/// The files in memory that a process of PostgreSQL shares with others.
+fn shared_memory(pid: Pid) -> Vec<PathBuf> {
+    let maps = fs::read_to_string(format!("/proc/{}/maps", pid.as_raw_nonzero())).unwrap_or_default();
+    let paths = maps.lines().filter_map(|line| line.split_whitespace().nth(5));
+    paths.filter(|path| path.starts_with("/dev/shm/PostgreSQL.")).map(PathBuf::from).collect()
 }
 
 fn is_moving(pid: Pid) -> bool {
