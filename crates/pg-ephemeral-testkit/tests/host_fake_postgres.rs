@@ -1,14 +1,15 @@
 //! A fake engine with real PostgreSQL behind it: what is built on the library starts on it, is seeded and queried.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "in a test they are how it fails")]
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ociman::{Container, ExecSpec, PublishedPort, RunSpec, Variable};
 use pg_ephemeral_core::seed::spec::SeedSpec;
-use pg_ephemeral_core::{ConnectError, Definition, Folders, Server, StartError, session_name};
+use pg_ephemeral_core::{ConnectError, Definition, Folders, Reach, Server, StartError, session_name};
 use pg_ephemeral_testkit::{Failure, FakeBackend, Operation, wait_until, wait_until_async};
 
 const AMPLE: Duration = Duration::from_secs(20);
@@ -60,6 +61,56 @@ async fn a_server_is_started_seeded_queried_from_outside_and_inside_and_gone() {
         assert!(!journal.contains(&password) && !journal.contains("POSTGRES_PASSWORD="), "{journal}");
         assert_eq!(fake.images().len(), 3, "{:?}", fake.images());
     }
+}
+
+#[tokio::test]
+async fn a_server_without_a_port_is_reached_through_the_folder_of_its_socket() {
+    for fake in engines() {
+        for reach in [Reach::Inside, Reach::InsideWithoutNetwork] {
+            let home = tempfile::tempdir().unwrap();
+            for _ in 0..2 {
+                let server = definition(&fake, home.path()).reach(reach).start().await.unwrap();
+                assert_eq!(number(&server, "SELECT answer FROM answers").await, 42);
+                server.stop().await.unwrap();
+                fake.assert_nothing_left();
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_first_start_that_is_removed_leaves_no_shared_memory() {
+    let fake = FakeBackend::podman().with_postgres();
+    for delay in [0, 150, 300, 450, 600].map(Duration::from_millis) {
+        let mark = format!("{}-{delay:?}", std::process::id());
+        let container = run(&fake, &[("POSTGRES_PASSWORD", "secret"), ("MARK_OF_TEST", &mark)]).await;
+        let mut files = BTreeSet::new();
+        let mut any = || {
+            files.extend(shared_memory(&mark));
+            !files.is_empty()
+        };
+        wait_until("there is shared memory", AMPLE, &mut any);
+        let begin = Instant::now();
+        wait_until("the moment has come", AMPLE, || any() && begin.elapsed() >= delay);
+        container.remove_forced().await.unwrap();
+        any();
+        let left: Vec<_> = files.iter().filter(|file| file.exists()).collect();
+        assert!(left.is_empty(), "after {delay:?}: {left:?}");
+    }
+}
+
+/// The files in memory that processes share which have this mark in their environment.
+fn shared_memory(mark: &str) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for process in std::fs::read_dir("/proc").unwrap().flatten() {
+        let read = |file: &str| std::fs::read(process.path().join(file)).unwrap_or_default();
+        if String::from_utf8_lossy(&read("environ")).split('\0').any(|one| one == format!("MARK_OF_TEST={mark}")) {
+            let maps = String::from_utf8_lossy(&read("maps")).into_owned();
+            let paths = maps.lines().filter_map(|line| line.split_whitespace().nth(5));
+            files.extend(paths.filter(|path| path.starts_with("/dev/shm/PostgreSQL.")).map(PathBuf::from));
+        }
+    }
+    files
 }
 
 #[tokio::test]

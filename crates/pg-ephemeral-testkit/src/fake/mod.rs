@@ -243,7 +243,8 @@ impl FakeBackend {
     ///
     /// The server's data and sockets are among the files of its container. A published port is one of this machine's on
     /// which the server listens itself; no other port is, so inside the container only the socket answers. When the
-    /// test is root's, the server is `postgres`'s, and sees of a mounted folder what that user may see.
+    /// test is root's, the server is `postgres`'s, and sees of a mounted folder what that user may see; a socket that it
+    /// is to have there is a link to the one in the container.
     ///
     /// # Panics
     /// When no PostgreSQL is installed.

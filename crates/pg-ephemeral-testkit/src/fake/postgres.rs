@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use pg_ephemeral_core::Folders;
@@ -21,6 +21,9 @@ use super::state::{Config, Port};
 pub(super) const USER: &str = "postgres";
 /// The port of a server in a container.
 const PORT: u16 = 5432;
+/// The folder of its socket, and how that is called there.
+const SOCKETS: &str = "/var/run/postgresql";
+const SOCKET: &str = ".s.PGSQL.5432";
 /// Tell a server that is the first process of its container where its port is published.
 const ADDRESS_VARIABLE: &str = "FAKE_ENGINE_ADDRESS";
 const PORT_VARIABLE: &str = "FAKE_ENGINE_PORT";
@@ -106,7 +109,7 @@ pub(super) fn image(folder: &Path) -> Result<FakeImage, FindError> {
         .file("/usr/local/bin/docker-entrypoint.sh", ENTRYPOINT)
         .file("/usr/local/bin/postgres", &SERVER.replace("BIN", &installation.bin.to_string_lossy()));
     image.programs.clear();
-    let folders = ["/tmp", "/usr/local/bin", "/var/lib", "/var/run/postgresql"];
+    let folders = ["/tmp", "/usr/local/bin", "/var/lib", SOCKETS];
     image.server = Some(ServerImage { folders: folders.map(str::to_owned).to_vec() });
     Ok(image)
 }
@@ -142,12 +145,31 @@ pub(super) fn published(config: &Config, ports: &[Port]) -> BTreeMap<String, Str
 pub(super) fn localize(config: &mut Config, root: &Path, mounts: &[PathBuf], words: &[String]) -> Vec<String> {
     let words: Vec<String> = words.iter().map(|word| in_memory(word, root)).collect();
     let Some(server) = &config.server else { return words };
+    let words: Vec<String> = words.iter().map(|word| link_sockets(word, root)).collect();
     let mounts = mounts.iter().map(|mount| Path::new("/").join(mount).to_string_lossy().into_owned());
     let folders: Vec<String> = server.folders.iter().cloned().chain(mounts).collect();
     for variable in &mut config.environment {
         *variable = local(variable, root, &folders);
     }
     words.iter().map(|word| local(word, root, &folders)).collect()
+}
+
+/// A server that is another user's may not get into a folder that is mounted. Whoever looks there for its socket finds a
+/// link to the one that is the container's own, if that is to be.
+fn link_sockets(word: &str, root: &Path) -> String {
+    const SETTING: &str = "unix_socket_directories=";
+    let Some(folders) = word.strip_prefix(SETTING) else { return word.to_owned() };
+    let is_own = |folder: &&str| {
+        let folder = root.join(inside(folder));
+        if !folder.is_symlink() {
+            return true;
+        }
+        // It is there already when the server is started once more.
+        let made = symlink(root.join(inside(SOCKETS)).join(SOCKET), folder.join(SOCKET));
+        made.is_err_and(|error| error.kind() != io::ErrorKind::AlreadyExists)
+    };
+    let own: Vec<&str> = folders.split(',').filter(is_own).collect();
+    format!("{SETTING}{}", own.join(","))
 }
 
 /// Each container has a memory of its own. What stands there within a text is the server's business.
@@ -215,6 +237,20 @@ mod tests {
         for word in ["/dev/shm", "config_file=/dev/shm/x", "/dev/shmx/y", ""] {
             assert_eq!(in_memory(word, root.path()), word);
         }
+    }
+
+    #[test]
+    fn a_socket_in_a_mounted_folder_is_a_link_to_the_containers_own() {
+        let (root, mounted) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::create_dir_all(root.path().join("var/run/postgresql")).unwrap();
+        symlink(mounted.path(), root.path().join("shared")).unwrap();
+        for _ in 0..2 {
+            let word = link_sockets("unix_socket_directories=/var/run/postgresql,/shared", root.path());
+            assert_eq!(word, "unix_socket_directories=/var/run/postgresql");
+        }
+        let link = fs::read_link(mounted.path().join(SOCKET)).unwrap();
+        assert_eq!(link, root.path().join("var/run/postgresql").join(SOCKET));
+        assert_eq!(link_sockets("port=1", root.path()), "port=1");
     }
 
     #[test]
