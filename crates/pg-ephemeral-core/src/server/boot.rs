@@ -79,6 +79,8 @@ pub(super) async fn expected_state(definition: &Definition) -> Result<ExpectedSt
 
 /// Builds the layers that are missing and leaves no server.
 pub(super) async fn populate(definition: &Definition) -> Result<(), StartError> {
+    // Nobody but the seeds is to reach it.
+    let definition = &Definition { reach: Reach::InsideWithoutNetwork, ..definition.clone() };
     let mut boot = Boot::prepare(definition).await?;
     if !boot.plan()?.builds() {
         return Ok(());
@@ -136,7 +138,9 @@ impl<'a> Boot<'a> {
         let built = self.build().await?;
         let rest = self.plan()?;
         match built {
-            Some(running) if self.may_keep_builder(&rest) => self.finish(running, &rest).await,
+            Some(running) if self.may_keep_builder() && running.launched.reach == self.reach(&rest) => {
+                self.finish(running, &rest).await
+            }
             Some(running) => {
                 let (removed, served) = tokio::join!(running.launched.guard.remove(), self.serve(&rest));
                 removed.map_err(StartError::Watch)?;
@@ -200,23 +204,38 @@ impl<'a> Boot<'a> {
         self.finish(running, plan).await
     }
 
-    /// Whether the server of a build can be the one that was asked for. One that speaks TLS is started for that.
-    fn may_keep_builder(&self, rest: &Plan) -> bool {
+    /// Whether the server of a build can be the one that was asked for, as far as that is known beforehand. One that
+    /// speaks TLS is started for that.
+    fn may_keep_builder(&self) -> bool {
         let Definition { session, ssl_config, cross_container_access, .. } = self.definition;
-        session.is_none() && ssl_config.is_none() && !cross_container_access && self.reach(rest) == Reach::Published
+        session.is_none() && ssl_config.is_none() && !cross_container_access
+    }
+
+    /// Who has to reach the server that does what is left of a plan.
+    fn reach(&self, plan: &Plan) -> Reach {
+        if self.definition.cross_container_access {
+            return Reach::Published;
+        }
+        self.reach_with(plan, self.definition.reach)
+    }
+
+    /// Who has to reach the server of a build: as the one that was asked for, where it may become that.
+    pub(super) fn builder_reach(&self, plan: &Plan) -> Reach {
+        let kept = self.may_keep_builder();
+        self.reach_with(plan, if kept { self.definition.reach } else { Reach::InsideWithoutNetwork })
     }
 
     /// Scripts and commands of this machine need a port to reach the server, and those inside the container a network
     /// to fetch what they install.
-    fn reach(&self, plan: &Plan) -> Reach {
+    fn reach_with(&self, plan: &Plan, asked: Reach) -> Reach {
         let is_left = |wanted: &[SeedKind]| {
             let mut left = plan.steps.iter().filter_map(|step| self.seeds.get(step.seed));
             left.any(|seed| wanted.contains(&seed.kind()))
         };
-        if self.definition.cross_container_access || is_left(&[SeedKind::Script, SeedKind::Command]) {
+        if is_left(&[SeedKind::Script, SeedKind::Command]) {
             return Reach::Published;
         }
-        match self.definition.reach {
+        match asked {
             Reach::InsideWithoutNetwork if is_left(&[SeedKind::ContainerScript]) => Reach::Inside,
             reach => reach,
         }

@@ -27,32 +27,38 @@ const FILES_INSIDE: &str = "/tmp/pg-ephemeral-files";
 
 /// Whether any database has an UNLOGGED relation, in any tablespace: those have a fork of their own in the file system.
 /// The catalog of each database would tell the same, at the price of a connection to each.
-pub(super) const ANY_UNLOGGED: &str = "WITH folder (path) AS ( \
-    SELECT 'base/' || oid FROM pg_database UNION ALL \
-    SELECT concat_ws('/', 'pg_tblspc', space, version, database) FROM pg_ls_dir('pg_tblspc') AS space, \
-        LATERAL pg_ls_dir('pg_tblspc/' || space, true, false) AS version, \
-        LATERAL pg_ls_dir(concat_ws('/', 'pg_tblspc', space, version), true, false) AS database) \
+///
+/// Folders are made of what catalogs tell, as PostgreSQL makes them, and not looked for: it expects a thousand entries of
+/// a folder, and for a thousand times a thousand it would compile the query, which takes a hundred times its own time.
+pub(super) const ANY_UNLOGGED: &str = "WITH version (folder) AS ( \
+        SELECT concat('PG_', current_setting('server_version_num')::int / 10000, '_', catalog_version_no) \
+        FROM pg_control_system()), \
+    folder (path) AS ( \
+        SELECT 'base/' || oid FROM pg_database UNION ALL \
+        SELECT concat_ws('/', 'pg_tblspc', space.oid, version.folder, base.oid) \
+        FROM version, pg_tablespace AS space, pg_database AS base WHERE spcname NOT IN ('pg_default', 'pg_global')) \
     SELECT EXISTS (SELECT FROM folder, LATERAL pg_ls_dir(path, true, false) AS file WHERE file LIKE '%\\_init')";
 
 impl Boot<'_> {
     /// Does everything of a plan up to its last commit. The server goes on to run when there is one at that point.
     pub(super) async fn build_layers(&self, plan: &Plan) -> Result<Option<Running>, StartError> {
         let steps: Vec<_> = plan.steps.iter().map_while(|step| Some((step, step.commit_after.as_ref()?))).collect();
+        let reach = self.builder_reach(plan);
         let at = match &plan.boot_from {
-            BootFrom::Layer(hash) => return self.build_from(None, hash, &steps).await,
+            BootFrom::Layer(hash) => return self.build_from(None, hash, &steps, reach).await,
             BootFrom::BaseImage => self.found.chain.base(),
         };
         let first = self.initialise().await?;
         let Some((next, _)) = steps.first() else { return Ok(first) };
-        let Some(first) = first else { return self.build_from(None, at, &steps).await };
+        let Some(first) = first else { return self.build_from(None, at, &steps, reach).await };
         // The server of the first start gives way to one that runs on the base layer. A commit holds everything that
         // differs from the image of its container: on the base image that is the whole cluster, each time. It goes
         // while the seeds are applied, since removing a container is mostly waiting.
         let running = match next.place {
-            Place::Server => Some(self.boot_layer(at, Reach::Published, Role::Builder).await?),
+            Place::Server => Some(self.boot_layer(at, reach, Role::Builder).await?),
             Place::Image => None,
         };
-        let (removed, built) = tokio::join!(first.launched.guard.remove(), self.build_from(running, at, &steps));
+        let (removed, built) = tokio::join!(first.launched.guard.remove(), self.build_from(running, at, &steps, reach));
         removed.map_err(StartError::Watch)?;
         built
     }
@@ -63,13 +69,14 @@ impl Boot<'_> {
         mut running: Option<Running>,
         mut at: &SeedHash,
         steps: &[(&layer::Step, &SeedHash)],
+        reach: Reach,
     ) -> Result<Option<Running>, StartError> {
         for &(step, hash) in steps {
             running = match step.place {
                 Place::Server => {
                     let mut server = match running {
                         Some(running) => running,
-                        None => self.boot_layer(at, Reach::Published, Role::Builder).await?,
+                        None => self.boot_layer(at, reach, Role::Builder).await?,
                     };
                     self.apply(&mut server, step.seed).await?;
                     if self.found.present.contains(hash) {
@@ -136,8 +143,11 @@ impl Boot<'_> {
         let sql = connect::set_password_sql(self.definition.superuser.as_str(), &verifier);
         client.batch_execute(&sql).await.map_err(StartError::SetUp)?;
         running.password = password;
+        if self.backend.kind() == Kind::Host {
+            return Ok(false);
+        }
         let row = client.query_one(ANY_UNLOGGED, &[]).await.map_err(StartError::SetUp)?;
-        if self.backend.kind() == Kind::Host || row.get::<_, bool>(0) {
+        if row.get::<_, bool>(0) {
             return Ok(false);
         }
         client.batch_execute("CHECKPOINT; RESET ALL").await.map_err(StartError::SetUp)?;

@@ -61,6 +61,8 @@ pub(super) struct Launched {
     /// What the server is to store for its own password. It takes milliseconds to compute, while the server starts.
     pub(super) verifier: JoinHandle<String>,
     pub(super) endpoint: Endpoint,
+    /// Who was to reach it.
+    pub(super) reach: Reach,
     /// What it is to speak TLS with, once it has been told.
     pub(super) tls: Option<ServerTls>,
 }
@@ -105,8 +107,8 @@ impl Boot<'_> {
         let mut listens_on = if open { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
         let mut folder = None;
         // A socket would be in a folder of the engine's machine.
-        let reach = if self.backend.remote_host().is_some() { Reach::Published } else { reach };
-        let endpoint = match (self.backend.kind(), reach) {
+        let reached = if self.backend.remote_host().is_some() { Reach::Published } else { reach };
+        let endpoint = match (self.backend.kind(), reached) {
             (Kind::Host, _) | (_, Reach::Published) => {
                 let address = address_of(&self.backend).await?;
                 if !address.is_loopback() {
@@ -121,10 +123,10 @@ impl Boot<'_> {
                 spec = spec.port(PublishedPort { container, address: published_on, port: Some(port) });
                 Endpoint::Tcp { address, port }
             }
-            (_, reach) => {
+            (_, reached) => {
                 let shared = Folders::sockets()?.join(name.as_str());
                 spec.mounts.push(bind(shared.clone(), SOCKET_SHARED.into()));
-                if reach == Reach::InsideWithoutNetwork {
+                if reached == Reach::InsideWithoutNetwork {
                     spec.network = Network::None;
                 }
                 folder = Some(shared.clone());
@@ -150,7 +152,7 @@ impl Boot<'_> {
             replaced.store(true, Ordering::Relaxed);
         }
         let guard = Guard::run(&self.definition.folders, &self.backend, spec, self.owner.clone(), folder).await?;
-        Ok(Launched { guard, own_password, verifier, endpoint, tls })
+        Ok(Launched { guard, own_password, verifier, endpoint, reach, tls })
     }
 
     /// Waits until the server lets us in with this password.
