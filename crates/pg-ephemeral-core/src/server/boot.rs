@@ -82,8 +82,8 @@ pub(super) async fn populate(definition: &Definition) -> Result<(), StartError> 
     // Nobody but the seeds is to reach it.
     let definition = &Definition { reach: Reach::InsideWithoutNetwork, ..definition.clone() };
     let mut boot = Boot::prepare(definition).await?;
-    if !boot.plan()?.builds() {
-        return Ok(());
+    if boot.found.is_complete() {
+        return boot.plan().map(drop);
     }
     let built = match boot.build().await {
         Err(error) => {
@@ -131,8 +131,8 @@ impl<'a> Boot<'a> {
     }
 
     async fn serve_or_build(&mut self) -> Result<Server, StartError> {
-        let plan = self.plan()?;
-        if !plan.builds() {
+        if self.found.is_complete() {
+            let plan = self.plan()?;
             return self.serve(&plan).await;
         }
         let built = self.build().await?;

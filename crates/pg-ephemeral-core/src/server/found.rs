@@ -30,7 +30,7 @@ pub(crate) struct Found {
     pub(crate) image: Reference,
     /// The base layer and those of the seeds.
     pub(crate) chain: Chain,
-    /// The layers that are there.
+    /// The layers that are known to be there. For a boot that is only the last one, as long as it is there.
     pub(crate) present: BTreeSet<SeedHash>,
     /// Those of them that lie on so many file systems that no layer should be put on top.
     pub(super) deep: BTreeSet<SeedHash>,
@@ -52,9 +52,16 @@ impl Found {
         self.chain.hashes().map(|hash| self.layer(hash)).collect()
     }
 
-    /// Takes in which layers were found, of all that were asked for in the order of the chain.
-    fn take_in(&mut self, found: &[Option<ImageInfo>]) {
-        let layers = || self.chain.hashes().zip(found).filter_map(|(hash, info)| Some((hash, info.as_ref()?)));
+    /// Whether the last layer is there, so that there is nothing to build.
+    pub(super) fn is_complete(&self) -> bool {
+        self.chain.hashes().last().is_some_and(|last| self.present.contains(last))
+    }
+
+    /// Takes in which layers were found: of all in the order of the chain, but for the first ones, which were not asked
+    /// for.
+    fn take_in(&mut self, skipped: usize, found: &[Option<ImageInfo>]) {
+        let asked = || self.chain.hashes().skip(skipped);
+        let layers = || asked().zip(found).filter_map(|(hash, info)| Some((hash, info.as_ref()?)));
         let present = layers().map(|(hash, _)| hash.clone()).collect();
         self.deep = layers().filter(|(_, info)| info.diff_ids.len() > DEEP).map(|(hash, _)| hash.clone()).collect();
         self.present = present;
@@ -89,20 +96,23 @@ pub(crate) enum LookedUp {
     NoImage(Reference),
 }
 
-/// What becomes of a base image that is not there.
+/// What images are looked for to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum MissingImage {
-    Fetch,
-    Leave,
+enum Purpose {
+    /// To start a server: a base image that is not there is fetched, and where the last layer is there, the others do not
+    /// matter.
+    Boot,
+    /// To tell what is there.
+    Tell,
 }
 
-/// Finds the base image, fetching it when it is not there, and looks for all layers.
+/// Finds the base image, fetching it when it is not there, and looks for the last layer, or for all.
 pub(crate) async fn look_up(
     definition: &Definition,
     backend: &Backend,
     seeds: &LoadedSeeds,
 ) -> Result<Found, StartError> {
-    match look(definition, backend, seeds, MissingImage::Fetch).await? {
+    match look(definition, backend, seeds, Purpose::Boot).await? {
         LookedUp::Found(found) => Ok(*found),
         LookedUp::NoImage(image) => Err(not_there(&image)),
     }
@@ -133,7 +143,7 @@ pub(crate) async fn look_up_here(
     backend: &Backend,
     seeds: &LoadedSeeds,
 ) -> Result<LookedUp, StartError> {
-    look(definition, backend, seeds, MissingImage::Leave).await
+    look(definition, backend, seeds, Purpose::Tell).await
 }
 
 /// The base image and the chain that a start would have now. Nothing is fetched or made, and no layer is looked for: one
@@ -165,12 +175,12 @@ async fn look(
     definition: &Definition,
     backend: &Backend,
     seeds: &LoadedSeeds,
-    missing: MissingImage,
+    purpose: Purpose,
 ) -> Result<LookedUp, StartError> {
     definition.observer.begin(Step::LookUp);
     match backend.as_host() {
         Some(host) => on_host(definition, backend, host, seeds).await.map(|found| LookedUp::Found(Box::new(found))),
-        None => on_engine(definition, backend, seeds, missing).await,
+        None => on_engine(definition, backend, seeds, purpose).await,
     }
 }
 
@@ -182,7 +192,7 @@ fn not_there(image: &Reference) -> StartError {
 /// Looks for the layers once more, after waiting for others that may have built them.
 pub(crate) async fn look_again(backend: &Backend, found: &mut Found) -> Result<(), StartError> {
     let layers = inspect(backend, &found.layers()?, &found.image).await?;
-    found.take_in(&layers);
+    found.take_in(0, &layers);
     Ok(())
 }
 
@@ -227,9 +237,9 @@ async fn on_engine(
     definition: &Definition,
     backend: &Backend,
     seeds: &LoadedSeeds,
-    missing: MissingImage,
+    purpose: Purpose,
 ) -> Result<LookedUp, StartError> {
-    let look = Look { definition, backend, seeds };
+    let look = Look { definition, backend, seeds, purpose };
     let (image, found) = match &definition.image {
         Some(image) => {
             let image = image.reference().clone();
@@ -243,7 +253,7 @@ async fn on_engine(
     }
     let info = match inspect_one(backend, &image).await? {
         Some(info) => info,
-        None if missing == MissingImage::Leave => return Ok(LookedUp::NoImage(image)),
+        None if purpose == Purpose::Tell => return Ok(LookedUp::NoImage(image)),
         None => fetch(definition, backend, &image).await?,
     };
     let known = Known::of(&info);
@@ -259,6 +269,7 @@ struct Look<'a> {
     definition: &'a Definition,
     backend: &'a Backend,
     seeds: &'a LoadedSeeds,
+    purpose: Purpose,
 }
 
 impl Look<'_> {
@@ -267,12 +278,14 @@ impl Look<'_> {
         let memory = Memory::of_image(&self.definition.folders, self.backend, image);
         let Some(known) = memory.read() else { return Ok(None) };
         let mut found = assemble(self.definition, self.seeds, image.clone(), &known);
-        let mut asked = vec![image.clone()];
-        asked.extend(found.layers()?);
+        let layers = found.layers()?;
+        // Each image takes an engine milliseconds.
+        let skipped = if self.purpose == Purpose::Boot { layers.len().saturating_sub(1) } else { 0 };
+        let asked: Vec<_> = std::iter::once(image).chain(layers.iter().skip(skipped)).cloned().collect();
         let answer = inspect(self.backend, &asked, image).await?;
         match answer.split_first() {
             Some((Some(info), layers)) if Known::of(info) == known => {
-                found.take_in(layers);
+                found.take_in(skipped, layers);
                 Ok(Some(found))
             }
             _ => Ok(None),
