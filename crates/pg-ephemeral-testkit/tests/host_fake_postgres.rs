@@ -118,7 +118,11 @@ async fn a_second_start_comes_from_the_last_layer_by_three_commands() {
     for fake in engines() {
         let home = tempfile::tempdir().unwrap();
         let image = fake.images().first().unwrap().rsplit(':').next().unwrap().parse().unwrap();
-        let definition = definition(&fake, home.path()).image(image);
+        let more = |definition: Definition, number: u32| {
+            let statement = format!("CREATE TABLE more_{number} ()");
+            definition.seed(format!("more-{number}").parse().unwrap(), SeedSpec::SqlStatement { statement })
+        };
+        let definition = (0..3).fold(definition(&fake, home.path()).image(image), more);
         definition.populate_cache().await.unwrap();
         fake.assert_nothing_left();
         fake.journal().clear();
@@ -127,6 +131,9 @@ async fn a_second_start_comes_from_the_last_layer_by_three_commands() {
         server.stop().await.unwrap();
         let operations: Vec<Operation> = fake.journal().entries().iter().map(|entry| entry.operation).collect();
         assert_eq!(operations, [Operation::InspectImages, Operation::Run, Operation::Remove]);
+        let entries = fake.journal().entries();
+        let asked = entries[0].arguments.iter().filter(|word| word.contains("pg-ephemeral/")).count();
+        assert_eq!(asked, 1, "of five layers only the last: {}", fake.journal());
     }
 }
 
