@@ -28,6 +28,9 @@ use crate::server::{Server, StartError, WithServerError};
 use crate::session::{ExpectedState, Name, Request, Session};
 
 /// Who has to reach a server.
+///
+/// Other than [`Reach::Published`] is for engines of this very machine, which share their folders and sockets with it: a
+/// server of any other engine is published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Reach {
     /// Processes of this machine, by TCP on its loopback.
@@ -35,7 +38,8 @@ pub enum Reach {
     Published,
     /// Only what runs inside the server's container, which still joins the engine's network.
     Inside,
-    /// Only what runs inside the server's container, which joins no network. The fastest to start.
+    /// Only what runs inside the server's container, which joins no network unless seeds are still to be applied. The
+    /// fastest to start.
     InsideWithoutNetwork,
 }
 

@@ -79,11 +79,9 @@ pub(super) async fn expected_state(definition: &Definition) -> Result<ExpectedSt
 
 /// Builds the layers that are missing and leaves no server.
 pub(super) async fn populate(definition: &Definition) -> Result<(), StartError> {
-    // Nobody but the seeds is to reach it.
-    let definition = &Definition { reach: Reach::InsideWithoutNetwork, ..definition.clone() };
     let mut boot = Boot::prepare(definition).await?;
-    if boot.found.is_complete() {
-        return boot.plan().map(drop);
+    if boot.plan_known()?.is_some_and(|plan| !plan.builds()) {
+        return Ok(());
     }
     let built = match boot.build().await {
         Err(error) => {
@@ -131,8 +129,7 @@ impl<'a> Boot<'a> {
     }
 
     async fn serve_or_build(&mut self) -> Result<Server, StartError> {
-        if self.found.is_complete() {
-            let plan = self.plan()?;
+        if let Some(plan) = self.plan_known()?.filter(|plan| !plan.builds()) {
             return self.serve(&plan).await;
         }
         let built = self.build().await?;
@@ -160,6 +157,13 @@ impl<'a> Boot<'a> {
         let built = self.build_layers(&plan).await?;
         self.found.present.extend(plan.commits().cloned());
         Ok(built)
+    }
+
+    /// The plan, as long as it is known what there is: on an engine only whether the last layer is, until a build looks
+    /// for all.
+    fn plan_known(&self) -> Result<Option<Plan>, StartError> {
+        let is_known = self.found.is_complete() || self.backend.kind() == Kind::Host;
+        is_known.then(|| self.plan()).transpose()
     }
 
     pub(super) fn plan(&self) -> Result<Plan, StartError> {
@@ -221,22 +225,18 @@ impl<'a> Boot<'a> {
 
     /// Who has to reach the server of a build: as the one that was asked for, where it may become that.
     pub(super) fn builder_reach(&self, plan: &Plan) -> Reach {
-        let kept = self.may_keep_builder();
-        self.reach_with(plan, if kept { self.definition.reach } else { Reach::InsideWithoutNetwork })
+        if self.may_keep_builder() { self.reach_with(plan, self.definition.reach) } else { Reach::Published }
     }
 
-    /// Scripts and commands of this machine need a port to reach the server, and those inside the container a network
-    /// to fetch what they install.
+    /// Scripts and commands of this machine need a port to reach the server, and whatever else is applied may need a
+    /// network: a script inside the container to fetch what it installs, SQL to read what is on another server.
     fn reach_with(&self, plan: &Plan, asked: Reach) -> Reach {
-        let is_left = |wanted: &[SeedKind]| {
-            let mut left = plan.steps.iter().filter_map(|step| self.seeds.get(step.seed));
-            left.any(|seed| wanted.contains(&seed.kind()))
-        };
-        if is_left(&[SeedKind::Script, SeedKind::Command]) {
+        let mut left = plan.steps.iter().filter_map(|step| self.seeds.get(step.seed));
+        if left.any(|seed| matches!(seed.kind(), SeedKind::Script | SeedKind::Command)) {
             return Reach::Published;
         }
         match asked {
-            Reach::InsideWithoutNetwork if is_left(&[SeedKind::ContainerScript]) => Reach::Inside,
+            Reach::InsideWithoutNetwork if !plan.steps.is_empty() => Reach::Inside,
             reach => reach,
         }
     }

@@ -30,7 +30,8 @@ pub(crate) struct Found {
     pub(crate) image: Reference,
     /// The base layer and those of the seeds.
     pub(crate) chain: Chain,
-    /// The layers that are known to be there. For a boot that is only the last one, as long as it is there.
+    /// The layers that are known to be there. Before a boot that may be the last one only, and none when that is not
+    /// there.
     pub(crate) present: BTreeSet<SeedHash>,
     /// Those of them that lie on so many file systems that no layer should be put on top.
     pub(super) deep: BTreeSet<SeedHash>,

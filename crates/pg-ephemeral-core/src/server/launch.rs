@@ -106,8 +106,9 @@ impl Boot<'_> {
         let open = self.definition.cross_container_access && role == Role::Server;
         let mut listens_on = if open { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
         let mut folder = None;
-        // A socket would be in a folder of the engine's machine.
-        let reached = if self.backend.remote_host().is_some() { Reach::Published } else { reach };
+        // A socket would be in a folder of the engine's machine, which is a virtual one where this is not Linux.
+        let is_elsewhere = self.backend.remote_host().is_some() || !cfg!(target_os = "linux");
+        let reached = if is_elsewhere { Reach::Published } else { reach };
         let endpoint = match (self.backend.kind(), reached) {
             (Kind::Host, _) | (_, Reach::Published) => {
                 let address = address_of(&self.backend).await?;

@@ -180,7 +180,7 @@ impl Processes {
     /// Kills everything in a container whose first process is not the server yet. What makes a cluster runs servers for
     /// a moment each, and one of those that is killed leaves its shared memory: that is looked up while all stand still.
     fn kill_first_start(&self, leader: Pid) {
-        if is_server(leader) {
+        if !cfg!(target_os = "linux") || is_server(leader) {
             return;
         }
         let frozen = self.freeze();
@@ -188,7 +188,8 @@ impl Processes {
             return;
         }
         let memory: Vec<PathBuf> = frozen.processes.iter().flat_map(|pid| shared_memory(*pid)).collect();
-        for pid in &frozen.processes {
+        // The first process last: the others would be orphans for a moment, and be waked up as such.
+        for pid in frozen.processes.iter().rev() {
             // It may have ended this moment.
             let _ = kill_process(*pid, Signal::KILL);
         }
@@ -292,7 +293,8 @@ fn shared_memory(pid: Pid) -> Vec<PathBuf> {
 
 fn is_moving(pid: Pid) -> bool {
     let state = stat(&pid.as_raw_nonzero().to_string());
-    state.first().is_some_and(|state| !matches!(state.as_str(), "T" | "t" | "Z" | "X"))
+    // There is none of a process that has gone.
+    state.first().is_some_and(|state| !matches!(state.as_str(), "T" | "t" | "Z" | "X" | ""))
 }
 
 fn children(parent: Pid) -> Vec<Pid> {
