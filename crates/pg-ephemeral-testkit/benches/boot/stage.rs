@@ -132,12 +132,15 @@ impl Stage {
             let mut remove = program(backend.name());
             remove.args(["rm", "--force", "--volumes", &self.floor_container()]);
             let _ = output(remove).await;
-            let mut images = self.images(backend).await.unwrap_or_default();
-            images.push(self.floor_image());
-            for image in images {
-                let mut remove = program(backend.name());
-                remove.args(["rmi", "--force", &image]);
-                let _ = output(remove).await;
+            let mut images = vec![self.floor_image()];
+            // One that others were made of goes after them, and of those of one second a listing knows no order.
+            for _ in 0..3 {
+                images.extend(self.images(backend).await.unwrap_or_default());
+                for image in images.drain(..) {
+                    let mut remove = program(backend.name());
+                    remove.args(["rmi", "--force", &image]);
+                    let _ = output(remove).await;
+                }
             }
         }
     }

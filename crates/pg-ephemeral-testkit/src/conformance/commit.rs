@@ -44,10 +44,14 @@ pub(super) async fn what_a_container_of_a_commit_writes_stays_its_own(stage: Arc
 pub(super) async fn a_commit_moves_a_name_that_is_taken(stage: Arc<Stage>) -> Outcome {
     let first = commit(&stage, stage.base().clone(), "a", "echo one > conformance-file").await?;
     let id = image_info(&stage, &first).await?.id;
+    // It keeps this name, by which it can be removed.
+    let kept = stage.image("kept")?;
+    stage.backend().tag(&first, &kept).await?;
     let container = stage.running("again").await?;
     stage.shell(&container, &format!("{ENTER}; echo two > conformance-file")).await?;
     container.commit(&CommitSpec::new(first.clone())).await?;
     holds("it is another image", image_info(&stage, &first).await?.id != id, &id)?;
+    equal("its other name", image_info(&stage, &kept).await?.id, id)?;
     let text = read(&stage, first, "b", "cat conformance-file").await?;
     equal("the file", text.as_str(), "two\n")
 }
