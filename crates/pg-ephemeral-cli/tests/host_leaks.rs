@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use pg_ephemeral_testkit::{Project, ProjectCommand, Started, wait_until};
+use pg_ephemeral_testkit::{Project, ProjectCommand, Started, memory, wait_until};
 use rustix::process::Signal;
 use support::{AMPLE, on_host, project, warm_project};
 
@@ -271,9 +271,8 @@ fn files_of_shared_memory(project: &Project) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for process in fs::read_dir("/proc").unwrap().flatten() {
         if fs::read_link(process.path().join("cwd")).is_ok_and(|folder| folder.starts_with(project.root())) {
-            let maps = fs::read_to_string(process.path().join("maps")).unwrap_or_default();
-            let paths = maps.lines().filter_map(|line| line.split_whitespace().nth(5));
-            files.extend(paths.filter(|path| path.starts_with("/dev/shm/PostgreSQL.")).map(PathBuf::from));
+            let pid = process.file_name().to_str().and_then(|name| name.parse().ok());
+            files.extend(pid.map(memory::shared_memory).unwrap_or_default());
         }
     }
     files

@@ -69,6 +69,8 @@ pub mod conformance;
 mod database;
 mod fake;
 mod journal;
+#[doc(hidden)]
+pub mod memory;
 mod operation;
 mod project;
 mod short_folder;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use ociman::{Container, ExecSpec, PublishedPort, RunSpec, Variable};
 use pg_ephemeral_core::seed::spec::SeedSpec;
 use pg_ephemeral_core::{ConnectError, Definition, Folders, Reach, Server, StartError, session_name};
-use pg_ephemeral_testkit::{Failure, FakeBackend, Operation, wait_until, wait_until_async};
+use pg_ephemeral_testkit::{Failure, FakeBackend, Operation, memory, wait_until, wait_until_async};
 
 const AMPLE: Duration = Duration::from_secs(20);
 
@@ -65,13 +65,17 @@ async fn a_server_is_started_seeded_queried_from_outside_and_inside_and_gone() {
 
 #[tokio::test]
 async fn a_server_without_a_port_is_reached_through_the_folder_of_its_socket() {
-    for fake in engines() {
-        for reach in [Reach::Inside, Reach::InsideWithoutNetwork] {
+    for reach in [Reach::Inside, Reach::InsideWithoutNetwork] {
+        for fake in engines() {
             let home = tempfile::tempdir().unwrap();
-            for _ in 0..2 {
+            // The first start, the server of the build, and where that has more of a network than was asked for, another.
+            let cold = if reach == Reach::Inside { 2 } else { 3 };
+            for runs in [cold, 1] {
+                fake.journal().clear();
                 let server = definition(&fake, home.path()).reach(reach).start().await.unwrap();
                 assert_eq!(number(&server, "SELECT answer FROM answers").await, 42);
                 server.stop().await.unwrap();
+                assert_eq!(fake.journal().count(Operation::Run), runs, "{reach:?}: {}", fake.journal());
                 fake.assert_nothing_left();
             }
         }
@@ -103,11 +107,10 @@ async fn a_first_start_that_is_removed_leaves_no_shared_memory() {
 fn shared_memory(mark: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for process in std::fs::read_dir("/proc").unwrap().flatten() {
-        let read = |file: &str| std::fs::read(process.path().join(file)).unwrap_or_default();
-        if String::from_utf8_lossy(&read("environ")).split('\0').any(|one| one == format!("MARK_OF_TEST={mark}")) {
-            let maps = String::from_utf8_lossy(&read("maps")).into_owned();
-            let paths = maps.lines().filter_map(|line| line.split_whitespace().nth(5));
-            files.extend(paths.filter(|path| path.starts_with("/dev/shm/PostgreSQL.")).map(PathBuf::from));
+        let Some(pid) = process.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let environment = std::fs::read(process.path().join("environ")).unwrap_or_default();
+        if String::from_utf8_lossy(&environment).split('\0').any(|one| one == format!("MARK_OF_TEST={mark}")) {
+            files.extend(memory::shared_memory(pid));
         }
     }
     files

@@ -215,27 +215,21 @@ impl<'a> Boot<'a> {
         session.is_none() && ssl_config.is_none() && !cross_container_access
     }
 
-    /// Who has to reach the server that does what is left of a plan.
-    fn reach(&self, plan: &Plan) -> Reach {
-        if self.definition.cross_container_access {
-            return Reach::Published;
-        }
-        self.reach_with(plan, self.definition.reach)
-    }
-
     /// Who has to reach the server of a build: as the one that was asked for, where it may become that.
     pub(super) fn builder_reach(&self, plan: &Plan) -> Reach {
-        if self.may_keep_builder() { self.reach_with(plan, self.definition.reach) } else { Reach::Published }
+        if self.may_keep_builder() { self.reach(plan) } else { Reach::Published }
     }
 
-    /// Scripts and commands of this machine need a port to reach the server, and whatever else is applied may need a
-    /// network: a script inside the container to fetch what it installs, SQL to read what is on another server.
-    fn reach_with(&self, plan: &Plan, asked: Reach) -> Reach {
+    /// Who has to reach the server that does what is left of a plan. Scripts and commands of this machine need a port,
+    /// and whatever else is applied may need a network: a script inside the container to fetch what it installs, SQL to
+    /// read what is on another server.
+    fn reach(&self, plan: &Plan) -> Reach {
         let mut left = plan.steps.iter().filter_map(|step| self.seeds.get(step.seed));
-        if left.any(|seed| matches!(seed.kind(), SeedKind::Script | SeedKind::Command)) {
+        let needs_port = left.any(|seed| matches!(seed.kind(), SeedKind::Script | SeedKind::Command));
+        if needs_port || self.definition.cross_container_access {
             return Reach::Published;
         }
-        match asked {
+        match self.definition.reach {
             Reach::InsideWithoutNetwork if !plan.steps.is_empty() => Reach::Inside,
             reach => reach,
         }

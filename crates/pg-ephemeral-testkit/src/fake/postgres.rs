@@ -155,7 +155,7 @@ pub(super) fn localize(config: &mut Config, root: &Path, mounts: &[PathBuf], wor
 }
 
 /// A server that is another user's may not get into a folder that is mounted. Whoever looks there for its socket finds a
-/// link to the one that is the container's own, if that is to be.
+/// link to the container's own.
 fn link_sockets(word: &str, root: &Path) -> String {
     const SETTING: &str = "unix_socket_directories=";
     let Some(folders) = word.strip_prefix(SETTING) else { return word.to_owned() };
@@ -168,7 +168,10 @@ fn link_sockets(word: &str, root: &Path) -> String {
         let made = symlink(root.join(inside(SOCKETS)).join(SOCKET), folder.join(SOCKET));
         made.is_err_and(|error| error.kind() != io::ErrorKind::AlreadyExists)
     };
-    let own: Vec<&str> = folders.split(',').filter(is_own).collect();
+    let mut own: Vec<&str> = folders.split(',').filter(is_own).collect();
+    if own.is_empty() {
+        own.push(SOCKETS);
+    }
     format!("{SETTING}{}", own.join(","))
 }
 
@@ -250,6 +253,8 @@ mod tests {
         }
         let link = fs::read_link(mounted.path().join(SOCKET)).unwrap();
         assert_eq!(link, root.path().join("var/run/postgresql").join(SOCKET));
+        let alone = link_sockets("unix_socket_directories=/shared", root.path());
+        assert_eq!(alone, "unix_socket_directories=/var/run/postgresql");
         assert_eq!(link_sockets("port=1", root.path()), "port=1");
     }
 

@@ -24,6 +24,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde::{Deserialize, Serialize};
 
+use crate::memory::shared_memory;
+
 /// How long a keeper may take to start or to finish.
 const KEEPER_LIMIT: Duration = Duration::from_secs(10);
 /// How long a first process may take to end by itself.
@@ -187,7 +189,8 @@ impl Processes {
         if is_server(leader) {
             return;
         }
-        let memory: Vec<PathBuf> = frozen.processes.iter().flat_map(|pid| shared_memory(*pid)).collect();
+        let memory: Vec<PathBuf> =
+            frozen.processes.iter().flat_map(|pid| shared_memory(pid.as_raw_nonzero().get().unsigned_abs())).collect();
         // The first process last: the others would be orphans for a moment, and be waked up as such.
         for pid in frozen.processes.iter().rev() {
             // It may have ended this moment.
@@ -282,13 +285,6 @@ fn stat(pid: &str) -> Vec<String> {
 fn is_server(pid: Pid) -> bool {
     let name = fs::read_to_string(format!("/proc/{}/comm", pid.as_raw_nonzero())).unwrap_or_default();
     name.trim_end() == "postgres"
-}
-
-/// The files in memory that a process of PostgreSQL shares with others.
-fn shared_memory(pid: Pid) -> Vec<PathBuf> {
-    let maps = fs::read_to_string(format!("/proc/{}/maps", pid.as_raw_nonzero())).unwrap_or_default();
-    let paths = maps.lines().filter_map(|line| line.split_whitespace().nth(5));
-    paths.filter(|path| path.starts_with("/dev/shm/PostgreSQL.")).map(PathBuf::from).collect()
 }
 
 fn is_moving(pid: Pid) -> bool {
