@@ -402,6 +402,9 @@ pub(crate) async fn find(global: &Global, context: &Context, name: &Name) -> Res
 
 /// The session of this name on one of these backends.
 pub(crate) async fn find_on(context: &Context, backends: &[Backend], name: &Name) -> Result<Option<Session>, Failure> {
+    for backend in backends {
+        snapshot::put_back(&context.folders, backend, name).await.map_err(Failure::new)?;
+    }
     if let Some(session) = look_on(context, backends, name).await? {
         return Ok(Some(session));
     }

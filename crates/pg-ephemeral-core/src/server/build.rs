@@ -20,7 +20,7 @@ use crate::secret;
 use crate::seed::{ApplyError, LoadedSeed, SeedKind};
 
 /// How long a clean stop may take.
-pub(super) const STOP_LIMIT: Duration = Duration::from_secs(300);
+pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(300);
 
 /// The working directory of a container script that has files.
 const FILES_INSIDE: &str = "/tmp/pg-ephemeral-files";

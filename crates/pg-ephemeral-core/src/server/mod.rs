@@ -24,6 +24,7 @@ use tokio_postgres::Client;
 
 pub use apply::ApplyToServerError;
 pub use attach::AttachError;
+pub(crate) use build::STOP_LIMIT;
 pub use connect::ConnectError;
 pub(crate) use connect::connect;
 pub use endpoint::{ConnectionParameters, Endpoint};

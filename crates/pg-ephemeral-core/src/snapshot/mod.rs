@@ -121,12 +121,23 @@ fn named(layer: cache::CachedLayer) -> Option<Snapshot> {
 /// [`SnapshotError::Lock`] and [`SnapshotError::PutBack`].
 pub async fn settled(folders: &Folders, backend: &Backend, session: &session::Name) -> Result<bool, SnapshotError> {
     let was_taken = Lock::wait(folders, &lock_name(backend, session)).await?;
+    let was_stopped = put_back(folders, backend, session).await?;
+    Ok(was_taken || was_stopped)
+}
+
+/// Starts a session's server again that a killed command had stopped for a snapshot, or was about to, and tells whether there
+/// was one. While a command has it stopped, this waits for that command's end. It is only a look for a file unless a server
+/// is stopped.
+///
+/// # Errors
+/// [`SnapshotError::Lock`] and [`SnapshotError::PutBack`].
+pub async fn put_back(folders: &Folders, backend: &Backend, session: &session::Name) -> Result<bool, SnapshotError> {
     let was_stopped = stopped::is_noted(folders, backend, session);
     if was_stopped {
         let _lock = lock(folders, backend, session).await?;
         stopped::put_back(folders, backend, session).await?;
     }
-    Ok(was_taken || was_stopped)
+    Ok(was_stopped)
 }
 
 /// Whether a command has stopped a session's server to start it again, killed or not.

@@ -3,13 +3,13 @@
 
 use std::path::PathBuf;
 
-use ociman::{Backend, ContainerInfo, ContainerState, Error};
+use ociman::{Backend, Container, ContainerInfo, ContainerState, Error};
 
 use super::{SnapshotError, lock_name};
 use crate::folders::{Folders, write_whole};
 use crate::label;
 use crate::record::RecordError;
-use crate::server::{Server, StartError};
+use crate::server::{STOP_LIMIT, Server, StartError};
 use crate::session::{Name, Session};
 
 /// Where the notes are, below the state folder.
@@ -49,7 +49,10 @@ pub(super) async fn put_back(folders: &Folders, backend: &Backend, session: &Nam
     let Ok(nonce) = std::fs::read_to_string(&path) else { return Ok(()) };
     let container = backend.container(session.container_name().clone());
     let ended = match container.inspect().await {
-        Ok(info) if is_of(&info, &nonce) && info.state == ContainerState::Exited => container.start().await,
+        Ok(info) if !is_of(&info, &nonce) => Ok(()),
+        Ok(info) if info.state == ContainerState::Exited => container.start().await,
+        // It may be about to stop: then it takes no connections, and soon would not be there.
+        Ok(info) if info.state == ContainerState::Running => restart(&container).await,
         Ok(_) | Err(Error::ContainerNotFound { .. }) => Ok(()),
         Err(error) => Err(error),
     };
@@ -60,6 +63,11 @@ pub(super) async fn put_back(folders: &Folders, backend: &Backend, session: &Nam
         Server::attach(&found, folders)?.wait_until_back().await?;
     }
     Ok(())
+}
+
+async fn restart(container: &Container) -> Result<(), Error> {
+    container.stop(STOP_LIMIT).await?;
+    container.start().await
 }
 
 fn is_of(info: &ContainerInfo, nonce: &str) -> bool {
