@@ -90,6 +90,9 @@ need_cargo() {
   cargo --version >/dev/null || die 'cargo does not run'
 }
 
+# All that tests run, and the tests. Built in any other way, cargo would build most of it once more, with other features.
+build_tests() { cargo test --workspace --no-run --quiet; }
+
 need_nextest() {
   cargo nextest --version >/dev/null 2>&1 && return
   say 'installing cargo-nextest (this compiles for some minutes)'

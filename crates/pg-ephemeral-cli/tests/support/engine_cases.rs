@@ -11,14 +11,6 @@ use rustix::process::Signal;
 use super::AMPLE;
 use super::engine::{Engine, commands_of_a_start};
 
-/// Gives every case of a module a test for this engine.
-#[macro_export]
-macro_rules! engine_tests {
-    ($engine:literal: $($case:ident)*) => {
-        $crate::backend_tests! { engine_cases, $engine: $($case)* }
-    };
-}
-
 /// Gives every case of a module a test for this backend.
 #[macro_export]
 macro_rules! backend_tests {
@@ -352,7 +344,7 @@ pub fn eight_cold_starts_at_once_build_one_layer_and_leave_nothing(program: &'st
 pub fn many_servers_one_after_the_other_leave_nothing(program: &'static str) {
     let engine = Engine::new(program);
     engine.warm_up();
-    let rounds = std::env::var("PG_EPHEMERAL_TEST_BOOTS").map_or(20, |rounds| rounds.parse().unwrap());
+    let rounds = std::env::var("PG_EPHEMERAL_TEST_BOOTS").map_or(10, |rounds| rounds.parse().unwrap());
     for round in 0..rounds {
         let query = format!("select {round}");
         engine.command(&["host", "psql", "-Atc", &query]).run().status(0).stdout(&format!("{round}\n")).stderr("");

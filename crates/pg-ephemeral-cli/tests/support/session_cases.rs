@@ -485,7 +485,7 @@ pub fn a_start_that_is_cut_off_at_any_moment_leaves_a_whole_session_or_nothing(b
     site.start(&name);
     site.stop(&name);
     // About as long as a warm start takes. The moment of the signal is what varies.
-    let (longest, step) = if backend == "host" { (150, 6) } else { (1600, 160) };
+    let (longest, step) = if backend == "host" { (150, 6) } else { (1600, 320) };
     let signals = [Signal::INT, Signal::KILL, Signal::TERM];
     for (delay, signal) in (0..=longest).step_by(step).zip(signals.iter().cycle()) {
         let started = site.on(&name, &["start", "-q"]).start();
