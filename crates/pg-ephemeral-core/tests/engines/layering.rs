@@ -1,0 +1,51 @@
+//! Layers on the real engines. They have to be installed and running, with `docker.io/library/postgres:15` in both.
+
+macro_rules! engine {
+    ($module:ident, $kind:expr) => {
+        mod $module {
+            use ociman::Kind;
+
+            crate::scenarios!(
+                $kind,
+                chains::sixteen_seeds_are_built_in_one_container_cost_a_boot_nothing_and_run_again_from_a_change_on,
+                chains::names_places_and_tags_run_nothing_again,
+                forms::each_form_of_seed_does_its_work_once,
+                forms::a_seed_that_is_not_cached_and_those_after_it_run_at_each_boot,
+                forms::what_a_key_program_prints_decides_whether_a_seed_runs_again,
+                forms::container_scripts_change_the_image_between_seeds,
+                forms::a_container_script_installs_its_files_and_a_library_that_servers_after_it_load,
+                forms::a_container_script_after_an_uncached_seed_runs_at_each_boot,
+                forms::the_same_chain_gives_the_same_data_as_on_the_host,
+                unlogged::unlogged_relations_keep_their_rows,
+                unlogged::unlogged_relations_of_another_tablespace_keep_their_rows,
+                unlogged::a_layer_taken_from_a_running_server_is_sound_to_the_last_page,
+                failures::a_failing_seed_says_where_and_why_and_keeps_the_layers_before_it,
+                failures::a_failing_container_script_shows_its_last_words,
+                failures::a_server_that_dies_under_a_seed_is_an_error_and_leaves_nothing,
+                gone::a_layer_that_is_removed_after_it_was_found_is_made_again,
+                gone::a_layer_that_lies_too_deep_to_be_built_upon_still_boots_and_grows,
+                together::eight_processes_build_a_cold_chain_once_and_all_get_a_server,
+            );
+
+            /// `LAYERS_KILLS` sets how often.
+            #[tokio::test]
+            async fn a_build_that_is_killed_at_any_moment_is_completed_by_the_next() {
+                crate::layers::killed::killed($kind, 2).await;
+            }
+        }
+    };
+}
+
+engine!(docker, Kind::Docker);
+engine!(podman, Kind::Podman);
+
+// Docker takes the fewest layers; what is too deep for either engine has a test above.
+crate::scenarios!(ociman::Kind::Docker, gone::a_chain_of_sixty_four_seeds_is_built_once_and_boots);
+
+mod helper {
+    #[tokio::test]
+    #[ignore = "is run by other tests, in processes of their own"]
+    async fn a_process_of_its_own() {
+        crate::layers::help().await;
+    }
+}
