@@ -58,7 +58,7 @@
 //! - [`Recorder`] and [`Journal`]: every engine command that was given, to count or to read, without secrets.
 //!
 //! # When a test fails here and not there
-//! The fakes pass the same [`conformance`] suite as the engines do, and `tests/engines_fidelity.rs` compares what they
+//! The fakes pass the same [`conformance`] suite as the engines do, and `tests/engines/fidelity.rs` compares what they
 //! print with what the engines print. A fake that lets pass what an engine does not is a bug in the fake.
 
 #![deny(missing_docs)]

@@ -18,7 +18,7 @@ macro_rules! backend_tests {
         $(
             #[test]
             fn $case() {
-                support::$cases::$case($backend);
+                $crate::support::$cases::$case($backend);
             }
         )*
     };

@@ -1,5 +1,4 @@
 //! What the tests of layers share: a project of one's own on any backend, what was done in it, and what came of it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in a test they are how it fails")]
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 pub(crate) mod chains;
@@ -198,7 +197,7 @@ impl Ground {
     pub(crate) fn helper(&self, work: &str, seeds: &str) -> Command {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command
-            .args(["--exact", "helper::a_process_of_its_own", "--ignored", "--nocapture", "--test-threads=1"])
+            .args(["--exact", "layering::helper::a_process_of_its_own", "--ignored", "--nocapture", "--test-threads=1"])
             .env("LAYERS_HELPER_WORK", work)
             .env("LAYERS_HELPER_SEEDS", seeds)
             .env("LAYERS_HELPER_HOME", &self.home)

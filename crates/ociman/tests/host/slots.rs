@@ -1,0 +1,190 @@
+//! How the host backend keeps copies of images for use after use.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use crate::support::{TestHost, eventually, name, spec};
+use ociman::host::{Host, SlotLimits};
+use ociman::{Backend, CommitSpec};
+
+const FILES: &[(&str, &str)] = &[("data", "original\n"), ("folder/other", "other\n"), ("empty", "")];
+
+#[tokio::test]
+async fn a_slot_is_used_again_and_holds_what_the_image_holds() {
+    let test = TestHost::new();
+    let script = "cd $OCIMAN_ROOT; cat data folder/other; rm -r folder; echo changed > data; echo new > new; echo done; exec sleep 600";
+    let image = test.shell_image("test/image:1", script, FILES).await;
+    let mut used = BTreeSet::new();
+    for number in 0..5 {
+        let name = format!("run-{number}");
+        let container = test.run(&name, &image).await;
+        let log = test.state.path().join("containers").join(&name).join("log");
+        eventually("it has done its work", || std::fs::read_to_string(&log).unwrap().contains("done"));
+        assert_eq!(container.last_log_lines(3).await.unwrap(), "original\nother\ndone\n");
+        container.remove_forced().await.unwrap();
+        let slots = test.host.slots().await.unwrap();
+        used.extend(slots.iter().map(|slot| slot.path.clone()));
+        assert!(!slots[0].in_use);
+        assert_eq!(slots[0].size, 15);
+        let root = slots[0].path.join("root");
+        assert_eq!(std::fs::read_to_string(root.join("data")).unwrap(), "original\n");
+        assert!(root.join("folder/other").exists() && !root.join("new").exists());
+    }
+    assert_eq!(used.len(), 1);
+}
+
+#[tokio::test]
+async fn an_image_without_files_needs_no_slot() {
+    let test = TestHost::new();
+    let image = test.sleeper().await;
+    let container = test.run("one", &image).await;
+    assert_eq!(test.host.slots().await.unwrap(), []);
+    assert!(test.state.path().join("containers/one/root").is_dir());
+    container.remove_forced().await.unwrap();
+}
+
+#[tokio::test]
+async fn containers_that_run_at_once_have_files_of_their_own() {
+    let test = TestHost::new();
+    let script = "cd $OCIMAN_ROOT; cat data; echo $$ > data; while :; do sleep 0.05; cat data; done";
+    let image = test.shell_image("test/image:1", script, FILES).await;
+    for _ in 0..3 {
+        let runs: Vec<_> = (0..8)
+            .map(|number| {
+                let (backend, spec) = (test.backend.clone(), spec(&format!("run-{number}"), &image));
+                tokio::spawn(async move { backend.run(&spec).await.unwrap() })
+            })
+            .collect();
+        let mut containers = Vec::new();
+        for run in runs {
+            containers.push(run.await.unwrap());
+        }
+        let slots = test.host.slots().await.unwrap();
+        assert_eq!(slots.iter().filter(|slot| slot.in_use).count(), 8);
+        for container in &containers {
+            let pid = test.process_of(container.name().as_str()).unwrap().to_string();
+            let log = test.state.path().join("containers").join(container.name().as_str()).join("log");
+            eventually("it has seen its own change", || std::fs::read_to_string(&log).unwrap().lines().count() > 2);
+            let log = std::fs::read_to_string(&log).unwrap();
+            let lines: Vec<&str> = log.lines().collect();
+            assert_eq!((lines[0], lines[1], lines[2]), ("original", pid.as_str(), pid.as_str()));
+        }
+        let removals =
+            containers.into_iter().map(|container| tokio::spawn(async move { container.remove_forced().await }));
+        for removal in removals.collect::<Vec<_>>() {
+            removal.await.unwrap().unwrap();
+        }
+    }
+    let slots = test.host.slots().await.unwrap();
+    assert!(slots.len() <= SlotLimits::default().per_image, "{}", slots.len());
+    assert!(slots.iter().all(|slot| !slot.in_use));
+}
+
+#[tokio::test]
+async fn no_more_slots_are_kept_than_the_limits_allow() {
+    let test = TestHost::new();
+    let limits = SlotLimits { per_image: 2, total: 3, bytes: 1 << 20 };
+    let backend = Backend::host(test.host.clone().with_slot_limits(limits));
+    let images = [
+        test.shell_image("test/one:1", "exec sleep 600", FILES).await,
+        test.shell_image("test/two:1", "exec sleep 600", FILES).await,
+    ];
+    for image in &images {
+        let mut containers = Vec::new();
+        for number in 0..4 {
+            containers.push(backend.run(&spec(&format!("run-{number}"), image)).await.unwrap());
+        }
+        for container in containers {
+            container.remove_forced().await.unwrap();
+        }
+    }
+    let slots = test.host.slots().await.unwrap();
+    assert_eq!(slots.len(), 2, "{slots:?}");
+    // Those that were idle for longest have made room.
+    assert_eq!(slots.iter().map(|slot| &slot.image_id).collect::<BTreeSet<_>>().len(), 1);
+}
+
+#[tokio::test]
+async fn slots_go_with_their_image_and_when_they_are_pruned() {
+    let test = TestHost::new();
+    let image = test.shell_image("test/one:1", "exec sleep 600", FILES).await;
+    let running = test.run("running", &image).await;
+    test.run("other", &image).await.remove_forced().await.unwrap();
+    let pruned = test.host.prune_slots(|_| true).await.unwrap();
+    assert_eq!((pruned.len(), pruned[0].in_use), (1, false));
+    assert_eq!(test.host.slots().await.unwrap().len(), 1);
+    // The name goes to another image; the slot in use goes when it is given back.
+    let image = test.shell_image("test/one:1", "exec sleep 601", FILES).await;
+    assert_eq!(test.host.slots().await.unwrap().len(), 1);
+    running.remove_forced().await.unwrap();
+    assert_eq!(test.host.slots().await.unwrap(), []);
+    test.run("other", &image).await.remove_forced().await.unwrap();
+    assert_eq!(test.host.slots().await.unwrap().len(), 1);
+    test.backend.remove_image(&image).await.unwrap();
+    assert_eq!(test.entries("slots"), Vec::<String>::new());
+    assert_eq!(test.entries("images"), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn leftovers_of_killed_calls_are_swept_and_those_of_living_ones_are_not() {
+    let test = TestHost::new();
+    let image = test.shell_image("test/one:1", "exec sleep 600", FILES).await;
+    test.run("one", &image).await.remove_forced().await.unwrap();
+    let space = {
+        use std::os::unix::fs::MetadataExt;
+        let namespace = std::fs::metadata("/proc/self/ns/pid").unwrap().ino();
+        format!("{}{namespace}", &ociman::host::boot_id()[..8])
+    };
+    let own = ociman::host::ProcessIdentity::current();
+    let dead = format!(".{space}-{}-{}-1", own.pid, own.start + 1);
+    let living = format!(".{space}-{}-{}-4711", own.pid, own.start);
+    let elsewhere = ".another12-1-1-1".to_owned();
+    for folder in ["containers", "images", "slots"] {
+        for leftover in [&dead, &living, &elsewhere] {
+            std::fs::create_dir_all(test.state.path().join(folder).join(leftover).join("root")).unwrap();
+        }
+    }
+    test.host.prune_slots(|_| false).await.unwrap();
+    for folder in ["containers", "images", "slots"] {
+        let entries = test.entries(folder);
+        assert!(!entries.contains(&dead), "{folder}: {entries:?}");
+        assert!(entries.contains(&living) && entries.contains(&elsewhere), "{folder}: {entries:?}");
+    }
+    assert_eq!(test.host.slots().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_slot_of_another_boot_is_written_anew() {
+    let test = TestHost::new();
+    let image = test.shell_image("test/one:1", "cat $OCIMAN_ROOT/data; exec sleep 600", FILES).await;
+    test.run("one", &image).await.remove_forced().await.unwrap();
+    let slot: PathBuf = test.host.slots().await.unwrap().remove(0).path;
+    // A crash of the machine took the content, and what the file system says of the file is as before.
+    std::fs::write(slot.join("root/data"), "????????\n").unwrap();
+    let state = std::fs::read_to_string(slot.join("state")).unwrap();
+    std::fs::write(slot.join("state"), state.replace(ociman::host::boot_id(), "00000000-0000-0000-0000-000000000000"))
+        .unwrap();
+    let container = test.run("one", &image).await;
+    let log = test.state.path().join("containers/one/log");
+    eventually("it has printed", || std::fs::read_to_string(&log).unwrap() == "original\n");
+    container.remove_forced().await.unwrap();
+    assert_eq!(test.host.slots().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_stopped_container_keeps_its_slot() {
+    let test = TestHost::new();
+    let image = test.shell_image("test/one:1", "echo mine >> $OCIMAN_ROOT/data; exec sleep 600", FILES).await;
+    let stopped = test.run("stopped", &image).await;
+    let slot = test.host.slots().await.unwrap().remove(0).path;
+    eventually("it has written", || std::fs::read_to_string(slot.join("root/data")).unwrap().ends_with("mine\n"));
+    stopped.stop(std::time::Duration::from_secs(5)).await.unwrap();
+    assert!(test.host.slots().await.unwrap()[0].in_use);
+    assert_eq!(test.host.prune_slots(|_| true).await.unwrap(), []);
+    // Another host value, as another process would have, sees it the same way.
+    let other = Backend::host(Host::at(test.state.path()));
+    other.run(&spec("other", &image)).await.unwrap().remove_forced().await.unwrap();
+    assert_eq!(std::fs::read_to_string(slot.join("root/data")).unwrap(), "original\nmine\n");
+    test.host.commit_by_move(&name("stopped"), &CommitSpec::new("test/two:1".parse().unwrap())).await.unwrap();
+    assert!(!slot.exists());
+}

@@ -1,0 +1,104 @@
+//! The binary with an engine that is not on this machine, as far as can be told. It takes root, and the programs of
+//! iproute2 and util-linux.
+
+use std::fs;
+
+use crate::support::AMPLE;
+use crate::support::elsewhere::Elsewhere;
+use crate::support::engine::{Engine, commands_of_a_start};
+use pg_ephemeral_testkit::wait_until;
+use rustix::process::Signal;
+
+/// One engine for all of it: to start one takes long.
+fn an_engine_elsewhere_is_as_good_as_one_here_but_for_mounts(program: &'static str) {
+    let elsewhere = Elsewhere::new(program);
+    let engine = Engine::at(program, elsewhere.variables());
+    mounts_are_refused_before_anything_is_started(&engine, &elsewhere);
+    servers_are_reached_at_its_address(&engine, &elsewhere);
+    sessions_are_attached_to_at_its_address(&engine, &elsewhere);
+    what_is_left_there_is_removed_there(&engine, &elsewhere);
+    let doctor = engine.command(&["doctor"]).run();
+    assert!(doctor.stdout_text().contains(&elsewhere.url()), "{}", doctor.stdout_text());
+    engine.assert_nothing_left();
+}
+
+fn mounts_are_refused_before_anything_is_started(engine: &Engine, elsewhere: &Elsewhere) {
+    for form in [&["psql"][..], &["run-env", "true"], &["bin", "--", "psql", "--version"]] {
+        engine.command(&[&["-q"], form].concat()).run().status(125).stdout("").stderr(&format!(
+            "error: mount [ROOT]/work: the {} engine is on another machine, {}\nhint: use the `host` form of the command, or \
+             the `container` form, which does without the folder\n",
+            engine.program(),
+            elsewhere.address(),
+        ));
+    }
+    assert!(engine.layers().is_empty(), "something was started: {:?}", engine.layers());
+}
+
+fn servers_are_reached_at_its_address(engine: &Engine, elsewhere: &Elsewhere) {
+    let seeds = format!(
+        "image = \"15\"\n[instances.{0}.seeds.table]\ntype = \"sql-statement\"\nstatement = \"create table t (a int)\"\n\
+         [instances.{0}.seeds.rows]\ntype = \"script\"\nscript = \"psql -qc 'insert into t values (42)'\"\n\
+         [instances.{0}.seeds.more]\ntype = \"script\"\nscript = \"psql -qc 'update t set a = a + 1'\"\ncache = {{ type = \"none\" }}\n",
+        engine.instance()
+    );
+    engine.project.write("database.toml", seeds);
+    let query = ["-q", "host", "run-env", "--", "sh", "-c", "echo $PGHOST && exec psql -Atc 'select a from t'"];
+    let expected = format!("{}\n43\n", elsewhere.address());
+    engine.command(&query).run().status(0).stdout(&expected).stderr("");
+    let (path, notes) = engine.noting();
+    engine.command(&query).variable("PATH", &path).run().status(0).stdout(&expected).stderr("");
+    let asked = fs::read_to_string(&notes).unwrap();
+    assert!(commands_of_a_start(&asked) <= 5, "a warm start asked more often than five times:\n{asked}");
+    engine.command(&["-q", "container", "psql", "-Atc", "select a from t"]).run().status(0).stdout("43\n").stderr("");
+    let verified = ["-q", "--ssl-hostname", "db.example.com", "host", "psql", "-Atc"];
+    let verified =
+        engine.command(&[&verified[..], &["select ssl from pg_stat_ssl where pid = pg_backend_pid()"]].concat());
+    verified.run().status(0).stdout("t\n").stderr("");
+    engine.assert_nothing_left();
+}
+
+fn sessions_are_attached_to_at_its_address(engine: &Engine, elsewhere: &Elsewhere) {
+    let name = engine.instance();
+    let session = |words: &[&str]| engine.command(&[&["-q", "session"], words, &["--name", name]].concat()).run();
+    session(&["start"]).status(0);
+    let url = session(&["url"]);
+    url.status(0);
+    assert!(url.stdout_text().contains(&format!("@{}:", elsewhere.address())), "the address is another one");
+    session(&["status"]).status(0);
+    let query = |form: &[&str]| {
+        let all = [&["-q", "session"], form, &["psql", "--name", name, "--", "-Atc", "select a from t"]].concat();
+        engine.command(&all).run()
+    };
+    query(&["host"]).status(0).stdout("43\n").stderr("");
+    query(&["container"]).status(0).stdout("43\n").stderr("");
+    query(&[]).status(125).stdout("").stderr(
+        "error: the session [..] does not see the working directory [ROOT]/work\nhint: nothing of this machine is on that of \
+         its engine, or use the `host` or `container` form of the command\n",
+    );
+    session(&["stop"]).status(0);
+    engine.assert_nothing_left();
+}
+
+/// A command that works with another engine neither removes it nor forgets it.
+fn what_is_left_there_is_removed_there(engine: &Engine, elsewhere: &Elsewhere) {
+    let mut started =
+        engine.command(&["-q", "container", "run-env", "--", "sh", "-c", "echo ready; exec sleep 1000"]).start();
+    started.wait_for("ready");
+    started.signal(Signal::KILL);
+    assert_eq!(started.wait().code(), 137);
+    let (variable, _) = &elsewhere.variables()[0];
+    engine.command(&["session", "list"]).without_variable(variable).run().status(0);
+    assert_eq!(engine.containers().len(), 1, "it is not that one's to remove");
+    engine.command(&["session", "list"]).run().status(0);
+    wait_until("the next command there removes it", AMPLE, || engine.containers().is_empty());
+}
+
+#[test]
+fn docker_elsewhere_is_as_good_as_here_but_for_mounts() {
+    an_engine_elsewhere_is_as_good_as_one_here_but_for_mounts("docker");
+}
+
+#[test]
+fn podman_elsewhere_is_as_good_as_here_but_for_mounts() {
+    an_engine_elsewhere_is_as_good_as_one_here_but_for_mounts("podman");
+}

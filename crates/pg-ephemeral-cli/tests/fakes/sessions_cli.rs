@@ -1,0 +1,252 @@
+//! The session commands on fake engines: exact output, every kind of container that there may be, and how many commands
+//! of the engine each takes.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::support::fakes::{Container, IMAGE, and_fake, fake};
+use pg_ephemeral_testkit::{Project, ProjectCommand};
+use serde_json::{Value, json};
+
+const ENGINES: [&str; 2] = ["docker", "podman"];
+const CONFIG: &str = "image = \"17\"\n[instances.main]\n";
+
+fn command<'a>(project: &'a Project, engine: &str, arguments: &[&str]) -> ProjectCommand<'a> {
+    project.command(["--backend", engine].iter().chain(arguments))
+}
+
+fn json(project: &Project, engine: &str, arguments: &[&str]) -> Value {
+    let ran = command(project, engine, &[arguments, &["--format", "json"]].concat()).run();
+    ran.status(0).stderr("");
+    serde_json::from_slice(ran.stdout_bytes()).unwrap()
+}
+
+/// The first word of each command that the engine got; its version is what proves that it works.
+fn journal(project: &Project, engine: &str) -> Vec<String> {
+    let journal = project.engine_journal(engine);
+    let words = journal.lines().filter_map(|line| line.split(' ').find(|word| *word != engine));
+    words.map(str::to_owned).collect()
+}
+
+fn seconds_from_now(offset: i64) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    now.saturating_add_signed(offset).to_string()
+}
+
+fn many(count: usize) -> Vec<Container> {
+    (0..count).map(|number| Container::session(&format!("s{number:02}"), "main", &[])).collect()
+}
+
+#[test]
+fn a_listing_is_one_command_for_no_one_and_fifty_sessions() {
+    for engine in ENGINES {
+        for count in [0, 1, 50] {
+            let project = fake(engine, &many(count));
+            let listed = json(&project, engine, &["session", "list"]);
+            assert_eq!(listed.as_array().unwrap().len(), count);
+            assert_eq!(journal(&project, engine), ["version", "ps"]);
+        }
+    }
+}
+
+#[test]
+fn one_session_is_found_by_one_command_among_fifty() {
+    for engine in ENGINES {
+        for count in [1, 50] {
+            let project = fake(engine, &many(count));
+            command(&project, engine, &["session", "url", "--name", "s00"])
+                .run()
+                .status(0)
+                .stdout("postgresql://postgres:[..]@127.0.0.1:40000/postgres?sslmode=disable\n")
+                .stderr("");
+            assert_eq!(journal(&project, engine), ["version", "ps"]);
+        }
+    }
+}
+
+#[test]
+fn fifty_sessions_are_compared_by_two_commands() {
+    for engine in ENGINES {
+        let project = fake(engine, &many(50)).database_toml(CONFIG);
+        let all = json(&project, engine, &["session", "status"]);
+        let all = all.as_array().unwrap();
+        assert_eq!(all.len(), 50);
+        assert!(all.iter().all(|session| session["status"] == "sync"), "{all:?}");
+        assert_eq!(journal(&project, engine), ["version", "ps", "image"]);
+    }
+}
+
+#[test]
+fn nothing_is_asked_for_sessions_of_unknown_instances() {
+    for engine in ENGINES {
+        let containers = [Container::session("a", "main", &[]), Container::session("b", "other", &[])];
+        let project = fake(engine, &containers).database_toml("[instances.third]\n");
+        let unknown = |name: &str, instance: &str| json!({"name": name, "instance": instance, "status": "unknown-instance", "reason": null, "restored": null});
+        assert_eq!(
+            json(&project, engine, &["session", "status"]),
+            json!([unknown("a", "main"), unknown("b", "other")])
+        );
+        assert_eq!(journal(&project, engine), ["version", "ps"]);
+    }
+}
+
+#[test]
+fn a_listing_shows_each_session_in_a_line_and_as_json() {
+    for engine in ENGINES {
+        let (started, expires) = (seconds_from_now(-7200), seconds_from_now(3600));
+        let containers = [
+            Container::session("b", "main", &[("started", &started)]),
+            Container::session("a", "other", &[("started", &started), ("expires", &expires)]).port(40_001),
+            Container::session("ended", "main", &[]).exited(),
+            Container::new("no-session", &[("version", "0.1.0"), ("instance", "main")]),
+        ];
+        let project = fake(engine, &containers);
+        command(&project, engine, &["session", "list"]).run().status(0).stderr("").stdout(&format!(
+            " NAME  INSTANCE  BACKEND  IMAGE                          AGE[..]EXPIRES IN[..]PORT\n \
+             a     other     {engine}   {IMAGE}  2h[..] [..] 40001\n \
+             b     main      {engine}   {IMAGE}  2h[..] never[..] 40000\n"
+        ));
+        let listed = json(&project, engine, &["session", "list"]);
+        let (age, rest) = (listed[0]["age"].as_u64().unwrap(), listed[0]["expires_in"].as_u64().unwrap());
+        assert!((7200..7300).contains(&age) && (3500..=3600).contains(&rest), "{listed}");
+        let expected = json!([
+            {"name": "a", "instance": "other", "backend": engine, "image": IMAGE, "age": age, "expires_in": rest, "port": 40001},
+            {"name": "b", "instance": "main", "backend": engine, "image": IMAGE, "age": listed[1]["age"], "expires_in": null, "port": 40000}
+        ]);
+        assert_eq!(listed, expected);
+    }
+}
+
+#[test]
+fn a_listing_without_sessions_is_a_header_and_an_empty_array() {
+    for engine in ENGINES {
+        let project = fake(engine, &[]);
+        let header = " NAME  INSTANCE  BACKEND  IMAGE  AGE  EXPIRES IN  PORT\n";
+        command(&project, engine, &["session", "list"]).run().status(0).stdout(header).stderr("");
+        assert_eq!(json(&project, engine, &["session", "list"]), json!([]));
+        command(&project, engine, &["session", "stop", "--name", "a"]).run().status(1).stdout("").stderr(
+            "error: no session a runs\nhint: no session runs; `pg-ephemeral session start --name a` starts one\n",
+        );
+    }
+}
+
+#[test]
+fn sessions_are_stopped_by_name_or_all_at_once_and_nothing_else_is() {
+    for engine in ENGINES {
+        let foreign = Container::new("somebody-elses", &[]);
+        let server = Container::new("pg-ephemeral-1", &[("version", "0.1.0")]);
+        let project = fake(engine, &many(3).into_iter().chain([foreign, server]).collect::<Vec<_>>());
+        let stop = |words: &[&str]| command(&project, engine, &[&["session", "stop"], words].concat()).run();
+        stop(&["--name", "s01"]).status(0).stdout("").stderr("session s01 is stopped\n");
+        assert_eq!(journal(&project, engine), ["version", "ps", "rm"]);
+        stop(&["--name", "s01"]).status(1).stderr("error: no session s01 runs\nhint: these run: s00, s02\n");
+        stop(&["--all", "-q"]).status(0).stdout("").stderr("");
+        stop(&["--all"]).status(0).stdout("").stderr("");
+        assert_eq!(json(&project, engine, &["session", "list"]), json!([]));
+        let left = project.engine_journal(engine);
+        assert!(!left.contains("somebody-elses") && !left.contains("pg-ephemeral-1"), "{left}");
+    }
+}
+
+#[test]
+fn sessions_whose_time_is_over_are_removed_by_a_listing_and_others_are_not() {
+    for engine in ENGINES {
+        let containers = [
+            Container::session("over", "main", &[("expires", &seconds_from_now(-1))]),
+            Container::session("soon", "main", &[("expires", &seconds_from_now(1000))]),
+            Container::session("unreadable", "main", &[("expires", "soon")]),
+        ];
+        let project = fake(engine, &containers);
+        let listed = json(&project, engine, &["session", "list"]);
+        let names: Vec<_> = listed.as_array().unwrap().iter().map(|session| session["name"].clone()).collect();
+        assert_eq!(names, ["soon", "unreadable"]);
+        assert_eq!(journal(&project, engine), ["version", "ps", "container", "rm"]);
+        let over = command(&project, engine, &["session", "url", "--name", "over"]).run();
+        over.status(1).stdout("").stderr("error: no session over runs\nhint: these run: soon, unreadable\n");
+    }
+}
+
+#[test]
+fn what_is_no_session_in_spite_of_its_label_is_named() {
+    for engine in ENGINES {
+        let project = fake(engine, &[Container::new("prices", &[("session", "prices")])]);
+        let error = "error: the container prices has the label pg-ephemeral.session and not the prefix \
+                     pg-ephemeral-session- in its name\n";
+        for words in [&["list"][..], &["status"], &["stop", "--all"], &["url", "--name", "prices"]] {
+            command(&project, engine, &[&["session"], words].concat()).run().status(1).stdout("").stderr(error);
+        }
+        let start = command(&project, engine, &["session", "start", "--name", "prices"]).run();
+        start.status(1).stdout("").stderr(&format!("...\n{error}"));
+    }
+}
+
+#[test]
+fn labels_that_can_not_be_read_are_named_by_a_status() {
+    let cases = [
+        (
+            ("version", "999.0.0"),
+            "the label pg-ephemeral.version says 999.0.0, which is newer than this pg-ephemeral, [..]",
+        ),
+        (("instance", ""), "the label pg-ephemeral.instance is missing"),
+        (("seeds", "{}"), "read the label pg-ephemeral.seeds \"{}\"\n..."),
+        (("ssl.ca-cert-pem", "-----BEGIN"), "the label pg-ephemeral.ssl.ca-cert-pem is inconsistent: [..]"),
+    ];
+    for engine in ENGINES {
+        for (change, cause) in cases {
+            let project = fake(engine, &[Container::session("a", "main", &[change])]);
+            let ran = command(&project, engine, &["session", "status"]).run();
+            let cause = format!("error: read the labels of the session a\ncaused by: {cause}\n");
+            ran.status(1).stdout("").stderr(&cause);
+            // It can be listed and stopped all the same.
+            command(&project, engine, &["session", "stop", "--name", "a"]).run().status(0);
+        }
+    }
+}
+
+#[test]
+fn a_name_that_is_taken_is_refused_and_what_has_it_is_left_alone() {
+    for engine in ENGINES {
+        let session = fake(engine, &[Container::session("a", "main", &[])]);
+        command(&session, engine, &["session", "start", "-q", "--name", "a"]).run().status(1).stdout("").stderr(
+            "error: the session a runs already\nhint: attach to it, or stop it first: pg-ephemeral session stop --name a\n",
+        );
+        assert_eq!(journal(&session, engine), ["version", "ps"]);
+        let foreign = fake(engine, &[Container::new("pg-ephemeral-session-a", &[]).exited()]);
+        let ran = command(&foreign, engine, &["session", "start", "-q", "--name", "a"]).run();
+        ran.status(1).stdout("").stderr("error: [..]\ncaused by: [..]pg-ephemeral-session-a[..]\n");
+        assert_eq!(journal(&foreign, engine), ["version", "ps", "container"]);
+    }
+}
+
+#[test]
+fn without_a_choice_sessions_of_every_backend_are_shown() {
+    let project = and_fake(fake("docker", &[Container::session("a", "main", &[])]), "podman");
+    let run = |words: &[&str]| project.command(words).variable("PG_EPHEMERAL_BIN_DIR", "/nosuch").run();
+    let ran = run(&["session", "list", "--format", "json"]);
+    ran.status(0).stderr("");
+    let listed: Value = serde_json::from_slice(ran.stdout_bytes()).unwrap();
+    let backends: Vec<_> = listed.as_array().unwrap().iter().map(|session| session["backend"].clone()).collect();
+    assert_eq!(backends, ENGINES);
+    run(&["session", "stop", "--name", "a"]).status(0).stderr("session a is stopped\n");
+    run(&["session", "stop", "--name", "a"]).status(0).stderr("session a is stopped\n");
+    run(&["session", "stop", "--name", "a"]).status(1);
+}
+
+#[test]
+fn wrong_usage_is_told_before_any_engine_is_asked() {
+    for engine in ENGINES {
+        let project = fake(engine, &[]);
+        let wrong: [&[&str]; 7] = [
+            &["session", "start"],
+            &["session", "stop"],
+            &["session", "stop", "--all", "--name", "a"],
+            &["session", "psql"],
+            &["session", "url", "--name", "no spaces"],
+            &["session", "start", "--name", "a", "--ttl", "soon"],
+            &["session", "list", "--format", "shell"],
+        ];
+        for words in wrong {
+            command(&project, engine, words).run().status(2).stdout("").stderr("error: [..]\n...");
+        }
+        assert!(journal(&project, engine).is_empty());
+    }
+}

@@ -1,0 +1,310 @@
+//! Whatever ends a command, and at whatever moment, nothing of it stays: no process, no container, no record, no
+//! temporary file. The sweeps wait a little longer each time on purpose: the moment of the signal is what they vary.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::support::{AMPLE, on_host, project, warm_project};
+use pg_ephemeral_testkit::{Project, ProjectCommand, Started, memory, wait_until};
+use rustix::process::Signal;
+
+const SIGNALS: [Signal; 4] = [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT];
+/// A removal that runs into its time-out takes longer.
+const SWIFT: Duration = Duration::from_secs(4);
+
+fn milliseconds(from: u64, to: u64, step: usize) -> impl Iterator<Item = Duration> {
+    (from..=to).step_by(step).map(Duration::from_millis)
+}
+
+/// The command that a sweep interrupts.
+fn sleeping(project: &Project) -> ProjectCommand<'_> {
+    on_host(project, &["-q", "run-env", "--", "sleep", "1000"])
+}
+
+#[track_caller]
+fn warm_up(project: &Project) {
+    on_host(project, &["-q", "run-env", "true"]).run().status(0);
+}
+
+#[track_caller]
+fn still_works(project: &Project) {
+    on_host(project, &["-q", "psql", "-Atc", "select 1"]).run().status(0).stdout("1\n").stderr("");
+    project.assert_nothing_left();
+}
+
+/// Sends a signal after a while and expects a swift end with nothing left.
+#[track_caller]
+fn interrupt(project: &Project, started: Started<'_>, signal: Signal, delay: Duration) {
+    sleep(delay);
+    started.signal(signal);
+    // Either it ended itself, or on a busy machine it did not listen for signals yet.
+    let ran = started.wait();
+    ran.stdout("").stderr("").within(delay + SWIFT);
+    assert_eq!(ran.code(), 128 + signal.as_raw());
+    project.assert_nothing_left();
+}
+
+#[test]
+fn a_signal_at_any_moment_of_a_warm_start_leaves_nothing() {
+    let project = warm_project();
+    warm_up(&project);
+    for (delay, signal) in milliseconds(0, 150, 6).zip(SIGNALS.iter().cycle()) {
+        interrupt(&project, sleeping(&project).start(), *signal, delay);
+    }
+    still_works(&project);
+}
+
+#[test]
+fn a_signal_at_any_moment_of_a_cold_start_leaves_nothing() {
+    let project = project();
+    for (delay, signal) in milliseconds(0, 1000, 110).zip(SIGNALS.iter().cycle()) {
+        interrupt(&project, sleeping(&project).start(), *signal, delay);
+        fs::remove_dir_all(project.state()).unwrap();
+        fs::create_dir(project.state()).unwrap();
+    }
+    still_works(&project);
+}
+
+#[test]
+fn a_start_in_the_background_of_a_shell_is_interrupted_as_swiftly() {
+    let project = warm_project();
+    warm_up(&project);
+    // Such a shell has its background commands ignore these, and what is ignored stays so in programs they start.
+    let line = format!("trap '' INT QUIT; exec {} --backend host -q run-env sleep 1000", project.binary().display());
+    for delay in milliseconds(20, 100, 8) {
+        let started = project.command(["-c", &line]).program("/bin/sh").start();
+        interrupt(&project, started, Signal::TERM, delay);
+    }
+}
+
+#[test]
+fn the_command_may_end_in_its_own_way_when_a_signal_comes() {
+    let project = warm_project();
+    for (signal, status) in [("TERM", 7), ("INT", 0), ("HUP", 3), ("QUIT", 4)] {
+        let script = format!("trap 'echo handled; exit {status}' {signal}; echo ready; while :; do sleep 0.01; done");
+        let mut started = on_host(&project, &["-q", "run-env", "--", "sh", "-c", &script]).start();
+        started.wait_for("ready");
+        started.signal(Signal::from_named_raw(signal_number(signal)).unwrap());
+        started.wait().status(status).stdout("ready\nhandled\n").stderr("");
+        project.assert_nothing_left();
+    }
+}
+
+fn signal_number(name: &str) -> i32 {
+    match name {
+        "HUP" => 1,
+        "INT" => 2,
+        "QUIT" => 3,
+        _ => 15,
+    }
+}
+
+#[test]
+fn an_interrupt_of_the_whole_group_reaches_the_command_and_cleans_up() {
+    let project = warm_project();
+    let script = "trap 'echo handled; exit 5' INT; echo ready; while :; do sleep 0.01; done";
+    let mut started = on_host(&project, &["-q", "run-env", "--", "sh", "-c", script]).start();
+    started.wait_for("ready");
+    started.signal_group(Signal::INT);
+    started.wait().status(5).stdout("ready\nhandled\n").stderr("");
+    project.assert_nothing_left();
+    for delay in milliseconds(20, 120, 20) {
+        let started = sleeping(&project).start();
+        sleep(delay);
+        started.signal_group(Signal::INT);
+        let ran = started.wait();
+        ran.stdout("").stderr("").within(delay + SWIFT);
+        assert_eq!(ran.code(), 130);
+        project.assert_nothing_left();
+    }
+}
+
+#[test]
+fn a_second_signal_kills_a_command_that_goes_on_after_the_first_with_all_it_started() {
+    let project = warm_project();
+    let script = "trap 'echo handled' TERM; echo ready; while :; do sleep 1000 & wait $!; done";
+    let mut started = on_host(&project, &["-q", "run-env", "--", "sh", "-c", script]).start();
+    started.wait_for("ready");
+    started.signal(Signal::TERM);
+    started.wait_for("handled");
+    started.signal(Signal::INT);
+    started.wait().status(137).stdout("ready\nhandled\n").stderr("").within(AMPLE);
+    project.assert_nothing_left();
+}
+
+#[test]
+fn nohup_keeps_a_command_going_after_a_hangup() {
+    let project = warm_project();
+    let line = format!(
+        "trap '' HUP; exec {} --backend host -q run-env -- sh -c 'echo ready; exec sleep 1000'",
+        project.binary().display()
+    );
+    let mut started = project.command(["-c", &line]).program("/bin/sh").start();
+    started.wait_for("ready");
+    started.signal(Signal::HUP);
+    started.signal(Signal::TERM);
+    started.wait().status(143);
+    project.assert_nothing_left();
+}
+
+#[test]
+fn a_command_that_fails_or_reads_no_more_leaves_nothing() {
+    let project = warm_project();
+    on_host(&project, &["-q", "run-env", "false"]).run().status(1).stdout("").stderr("");
+    project.assert_nothing_left();
+    on_host(&project, &["-q", "run-env", "nosuch"]).run().status(127);
+    project.assert_nothing_left();
+    let line = format!("{} --backend host run-env yes | head -n 1", project.binary().display());
+    project.command(["-c", &line]).program("/bin/sh").run().status(0).stdout("y\n").stderr("");
+    project.assert_nothing_left();
+}
+
+/// A command that ends when its server does.
+fn connected(project: &Project) -> ProjectCommand<'_> {
+    on_host(project, &["-q", "psql", "-qAtc", "select pg_sleep(1000)"])
+}
+
+/// Kills a command, which no program can do anything about.
+#[track_caller]
+fn kill(started: Started<'_>, delay: Duration) {
+    sleep(delay);
+    started.signal(Signal::KILL);
+    assert_eq!(started.wait().code(), 137);
+}
+
+#[test]
+fn what_a_killed_command_left_is_gone_after_the_next_one() {
+    let project = warm_project();
+    warm_up(&project);
+    for delay in milliseconds(0, 140, 10) {
+        kill(connected(&project).start(), delay);
+        still_works(&project);
+    }
+}
+
+#[test]
+fn what_a_killed_first_start_left_is_gone_after_the_next_command() {
+    let project = project();
+    for delay in milliseconds(20, 1000, 240) {
+        kill(connected(&project).start(), delay);
+        still_works(&project);
+        fs::remove_dir_all(project.state()).unwrap();
+        fs::create_dir(project.state()).unwrap();
+    }
+}
+
+#[test]
+fn gc_removes_what_a_killed_command_left_and_says_so() {
+    let project = warm_project();
+    let mut started =
+        on_host(&project, &["-q", "psql", "-At"]).input("select 'ready';\nselect pg_sleep(1000);\n").start();
+    started.wait_for("ready");
+    kill(started, Duration::ZERO);
+    on_host(&project, &["gc"]).run().status(0).stdout("removed pg-ephemeral-[..] on host\n").stderr("");
+    project.assert_nothing_left();
+    on_host(&project, &["gc"]).run().status(0).stdout("").stderr("nothing was left behind\n");
+    for delay in milliseconds(20, 120, 25) {
+        kill(connected(&project).start(), delay);
+        let json = on_host(&project, &["gc", "--format", "json"]).run();
+        json.status(0).stderr("");
+        project.assert_nothing_left();
+    }
+}
+
+#[test]
+fn the_server_of_a_killed_command_ends_by_itself() {
+    let project = warm_project();
+    let mut started =
+        on_host(&project, &["-q", "psql", "-At"]).input("select 'ready';\nselect pg_sleep(1000);\n").start();
+    started.wait_for("ready");
+    kill(started, Duration::ZERO);
+    wait_until("every process has gone", AMPLE, || project.processes().is_empty());
+}
+
+#[test]
+fn no_shared_memory_segment_stays_behind() {
+    let project = warm_project();
+    let script = "psql -Atc \"select 'segment=' || (regexp_matches(split_part(pg_read_file('postmaster.pid'), \
+                  E'\\n', 7), '[0-9]+\\s*$'))[1] || ';'\"; exec psql -qAtc 'select pg_sleep(1000)'";
+    for signal in [Signal::TERM, Signal::KILL] {
+        let mut started = on_host(&project, &["-q", "run-env", "--", "sh", "-c", script]).start();
+        started.wait_for(";");
+        let shown = started.stdout_so_far();
+        let id = shown.trim().trim_start_matches("segment=").trim_end_matches(';').trim().to_owned();
+        assert!(segments().contains(&id), "{id:?} is none of {:?}", segments());
+        started.signal(signal);
+        assert_eq!(started.wait().code(), 128 + signal.as_raw());
+        wait_until("the segment has gone", AMPLE, || !segments().contains(&id));
+    }
+    still_works(&project);
+}
+
+#[test]
+fn a_first_start_that_is_cut_off_leaves_no_shared_memory() {
+    for (delay, signal) in milliseconds(0, 800, 100).zip([Signal::TERM, Signal::KILL].iter().cycle()) {
+        let project = project();
+        let started = sleeping(&project).start();
+        let mut files = BTreeSet::new();
+        let mut any = || {
+            files.extend(files_of_shared_memory(&project));
+            !files.is_empty()
+        };
+        wait_until("there is shared memory", AMPLE, &mut any);
+        let begin = Instant::now();
+        wait_until("the moment has come", AMPLE, || any() && begin.elapsed() >= delay);
+        started.signal(*signal);
+        assert_eq!(started.wait().code(), 128 + signal.as_raw());
+        wait_until("all processes have gone", AMPLE, || any() && project.processes().is_empty());
+        let what = format!("the shared memory has gone, after {delay:?} and {signal:?}");
+        wait_until(what, Duration::from_secs(10), || !files.iter().any(|file| file.exists()));
+    }
+}
+
+/// The files in memory that servers have which work in a project's state.
+fn files_of_shared_memory(project: &Project) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for process in fs::read_dir("/proc").unwrap().flatten() {
+        if fs::read_link(process.path().join("cwd")).is_ok_and(|folder| folder.starts_with(project.root())) {
+            let pid = process.file_name().to_str().and_then(|name| name.parse().ok());
+            files.extend(pid.map(memory::shared_memory).unwrap_or_default());
+        }
+    }
+    files
+}
+
+/// Ids of the system's shared memory segments.
+fn segments() -> Vec<String> {
+    let table = fs::read_to_string("/proc/sysvipc/shm").unwrap();
+    table.lines().skip(1).filter_map(|line| line.split_whitespace().nth(1).map(str::to_owned)).collect()
+}
+
+#[test]
+fn a_hundred_servers_one_after_the_other_leave_nothing() {
+    let project = warm_project();
+    for round in 0..100 {
+        let query = format!("select {round}");
+        let ran = on_host(&project, &["-q", "psql", "-Atc", &query]).run();
+        ran.status(0).stdout(&format!("{round}\n")).stderr("");
+    }
+    project.assert_nothing_left();
+}
+
+#[test]
+fn eight_servers_at_once_are_apart_and_leave_nothing_cold_and_warm() {
+    let project = project();
+    for _ in 0..3 {
+        let script = "create table t as select :number as n; select sum(n) from t;\n";
+        let start = |number: i32| {
+            let number = format!("number={number}");
+            on_host(&project, &["-q", "psql", "-qAt", "-v", &number]).input(script).start()
+        };
+        let running: Vec<_> = (0..8).map(start).collect();
+        for (number, started) in running.into_iter().enumerate() {
+            started.wait().status(0).stdout(&format!("{number}\n")).stderr("");
+        }
+        project.assert_nothing_left();
+    }
+}

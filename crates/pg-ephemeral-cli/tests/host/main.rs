@@ -1,0 +1,18 @@
+//! The host tier: it needs PostgreSQL's programs on this machine, and tmux.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod cache_cli;
+mod cli;
+mod databases;
+mod examples;
+mod integration_server;
+mod json;
+mod leaks;
+mod migrations;
+mod sessions;
+mod snapshots;
+mod ssl_example;
+mod terminal;
+
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,105 @@
+//! Commands in a real terminal, on the host backend.
+
+use crate::support::terminal::Terminal;
+use crate::support::{AMPLE, project, warm_project};
+use pg_ephemeral_testkit::{Project, wait_until};
+
+fn line(project: &Project, arguments: &str) -> String {
+    format!("{} --backend host {arguments}", project.binary().display())
+}
+
+#[test]
+fn psql_is_interactive_and_ends_with_nothing_left() {
+    let project = warm_project();
+    let terminal = Terminal::new(&project, &line(&project, ""));
+    let screen = terminal.wait_for_prompt("postgres=# ");
+    assert!(screen.starts_with("psql ("), "the spinner left something on the screen:\n{screen}");
+    terminal.enter("select 40 + 2 as answer;");
+    terminal.wait_for("the answer", |screen| screen.contains("     42\n(1 row)"));
+    terminal.wait_for_prompt("postgres=# ");
+    terminal.enter("\\q");
+    terminal.wait_for_status(0);
+    drop(terminal);
+    project.assert_nothing_left();
+}
+
+#[test]
+fn ctrl_c_cancels_the_query_and_neither_psql_nor_the_server() {
+    let project = warm_project();
+    let terminal = Terminal::new(&project, &line(&project, "psql"));
+    terminal.wait_for_prompt("postgres=# ");
+    for _ in 0..2 {
+        terminal.cancel_a_query("postgres=# ");
+        terminal.enter("\\! clear");
+        terminal.wait_for("an empty screen", |screen| screen.trim().ends_with("postgres=#"));
+    }
+    terminal.enter("select 'still ' || 'there';");
+    terminal.wait_for("the answer", |screen| screen.contains("still there"));
+    terminal.enter("\\q");
+    terminal.wait_for_status(0);
+    drop(terminal);
+    project.assert_nothing_left();
+}
+
+#[test]
+fn ctrl_c_ends_a_command_that_does_not_read_keys() {
+    let project = warm_project();
+    let terminal = Terminal::new(&project, &line(&project, "run-env -- sh -c 'echo ready; exec sleep 1000'"));
+    terminal.wait_for("the command", |screen| screen.contains("ready"));
+    terminal.key("C-c");
+    terminal.wait_for_status(130);
+    drop(terminal);
+    project.assert_nothing_left();
+}
+
+#[test]
+fn ctrl_c_during_a_start_ends_it_and_takes_the_spinner_away() {
+    let project = project();
+    let terminal = Terminal::new(&project, &line(&project, "psql"));
+    terminal.wait_for("the spinner", |screen| screen.contains("initialise the base layer"));
+    terminal.key("C-c");
+    let screen = terminal.wait_for_status(130);
+    assert!(!screen.contains("initialise"), "the spinner left something on the screen:\n{screen}");
+    drop(terminal);
+    project.assert_nothing_left();
+}
+
+#[test]
+fn a_terminal_that_goes_away_takes_the_server_with_it() {
+    let project = warm_project();
+    let terminal = Terminal::new(&project, &line(&project, "psql"));
+    terminal.wait_for_prompt("postgres=# ");
+    drop(terminal);
+    project.assert_nothing_left();
+}
+
+#[test]
+fn a_shell_is_interactive_and_keeps_its_own_signals() {
+    let project = warm_project();
+    let command = format!("SHELL=/bin/sh PS1='ready> ' {}", line(&project, "shell"));
+    let terminal = Terminal::new(&project, &command);
+    terminal.wait_for_prompt("ready> ");
+    terminal.enter("sleep 1000");
+    terminal.wait_for("the command", |screen| screen.ends_with("sleep 1000"));
+    wait_until("the sleep has begun", AMPLE, || project.processes().iter().any(|line| line.ends_with(": sleep 1000 ")));
+    terminal.key("C-c");
+    terminal.wait_for_prompt("ready> ");
+    terminal.enter("psql -Atc \"select 'an' || 'swer'\"");
+    terminal.wait_for("the answer", |screen| screen.contains("answer"));
+    terminal.enter("exit 9");
+    terminal.wait_for_status(9);
+    drop(terminal);
+    project.assert_nothing_left();
+}
+
+#[test]
+fn errors_are_coloured_on_a_terminal_and_results_are_clean() {
+    let project = warm_project();
+    let quiet = line(&project, "run-env -- psql -Atc 'select 42' >result");
+    let terminal = Terminal::new(&project, &quiet);
+    let screen = terminal.wait_for_status(0);
+    assert_eq!(screen, "[status 0]");
+    drop(terminal);
+    assert_eq!(std::fs::read_to_string(project.folder().join("result")).unwrap(), "42\n");
+    project.assert_nothing_left();
+}

@@ -1,0 +1,133 @@
+//! What `doctor` finds, and that it changes nothing.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::support::fakes::{Container, fake};
+use crate::support::{project, with_nothing};
+use pg_ephemeral_testkit::{Project, Ran};
+use serde_json::Value;
+
+/// Everything in a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        if entry.file_type().unwrap().is_dir() {
+            all.extend(files(&entry.path()));
+        }
+        all.push(entry.path());
+    }
+    all.sort();
+    all
+}
+
+/// The findings of an area, as `level: subject: message`.
+fn found(ran: &Ran<'_>, area: &str) -> Vec<String> {
+    let report: Value = serde_json::from_slice(ran.stdout_bytes()).expect("standard output is JSON");
+    let findings = report["findings"].as_array().unwrap().iter().filter(|finding| finding["area"] == area);
+    let text = |finding: &Value, key: &str| finding[key].as_str().unwrap().to_owned();
+    findings
+        .map(|finding| {
+            format!("{}: {}: {}", text(finding, "level"), text(finding, "subject"), text(finding, "message"))
+        })
+        .collect()
+}
+
+fn examined<'a>(project: &'a Project, arguments: &[&str]) -> Ran<'a> {
+    project.command(arguments.iter().chain(&["--format", "json", "doctor"])).run()
+}
+
+#[test]
+fn without_any_backend_something_needed_is_missing_and_each_line_says_what_to_do() {
+    let project = project();
+    let before = files(project.root());
+    let ran = with_nothing(&project, &["doctor"]).run();
+    ran.status(1).stderr("").stdout(
+        "missing: backend: docker: does not work: no program \"docker\" on PATH; install the Docker engine[..]\n\
+         missing: backend: podman: does not work: no program \"podman\" on PATH; install podman[..]\n\
+         missing: backend: host: does not work: no PostgreSQL server programs found in [..]; install PostgreSQL's server[..]\n\
+         ...\n",
+    );
+    assert_eq!(files(project.root()), before);
+    let ran = with_nothing(&project, &["--format", "json", "doctor"]).run();
+    ran.status(1)
+        .stderr("")
+        .stdout("{\n  \"healthy\": false,\n  \"findings\": [\n    {\n      \"area\": \"backend\",\n...\n}\n");
+}
+
+#[test]
+fn an_engine_that_works_is_enough_and_one_that_was_chosen_has_to_work() {
+    for engine in ["docker", "podman"] {
+        let project = fake(engine, &[]);
+        let quiet = |arguments: &[&str]| {
+            let nothing = project.root().join("cache");
+            project
+                .command(arguments.iter().chain(&["--format", "json", "doctor"]))
+                .variable("PG_EPHEMERAL_BIN_DIR", nothing)
+        };
+        let ran = quiet(&[]).run();
+        ran.status(0).stderr("");
+        let works = found(&ran, "backend").into_iter().filter(|line| line.starts_with("ok: ")).collect::<Vec<_>>();
+        assert!(works.iter().any(|line| line.starts_with(&format!("ok: {engine}: works: "))), "{works:?}");
+        assert_eq!(found(&ran, "leftovers"), ["ok: all: nothing was left behind"]);
+        let ran = quiet(&["--backend", "host"]).run();
+        ran.status(1);
+        let host = found(&ran, "backend").pop().unwrap();
+        assert!(host.starts_with("missing: host: does not work, and was chosen explicitly: "), "{host}");
+    }
+}
+
+#[test]
+fn what_dead_owners_left_is_told_and_left_where_it_is() {
+    let dead = r#"{"host":"HOST","boot":"before","namespace":"n","pid":1,"start":1}"#;
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let dead = dead.replace("HOST", &host);
+    for engine in ["docker", "podman"] {
+        let left = Container::new("pg-ephemeral-left", &[("version", "1"), ("owner", &dead)]);
+        let project = fake(engine, &[left, Container::session("kept", "main", &[])]);
+        let before = files(&project.state());
+        let ran = project.command(["--backend", engine, "doctor"]).run();
+        let text = ran.status(0).stderr("").stdout_text();
+        let line = format!(
+            "warning: leftovers: containers on {engine}: 1 containers of dead owners; `pg-ephemeral gc` removes them"
+        );
+        assert!(text.lines().any(|told| told == line), "{text}");
+        assert_eq!(files(&project.state()), before);
+        let journal = project.engine_journal(engine);
+        assert!(!journal.contains(" rm ") && !journal.contains(" run "), "{journal}");
+    }
+}
+
+#[test]
+fn a_broken_configuration_is_something_missing() {
+    let project = fake("podman", &[]).database_toml("imgae = 1\n");
+    let ran = examined(&project, &[]);
+    ran.status(1).stderr("");
+    let told = found(&ran, "configuration").pop().unwrap();
+    assert!(told.contains("database.toml:1:1: unknown key `imgae`"), "{told}");
+    examined(&project, &["--no-config-file"]).status(0);
+    project.write("database.toml", "[instances.main]\n[instances.shop]\n");
+    let ran = examined(&project, &[]);
+    ran.status(0);
+    let told = found(&ran, "configuration").pop().unwrap();
+    assert!(told.starts_with("ok: ") && told.ends_with("valid: 2 instances"), "{told}");
+}
+
+#[test]
+fn a_bad_choice_of_a_backend_and_a_secret_that_is_open_are_told() {
+    let project = fake("podman", &[]);
+    let secret = project.state().join("pg-ephemeral/secret");
+    fs::create_dir_all(secret.parent().unwrap()).unwrap();
+    fs::write(&secret, [0; 32]).unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o644)).unwrap();
+    let ran = examined(&project, &[]);
+    ran.status(0).stderr("");
+    let told = found(&ran, "permissions");
+    let open = format!("warning: {}: others may read the secret: mode 644", secret.display());
+    assert!(told.contains(&open), "{told:?}");
+    let ran = project.command(["doctor"]).variable("OCIMAN_BACKEND", "bad").run();
+    ran.status(1)
+        .stderr("")
+        .stdout("missing: backend: choice: choose a backend by OCIMAN_BACKEND: \"bad\" is not a backend[..]\n...\n");
+}

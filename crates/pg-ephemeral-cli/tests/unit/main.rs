@@ -1,0 +1,10 @@
+//! The unit tier: it needs no server and no engine.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod config;
+mod doctor;
+mod documents;
+mod usage;
+
+#[path = "../support/mod.rs"]
+mod support;

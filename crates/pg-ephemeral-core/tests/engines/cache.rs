@@ -1,0 +1,253 @@
+//! The cache on docker and podman, and layers that travel from one to the other through a registry of this machine.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::registry::Registry;
+use ociman::{Backend, Kind};
+use pg_ephemeral_core::cache::{self, CacheError, InUse, Pulled, Scope};
+use pg_ephemeral_core::config::{Config, Overrides};
+use pg_ephemeral_core::session::{self, Session};
+use pg_ephemeral_core::snapshot::{self, Existing, ForkOptions, SnapshotError};
+use pg_ephemeral_core::{Definition, Folders, InstanceName, SeedName, Server};
+
+/// What the second seed puts into its table.
+const MARK: &str = "a-row-of-the-second-seed";
+
+/// An instance whose layers go with the test, on both engines.
+struct Instance {
+    name: InstanceName,
+}
+
+impl Instance {
+    fn new(test: &str) -> Self {
+        let id = std::process::id();
+        Self { name: format!("cachetest-{test}-{id}").parse().unwrap() }
+    }
+
+    /// Two seeds; the second one holds this text.
+    fn definition(&self, home: &Path, engine: Kind, registry: &str, text: &str) -> Definition {
+        let config = format!(
+            "image = \"15\"\ncache_registry = \"{registry}\"\n[instances.{name}.seeds.schema]\ntype = \"sql-statement\"\n\
+             statement = \"create table t (a text)\"\n[instances.{name}.seeds.rows]\ntype = \"sql-statement\"\n\
+             statement = \"insert into t values ('{text}')\"\n",
+            name = self.name
+        );
+        let config = Config::parse(&config, home.join("database.toml")).unwrap();
+        let instance = config.instance(&self.name, &Overrides::default()).unwrap();
+        Definition::of_instance(Folders::at(home), &instance).backend(backend(engine))
+    }
+
+    async fn layers(&self, engine: Kind) -> Vec<cache::CachedLayer> {
+        cache::images(&backend(engine), Scope::Instance(&self.name)).await.unwrap()
+    }
+
+    fn clean(&self, engine: &str) {
+        let label = format!("label=pg-ephemeral.instance={}", self.name);
+        let containers = lines(Command::new(engine).args(["ps", "--all", "--quiet", "--filter", &label]));
+        if !containers.is_empty() {
+            lines(Command::new(engine).args(["rm", "--force", "--volumes"]).args(containers));
+        }
+        let format = "{{.Repository}}:{{.Tag}}";
+        let images = lines(Command::new(engine).args(["images", "--filter", &label, "--format", format]));
+        let named: Vec<_> = images.into_iter().filter(|name| !name.contains("<none>")).collect();
+        if !named.is_empty() {
+            lines(Command::new(engine).args(["image", "rm", "--force"]).args(named));
+        }
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.clean("podman");
+        self.clean("docker");
+    }
+}
+
+fn lines(command: &mut Command) -> Vec<String> {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+fn backend(engine: Kind) -> Backend {
+    match engine {
+        Kind::Docker => Backend::docker(),
+        Kind::Podman => Backend::podman(),
+        Kind::Host => panic!("no engine"),
+    }
+}
+
+fn seed(name: &str) -> Option<SeedName> {
+    Some(name.parse().unwrap())
+}
+
+/// One user pushes with one engine, another one pulls with the other: the server has the data and a password of its
+/// own, and what the registry holds tells no secret of the first user.
+async fn layers_travel(maker: Kind, taker: Kind, test: &str) {
+    let registry = Registry::start();
+    let address = registry.address();
+    let instance = Instance::new(test);
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+
+    let made = instance.definition(here.path(), maker, &address, MARK);
+    made.populate_cache().await.unwrap();
+    let pushed = made.push_cache().await.unwrap();
+    assert_eq!(pushed.len(), 3);
+    assert!(pushed.iter().all(|name| name.domain() == Some(&address)), "{pushed:?}");
+    let names: Vec<_> = instance.layers(maker).await.into_iter().flat_map(|layer| layer.names).collect();
+    assert!(names.len() == 3 && names.iter().all(|name| name.domain().is_none()), "{names:?}");
+
+    let taken = instance.definition(there.path(), taker, &address, MARK);
+    assert_eq!(taken.cache_status().await.unwrap().summary.hits, 0);
+    let Pulled::Layer(layer) = taken.pull_cache().await.unwrap() else { panic!("nothing was pulled") };
+    let status = taken.cache_status().await.unwrap();
+    assert_eq!(status.summary.hits, 2, "{status:?}");
+    assert_eq!(status.seeds[1].cache_image.as_ref(), Some(&layer));
+    assert_eq!(taken.pull_cache().await.unwrap(), Pulled::AlreadyHere(layer.clone()));
+    assert_eq!(instance.layers(taker).await.len(), 1);
+    let inspected = cache::inspect(&backend(taker), &layer).await.unwrap();
+    assert_eq!(inspected.metadata.seeds.len(), 2);
+    assert!(inspected.created.is_some());
+
+    let server = taken.start().await.unwrap();
+    let row = server.connect().await.unwrap().query_one("select a from t", &[]).await.unwrap();
+    assert_eq!(row.get::<_, String>(0), MARK);
+    server.stop().await.unwrap();
+    assert_eq!(instance.layers(taker).await.len(), 1, "a boot from the deepest layer makes no other");
+
+    let mut secrets = vec![std::fs::read(Folders::at(here.path()).state().join("secret")).unwrap()];
+    for seed in [None, seed("schema"), seed("rows")] {
+        let credentials = made.cache_credentials(seed.as_ref()).await.unwrap();
+        secrets.push(credentials.password.expose().as_bytes().to_vec());
+    }
+    for secret in &secrets {
+        assert!(!registry.holds(secret), "a secret was pushed");
+    }
+    // The search sees files of layers as well as configurations.
+    assert!(registry.holds(MARK.as_bytes()));
+    assert!(registry.holds(instance.name.as_str().as_bytes()));
+    let folders = [here.path(), there.path()].map(Folders::at);
+    snapshot_travels(&registry, (&made, &folders[0]), (&taken, &folders[1]), (maker, taker), test).await;
+}
+
+/// A snapshot of a session does so too: on the other engine, and under the other user's secret, a session begins with it and is
+/// put back to it.
+async fn snapshot_travels(
+    registry: &Registry,
+    (made, here): (&Definition, &Folders),
+    (taken, folders): (&Definition, &Folders),
+    (maker, taker): (Kind, Kind),
+    test: &str,
+) {
+    let of: session::Name = format!("{test}-{}", std::process::id()).parse().unwrap();
+    let clean: snapshot::Name = "clean".parse().unwrap();
+    let rows = async |session: &Session, folders: &Folders| {
+        let client = Server::attach(session, folders).unwrap().connect().await.unwrap();
+        client.query_one("select count(*) from t", &[]).await.unwrap().get::<_, i64>(0)
+    };
+    let session = made.start_session(&of, None).await.unwrap();
+    let server = Server::attach(&session, here).unwrap();
+    server.connect().await.unwrap().batch_execute("insert into t values ('more')").await.unwrap();
+    session.snapshot(here, &clean, Existing::Refuse).await.unwrap();
+    let pushed = made.push_snapshot(&of, &clean).await.unwrap();
+    assert_eq!(pushed.domain(), Some(registry.address().as_str()));
+    assert!(!registry.holds(server.connection().password.expose().as_bytes()), "a secret was pushed");
+    session.stop().await.unwrap();
+    snapshot::remove(here, &backend(maker), &of, &clean).await.unwrap();
+
+    let engine = backend(taker);
+    let pulled = taken.pull_snapshot(&of, &clean).await.unwrap();
+    let found = snapshot::list(&engine, Some(&of)).await.unwrap().pop().unwrap();
+    assert_eq!(found.image.tag(), pulled.tag());
+    let session = found.start_session(&engine, folders, &of, &ForkOptions::default()).await.unwrap();
+    assert_eq!(rows(&session, folders).await, 2);
+    let client = Server::attach(&session, folders).unwrap().connect().await.unwrap();
+    client.batch_execute("truncate t").await.unwrap();
+    let session = session.restore(folders, &clean).await.unwrap();
+    assert_eq!(rows(&session, folders).await, 2);
+    let error = snapshot::remove(folders, &engine, &of, &clean).await.unwrap_err();
+    assert!(matches!(&error, SnapshotError::InUse { .. }), "{error:?}");
+    session.stop().await.unwrap();
+    snapshot::remove(folders, &engine, &of, &clean).await.unwrap();
+    assert!(snapshot::list(&engine, Some(&of)).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_layer_that_podman_pushed_boots_on_docker_for_another_user() {
+    layers_travel(Kind::Podman, Kind::Docker, "p2d").await;
+}
+
+#[tokio::test]
+async fn a_layer_that_docker_pushed_boots_on_podman_for_another_user() {
+    layers_travel(Kind::Docker, Kind::Podman, "d2p").await;
+}
+
+#[tokio::test]
+async fn a_pull_takes_the_deepest_layer_that_the_registry_has() {
+    let registry = Registry::start();
+    let instance = Instance::new("deepest");
+    let home = tempfile::tempdir().unwrap();
+    let definition = instance.definition(home.path(), Kind::Podman, &registry.address(), MARK);
+    assert_eq!(definition.pull_cache().await.unwrap(), Pulled::Nothing);
+    assert!(matches!(definition.push_cache().await, Err(CacheError::NothingToPush)));
+    definition.populate_cache().await.unwrap();
+    definition.push_cache().await.unwrap();
+    cache::reset(&Folders::at(home.path()), &Backend::podman(), &instance.name, InUse::Keep).await.unwrap();
+
+    let changed = instance.definition(home.path(), Kind::Podman, &registry.address(), "something else");
+    let pulled = changed.pull_cache().await.unwrap();
+    let status = changed.cache_status().await.unwrap();
+    assert_eq!((status.summary.hits, status.summary.misses), (1, 1));
+    assert_eq!(Pulled::Layer(status.seeds[0].cache_image.clone().unwrap()), pulled);
+}
+
+#[tokio::test]
+async fn a_registry_that_does_not_answer_is_an_error_and_not_an_empty_one() {
+    let instance = Instance::new("nobody");
+    let home = tempfile::tempdir().unwrap();
+    for engine in [Kind::Docker, Kind::Podman] {
+        let definition = instance.definition(home.path(), engine, "127.0.0.1:1", MARK);
+        let error = definition.pull_cache().await.unwrap_err();
+        assert!(matches!(error, CacheError::Pull { .. }), "{error:?}");
+    }
+}
+
+/// A server's layer is kept, or goes with the server when it may.
+async fn in_use(engine: Kind, test: &str) {
+    let instance = Instance::new(test);
+    let home = tempfile::tempdir().unwrap();
+    let definition = instance.definition(home.path(), engine, "127.0.0.1:1", MARK);
+    definition.populate_cache().await.unwrap();
+    let server = definition.start().await.unwrap();
+    let folders = Folders::at(home.path());
+    let careful = cache::reset(&folders, &backend(engine), &instance.name, InUse::Keep).await.unwrap();
+    assert_eq!((careful.removed.len(), careful.in_use.len()), (2, 1), "{careful:?}");
+    assert!(server.connect().await.is_ok());
+    let thorough = cache::reset(&folders, &backend(engine), &instance.name, InUse::RemoveWithServers).await.unwrap();
+    assert_eq!(thorough.servers, [server.container().name().to_string()]);
+    assert_eq!((thorough.removed.len(), thorough.in_use.len()), (1, 0));
+    server.stop().await.unwrap();
+    assert!(instance.layers(engine).await.is_empty());
+}
+
+#[tokio::test]
+async fn docker_keeps_a_layer_that_a_server_runs_on() {
+    in_use(Kind::Docker, "used-d").await;
+}
+
+#[tokio::test]
+async fn podman_keeps_a_layer_that_a_server_runs_on() {
+    in_use(Kind::Podman, "used-p").await;
+}
+
+#[tokio::test]
+async fn a_status_without_the_base_image_fetches_nothing_and_names_nothing() {
+    let instance = Instance::new("nobase");
+    let home = tempfile::tempdir().unwrap();
+    for engine in [Kind::Docker, Kind::Podman] {
+        let definition = instance.definition(home.path(), engine, "127.0.0.1:1", MARK);
+        let definition = definition.image("127.0.0.1:1/no/such:1".parse().unwrap());
+        let status = definition.cache_status().await.unwrap();
+        assert_eq!((status.summary.misses, &status.seeds[0].cache_image), (2, &None));
+    }
+}

@@ -1,0 +1,11 @@
+//! The engines tier: it needs podman and docker, running, with `docker.io/library/postgres:15` in both.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod cache;
+mod layering;
+mod tls;
+
+#[path = "../layers/mod.rs"]
+mod layers;
+#[path = "../registry/mod.rs"]
+mod registry;

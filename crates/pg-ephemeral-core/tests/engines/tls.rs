@@ -1,0 +1,158 @@
+//! TLS on the real engines, from other containers, and where its key is not. They have to be installed and running, with
+//! `docker.io/library/postgres:15` in both.
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use ociman::{Backend, Kind};
+use pg_ephemeral_core::config::{BackendChoice, SslConfig};
+use pg_ephemeral_core::{Definition, Endpoint, Folders, InstanceName, Server};
+
+const IMAGE: &str = "docker.io/library/postgres:15";
+const IS_ENCRYPTED: &str = "select ssl from pg_stat_ssl where pid = pg_backend_pid()";
+
+macro_rules! engine {
+    ($module:ident, $kind:expr) => {
+        mod $module {
+            use ociman::Kind;
+
+            #[tokio::test]
+            async fn another_container_checks_the_server_by_its_engines_name_for_this_machine() {
+                super::another_container_checks_the_server($kind).await;
+            }
+
+            #[tokio::test]
+            async fn the_key_is_in_nothing_that_the_engine_shows_or_keeps() {
+                super::the_key_is_in_nothing($kind).await;
+            }
+        }
+    };
+}
+
+engine!(docker, Kind::Docker);
+engine!(podman, Kind::Podman);
+
+/// An instance of its own, whose layers go with the value.
+struct Ground {
+    home: tempfile::TempDir,
+    kind: Kind,
+    instance: InstanceName,
+}
+
+impl Ground {
+    fn new(kind: Kind) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let unique = home.path().file_name().unwrap().to_string_lossy().to_lowercase();
+        let unique: String = unique.chars().filter(char::is_ascii_alphanumeric).collect();
+        let instance = format!("test-tls-{unique}-{}", std::process::id()).parse().unwrap();
+        Self { home, kind, instance }
+    }
+
+    fn definition(&self) -> Definition {
+        let ssl = SslConfig { hostname: "db.example.com".parse().unwrap() };
+        Definition::in_folders(Folders::at(self.home.path()))
+            .backend_choice(BackendChoice::Only(self.kind))
+            .instance(self.instance.clone())
+            .image("15".parse().unwrap())
+            .wait_available_timeout(Duration::from_secs(120))
+            .ssl_config(ssl)
+    }
+
+    fn engine(&self, words: &[&str]) -> Output {
+        Command::new(self.kind.as_str()).args(words).output().unwrap()
+    }
+
+    fn layers(&self) -> Vec<String> {
+        let output = self.engine(&["images", "--format", "{{.Repository}}:{{.Tag}}"]);
+        let name = format!("pg-ephemeral/{}:", self.instance);
+        let listed = String::from_utf8(output.stdout).unwrap();
+        listed.lines().filter(|image| image.contains(&name)).map(str::to_owned).collect()
+    }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        for layer in self.layers() {
+            self.engine(&["rmi", "--force", &layer]);
+        }
+    }
+}
+
+/// What `psql` says in another container of the engine, which reaches the server under this name.
+fn from_another_container(server: &Server, kind: Kind, host: &str) -> Output {
+    let connection = server.connection();
+    let Endpoint::Tcp { port, .. } = connection.endpoint else { panic!("the server is published") };
+    let mut command = Command::new(kind.as_str());
+    command.args(["run", "--rm", "--interactive", "--entrypoint", "sh", "--env", "PGPASSWORD"]);
+    command.env("PGPASSWORD", connection.password.expose());
+    if kind == Kind::Docker {
+        // What Podman does by itself.
+        command.args(["--add-host", "host.docker.internal:host-gateway"]);
+    }
+    let script = format!(
+        "cat >/tmp/ca.pem; gateway=$(getent ahostsv4 {}); export PGHOSTADDR=${{gateway%% *}}; \
+         exec psql -At 'host={host} port={port} user=postgres sslmode=verify-full sslrootcert=/tmp/ca.pem' \
+         -c '{IS_ENCRYPTED}'",
+        name_of_this_machine(kind),
+    );
+    command.args([IMAGE, "-c", &script]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let ca_cert_pem = &connection.tls.as_ref().unwrap().ca_cert_pem;
+    child.stdin.take().unwrap().write_all(ca_cert_pem.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn name_of_this_machine(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Docker => "host.docker.internal",
+        _ => "host.containers.internal",
+    }
+}
+
+async fn another_container_checks_the_server(kind: Kind) {
+    let ground = Ground::new(kind);
+    let server = ground.definition().cross_container_access(true).start().await.unwrap();
+    server.connect().await.unwrap().query_one(IS_ENCRYPTED, &[]).await.unwrap();
+    for host in [name_of_this_machine(kind), "db.example.com"] {
+        let output = from_another_container(&server, kind, host);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "t\n", "{host}: {errors}");
+    }
+    let output = from_another_container(&server, kind, "example.com");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains("does not match host name \"example.com\""), "{errors}");
+    server.stop().await.unwrap();
+}
+
+async fn the_key_is_in_nothing(kind: Kind) {
+    let ground = Ground::new(kind);
+    let server = ground.definition().start().await.unwrap();
+    let container = server.container().name().as_str();
+    let committed = format!("localhost/pg-ephemeral/{}:committed", ground.instance);
+    let layer = ground.layers().pop().unwrap();
+    assert!(ground.engine(&["commit", container, &committed]).status.success());
+    let everything =
+        "! grep -rl 'PRIVATE KEY' /dev/shm /tmp /run /var/lib/pg-ephemeral /var/lib/postgresql /etc/postgresql*";
+    for words in [
+        &["inspect", container][..],
+        &["logs", container],
+        &["image", "inspect", &layer],
+        &["image", "inspect", &committed],
+        &["history", "--no-trunc", &layer],
+        &["history", "--no-trunc", &committed],
+        &["exec", "--user", "0", container, "sh", "-c", everything],
+        &["run", "--rm", "--user", "0", "--entrypoint", "sh", &committed, "-c", everything],
+    ] {
+        let output = ground.engine(words);
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(output.status.success(), "{words:?}: {text}");
+        assert!(!text.contains("PRIVATE KEY"), "{words:?}");
+    }
+    assert!(String::from_utf8_lossy(&ground.engine(&["inspect", container]).stdout).contains("BEGIN CERTIFICATE"));
+    let labels = String::from_utf8(ground.engine(&["image", "inspect", &layer]).stdout).unwrap();
+    assert!(labels.contains("db.example.com") && !labels.contains("BEGIN CERTIFICATE"), "{labels}");
+    server.stop().await.unwrap();
+    let backend = if kind == Kind::Docker { Backend::docker() } else { Backend::podman() };
+    backend.remove_image(&committed.parse().unwrap()).await.unwrap();
+}

@@ -1,0 +1,243 @@
+//! Errors that need no server: a state folder in which something is in the way, and engines that stop answering.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ociman::Backend;
+use ociman::command::{CommandError, CommandLine, Executor, Output, Process, QueryOutput};
+use pg_ephemeral_core::cache::{CacheError, InUse, PruneRules, Scope, prune, reset};
+use pg_ephemeral_core::seed::LoadError;
+use pg_ephemeral_core::seed::spec::SeedSpec;
+use pg_ephemeral_core::session::{MetadataError, Name, Session};
+use pg_ephemeral_core::{
+    AttachError, Definition, Folders, FoldersError, LockError, RecordError, SecretError, Server, StartError,
+    WithServerError, session_name,
+};
+use pg_ephemeral_testkit::{Failure, FakeBackend, FakeImage, Operation};
+
+const IMAGE: &str = "docker.io/library/postgres:17";
+const REVIEW: Name = session_name!("review");
+
+fn engines() -> [FakeBackend; 2] {
+    [FakeBackend::docker(), FakeBackend::podman()].map(|fake| fake.with_image(FakeImage::postgres("17")))
+}
+
+fn definition(fake: &FakeBackend, home: &Path) -> Definition {
+    Definition::in_folders(Folders::at(home)).backend(fake.backend()).image("17".parse().unwrap())
+}
+
+/// A state folder with something of this crate in the way of what it makes itself.
+fn home_with(path: &str, content: Obstacle) -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("pg-ephemeral").join(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    match content {
+        Obstacle::Folder => fs::create_dir(path).unwrap(),
+        Obstacle::File => fs::write(path, "").unwrap(),
+        // Files can be made in it by nobody.
+        Obstacle::ReadOnly => symlink("/proc/self/task", path).unwrap(),
+    }
+    home
+}
+
+#[derive(Clone, Copy)]
+enum Obstacle {
+    Folder,
+    File,
+    ReadOnly,
+}
+
+async fn start_error(path: &str, content: Obstacle) -> StartError {
+    let fake = FakeBackend::podman().with_image(FakeImage::postgres("17"));
+    let home = home_with(path, content);
+    let error = definition(&fake, home.path()).start().await.unwrap_err();
+    fake.assert_nothing_left();
+    assert_eq!(fake.journal().count(Operation::Run), 0, "nothing was to be started");
+    error
+}
+
+#[tokio::test]
+async fn what_is_in_the_way_in_the_state_folder_is_named_before_anything_starts() {
+    let error = start_error("secret", Obstacle::Folder).await;
+    assert!(matches!(&error, StartError::Secret(SecretError::File { action: "read", .. })), "{error:?}");
+    let error = start_error("secret", Obstacle::File).await;
+    assert!(matches!(&error, StartError::Secret(SecretError::Length { length: 0, .. })), "{error:?}");
+    let error = start_error("locks/podman-main", Obstacle::Folder).await;
+    assert!(matches!(&error, StartError::Lock(LockError::File { .. })), "{error:?}");
+    let error = start_error("locks", Obstacle::File).await;
+    assert!(matches!(&error, StartError::Lock(LockError::Folders(FoldersError::Make { .. }))), "{error:?}");
+    let error = start_error("servers", Obstacle::File).await;
+    assert!(matches!(&error, StartError::Record(RecordError::Folders(FoldersError::Make { .. }))), "{error:?}");
+    let error = start_error("servers", Obstacle::ReadOnly).await;
+    assert!(matches!(&error, StartError::Record(RecordError::Write { .. })), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_state_folder_that_is_a_file_has_no_room_for_a_secret() {
+    let home = tempfile::NamedTempFile::new().unwrap();
+    let fake = FakeBackend::docker().with_image(FakeImage::postgres("17"));
+    let error = definition(&fake, home.path()).start().await.unwrap_err();
+    assert!(matches!(&error, StartError::Secret(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_engine_that_stops_answering_is_the_cause_of_what_it_was_asked_for() {
+    for fake in engines() {
+        let home = tempfile::tempdir().unwrap();
+        let fake = fake.fail(Operation::InspectImages, Failure::EngineDown);
+        let error = definition(&fake, home.path()).start().await.unwrap_err();
+        assert!(matches!(&error, StartError::LookUp { image, .. } if image == IMAGE), "{error:?}");
+
+        let fake = fake.fail(Operation::List, Failure::EngineDown);
+        let error = definition(&fake, home.path()).start_session(&REVIEW, None).await.unwrap_err();
+        assert!(matches!(&error, StartError::FindSession(_)), "{error:?}");
+
+        let fake = fake.fail(Operation::Run, Failure::EngineDown);
+        let body = async |_: &Server| Ok::<(), std::io::Error>(());
+        let error = definition(&fake, home.path()).with_server(body).await.unwrap_err();
+        assert!(matches!(&error, WithServerError::Start(StartError::Run(_))), "{error:?}");
+        fake.assert_nothing_left();
+    }
+}
+
+#[tokio::test]
+async fn an_image_that_no_registry_has_is_told_with_its_name() {
+    for fake in [FakeBackend::docker(), FakeBackend::podman()] {
+        let home = tempfile::tempdir().unwrap();
+        let error = definition(&fake, home.path()).start().await.unwrap_err();
+        assert!(matches!(&error, StartError::Pull { image, .. } if image == IMAGE), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn seeds_are_looked_for_in_a_folder_that_can_be_named() {
+    let fake = FakeBackend::docker();
+    let home = tempfile::tempdir().unwrap();
+    let path = "schema.sql".into();
+    let seed = SeedSpec::SqlFile { path, git_revision: None };
+    let definition = definition(&fake, home.path()).seed("schema".parse().unwrap(), seed).folder("");
+    let error = definition.start().await.unwrap_err();
+    assert!(matches!(&error, StartError::LoadSeeds(LoadError::Folder { .. })), "{error:?}");
+    let error = definition.cache_status().await.unwrap_err();
+    assert!(matches!(&error, CacheError::Prepare(StartError::LoadSeeds(_))), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_session_s_labels_are_read_or_it_is_told_why_not() {
+    for fake in engines() {
+        let fake = fake.with_session("review", IMAGE, &[]).fail(Operation::Inspect, Failure::EngineDown);
+        let session = Session::find(&fake.backend(), &REVIEW).await.unwrap().unwrap();
+        let error = session.metadata().await.unwrap_err();
+        assert!(matches!(&error, MetadataError::ReadLabels { session, .. } if *session == REVIEW), "{error:?}");
+        let error = session.metadata().await.unwrap_err();
+        assert!(matches!(&error, MetadataError::Decode { session, .. } if *session == REVIEW), "{error:?}");
+        assert!(matches!(session.listed_metadata(), Err(MetadataError::Decode { .. })));
+    }
+}
+
+#[tokio::test]
+async fn without_its_secret_nobody_attaches() {
+    let home = home_with("secret", Obstacle::Folder);
+    let address = "127.0.0.1:1".parse().unwrap();
+    let container = pg_ephemeral_testkit::FakeContainer::new("pg-ephemeral-session-review", IMAGE)
+        .label("pg-ephemeral.session", "review")
+        .label("pg-ephemeral.superuser.user", "postgres")
+        .label("pg-ephemeral.superuser.database", "postgres")
+        .label("pg-ephemeral.nonce", "n")
+        .port(5432, address);
+    let fake = FakeBackend::podman().with_container(container);
+    let session = Session::find(&fake.backend(), &REVIEW).await.unwrap().unwrap();
+    let error = Server::attach(&session, &Folders::at(home.path())).unwrap_err();
+    assert!(matches!(&error, AttachError::Secret(SecretError::File { .. })), "{error:?}");
+}
+
+/// An image that is a layer of the instance `main`.
+fn layer() -> FakeImage {
+    let hash = "a".repeat(64);
+    FakeImage::new(format!("localhost/pg-ephemeral/main:{hash}"))
+        .label("pg-ephemeral.version", "0.1.0")
+        .label("pg-ephemeral.instance", "main")
+        .label("pg-ephemeral.image", IMAGE)
+        .label("pg-ephemeral.seeds", "[]")
+        .label("pg-ephemeral.superuser.user", "postgres")
+        .label("pg-ephemeral.superuser.database", "postgres")
+}
+
+#[tokio::test]
+async fn an_engine_that_does_not_show_or_remove_layers_is_told() {
+    let main = "main".parse().unwrap();
+    for fake in [FakeBackend::docker(), FakeBackend::podman()] {
+        let image = layer();
+        let fake = fake.with_image(image);
+        let home = tempfile::tempdir().unwrap();
+        let folders = Folders::at(home.path());
+        let layers = pg_ephemeral_core::cache::images(&fake.backend(), Scope::All).await.unwrap();
+        assert_eq!(layers.len(), 1, "{:?}", fake.images());
+
+        let fake = fake.fail(Operation::Images, Failure::EngineDown).on_every_call();
+        let error = prune(&folders, &fake.backend(), PruneRules::default()).await.unwrap_err();
+        assert!(matches!(&error, CacheError::List(_)), "{error:?}");
+        fake.recover();
+
+        let fake = fake.fail(Operation::RemoveImage, Failure::EngineDown).on_every_call();
+        let error = reset(&folders, &fake.backend(), &main, InUse::Keep).await.unwrap_err();
+        assert!(matches!(&error, CacheError::Remove { .. }), "{error:?}");
+        fake.recover();
+
+        let name = layers.first().unwrap().names.first().unwrap().to_string();
+        let container =
+            pg_ephemeral_testkit::FakeContainer::new("pg-ephemeral-x", name).label("pg-ephemeral.version", "0.1.0");
+        let fake = fake.with_container(container).fail(Operation::Remove, Failure::EngineDown).on_every_call();
+        let error = reset(&folders, &fake.backend(), &main, InUse::RemoveWithServers).await.unwrap_err();
+        assert!(matches!(&error, CacheError::RemoveServer { .. }), "{error:?}");
+        fake.recover();
+
+        let done = reset(&folders, &fake.backend(), &main, InUse::RemoveWithServers).await.unwrap();
+        assert_eq!((done.removed.len(), done.servers.len()), (1, 1));
+        assert!(fake.images().is_empty(), "{:?}", fake.images());
+    }
+}
+
+#[tokio::test]
+async fn the_lock_of_a_build_is_named_when_something_is_in_its_way() {
+    let fake = FakeBackend::docker().with_image(FakeImage::postgres("17"));
+    let home = home_with("locks/docker-main", Obstacle::Folder);
+    let folders = Folders::at(home.path());
+    let error = reset(&folders, &fake.backend(), &"main".parse().unwrap(), InUse::Keep).await.unwrap_err();
+    assert!(matches!(&error, CacheError::Lock(LockError::File { .. })), "{error:?}");
+}
+
+/// Panics where an engine would start a container.
+#[derive(Debug)]
+struct Panicking(FakeBackend);
+
+#[async_trait::async_trait]
+impl Executor for Panicking {
+    async fn spawn(&self, line: CommandLine) -> Result<Process, CommandError> {
+        self.0.spawn(line).await
+    }
+
+    async fn query(&self, line: CommandLine, limit: Duration) -> Result<QueryOutput, CommandError> {
+        self.0.query(line, limit).await
+    }
+
+    async fn capture(&self, line: CommandLine, input: &[u8]) -> Result<Output, CommandError> {
+        assert!(line.arguments.first().is_none_or(|word| word != "run"), "on purpose");
+        self.0.capture(line, input).await
+    }
+}
+
+#[tokio::test]
+async fn a_start_whose_thread_panics_is_an_error_and_leaves_nothing() {
+    let fake = FakeBackend::docker().with_image(FakeImage::postgres("17"));
+    let home = tempfile::tempdir().unwrap();
+    let backend = Backend::docker_with(Arc::new(Panicking(fake.clone())));
+    let definition = Definition::in_folders(Folders::at(home.path())).backend(backend).image("17".parse().unwrap());
+    let error = definition.start().await.unwrap_err();
+    assert!(matches!(&error, StartError::Thread(_)), "{error:?}");
+    assert_eq!(fs::read_dir(home.path().join("pg-ephemeral/servers")).unwrap().count(), 0);
+    fake.assert_nothing_left();
+}

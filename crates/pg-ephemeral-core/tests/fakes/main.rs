@@ -1,0 +1,8 @@
+//! The fakes tier: it needs no server and no engine.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod boot;
+mod errors;
+mod reaping;
+mod session_life;
+mod sessions;

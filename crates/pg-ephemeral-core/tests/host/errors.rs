@@ -1,0 +1,332 @@
+//! Errors that only a real server makes: what a seed may do to its own server, and servers that do not answer.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ociman::command::CommandError;
+use ociman::{Backend, Host, Kind};
+use pg_ephemeral_core::cache::{CacheError, PruneRules, prune};
+use pg_ephemeral_core::config::BackendChoice;
+use pg_ephemeral_core::host_image::{FindError, Installations};
+use pg_ephemeral_core::parameter::{ParameterAssignment, Parameters};
+use pg_ephemeral_core::progress::{Observer, Step};
+use pg_ephemeral_core::seed::spec::{CacheStrategy, CsvDelimiter, CsvTable, SeedSpec};
+use pg_ephemeral_core::seed::{ApplyError, CopyError, SqlError};
+use pg_ephemeral_core::session::{Name, Session};
+use pg_ephemeral_core::snapshot::{self, Existing, SnapshotError};
+use pg_ephemeral_core::{
+    AttachError, ConnectError, Definition, DumpError, Folders, FoldersError, Reach, SecretError, Server, StartError,
+    WithServerError,
+};
+use pg_ephemeral_testkit::{Failure, FakeBackend, Operation};
+
+/// Ends the server process of its session with no word to the client.
+const KILL_ITSELF: &str = "COPY (SELECT 1) TO PROGRAM 'kill -9 $PPID'";
+
+fn definition(home: &Path) -> Definition {
+    Definition::in_folders(Folders::at(home)).backend_choice(BackendChoice::Only(Kind::Host))
+}
+
+fn sql(statement: &str) -> SeedSpec {
+    SeedSpec::SqlStatement { statement: statement.to_owned() }
+}
+
+/// What a start with one seed ends with; nothing may be left of it.
+async fn seed_error(spec: SeedSpec, files: &[(&str, &str)]) -> StartError {
+    let home = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        fs::write(home.path().join(name), text).unwrap();
+    }
+    let error =
+        definition(home.path()).folder(home.path()).seed("bad".parse().unwrap(), spec).start().await.unwrap_err();
+    for folder in ["ociman/containers", "pg-ephemeral/servers"] {
+        assert_eq!(fs::read_dir(home.path().join(folder)).unwrap().count(), 0, "{folder}: {error:?}");
+    }
+    error
+}
+
+fn apply_error(error: StartError) -> ApplyError {
+    match error {
+        StartError::Seed { source, .. } => *source,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_seed_that_ends_its_own_connection_is_told_as_that() {
+    let error = apply_error(seed_error(sql(KILL_ITSELF), &[]).await);
+    let ApplyError::Sql { source, .. } = &error else { panic!("{error:?}") };
+    assert!(matches!(**source, SqlError::Connection(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn rows_whose_arrival_ends_the_connection_are_told_as_that() {
+    let home = tempfile::tempdir().unwrap();
+    let path = "rows.csv".into();
+    fs::write(home.path().join("rows.csv"), "n\n1\n").unwrap();
+    let trigger = format!(
+        "CREATE TABLE t (n int); \
+         CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {KILL_ITSELF}; RETURN NEW; END $$; \
+         CREATE TRIGGER t BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()"
+    );
+    let table = CsvTable { schema: "public".parse().unwrap(), table: "t".parse().unwrap() };
+    let rows = SeedSpec::CsvFile { path, table, delimiter: CsvDelimiter::default() };
+    let definition = definition(home.path()).folder(home.path());
+    let definition = definition.seed("table".parse().unwrap(), sql(&trigger)).seed("rows".parse().unwrap(), rows);
+    let error = apply_error(definition.start().await.unwrap_err());
+    let ApplyError::Copy { source, .. } = &error else { panic!("{error:?}") };
+    assert!(matches!(source, CopyError::Connection(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_seed_that_locks_its_own_superuser_out_is_told_by_what_the_server_refuses() {
+    let error = seed_error(sql("ALTER ROLE postgres NOLOGIN"), &[]).await;
+    assert!(matches!(&error, StartError::Connect(ConnectError::Refused(_))), "{error:?}");
+    let error = seed_error(sql("ALTER ROLE postgres SET default_transaction_read_only = on"), &[]).await;
+    assert!(matches!(&error, StartError::SetUp(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_let_anybody_in_is_given_up_at_its_limit() {
+    let home = tempfile::tempdir().unwrap();
+    definition(home.path()).populate_cache().await.unwrap();
+    let slow: Parameters =
+        ["pre_auth_delay=60"].map(|text| text.parse::<ParameterAssignment>().unwrap()).into_iter().collect();
+    let limit = Duration::from_millis(300);
+    let error = definition(home.path()).parameters(slow).wait_available_timeout(limit).start().await.unwrap_err();
+    assert!(matches!(&error, StartError::TimedOut { limit: told, .. } if *told == limit), "{error:?}");
+    assert_eq!(fs::read_dir(home.path().join("ociman/containers")).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_dump_of_a_server_that_is_gone_says_what_pg_dump_said() {
+    let home = tempfile::tempdir().unwrap();
+    let server = definition(home.path()).start().await.unwrap();
+    server.container().stop(Duration::from_secs(20)).await.unwrap();
+    let error = server.schema_dump().await.unwrap_err();
+    assert!(matches!(&error, DumpError::Failed { message, .. } if message.contains("connection")), "{error:?}");
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_dump_without_pg_dump_names_the_program() {
+    let home = tempfile::tempdir().unwrap();
+    // Of all programs it has only one.
+    let executor = Arc::new(FakeBackend::docker());
+    let server = definition(home.path()).executor(executor).start().await.unwrap();
+    let error = server.schema_dump().await.unwrap_err();
+    assert!(matches!(&error, DumpError::Command(CommandError::ProgramNotFound { .. })), "{error:?}");
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_engine_that_goes_away_is_the_cause_of_a_failed_dump_and_of_a_failed_end() {
+    for fake in [FakeBackend::docker().with_postgres(), FakeBackend::podman().with_postgres()] {
+        let home = tempfile::tempdir().unwrap();
+        let definition = Definition::in_folders(Folders::at(home.path())).backend(fake.backend());
+        let engine = fake.clone();
+        let body = async |server: &Server| {
+            let down = engine.clone().fail(Operation::Exec, Failure::EngineDown).on_every_call();
+            let error = server.schema_dump().await.unwrap_err();
+            assert!(matches!(&error, DumpError::Exec(_)), "{error:?}");
+            let _down = down.fail(Operation::Remove, Failure::EngineDown).on_every_call();
+            Ok::<(), std::io::Error>(())
+        };
+        let error = definition.with_server(body).await.unwrap_err();
+        assert!(matches!(&error, WithServerError::Stop(ociman::Error::Unreachable { .. })), "{error:?}");
+        fake.recover();
+        definition.populate_cache().await.unwrap();
+        fake.assert_nothing_left();
+    }
+}
+
+#[tokio::test]
+async fn a_first_start_that_is_not_told_its_password_or_watched_says_so() {
+    let failure = || Failure::Exit { status: 1, stderr: "no pipe".to_owned() };
+    let home = tempfile::tempdir().unwrap();
+    let fake = FakeBackend::podman().with_postgres().fail(Operation::Exec, failure());
+    let definition = |fake: &FakeBackend| Definition::in_folders(Folders::at(home.path())).backend(fake.backend());
+    let error = definition(&fake).start().await.unwrap_err();
+    assert!(matches!(&error, StartError::Password { message } if message.contains("no pipe")), "{error:?}");
+    fake.assert_nothing_left();
+    // A server that is slow to answer is watched for its end.
+    let fake = FakeBackend::podman().with_postgres();
+    definition(&fake).populate_cache().await.unwrap();
+    let slow: Parameters =
+        ["pre_auth_delay=60"].map(|text| text.parse::<ParameterAssignment>().unwrap()).into_iter().collect();
+    let fake = fake.fail(Operation::Wait, failure()).on_every_call();
+    let error = definition(&fake).parameters(slow).start().await.unwrap_err();
+    assert!(matches!(&error, StartError::Watch(_)), "{error:?}");
+    fake.assert_nothing_left();
+}
+
+#[tokio::test]
+async fn a_container_script_that_fails_is_told_with_its_last_words_and_none_runs_on_the_host() {
+    let script = |text: &str| SeedSpec::ContainerScript { script: text.to_owned(), files: Vec::new() };
+    for fake in [FakeBackend::docker().with_postgres(), FakeBackend::podman().with_postgres()] {
+        let home = tempfile::tempdir().unwrap();
+        let definition = Definition::in_folders(Folders::at(home.path())).backend(fake.backend());
+        let definition = definition.seed("tools".parse().unwrap(), script("echo no such package >&2; exit 100"));
+        let error = apply_error(definition.start().await.unwrap_err());
+        let ApplyError::ContainerScript { status: 100, log, .. } = &error else { panic!("{error:?}") };
+        assert_eq!(log.trim(), "no such package");
+        fake.assert_nothing_left();
+    }
+    let home = tempfile::tempdir().unwrap();
+    let error = definition(home.path()).seed("tools".parse().unwrap(), script("true")).start().await.unwrap_err();
+    assert!(matches!(&error, StartError::NoImageForScript { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_secret_that_can_not_be_read_keeps_the_cache_s_credentials() {
+    let home = tempfile::tempdir().unwrap();
+    definition(home.path()).populate_cache().await.unwrap();
+    let secret = home.path().join("pg-ephemeral/secret");
+    fs::remove_file(&secret).unwrap();
+    fs::create_dir(&secret).unwrap();
+    let error = definition(home.path()).cache_credentials(None).await.unwrap_err();
+    assert!(matches!(&error, CacheError::Secret(SecretError::File { .. })), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_session_may_have_the_longest_name_there_is() {
+    let name: Name = "n".repeat(255 - Name::OCI_PREFIX.len()).parse().unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let session = definition(home.path()).start_session(&name, Some(Duration::from_secs(3600))).await.unwrap();
+    assert_eq!(fs::read_dir(home.path().join("pg-ephemeral/servers")).unwrap().count(), 1);
+    session.stop().await.unwrap();
+
+    let fake = FakeBackend::docker().with_postgres();
+    let steps = Observer::new(|step| assert_ne!(step, Step::FindBackend));
+    let definition = Definition::in_folders(Folders::at(home.path())).backend(fake.backend()).observer(steps);
+    definition.start_session(&name, None).await.unwrap().stop().await.unwrap();
+    fake.assert_nothing_left();
+}
+
+/// What the test below starts: this binary, with this variable set to the folder of its state.
+const HELPER: &str = "HOST_ERRORS_HELPER";
+
+#[test]
+fn a_server_program_that_does_not_tell_its_version_is_named() {
+    let Some(home) = std::env::var_os(HELPER) else {
+        let home = tempfile::tempdir().unwrap();
+        for name in ["postgres", "initdb"] {
+            fs::write(home.path().join(name), "#!/bin/sh\nexit 1\n").unwrap();
+        }
+        let mut helper = std::process::Command::new(std::env::current_exe().unwrap());
+        helper
+            .args(["--exact", "errors::a_server_program_that_does_not_tell_its_version_is_named"])
+            .env(HELPER, home.path());
+        let ended = helper.env("PG_EPHEMERAL_BIN_DIR", home.path()).output().unwrap();
+        assert!(ended.status.success(), "{ended:?}");
+        return;
+    };
+    let error = Installations::find(&Folders::at(&home)).unwrap_err();
+    let FindError::Version { path, .. } = &error else { panic!("{error:?}") };
+    assert_eq!(*path, Path::new(&home).join("postgres"));
+}
+
+#[tokio::test]
+async fn a_folder_for_sockets_that_is_not_the_users_own_is_refused_and_nothing_starts() {
+    let Some(home) = std::env::var_os(HELPER) else {
+        let temporary = tempfile::Builder::new().prefix("t").tempdir_in("/tmp").unwrap();
+        let foreign = temporary.path().join(format!("pg-ephemeral-{}", rustix::process::geteuid().as_raw()));
+        std::os::unix::fs::symlink("/", foreign).unwrap();
+        let mut helper = std::process::Command::new(std::env::current_exe().unwrap());
+        helper
+            .args(["--exact", "errors::a_folder_for_sockets_that_is_not_the_users_own_is_refused_and_nothing_starts"]);
+        let ended = helper.env(HELPER, temporary.path()).env("TMPDIR", temporary.path()).output().unwrap();
+        assert!(ended.status.success(), "{ended:?}");
+        return;
+    };
+    let fake = FakeBackend::podman().with_postgres();
+    let definition = Definition::in_folders(Folders::at(&home)).backend(fake.backend()).reach(Reach::Inside);
+    let error = definition.start().await.unwrap_err();
+    assert!(matches!(&error, StartError::Folders(FoldersError::Foreign { .. })), "{error:?}");
+    fake.assert_nothing_left();
+}
+
+#[tokio::test]
+async fn a_file_of_rows_that_an_earlier_seed_removes_is_named() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("rows.csv"), "n\n1\n").unwrap();
+    let table = CsvTable { schema: "public".parse().unwrap(), table: "t".parse().unwrap() };
+    let rows = SeedSpec::CsvFile { path: "rows.csv".into(), table, delimiter: CsvDelimiter::default() };
+    let definition = definition(home.path()).folder(home.path());
+    let script = SeedSpec::Script { script: "rm rows.csv".to_owned(), cache: CacheStrategy::default() };
+    let definition = definition
+        .seed("table".parse().unwrap(), sql("create table t (n int)"))
+        .seed("remover".parse().unwrap(), script)
+        .seed("rows".parse().unwrap(), rows);
+    let error = apply_error(definition.start().await.unwrap_err());
+    let ApplyError::Copy { source, .. } = &error else { panic!("{error:?}") };
+    assert!(matches!(source, CopyError::Read { path, .. } if path.ends_with("rows.csv")), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_session_that_can_not_be_attached_to_is_stopped_again() {
+    let home = tempfile::tempdir().unwrap();
+    let secret = home.path().join("pg-ephemeral/secret");
+    let spoil = move |step| {
+        if step == Step::Ready {
+            fs::remove_file(&secret).unwrap();
+            fs::create_dir(&secret).unwrap();
+        }
+    };
+    let name: Name = "spoiled".parse().unwrap();
+    let definition = definition(home.path()).session_name(name).observer(Observer::new(spoil));
+    let error = definition.start().await.unwrap_err();
+    assert!(matches!(&error, StartError::Attach(AttachError::Secret(SecretError::File { .. }))), "{error:?}");
+    assert_eq!(fs::read_dir(home.path().join("ociman/containers")).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_snapshot_that_was_made_under_another_secret_can_not_be_opened_on_host() {
+    let home = tempfile::tempdir().unwrap();
+    let folders = Folders::at(home.path());
+    let session = definition(home.path()).start_session(&"lost".parse().unwrap(), None).await.unwrap();
+    let backend = Backend::host(Host::at(folders.host()));
+    let name: snapshot::Name = "here".parse().unwrap();
+    session.snapshot(&folders, &name, Existing::Refuse).await.unwrap();
+    fs::remove_file(home.path().join("pg-ephemeral/secret")).unwrap();
+    let error = session.restore(&folders, &name).await.unwrap_err();
+    assert!(matches!(&error, SnapshotError::OtherSecret { .. }), "{error:?}");
+    assert_eq!(Session::list(&backend).await.unwrap().len(), 1);
+    session.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn working_copies_that_can_not_be_looked_at_are_the_cause_of_a_failed_prune() {
+    let home = tempfile::tempdir().unwrap();
+    let backend = Backend::host(Host::at(Folders::at(home.path()).host()));
+    fs::create_dir_all(home.path().join("ociman/slots")).unwrap();
+    // Nothing can be removed from it by anybody.
+    symlink("/proc/self/task", home.path().join("ociman/slots/image")).unwrap();
+    let rules = PruneRules { older_than: None, keep: Some(1) };
+    let error = prune(&Folders::at(home.path()), &backend, rules).await.unwrap_err();
+    assert!(matches!(&error, CacheError::Slots(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_session_whose_programs_are_gone_from_this_machine_can_not_be_attached_to() {
+    let name: Name = "programs".parse().unwrap();
+    let Some(home) = std::env::var_os(HELPER) else {
+        let home = tempfile::tempdir().unwrap();
+        let session = definition(home.path()).start_session(&name, None).await.unwrap();
+        let empty = tempfile::tempdir().unwrap();
+        let mut helper = std::process::Command::new(std::env::current_exe().unwrap());
+        helper.args(["--exact", "errors::a_session_whose_programs_are_gone_from_this_machine_can_not_be_attached_to"]);
+        let ended = helper.env(HELPER, home.path()).env("PG_EPHEMERAL_BIN_DIR", empty.path()).output().unwrap();
+        session.stop().await.unwrap();
+        assert!(ended.status.success(), "{ended:?}");
+        return;
+    };
+    let folders = Folders::at(&home);
+    let backend = Backend::host(Host::at(folders.host()));
+    let session = Session::find(&backend, &name).await.unwrap().unwrap();
+    let error = Server::attach(&session, &folders).unwrap_err();
+    assert!(matches!(&error, AttachError::Find(FindError::NothingInstalled { .. })), "{error:?}");
+}

@@ -1,0 +1,15 @@
+//! The host tier: it needs PostgreSQL's programs on this machine.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod cache;
+mod databases;
+mod errors;
+mod guards;
+mod layering;
+mod seed_apply;
+mod server;
+mod session;
+mod tls;
+
+#[path = "../layers/mod.rs"]
+mod layers;

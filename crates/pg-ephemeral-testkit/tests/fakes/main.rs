@@ -1,0 +1,4 @@
+//! The fakes tier: it needs no server and no engine.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod conformance;

@@ -1,0 +1,7 @@
+//! The host tier: it needs PostgreSQL's programs on this machine.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod conformance;
+mod database;
+mod fake_postgres;
+mod runs;

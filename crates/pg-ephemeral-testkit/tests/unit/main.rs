@@ -1,0 +1,7 @@
+//! The unit tier: it needs no server and no engine.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod conformance_breaks;
+mod fake_engine;
+mod fake_failures;
+mod project;
