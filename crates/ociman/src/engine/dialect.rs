@@ -175,6 +175,12 @@ impl Dialect {
         message.contains("is already in progress")
     }
 
+    /// Whether a message of a listing says that an image went away of which only a part was still there.
+    pub(super) fn has_gone_meanwhile(&self, message: &str) -> bool {
+        // Podman finds an image before the layers that it consists of.
+        message.contains("layer not known")
+    }
+
     /// Whether a message says that a container could not be paused for its commit: on a busy machine the system may not
     /// get all of its processes to hold still in time.
     pub(super) fn could_not_pause(&self, message: &str) -> bool {

@@ -165,6 +165,24 @@ async fn a_full_disk_fails_a_commit_and_leaves_no_image() {
     }
 }
 
+#[tokio::test]
+async fn a_listing_during_which_something_goes_is_asked_for_again_and_after_another_failure_it_is_not() {
+    let failing = |text: &str| Failure::Exit { status: 125, stderr: text.to_owned() };
+    let gone = [
+        "Error: a03d: image not known",
+        "Error: retrieving label for image \"a03d\": fallback error checking whether image is a manifest list: layer not \
+         known: layer not known",
+    ];
+    for message in gone {
+        let fake = FakeBackend::podman().fail(Operation::Images, failing(message));
+        fake.backend().images("").await.unwrap();
+        assert_eq!(fake.journal().count(Operation::Images), 2, "{message}");
+    }
+    let fake = FakeBackend::podman().fail(Operation::Images, failing("Error: broken"));
+    fake.backend().images("").await.unwrap_err();
+    assert_eq!(fake.journal().count(Operation::Images), 1);
+}
+
 /// What runc says now and then on a busy machine.
 #[tokio::test(start_paused = true)]
 async fn a_commit_whose_container_could_not_be_paused_is_tried_again_and_another_failure_is_not() {
