@@ -6,7 +6,6 @@ macro_rules! on_both {
             a_session_goes_on_between_commands_until_it_is_stopped
             of_several_starts_of_one_name_exactly_one_wins_and_works
             a_session_whose_server_was_killed_is_gone_and_its_name_is_free
-            what_a_killed_start_left_is_gone_with_the_next_command
             a_session_that_somebody_paused_keeps_its_name_and_can_be_stopped
         }
     };
@@ -30,6 +29,7 @@ macro_rules! on_docker {
 macro_rules! on_podman {
     ($engine:literal) => {
         crate::backend_tests! { session_cases, $engine:
+            what_a_killed_start_left_is_gone_with_the_next_command
             a_session_from_cached_layers_is_in_sync_and_every_change_is_told
             another_instance_and_its_changes_are_no_divergence
             a_cold_start_and_servers_beside_it_stay_one_session

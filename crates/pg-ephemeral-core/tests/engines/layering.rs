@@ -5,10 +5,6 @@ macro_rules! on_both {
         crate::scenarios!(
             $kind,
             chains::sixteen_seeds_are_built_in_one_container_cost_a_boot_nothing_and_run_again_from_a_change_on,
-            forms::container_scripts_change_the_image_between_seeds,
-            forms::each_form_of_seed_does_its_work_once,
-            unlogged::unlogged_relations_keep_their_rows,
-            together::eight_processes_build_a_cold_chain_once_and_all_get_a_server,
         );
     };
 }
@@ -17,6 +13,8 @@ macro_rules! on_docker {
     ($kind:expr) => {
         crate::scenarios!(
             $kind,
+            forms::each_form_of_seed_does_its_work_once,
+            together::eight_processes_build_a_cold_chain_once_and_all_get_a_server,
             chains::names_places_and_tags_run_nothing_again,
             forms::what_a_key_program_prints_decides_whether_a_seed_runs_again,
             forms::a_container_script_after_an_uncached_seed_runs_at_each_boot,
@@ -32,6 +30,8 @@ macro_rules! on_podman {
     ($kind:expr) => {
         crate::scenarios!(
             $kind,
+            unlogged::unlogged_relations_keep_their_rows,
+            forms::container_scripts_change_the_image_between_seeds,
             forms::a_seed_that_is_not_cached_and_those_after_it_run_at_each_boot,
             forms::a_container_script_installs_its_files_and_a_library_that_servers_after_it_load,
             unlogged::unlogged_relations_of_another_tablespace_keep_their_rows,
@@ -39,6 +39,12 @@ macro_rules! on_podman {
             failures::a_failing_container_script_shows_its_last_words,
             failures::a_server_that_dies_under_a_seed_is_an_error_and_leaves_nothing,
         );
+
+        /// `LAYERS_KILLS` sets how often.
+        #[tokio::test]
+        async fn a_build_that_is_killed_at_any_moment_is_completed_by_the_next() {
+            crate::layers::killed::killed($kind, 2).await;
+        }
     };
 }
 
@@ -51,12 +57,6 @@ macro_rules! on_engine {
 
             on_both! { $kind }
             $here! { $kind }
-
-            /// `LAYERS_KILLS` sets how often.
-            #[tokio::test]
-            async fn a_build_that_is_killed_at_any_moment_is_completed_by_the_next() {
-                crate::layers::killed::killed($kind, 2).await;
-            }
 
             mod also {
                 use ociman::Kind;

@@ -50,10 +50,19 @@ impl Registry {
 
     /// Whether these bytes stand anywhere in what was pushed: manifests, configurations and files of layers.
     pub(crate) fn holds(&self, bytes: &[u8]) -> bool {
+        self.which_it_holds(&[bytes])[0]
+    }
+
+    /// The same of several at once: to look through all of it takes long.
+    pub(crate) fn which_it_holds(&self, texts: &[&[u8]]) -> Vec<bool> {
         let mut blobs = Vec::new();
         collect(&self.folder.path().join("data"), &mut blobs);
         assert!(!blobs.is_empty(), "nothing was pushed");
-        blobs.iter().any(|blob| blob_holds(blob, bytes))
+        let mut found = vec![false; texts.len()];
+        for blob in blobs {
+            look_through_blob(&blob, texts, &mut found);
+        }
+        found
     }
 }
 
@@ -75,45 +84,31 @@ fn collect(folder: &Path, blobs: &mut Vec<PathBuf>) {
     }
 }
 
-fn blob_holds(path: &Path, bytes: &[u8]) -> bool {
+fn look_through_blob(path: &Path, texts: &[&[u8]], found: &mut [bool]) {
     let mut start = [0; 2];
     let is_gzip = File::open(path).unwrap().read_exact(&mut start).is_ok() && start == [0x1f, 0x8b];
     if !is_gzip {
-        return stream_holds(File::open(path).unwrap(), bytes);
+        return look_through(File::open(path).unwrap(), texts, found);
     }
     let mut gzip =
         Command::new("gzip").arg("-dc").stdin(File::open(path).unwrap()).stdout(Stdio::piped()).spawn().unwrap();
-    let found = stream_holds(BufReader::new(gzip.stdout.take().unwrap()), bytes);
-    gzip.kill().unwrap();
-    gzip.wait().unwrap();
-    found
+    look_through(BufReader::new(gzip.stdout.take().unwrap()), texts, found);
+    assert!(gzip.wait().unwrap().success(), "{} is broken", path.display());
 }
 
 /// Looks through a stream of any length, piece by piece; each begins with the end of the one before.
-fn stream_holds(mut stream: impl Read, bytes: &[u8]) -> bool {
+fn look_through(mut stream: impl Read, texts: &[&[u8]], found: &mut [bool]) {
+    let longest = texts.iter().map(|text| text.len()).max().unwrap_or(0);
     let mut piece = Vec::new();
     loop {
-        let keep = piece.len().min(bytes.len() - 1);
+        let keep = piece.len().min(longest - 1);
         piece.drain(..piece.len() - keep);
         let read = stream.by_ref().take(1 << 20).read_to_end(&mut piece).unwrap();
-        if find(&piece, bytes) {
-            return true;
+        for (text, found) in texts.iter().zip(&mut *found) {
+            *found = *found || memchr::memmem::find(&piece, text).is_some();
         }
         if read == 0 {
-            return false;
+            return;
         }
     }
-}
-
-fn find(piece: &[u8], bytes: &[u8]) -> bool {
-    let Some(&first) = bytes.first() else { return true };
-    let mut rest = piece;
-    while let Some(at) = rest.iter().position(|&byte| byte == first) {
-        rest = &rest[at..];
-        if rest.starts_with(bytes) {
-            return true;
-        }
-        rest = &rest[1..];
-    }
-    false
 }

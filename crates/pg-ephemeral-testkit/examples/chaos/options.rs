@@ -60,11 +60,11 @@ impl Backend {
     pub(crate) fn runs(self, length: Length) -> u64 {
         match (self, length) {
             (Self::Host, Length::Long) => 200,
-            (Self::Host, Length::Short) => 40,
+            (Self::Host, Length::Short) => 30,
             (Self::Podman, Length::Long) => 40,
-            (Self::Podman, Length::Short) => 6,
+            (Self::Podman, Length::Short) => 4,
             (Self::Docker, Length::Long) => 20,
-            (Self::Docker, Length::Short) => 4,
+            (Self::Docker, Length::Short) => 3,
         }
     }
 }
