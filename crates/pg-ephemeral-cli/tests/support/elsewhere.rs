@@ -175,10 +175,20 @@ impl Drop for Elsewhere {
             let _ = kill_process(pid, Signal::TERM);
         }
         let _ = service.wait();
+        // Podman keeps what watched a command in a container for five minutes, and it would make the folder once more then.
+        for _ in 0..100 {
+            let processes = processes_of(self.folder.path());
+            if processes.is_empty() {
+                break;
+            }
+            for process in processes {
+                let _ = kill_process(process, Signal::KILL);
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
         if self.program == "podman" {
             let _ = unmount_below(self.folder.path());
         }
-        // Those who clean up after its last containers may still write.
         for _ in 0..100 {
             if fs::remove_dir_all(self.folder.path()).is_ok() || !self.folder.path().exists() {
                 break;
@@ -186,6 +196,20 @@ impl Drop for Elsewhere {
             std::thread::sleep(Duration::from_millis(50));
         }
     }
+}
+
+/// The processes that have this folder among their arguments.
+fn processes_of(folder: &Path) -> Vec<Pid> {
+    let folder = folder.to_string_lossy();
+    let mut processes = Vec::new();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let pid = entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
+        let arguments = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        if String::from_utf8_lossy(&arguments).contains(&*folder) {
+            processes.extend(pid);
+        }
+    }
+    processes
 }
 
 /// Takes away what Podman has mounted for good, also for containers that are gone.
