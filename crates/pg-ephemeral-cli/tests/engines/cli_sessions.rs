@@ -1,19 +1,16 @@
 //! Sessions on Docker and Podman, from the command line. Both have to be installed and running with the image postgres:15.
 
-macro_rules! on_both {
-    ($engine:literal) => {
-        crate::backend_tests! { session_cases, $engine:
+crate::on_engines! {
+    both {
+        session_cases {
             a_session_goes_on_between_commands_until_it_is_stopped
             of_several_starts_of_one_name_exactly_one_wins_and_works
             a_session_whose_server_was_killed_is_gone_and_its_name_is_free
             a_session_that_somebody_paused_keeps_its_name_and_can_be_stopped
         }
-    };
-}
-
-macro_rules! on_docker {
-    ($engine:literal) => {
-        crate::backend_tests! { session_cases, $engine:
+    }
+    docker {
+        session_cases {
             a_listing_tells_everything_about_a_session
             every_command_runs_on_a_session_with_its_status
             the_environment_of_a_session_is_what_a_shell_evaluates
@@ -23,12 +20,9 @@ macro_rules! on_docker {
             a_signal_during_a_start_leaves_nothing
             a_command_works_below_the_folder_of_its_session_and_says_so_elsewhere
         }
-    };
-}
-
-macro_rules! on_podman {
-    ($engine:literal) => {
-        crate::backend_tests! { session_cases, $engine:
+    }
+    podman {
+        session_cases {
             what_a_killed_start_left_is_gone_with_the_next_command
             a_session_from_cached_layers_is_in_sync_and_every_change_is_told
             another_instance_and_its_changes_are_no_divergence
@@ -36,26 +30,8 @@ macro_rules! on_podman {
             a_session_ends_with_its_time_and_never_before
             a_start_that_is_cut_off_at_any_moment_leaves_a_whole_session_or_nothing
         }
-        crate::backend_tests! { tls_cases, $engine:
+        tls_cases {
             every_way_to_a_session_checks_its_server
         }
-    };
+    }
 }
-
-/// A module of tests on an engine: what CI runs on both engines, and on this one. In `also` is what it runs on the other
-/// one only: none of it depends on the engine but by what the conformance suite has on both.
-macro_rules! on_engine {
-    ($module:ident, $engine:literal, $here:ident, $elsewhere:ident) => {
-        mod $module {
-            on_both! { $engine }
-            $here! { $engine }
-
-            mod also {
-                $elsewhere! { $engine }
-            }
-        }
-    };
-}
-
-on_engine!(docker, "docker", on_docker, on_podman);
-on_engine!(podman, "podman", on_podman, on_docker);

@@ -11,6 +11,36 @@ use rustix::process::Signal;
 use super::AMPLE;
 use super::engine::{Engine, commands_of_a_start};
 
+/// Gives the cases of some modules their tests on engines: on both of them, or in CI on the one that is named only. Its test
+/// on the other one is in `also`, which CI leaves out: it does not depend on the engine but by what the conformance suite has
+/// on both.
+#[macro_export]
+macro_rules! on_engines {
+    (
+        both { $($both:ident { $($on_both:ident)* })* }
+        docker { $($docker:ident { $($on_docker:ident)* })* }
+        podman { $($podman:ident { $($on_podman:ident)* })* }
+    ) => {
+        mod docker {
+            $($crate::backend_tests! { $both, "docker": $($on_both)* })*
+            $($crate::backend_tests! { $docker, "docker": $($on_docker)* })*
+
+            mod also {
+                $($crate::backend_tests! { $podman, "docker": $($on_podman)* })*
+            }
+        }
+
+        mod podman {
+            $($crate::backend_tests! { $both, "podman": $($on_both)* })*
+            $($crate::backend_tests! { $podman, "podman": $($on_podman)* })*
+
+            mod also {
+                $($crate::backend_tests! { $docker, "podman": $($on_docker)* })*
+            }
+        }
+    };
+}
+
 /// Gives every case of a module a test for this backend.
 #[macro_export]
 macro_rules! backend_tests {
