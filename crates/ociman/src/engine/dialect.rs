@@ -131,6 +131,8 @@ pub(super) static PODMAN: Dialect = Dialect {
         ("no container with name or id", Meaning::ContainerNotFound),
         ("no such object", Meaning::ContainerNotFound),
         ("image not known", Meaning::ImageNotFound),
+        // One that goes at this moment: its layers are gone before its name is.
+        ("layer not known", Meaning::ImageNotFound),
         ("no such image", Meaning::ImageNotFound),
         ("manifest unknown", Meaning::ImageNotFound),
         ("name unknown", Meaning::ImageNotFound),
@@ -173,12 +175,6 @@ impl Dialect {
     pub(super) fn is_being_removed(&self, message: &str) -> bool {
         // Only Docker refuses then; Podman waits for the other removal.
         message.contains("is already in progress")
-    }
-
-    /// Whether a message of a listing says that an image went away of which only a part was still there.
-    pub(super) fn has_gone_meanwhile(&self, message: &str) -> bool {
-        // Podman finds an image before the layers that it consists of.
-        message.contains("layer not known")
     }
 
     /// Whether a message says that a container could not be paused for its commit: on a busy machine the system may not

@@ -421,14 +421,12 @@ impl Engine {
         let mut answer = self.query(operation, line.clone()).await?;
         for _ in 0..LISTING_ATTEMPTS {
             let message = &answer.stderr;
-            let is_not_found = matches!(
-                self.dialect.classify(self.program, message, Subject::default()),
-                Some(Error::ContainerNotFound { .. } | Error::ImageNotFound { .. })
-            );
-            if answer.success || !(is_not_found || self.dialect.has_gone_meanwhile(message)) {
-                break;
+            match self.dialect.classify(self.program, message, Subject::default()) {
+                Some(Error::ContainerNotFound { .. } | Error::ImageNotFound { .. }) if !answer.success => {
+                    answer = self.query(operation, line.clone()).await?;
+                }
+                _ => break,
             }
-            answer = self.query(operation, line.clone()).await?;
         }
         Ok(answer)
     }
