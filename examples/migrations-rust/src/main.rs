@@ -1,0 +1,31 @@
+//! Brings the database of `DATABASE_URL` up to the last file in `migrations`, with refinery.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use refinery::{Runner, load_sql_migrations};
+use tokio_postgres::NoTls;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match migrate().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("migrate: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn migrate() -> Result<(), Box<dyn Error>> {
+    let url = std::env::var("DATABASE_URL")?;
+    let (mut client, connection) = tokio_postgres::connect(&url, NoTls).await?;
+    let connection = tokio::spawn(connection);
+    let migrations = load_sql_migrations("migrations")?;
+    let report = Runner::new(&migrations).run_async(&mut client).await?;
+    for migration in report.applied_migrations() {
+        println!("applied {migration}");
+    }
+    drop(client);
+    Ok(connection.await??)
+}
