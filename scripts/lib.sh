@@ -91,7 +91,8 @@ need_cargo() {
 }
 
 # All that tests run, and the tests. Built in any other way, cargo would build most of it once more, with other features.
-build_tests() { cargo test --workspace --no-run --quiet; }
+# Who has built them says so to the scripts that it calls: cargo lets only one build into a folder, and they would wait.
+build_tests() { [[ -n ${PG_EPHEMERAL_TESTS_ARE_BUILT-} ]] || cargo test --workspace --no-run --quiet; }
 
 need_nextest() {
   cargo nextest --version >/dev/null 2>&1 && return
