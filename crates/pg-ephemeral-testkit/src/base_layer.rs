@@ -14,8 +14,8 @@ use tempfile::TempDir;
 
 use crate::project::{fail, must};
 
-/// Names the folder with the base layers: `state`, a state folder with the host backend's, and a file `docker` or
-/// `podman` with the reference of that engine's.
+/// Names the folder with the base layers: `state`, a state folder with the host backend's, a file `docker` or `podman` with
+/// the reference of that engine's, and `clusters`, which anybody may write to.
 pub const BASE_LAYERS_VARIABLE: &str = "PG_EPHEMERAL_TEST_BASE_LAYERS";
 
 /// The instance whose base layer it is on the host backend.
@@ -54,6 +54,11 @@ pub fn put_base_layer_on_engine(engine: Kind, instance: &str, state: &Path) {
     let Some((_, hash)) = layer.rsplit_once(':') else { fail(format!("no layer: {layer}")) };
     let domain = if engine == Kind::Podman { "localhost/" } else { "" };
     run(Command::new(engine.as_str()).args(["tag", layer, &format!("{domain}pg-ephemeral/{instance}:{hash}")]));
+}
+
+/// Where fake engines keep clusters that they made, for the next container that would make the same.
+pub(crate) fn clusters() -> Option<PathBuf> {
+    folder().map(|folder| folder.join("clusters")).filter(|clusters| clusters.is_dir())
 }
 
 fn folder() -> Option<PathBuf> {

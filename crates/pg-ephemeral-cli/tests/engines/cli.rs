@@ -41,4 +41,5 @@ crate::on_engines! {
             many_servers_one_after_the_other_leave_nothing
         }
     }
+    host {}
 }

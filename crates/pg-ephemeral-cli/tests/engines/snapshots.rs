@@ -12,4 +12,5 @@ crate::on_engines! {
             a_command_gets_a_copy_that_goes_with_it
         }
     }
+    host {}
 }

@@ -11,15 +11,16 @@ use rustix::process::Signal;
 use super::AMPLE;
 use super::engine::{Engine, commands_of_a_start};
 
-/// Gives the cases of some modules their tests on engines: on both of them, or in CI on the one that is named only. Its test
-/// on the other one is in `also`, which CI leaves out: it does not depend on the engine but by what the conformance suite has
-/// on both.
+/// Gives the cases of some modules their tests on engines: on both of them, or in CI on the one that is named only, or in CI
+/// on the host only, whose tests have them too. What CI leaves out is in `also`: it does not depend on the engine but by what
+/// the conformance suite has on both.
 #[macro_export]
 macro_rules! on_engines {
     (
         both { $($both:ident { $($on_both:ident)* })* }
         docker { $($docker:ident { $($on_docker:ident)* })* }
         podman { $($podman:ident { $($on_podman:ident)* })* }
+        host { $($host:ident { $($on_host:ident)* })* }
     ) => {
         mod docker {
             $($crate::backend_tests! { $both, "docker": $($on_both)* })*
@@ -27,6 +28,7 @@ macro_rules! on_engines {
 
             mod also {
                 $($crate::backend_tests! { $podman, "docker": $($on_podman)* })*
+                $($crate::backend_tests! { $host, "docker": $($on_host)* })*
             }
         }
 
@@ -36,6 +38,7 @@ macro_rules! on_engines {
 
             mod also {
                 $($crate::backend_tests! { $docker, "podman": $($on_docker)* })*
+                $($crate::backend_tests! { $host, "podman": $($on_host)* })*
             }
         }
     };

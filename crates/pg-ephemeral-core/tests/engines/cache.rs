@@ -83,8 +83,7 @@ fn seed(name: &str) -> Option<SeedName> {
 
 /// One user pushes with one engine, another one pulls with the other: the server has the data and a password of its
 /// own, and what the registry holds tells no secret of the first user.
-async fn layers_travel(maker: Kind, taker: Kind, test: &str) {
-    let registry = Registry::start();
+async fn layers_travel(registry: &Registry, maker: Kind, taker: Kind, test: &str) {
     let address = registry.address();
     let instance = Instance::new(test);
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -125,7 +124,7 @@ async fn layers_travel(maker: Kind, taker: Kind, test: &str) {
     let found = registry.which_it_holds(&texts.collect::<Vec<_>>());
     assert_eq!(found, [false, false, false, false, true, true], "a secret was pushed");
     let folders = [here.path(), there.path()].map(Folders::at);
-    snapshot_travels(&registry, (&made, &folders[0]), (&taken, &folders[1]), (maker, taker), test).await;
+    snapshot_travels(registry, (&made, &folders[0]), (&taken, &folders[1]), (maker, taker), test).await;
 }
 
 /// A snapshot of a session does so too: on the other engine, and under the other user's secret, a session begins with it and is
@@ -170,19 +169,16 @@ async fn snapshot_travels(
     assert!(snapshot::list(&engine, Some(&of)).await.unwrap().is_empty());
 }
 
+/// One registry for all of it: the image below the layers is sent there once.
 #[tokio::test]
-async fn a_layer_that_podman_pushed_boots_on_docker_for_another_user() {
-    layers_travel(Kind::Podman, Kind::Docker, "p2d").await;
-}
-
-#[tokio::test]
-async fn a_layer_that_docker_pushed_boots_on_podman_for_another_user() {
-    layers_travel(Kind::Docker, Kind::Podman, "d2p").await;
-}
-
-#[tokio::test]
-async fn a_pull_takes_the_deepest_layer_that_the_registry_has() {
+async fn layers_that_one_engine_pushed_boot_on_the_other_for_another_user() {
     let registry = Registry::start();
+    layers_travel(&registry, Kind::Docker, Kind::Podman, "d2p").await;
+    layers_travel(&registry, Kind::Podman, Kind::Docker, "p2d").await;
+    the_deepest_layer_is_pulled(&registry).await;
+}
+
+async fn the_deepest_layer_is_pulled(registry: &Registry) {
     let instance = Instance::new("deepest");
     let home = tempfile::tempdir().unwrap();
     let definition = instance.definition(home.path(), Kind::Podman, &registry.address(), MARK);

@@ -21,6 +21,7 @@ use pg_ephemeral_core::{
     AttachError, ConnectError, Definition, DumpError, Folders, FoldersError, Reach, SecretError, Server, StartError,
     WithServerError,
 };
+use pg_ephemeral_testkit::base_layer::state_with_base_layer;
 use pg_ephemeral_testkit::{Failure, FakeBackend, Operation};
 
 /// Ends the server process of its session with no word to the client.
@@ -36,7 +37,7 @@ fn sql(statement: &str) -> SeedSpec {
 
 /// What a start with one seed ends with; nothing may be left of it.
 async fn seed_error(spec: SeedSpec, files: &[(&str, &str)]) -> StartError {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     for (name, text) in files {
         fs::write(home.path().join(name), text).unwrap();
     }
@@ -64,7 +65,7 @@ async fn a_seed_that_ends_its_own_connection_is_told_as_that() {
 
 #[tokio::test]
 async fn rows_whose_arrival_ends_the_connection_are_told_as_that() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let path = "rows.csv".into();
     fs::write(home.path().join("rows.csv"), "n\n1\n").unwrap();
     let trigger = format!(
@@ -91,7 +92,7 @@ async fn a_seed_that_locks_its_own_superuser_out_is_told_by_what_the_server_refu
 
 #[tokio::test]
 async fn a_server_that_does_not_let_anybody_in_is_given_up_at_its_limit() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     definition(home.path()).populate_cache().await.unwrap();
     let slow: Parameters =
         ["pre_auth_delay=60"].map(|text| text.parse::<ParameterAssignment>().unwrap()).into_iter().collect();
@@ -103,7 +104,7 @@ async fn a_server_that_does_not_let_anybody_in_is_given_up_at_its_limit() {
 
 #[tokio::test]
 async fn a_dump_of_a_server_that_is_gone_says_what_pg_dump_said() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let server = definition(home.path()).start().await.unwrap();
     server.container().stop(Duration::from_secs(20)).await.unwrap();
     let error = server.schema_dump().await.unwrap_err();
@@ -113,7 +114,7 @@ async fn a_dump_of_a_server_that_is_gone_says_what_pg_dump_said() {
 
 #[tokio::test]
 async fn a_dump_without_pg_dump_names_the_program() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     // Of all programs it has only one.
     let executor = Arc::new(FakeBackend::docker());
     let server = definition(home.path()).executor(executor).start().await.unwrap();
@@ -125,7 +126,7 @@ async fn a_dump_without_pg_dump_names_the_program() {
 #[tokio::test]
 async fn an_engine_that_goes_away_is_the_cause_of_a_failed_dump_and_of_a_failed_end() {
     for fake in [FakeBackend::docker().with_postgres(), FakeBackend::podman().with_postgres()] {
-        let home = tempfile::tempdir().unwrap();
+        let home = state_with_base_layer();
         let definition = Definition::in_folders(Folders::at(home.path())).backend(fake.backend());
         let engine = fake.clone();
         let body = async |server: &Server| {
@@ -146,7 +147,7 @@ async fn an_engine_that_goes_away_is_the_cause_of_a_failed_dump_and_of_a_failed_
 #[tokio::test]
 async fn a_first_start_that_is_not_told_its_password_or_watched_says_so() {
     let failure = || Failure::Exit { status: 1, stderr: "no pipe".to_owned() };
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let fake = FakeBackend::podman().with_postgres().fail(Operation::Exec, failure());
     let definition = |fake: &FakeBackend| Definition::in_folders(Folders::at(home.path())).backend(fake.backend());
     let error = definition(&fake).start().await.unwrap_err();
@@ -167,7 +168,7 @@ async fn a_first_start_that_is_not_told_its_password_or_watched_says_so() {
 async fn a_container_script_that_fails_is_told_with_its_last_words_and_none_runs_on_the_host() {
     let script = |text: &str| SeedSpec::ContainerScript { script: text.to_owned(), files: Vec::new() };
     for fake in [FakeBackend::docker().with_postgres(), FakeBackend::podman().with_postgres()] {
-        let home = tempfile::tempdir().unwrap();
+        let home = state_with_base_layer();
         let definition = Definition::in_folders(Folders::at(home.path())).backend(fake.backend());
         let definition = definition.seed("tools".parse().unwrap(), script("echo no such package >&2; exit 100"));
         let error = apply_error(definition.start().await.unwrap_err());
@@ -175,14 +176,14 @@ async fn a_container_script_that_fails_is_told_with_its_last_words_and_none_runs
         assert_eq!(log.trim(), "no such package");
         fake.assert_nothing_left();
     }
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let error = definition(home.path()).seed("tools".parse().unwrap(), script("true")).start().await.unwrap_err();
     assert!(matches!(&error, StartError::NoImageForScript { .. }), "{error:?}");
 }
 
 #[tokio::test]
 async fn a_secret_that_can_not_be_read_keeps_the_cache_s_credentials() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     definition(home.path()).populate_cache().await.unwrap();
     let secret = home.path().join("pg-ephemeral/secret");
     fs::remove_file(&secret).unwrap();
@@ -194,7 +195,7 @@ async fn a_secret_that_can_not_be_read_keeps_the_cache_s_credentials() {
 #[tokio::test]
 async fn a_session_may_have_the_longest_name_there_is() {
     let name: Name = "n".repeat(255 - Name::OCI_PREFIX.len()).parse().unwrap();
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let session = definition(home.path()).start_session(&name, Some(Duration::from_secs(3600))).await.unwrap();
     assert_eq!(fs::read_dir(home.path().join("pg-ephemeral/servers")).unwrap().count(), 1);
     session.stop().await.unwrap();
@@ -251,7 +252,7 @@ async fn a_folder_for_sockets_that_is_not_the_users_own_is_refused_and_nothing_s
 
 #[tokio::test]
 async fn a_file_of_rows_that_an_earlier_seed_removes_is_named() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     fs::write(home.path().join("rows.csv"), "n\n1\n").unwrap();
     let table = CsvTable { schema: "public".parse().unwrap(), table: "t".parse().unwrap() };
     let rows = SeedSpec::CsvFile { path: "rows.csv".into(), table, delimiter: CsvDelimiter::default() };
@@ -268,7 +269,7 @@ async fn a_file_of_rows_that_an_earlier_seed_removes_is_named() {
 
 #[tokio::test]
 async fn a_session_that_can_not_be_attached_to_is_stopped_again() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let secret = home.path().join("pg-ephemeral/secret");
     let spoil = move |step| {
         if step == Step::Ready {
@@ -285,7 +286,7 @@ async fn a_session_that_can_not_be_attached_to_is_stopped_again() {
 
 #[tokio::test]
 async fn a_snapshot_that_was_made_under_another_secret_can_not_be_opened_on_host() {
-    let home = tempfile::tempdir().unwrap();
+    let home = state_with_base_layer();
     let folders = Folders::at(home.path());
     let session = definition(home.path()).start_session(&"lost".parse().unwrap(), None).await.unwrap();
     let backend = Backend::host(Host::at(folders.host()));
@@ -314,7 +315,7 @@ async fn working_copies_that_can_not_be_looked_at_are_the_cause_of_a_failed_prun
 async fn a_session_whose_programs_are_gone_from_this_machine_can_not_be_attached_to() {
     let name: Name = "programs".parse().unwrap();
     let Some(home) = std::env::var_os(HELPER) else {
-        let home = tempfile::tempdir().unwrap();
+        let home = state_with_base_layer();
         let session = definition(home.path()).start_session(&name, None).await.unwrap();
         let empty = tempfile::tempdir().unwrap();
         let mut helper = std::process::Command::new(std::env::current_exe().unwrap());

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::image::FakeImage;
 use super::run::inside;
 use super::state::{Config, Port};
+use crate::base_layer;
 
 /// Whose the server is in the official image.
 pub(super) const USER: &str = "postgres";
@@ -28,7 +29,8 @@ const SOCKET: &str = ".s.PGSQL.5432";
 const ADDRESS_VARIABLE: &str = "FAKE_ENGINE_ADDRESS";
 const PORT_VARIABLE: &str = "FAKE_ENGINE_PORT";
 
-/// The start script: what the official one's callers rely on.
+/// The start script: what the official one's callers rely on. `CLUSTERS` is a folder for clusters that are not to be made
+/// a second time, or nothing.
 const ENTRYPOINT: &str = r#"#!/bin/sh
 set -eu
 [ "${1-}" = postgres ] || exec "$@"
@@ -42,12 +44,26 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     database=${POSTGRES_DB:-$user}
     umask 077
     mkdir -p "$PGDATA"
-    printf '%s\n' "$POSTGRES_PASSWORD" >"$PGDATA.password"
-    # The published port is on the loopback device, which the official image trusts.
-    initdb --username="$user" --pwfile="$PGDATA.password" --auth-local=trust --auth-host=scram-sha-256 \
-        --encoding=UTF8 --no-locale ${POSTGRES_INITDB_ARGS-} >/dev/null
-    rm "$PGDATA.password"
-    printf 'host all all all scram-sha-256\n' >>"$PGDATA/pg_hba.conf"
+    clusters='CLUSTERS'
+    # A name in that folder: whatever holds another one is made anew.
+    case $user${POSTGRES_INITDB_ARGS-} in */*) clusters= ;; esac
+    made="$clusters/$user ${POSTGRES_INITDB_ARGS-}"
+    if [ -n "$clusters" ] && [ -d "$made" ]; then
+        cp -a "$made/." "$PGDATA"
+        password=$(printf '%s' "$POSTGRES_PASSWORD" | sed "s/'/''/g")
+        name=$(printf '%s' "$user" | sed 's/"/""/g')
+        printf "ALTER ROLE \"%s\" PASSWORD '%s'" "$name" "$password" | postgres --single -D "$PGDATA" postgres >/dev/null
+    else
+        printf '%s\n' "$POSTGRES_PASSWORD" >"$PGDATA.password"
+        # The published port is on the loopback device, which the official image trusts.
+        initdb --username="$user" --pwfile="$PGDATA.password" --auth-local=trust --auth-host=scram-sha-256 \
+            --encoding=UTF8 --no-locale ${POSTGRES_INITDB_ARGS-} >/dev/null
+        rm "$PGDATA.password"
+        printf 'host all all all scram-sha-256\n' >>"$PGDATA/pg_hba.conf"
+        if [ -n "$clusters" ]; then
+            { cp -a "$PGDATA" "$made.$$" && mv -T "$made.$$" "$made"; } 2>/dev/null || rm -rf "$made.$$"
+        fi
+    fi
     if [ "$database" != postgres ]; then
         name=$(printf '%s' "$database" | sed 's/"/""/g')
         printf 'CREATE DATABASE "%s"' "$name" | postgres --single -D "$PGDATA" postgres >/dev/null
@@ -103,10 +119,11 @@ pub(super) fn image(folder: &Path) -> Result<FakeImage, FindError> {
     let installations = Installations::find(&Folders::at(folder))?;
     let installation = installations.pick(None)?;
     let major = installation.major();
+    let clusters = base_layer::clusters().unwrap_or_default();
     let mut image = FakeImage::postgres(&major.to_string())
         .variable("PG_VERSION", &installation.version)
         .variable("PATH", &path_of(installation))
-        .file("/usr/local/bin/docker-entrypoint.sh", ENTRYPOINT)
+        .file("/usr/local/bin/docker-entrypoint.sh", &ENTRYPOINT.replace("CLUSTERS", &clusters.to_string_lossy()))
         .file("/usr/local/bin/postgres", &SERVER.replace("BIN", &installation.bin.to_string_lossy()));
     image.programs.clear();
     let folders = ["/tmp", "/usr/local/bin", "/var/lib", SOCKETS];

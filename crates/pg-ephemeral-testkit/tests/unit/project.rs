@@ -108,7 +108,7 @@ fn a_file_that_is_left_behind_is_named() {
 fn a_process_that_is_left_behind_is_named() {
     let project = project("/bin/sh");
     let started = shell(&project, "sleep 300 & echo $!; wait").start();
-    wait_until("the process is there", AMPLE, || project.processes().iter().any(|line| line.contains("sleep 300")));
+    wait_until("the process is there", AMPLE, || started.stdout_so_far().ends_with('\n'));
     let pid = started.stdout_so_far();
     drop(started);
     assert!(project.leftovers().iter().any(|line| line.contains("sleep 300")));
