@@ -48,12 +48,8 @@ impl Registry {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Whether these bytes stand anywhere in what was pushed: manifests, configurations and files of layers.
-    pub(crate) fn holds(&self, bytes: &[u8]) -> bool {
-        self.which_it_holds(&[bytes])[0]
-    }
-
-    /// The same of several at once: to look through all of it takes long.
+    /// Which of these texts stand anywhere in what was pushed: manifests, configurations and files of layers. To look through
+    /// all of it takes long.
     pub(crate) fn which_it_holds(&self, texts: &[&[u8]]) -> Vec<bool> {
         let mut blobs = Vec::new();
         collect(&self.folder.path().join("data"), &mut blobs);
