@@ -93,11 +93,16 @@ impl Folders {
         Ok(path)
     }
 
-    /// Where the folder for sockets is. Its path must be short: that of a socket ends at 107 bytes.
+    /// Where the folder for sockets is.
     pub(crate) fn sockets_path() -> PathBuf {
-        let uid = rustix::process::geteuid().as_raw();
-        let path = std::env::temp_dir().join(format!("pg-ephemeral-{uid}"));
-        if path.as_os_str().len() > 40 { PathBuf::from(format!("/tmp/pg-ephemeral-{uid}")) } else { path }
+        Self::sockets_path_in(&std::env::temp_dir())
+    }
+
+    /// The same for a folder of temporary files; below `/tmp`, where no socket would fit in that.
+    fn sockets_path_in(temporary: &Path) -> PathBuf {
+        let name = format!("pg-ephemeral-{}", rustix::process::geteuid().as_raw());
+        let path = temporary.join(&name);
+        if path.as_os_str().len() > LONGEST_SOCKETS_PATH { Path::new("/tmp").join(name) } else { path }
     }
 
     /// The folder for sockets, made when it is not there.
@@ -112,6 +117,10 @@ impl Folders {
         Ok(path)
     }
 }
+
+/// In bytes. A socket's path has at most 103 of them on macOS, and 107 on Linux; its folder is named for a container, as
+/// `pg-ephemeral-0123456789abcdef`, and it is `.s.PGSQL.5432`.
+const LONGEST_SOCKETS_PATH: usize = 103 - "/pg-ephemeral-0123456789abcdef".len() - "/.s.PGSQL.5432".len();
 
 /// Folders of the state in which files are written.
 const WRITTEN: [&str; 5] = ["", "servers", "bases", crate::tls::FOLDER, crate::snapshot::STOPPED_FOLDER];
@@ -156,4 +165,22 @@ pub(crate) fn make_socket_folder(path: &Path) -> Result<(), FoldersError> {
     std::fs::create_dir(path)
         .and_then(|()| std::fs::set_permissions(path, open_to_all))
         .map_err(|source| FoldersError::Make { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::SocketAddr;
+
+    use super::*;
+
+    #[test]
+    fn sockets_are_among_the_temporary_files_where_they_fit() {
+        let name = Folders::sockets_path_in(Path::new("/")).as_os_str().len();
+        let longest = format!("/{}", "t".repeat(LONGEST_SOCKETS_PATH - name - 1));
+        let folder = Folders::sockets_path_in(Path::new(&longest));
+        assert!(folder.starts_with(&longest), "{}", folder.display());
+        SocketAddr::from_pathname(folder.join("pg-ephemeral-0123456789abcdef/.s.PGSQL.5432")).unwrap();
+        let longer = Folders::sockets_path_in(Path::new(&format!("{longest}t")));
+        assert_eq!(longer.parent(), Some(Path::new("/tmp")));
+    }
 }

@@ -86,7 +86,9 @@ async fn a_first_start_that_is_removed_leaves_no_shared_memory() {
     let fake = FakeBackend::podman().with_postgres();
     for delay in [0, 150, 300, 450, 600].map(Duration::from_millis) {
         let mark = format!("{}-{delay:?}", std::process::id());
-        let container = run(&fake, &[("POSTGRES_PASSWORD", "secret"), ("MARK_OF_TEST", &mark)]).await;
+        // Of a user whom no other cluster has, so that this one is made.
+        let variables = [("POSTGRES_PASSWORD", "secret"), ("POSTGRES_USER", &mark), ("MARK_OF_TEST", &mark)];
+        let container = run(&fake, &variables).await;
         let mut files = BTreeSet::new();
         let mut any = || {
             files.extend(shared_memory(&mark));
