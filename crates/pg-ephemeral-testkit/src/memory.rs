@@ -2,10 +2,28 @@
 
 use std::path::PathBuf;
 
-/// The files that a process of PostgreSQL shares with others. On Linux; elsewhere none are known.
+/// The files that a process of PostgreSQL shares with others, or is about to. On Linux; elsewhere none are known.
 #[must_use]
 pub fn shared_memory(pid: u32) -> Vec<PathBuf> {
     let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
-    let paths = maps.lines().filter_map(|line| line.split_whitespace().nth(5));
-    paths.filter(|path| path.starts_with("/dev/shm/PostgreSQL.")).map(PathBuf::from).collect()
+    let mapped = maps.lines().filter_map(|line| line.split_whitespace().nth(5)).map(PathBuf::from);
+    let files = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    // One that is made is open before it is mapped.
+    let open = files.filter_map(|file| std::fs::read_link(file.path()).ok());
+    mapped.chain(open).filter(|path| path.to_string_lossy().starts_with("/dev/shm/PostgreSQL.")).collect()
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_only_open_is_among_them() {
+        let path = PathBuf::from(format!("/dev/shm/PostgreSQL.{}", std::process::id()));
+        let file = std::fs::File::create(&path).unwrap();
+        assert_eq!(shared_memory(std::process::id()), [path.clone()]);
+        drop(file);
+        assert_eq!(shared_memory(std::process::id()), [PathBuf::new(); 0]);
+        std::fs::remove_file(path).unwrap();
+    }
 }

@@ -3,11 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::support::{AMPLE, on_host, project, warm_project};
+use crate::support::{AMPLE, make_executable, on_host, project, warm_project};
+use pg_ephemeral_core::Folders;
+use pg_ephemeral_core::host_image::Installations;
 use pg_ephemeral_testkit::{Project, ProjectCommand, Started, memory, wait_until};
 use rustix::process::Signal;
 
@@ -246,7 +249,9 @@ fn no_shared_memory_segment_stays_behind() {
 fn a_first_start_that_is_cut_off_leaves_no_shared_memory() {
     for (delay, signal) in milliseconds(0, 800, 100).zip([Signal::TERM, Signal::KILL].iter().cycle()) {
         let project = project();
-        let started = sleeping(&project).start();
+        // Where the start is over by then, the command has nobody to end it but itself.
+        let command = "while kill -0 $PPID 2>/dev/null; do sleep 0.1; done";
+        let started = on_host(&project, &["-q", "run-env", "--", "sh", "-c", command]).start();
         let mut files = BTreeSet::new();
         let mut any = || {
             files.extend(files_of_shared_memory(&project));
@@ -261,6 +266,23 @@ fn a_first_start_that_is_cut_off_leaves_no_shared_memory() {
         let what = format!("the shared memory has gone, after {delay:?} and {signal:?}");
         wait_until(what, Duration::from_secs(10), || !files.iter().any(|file| file.exists()));
     }
+}
+
+/// One that is made has no file in its memory yet when it is cut off.
+#[test]
+fn a_first_start_that_is_cut_off_while_it_makes_shared_memory_leaves_none() {
+    let project = project();
+    let programs = project.root().join("programs");
+    let file = PathBuf::from(format!("/dev/shm/PostgreSQL.{}", std::process::id()));
+    project.write(programs.join("initdb"), format!("#!/bin/sh\nexec 3>{}\nexec sleep 1000\n", file.display()));
+    make_executable(&programs.join("initdb"));
+    let found = Installations::find(&Folders::at(project.root())).unwrap();
+    symlink(found.pick(None).unwrap().bin.join("postgres"), programs.join("postgres")).unwrap();
+    let started = sleeping(&project).variable("PG_EPHEMERAL_BIN_DIR", &programs).start();
+    wait_until("there is shared memory", AMPLE, || file.exists());
+    started.signal(Signal::TERM);
+    assert_eq!(started.wait().code(), 143);
+    wait_until("the shared memory has gone", AMPLE, || !file.exists());
 }
 
 /// The files in memory that servers have which work in a project's state.

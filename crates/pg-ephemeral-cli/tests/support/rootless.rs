@@ -135,5 +135,7 @@ impl Drop for Rootless {
             let _ = self.command("podman").args(words).output();
         }
         let _ = Command::new("userdel").args(["--force", "--remove", &self.user]).output();
+        // Podman's, for its processes of this user.
+        let _ = fs::remove_file(format!("/dev/shm/libpod_rootless_lock_{}", self.ids.0));
     }
 }

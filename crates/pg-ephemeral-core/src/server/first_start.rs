@@ -26,12 +26,21 @@ const INITIALISE_LIMIT: Duration = Duration::from_secs(120);
 /// Servers of `initdb` that are killed leave segments of shared memory, on Linux files with names that say nothing of
 /// whose they are, and before PostgreSQL 16 `initdb` can't be told to use another kind. So the signal of a removal makes
 /// the script, whose session all of them are in, stop them, look up what they have, and remove it once they are dead.
+/// A segment that is being made is only open yet, and one that is going is nothing of its server's any more when that was
+/// stopped, so that it is looked for before that too.
 /// A shell takes a signal up at once only while it waits for what runs in the background.
 const INITIALISE_ON_HOST: &str = r#"
+segments_of() {
+    for number; do
+        sed -n 's|.* \(/dev/shm/PostgreSQL\.[0-9]*\).*|\1|p' "/proc/$number/maps"
+        ls -l "/proc/$number/fd" | sed -n 's|.* -> \(/dev/shm/PostgreSQL\.[0-9]*\).*|\1|p'
+    done
+}
 leave() {
     trap '' QUIT
     set +e
     ours=
+    segments=
     found=yes
     # One that was stopped starts no other; one that was not yet may have.
     while [ "$found" ]; do
@@ -41,10 +50,12 @@ leave() {
             case " $ours $$ " in *" $number "*) continue ;; esac
             read -r line <"$process/stat" || continue
             set -- ${line##*)}
-            [ "${4-}" = "$$" ] && kill -s STOP "$number" && ours="$ours $number" found=yes
+            [ "${4-}" = "$$" ] || continue
+            segments="$segments $(segments_of "$number")"
+            kill -s STOP "$number" && ours="$ours $number" found=yes
         done
     done 2>/dev/null
-    segments=$(for number in $ours; do sed -n 's|.* \(/dev/shm/PostgreSQL\.[0-9]*\).*|\1|p' "/proc/$number/maps"; done)
+    segments="$segments $(segments_of $ours)"
     kill -s KILL $ours
     rm -f $segments
     exit 131

@@ -185,12 +185,15 @@ impl Processes {
         if !cfg!(target_os = "linux") || is_server(leader) {
             return;
         }
+        let mut memory = Vec::new();
+        let mut look_up = |pid: Pid| memory.extend(shared_memory(pid.as_raw_nonzero().get().unsigned_abs()));
+        // What is going is nothing of its server's any more when that stands still.
+        self.each_process(&mut look_up);
         let frozen = self.freeze();
         if is_server(leader) {
             return;
         }
-        let memory: Vec<PathBuf> =
-            frozen.processes.iter().flat_map(|pid| shared_memory(pid.as_raw_nonzero().get().unsigned_abs())).collect();
+        frozen.processes.iter().copied().for_each(look_up);
         // The first process last: the others would be orphans for a moment, and be waked up as such.
         for pid in frozen.processes.iter().rev() {
             // It may have ended this moment.
@@ -204,15 +207,22 @@ impl Processes {
 
     /// Freezes every process for as long as the result lives, so that the files hold still.
     pub(super) fn freeze(&self) -> Frozen {
-        let others = fs::read_dir(self.folder.join("execs")).into_iter().flatten().flatten();
         let mut frozen = Frozen { processes: Vec::new() };
-        let mut found: Vec<Pid> = others.filter_map(|entry| read_pid(&entry.path())).chain(self.leader()).collect();
         // One that is not frozen yet may start another.
-        while let Some(pid) = found.pop() {
-            frozen.add(pid);
-            found.extend(children(pid).into_iter().filter(|child| !frozen.processes.contains(child)));
-        }
+        self.each_process(|pid| frozen.add(pid));
         frozen
+    }
+
+    /// Visits every process, each before its children are looked for.
+    fn each_process(&self, mut visit: impl FnMut(Pid)) {
+        let others = fs::read_dir(self.folder.join("execs")).into_iter().flatten().flatten();
+        let mut found: Vec<Pid> = others.filter_map(|entry| read_pid(&entry.path())).chain(self.leader()).collect();
+        let mut visited = Vec::new();
+        while let Some(pid) = found.pop() {
+            visit(pid);
+            visited.push(pid);
+            found.extend(children(pid).into_iter().filter(|child| !visited.contains(child)));
+        }
     }
 
     /// Writes a process down beside the first one, for as long as the result lives.
