@@ -6,6 +6,7 @@ crate::scenarios!(
     Kind::Host,
     chains::sixteen_seeds_are_built_in_one_container_cost_a_boot_nothing_and_run_again_from_a_change_on,
     chains::names_places_and_tags_run_nothing_again,
+    gone::a_chain_of_sixty_four_seeds_is_built_once_and_boots,
     forms::each_form_of_seed_does_its_work_once,
     forms::a_seed_that_is_not_cached_and_those_after_it_run_at_each_boot,
     forms::what_a_key_program_prints_decides_whether_a_seed_runs_again,
