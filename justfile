@@ -32,6 +32,10 @@ bench *arguments:
 bench-databases *arguments:
     @cargo bench --quiet --package pg-ephemeral-testkit --bench databases -- "$@"
 
+# Measure a seed with a big file of SQL: `just bench-seeds --size 100M --backend host,podman`.
+bench-seeds *arguments:
+    @scripts/bench seeds "$@"
+
 # Write the manual pages and completion scripts anew.
 documents:
     @scripts/documents
@@ -47,6 +51,10 @@ fuzz *arguments:
 # Which lines the tests reach.
 coverage *arguments:
     @scripts/coverage "$@"
+
+# Which changes of what decides on removal no test notices: `just mutants crates/pg-ephemeral-core/src/owner.rs`.
+mutants *arguments:
+    @scripts/mutants "$@"
 
 # What CI runs.
 ci:

@@ -160,6 +160,24 @@ need_postgres() {
   have psql || die 'psql is missing: install the PostgreSQL client'
 }
 
+# The locale that text is sorted by in PostgreSQL's official image. Without it the host backend and the fakes use the
+# nearest there is, and tests of the sort order are about that one.
+need_locale() {
+  have locale || return 0
+  ! locale -a 2>/dev/null | grep -qix 'en_US\.utf-\{0,1\}8' || return 0
+  if [[ $EUID -ne 0 ]] || ! have localedef; then
+    say 'warning: the locale en_US.UTF-8 is missing, and only root can make it: tests run with the nearest there is'
+    return
+  fi
+  if [[ ! -e /usr/share/i18n/locales/en_US ]] && is_debian; then
+    say 'installing the sources of locales'
+    (apt_install locales) || true
+  fi
+  say 'making the locale en_US.UTF-8'
+  quietly localedef -i en_US -f UTF-8 en_US.UTF-8 ||
+    say 'warning: the locale en_US.UTF-8 could not be made: tests run with the nearest there is'
+}
+
 need_node() {
   if ! have npm; then
     need_apt 'npm' 'install Node.js 20 or newer, with npm'

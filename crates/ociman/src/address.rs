@@ -174,7 +174,7 @@ struct DockerConfig {
 }
 
 fn current_context(folder: &Path) -> Option<String> {
-    let text = std::fs::read(folder.join("config.json")).ok()?;
+    let text = crate::files::read(&folder.join("config.json")).ok()?;
     serde_json::from_slice::<DockerConfig>(&text).ok()?.current_context
 }
 
@@ -194,7 +194,7 @@ struct DockerEndpoint {
 /// Each context is a folder with what it is, under a name that is a hash.
 fn endpoint_of_context(folder: &Path, name: &str) -> Option<String> {
     let all = std::fs::read_dir(folder.join("contexts/meta")).ok()?;
-    let all = all.flatten().filter_map(|entry| std::fs::read(entry.path().join("meta.json")).ok());
+    let all = all.flatten().filter_map(|entry| crate::files::read(&entry.path().join("meta.json")).ok());
     let mut all = all.filter_map(|text| serde_json::from_slice::<DockerContext>(&text).ok());
     all.find(|context| context.name == name)?.endpoints.remove("docker")?.host
 }
@@ -236,7 +236,7 @@ struct PodmanConnection {
 
 /// Where Podman keeps connections from version 5 on.
 fn connection(path: &Path, name: &str) -> Option<String> {
-    let all: PodmanConnections = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+    let all: PodmanConnections = serde_json::from_slice(&crate::files::read(path).ok()?).ok()?;
     all.connection.connections.into_iter().find(|(key, _)| key == name).map(|(_, one)| one.uri)
 }
 
@@ -253,7 +253,7 @@ struct ContainersEngine {
 
 /// Where it kept them before.
 fn destination(path: &Path, name: &str) -> Option<String> {
-    let conf: ContainersConf = toml::from_str(&std::fs::read_to_string(path).ok()?).ok()?;
+    let conf: ContainersConf = toml::from_str(&crate::files::read_to_string(path).ok()?).ok()?;
     conf.engine?.service_destinations.remove(name).map(|one| one.uri)
 }
 

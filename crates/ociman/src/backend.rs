@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use crate::address::Selection;
 use crate::command::{Executor, ExitStatus, Output, Process};
-use crate::engine::Engine;
+use crate::engine::{self, Engine};
 use crate::host::Host;
 use crate::label::{Filter, Key};
 use crate::{
-    CommitSpec, Container, ContainerInfo, ContainerName, ContainerSummary, EngineInfo, Error, ExecSpec, ImageInfo,
-    ImageSummary, Reference, RunSpec, Terminal, Version,
+    CommandError, CommitSpec, Container, ContainerInfo, ContainerName, ContainerNameError, ContainerSummary,
+    EngineInfo, ExecSpec, ImageInfo, ImageSummary, Reference, RunSpec, Terminal, Version,
 };
 
 /// What runs containers.
@@ -64,6 +64,23 @@ impl FromStr for Kind {
     }
 }
 
+/// Why containers could not be listed with their names.
+#[derive(Debug, thiserror::Error)]
+pub enum ContainerListWithNameError {
+    /// The backend did not list its containers.
+    #[error("failed to list containers")]
+    List(#[from] CommandError),
+    /// A container has a name that is none of a container.
+    #[error("a container has the name {name:?}, which is not a valid container name")]
+    Name {
+        /// What the backend calls it.
+        name: String,
+        /// What is wrong with the name.
+        #[source]
+        source: ContainerNameError,
+    },
+}
+
 /// Something that runs containers: a Docker engine, Podman, or this machine itself. Cheap to clone.
 ///
 /// ```no_run
@@ -71,10 +88,10 @@ impl FromStr for Kind {
 /// use ociman::{Backend, ExecSpec, RunSpec};
 /// let backend = Backend::podman();
 /// let image = "docker.io/library/debian:12".parse()?;
-/// let container = backend.run(&RunSpec::new("demo".parse()?, image).entrypoint(["sleep", "60"])).await?;
+/// let mut container = backend.run(&RunSpec::new("demo".parse()?, image).entrypoint(["sleep", "60"])).await?;
 /// let output = container.exec(&ExecSpec::new(["uname", "-s"]), b"").await?;
 /// assert_eq!(output.stdout, b"Linux\n");
-/// container.remove_forced().await?;
+/// container.remove_force().await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -127,6 +144,16 @@ impl Backend {
         }
     }
 
+    /// Removes the temporary files that killed processes left: on the host what was half made or half removed, and what
+    /// Podman's commands had. Cheap enough for every command.
+    pub fn sweep(&self) {
+        match &self.inner {
+            Inner::Host(host) => host.sweep(),
+            Inner::Engine(engine) if engine.kind() == Kind::Podman => engine::sweep_scratch(),
+            Inner::Engine(_) => {}
+        }
+    }
+
     /// What runs containers here.
     pub fn kind(&self) -> Kind {
         match &self.inner {
@@ -156,10 +183,10 @@ impl Backend {
     /// Looking up the name of another may block.
     ///
     /// # Errors
-    /// [`Error::NoAddress`].
-    pub fn address(&self) -> Result<IpAddr, Error> {
+    /// [`CommandError::NoAddress`].
+    pub fn address(&self) -> Result<IpAddr, CommandError> {
         match &self.inner {
-            Inner::Engine(engine) => engine.address().resolve().map_err(|source| Error::NoAddress {
+            Inner::Engine(engine) => engine.address().resolve().map_err(|source| CommandError::NoAddress {
                 backend: engine.kind(),
                 host: engine.address().remote_host().unwrap_or_default().to_owned(),
                 source,
@@ -196,8 +223,8 @@ impl Backend {
     /// Asks the backend for its version: the cheapest proof that it answers.
     ///
     /// # Errors
-    /// [`Error::Unreachable`] when it does not.
-    pub async fn version(&self) -> Result<Version, Error> {
+    /// [`CommandError::Unreachable`] when it does not.
+    pub async fn version(&self) -> Result<Version, CommandError> {
         match &self.inner {
             Inner::Engine(engine) => engine.version().await,
             Inner::Host(host) => host.version().await,
@@ -207,11 +234,11 @@ impl Backend {
     /// What an engine tells of its own set-up. Slow: nothing to ask on the way to something else.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] on the host backend, and the general ones.
-    pub async fn engine_info(&self) -> Result<EngineInfo, Error> {
+    /// [`CommandError::Unsupported`] on the host backend, and the general ones.
+    pub async fn engine_info(&self) -> Result<EngineInfo, CommandError> {
         match &self.inner {
             Inner::Engine(engine) => engine.info().await,
-            Inner::Host(_) => Err(Error::Unsupported { backend: Kind::Host, operation: "tell of an engine" }),
+            Inner::Host(_) => Err(CommandError::Unsupported { backend: Kind::Host, operation: "tell of an engine" }),
         }
     }
 
@@ -223,9 +250,9 @@ impl Backend {
     /// Makes and starts a container and returns once its process has been started.
     ///
     /// # Errors
-    /// [`Error::NameTaken`], [`Error::ImageNotFound`], [`Error::PortTaken`], and every general one. Nothing is left
+    /// [`CommandError::NameTaken`], [`CommandError::ImageNotFound`], [`CommandError::PortTaken`], and every general one. Nothing is left
     /// behind then.
-    pub async fn run(&self, spec: &RunSpec) -> Result<Container, Error> {
+    pub async fn run(&self, spec: &RunSpec) -> Result<Container, CommandError> {
         match &self.inner {
             Inner::Engine(engine) => engine.run(spec).await?,
             Inner::Host(host) => host.run(spec).await?,
@@ -239,11 +266,13 @@ impl Backend {
     /// that process, or drops it, has to remove the container.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] on the host backend, and what stops the engine's program from being started at all.
-    pub async fn run_attached(&self, spec: &RunSpec, terminal: Terminal) -> Result<Process, Error> {
+    /// [`CommandError::Unsupported`] on the host backend, and what stops the engine's program from being started at all.
+    pub async fn run_attached(&self, spec: &RunSpec, terminal: Terminal) -> Result<Process, CommandError> {
         match &self.inner {
             Inner::Engine(engine) => engine.run_attached(spec, terminal).await,
-            Inner::Host(_) => Err(Error::Unsupported { backend: Kind::Host, operation: "run attached containers" }),
+            Inner::Host(_) => {
+                Err(CommandError::Unsupported { backend: Kind::Host, operation: "run attached containers" })
+            }
         }
     }
 
@@ -252,11 +281,42 @@ impl Backend {
     ///
     /// # Errors
     /// The general ones.
-    pub async fn list(&self, filters: &[Filter], labels: &[Key]) -> Result<Vec<ContainerSummary>, Error> {
+    pub async fn list(&self, filters: &[Filter], labels: &[Key]) -> Result<Vec<ContainerSummary>, CommandError> {
         match &self.inner {
             Inner::Engine(engine) => engine.list(filters, labels).await,
             Inner::Host(host) => host.list(filters, labels).await,
         }
+    }
+
+    /// All containers, running or not, that match every filter, with their names. One engine command.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use ociman::Backend;
+    /// use ociman::label::{Filter, Key};
+    ///
+    /// const TEAM: Key = Key::from_static("com.example.team");
+    ///
+    /// for (container, name) in Backend::podman().container_list_with_name([Filter::key_only(&TEAM)]).await? {
+    ///     println!("{name}: {:?}", container.labels().await?);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ContainerListWithNameError`].
+    pub async fn container_list_with_name(
+        &self,
+        filters: impl IntoIterator<Item = Filter>,
+    ) -> Result<Vec<(Container, ContainerName)>, ContainerListWithNameError> {
+        let filters: Vec<Filter> = filters.into_iter().collect();
+        let named = |container: ContainerSummary| {
+            let name = container.name.parse::<ContainerName>();
+            let name = name.map_err(|source| ContainerListWithNameError::Name { name: container.name, source })?;
+            Ok((self.container(name.clone()), name))
+        };
+        self.list(&filters, &[]).await?.into_iter().map(named).collect()
     }
 
     /// What there is to know of several containers, in the order asked; `None` for one that is not there. One engine
@@ -264,7 +324,7 @@ impl Backend {
     ///
     /// # Errors
     /// The general ones.
-    pub async fn inspect(&self, names: &[ContainerName]) -> Result<Vec<Option<ContainerInfo>>, Error> {
+    pub async fn inspect(&self, names: &[ContainerName]) -> Result<Vec<Option<ContainerInfo>>, CommandError> {
         match &self.inner {
             Inner::Engine(engine) => engine.inspect(names).await,
             Inner::Host(host) => host.inspect(names).await,
@@ -276,7 +336,7 @@ impl Backend {
     ///
     /// # Errors
     /// The general ones.
-    pub async fn inspect_images(&self, images: &[Reference]) -> Result<Vec<Option<ImageInfo>>, Error> {
+    pub async fn inspect_images(&self, images: &[Reference]) -> Result<Vec<Option<ImageInfo>>, CommandError> {
         match &self.inner {
             Inner::Engine(engine) => engine.inspect_images(images).await,
             Inner::Host(host) => host.inspect_images(images).await,
@@ -287,7 +347,7 @@ impl Backend {
     ///
     /// # Errors
     /// The general ones.
-    pub async fn images(&self, prefix: &str) -> Result<Vec<ImageSummary>, Error> {
+    pub async fn images(&self, prefix: &str) -> Result<Vec<ImageSummary>, CommandError> {
         match &self.inner {
             Inner::Engine(engine) => engine.images(prefix).await,
             Inner::Host(host) => host.images(prefix).await,
@@ -299,7 +359,7 @@ impl Backend {
     ///
     /// # Errors
     /// The general ones.
-    pub async fn images_of(&self, repository: &Reference) -> Result<Vec<ImageSummary>, Error> {
+    pub async fn images_of(&self, repository: &Reference) -> Result<Vec<ImageSummary>, CommandError> {
         match &self.inner {
             Inner::Engine(engine) => engine.images_of(repository).await,
             Inner::Host(host) => {
@@ -310,11 +370,34 @@ impl Backend {
         }
     }
 
+    /// The images with a label that have no name, since another image got it. There are none on the host. One engine
+    /// command when there are none, two otherwise.
+    ///
+    /// # Errors
+    /// The general ones.
+    pub async fn nameless_images(&self, label: &Key) -> Result<Vec<ImageInfo>, CommandError> {
+        match &self.inner {
+            Inner::Engine(engine) => engine.nameless_images(label).await,
+            Inner::Host(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Removes an image without a name, by its identifier.
+    ///
+    /// # Errors
+    /// [`CommandError::ImageNotFound`], [`CommandError::ImageInUse`] and the general ones.
+    pub async fn remove_nameless_image(&self, id: &str) -> Result<(), CommandError> {
+        match &self.inner {
+            Inner::Engine(engine) => engine.remove_nameless_image(id).await,
+            Inner::Host(_) => Err(CommandError::ImageNotFound { image: id.to_owned() }),
+        }
+    }
+
     /// Gives an image one more name.
     ///
     /// # Errors
-    /// [`Error::ImageNotFound`] and the general ones.
-    pub async fn tag(&self, image: &Reference, name: &Reference) -> Result<(), Error> {
+    /// [`CommandError::ImageNotFound`] and the general ones.
+    pub async fn tag(&self, image: &Reference, name: &Reference) -> Result<(), CommandError> {
         match &self.inner {
             Inner::Engine(engine) => engine.tag(image, name).await,
             Inner::Host(host) => host.tag(image, name).await,
@@ -324,8 +407,8 @@ impl Backend {
     /// Takes a name from an image, and removes the image when that was its last.
     ///
     /// # Errors
-    /// [`Error::ImageNotFound`], [`Error::ImageInUse`] and the general ones.
-    pub async fn remove_image(&self, image: &Reference) -> Result<(), Error> {
+    /// [`CommandError::ImageNotFound`], [`CommandError::ImageInUse`] and the general ones.
+    pub async fn remove_image(&self, image: &Reference) -> Result<(), CommandError> {
         match &self.inner {
             Inner::Engine(engine) => engine.remove_image(image).await,
             Inner::Host(host) => host.remove_image(image).await,
@@ -335,83 +418,102 @@ impl Backend {
     /// Fetches an image from its registry.
     ///
     /// # Errors
-    /// [`Error::ImageNotFound`] when the registry has none, [`Error::Unsupported`] on the host backend, and the general ones.
-    pub async fn pull(&self, image: &Reference) -> Result<(), Error> {
+    /// [`CommandError::ImageNotFound`] when the registry has none, [`CommandError::Unsupported`] on the host backend, and the general ones.
+    pub async fn pull(&self, image: &Reference) -> Result<(), CommandError> {
         match &self.inner {
             Inner::Engine(engine) => engine.pull(image).await,
-            Inner::Host(_) => Err(Error::Unsupported { backend: Kind::Host, operation: "pull images" }),
+            Inner::Host(_) => Err(CommandError::Unsupported { backend: Kind::Host, operation: "pull images" }),
         }
     }
 
     /// Sends an image to the registry that its name says.
     ///
     /// # Errors
-    /// [`Error::ImageNotFound`] when this backend has none of that name, [`Error::Unsupported`] on the host backend, and
+    /// [`CommandError::ImageNotFound`] when this backend has none of that name, [`CommandError::Unsupported`] on the host backend, and
     /// the general ones.
-    pub async fn push(&self, image: &Reference) -> Result<(), Error> {
+    pub async fn push(&self, image: &Reference) -> Result<(), CommandError> {
         match &self.inner {
             Inner::Engine(engine) => engine.push(image).await,
-            Inner::Host(_) => Err(Error::Unsupported { backend: Kind::Host, operation: "push images" }),
+            Inner::Host(_) => Err(CommandError::Unsupported { backend: Kind::Host, operation: "push images" }),
         }
     }
 
-    pub(crate) async fn start(&self, name: &ContainerName) -> Result<(), Error> {
+    pub(crate) async fn start(&self, name: &ContainerName) -> Result<(), CommandError> {
         match &self.inner {
             Inner::Engine(engine) => engine.start(name).await,
             Inner::Host(host) => host.start(name).await,
         }
     }
 
-    pub(crate) async fn stop(&self, name: &ContainerName, limit: Duration) -> Result<(), Error> {
+    pub(crate) async fn stop(&self, name: &ContainerName, limit: Duration) -> Result<(), CommandError> {
         match &self.inner {
             Inner::Engine(engine) => engine.stop(name, limit).await,
             Inner::Host(host) => host.stop(name, limit).await,
         }
     }
 
-    pub(crate) async fn wait(&self, name: &ContainerName) -> Result<ExitStatus, Error> {
+    pub(crate) async fn wait(&self, name: &ContainerName) -> Result<ExitStatus, CommandError> {
         match &self.inner {
             Inner::Engine(engine) => engine.wait(name).await,
             Inner::Host(host) => host.wait(name).await,
         }
     }
 
-    pub(crate) async fn remove(&self, name: &ContainerName, how: Removal) -> Result<(), Error> {
+    pub(crate) async fn remove(&self, name: &ContainerName, how: Removal) -> Result<(), CommandError> {
         match &self.inner {
             Inner::Engine(engine) => engine.remove(name, how).await,
             Inner::Host(host) => host.remove(name, how).await,
         }
     }
 
-    pub(crate) async fn exec(&self, name: &ContainerName, spec: &ExecSpec, input: &[u8]) -> Result<Output, Error> {
+    pub(crate) async fn remove_force_if(&self, name: &ContainerName, id: &str) -> Result<(), CommandError> {
+        match &self.inner {
+            Inner::Engine(engine) => engine.remove_force_if(name, id).await,
+            Inner::Host(host) => host.remove_force_if(name, id).await,
+        }
+    }
+
+    pub(crate) async fn rename(&self, name: &ContainerName, to: &ContainerName) -> Result<(), CommandError> {
+        match &self.inner {
+            Inner::Engine(engine) => engine.rename(name, to).await,
+            Inner::Host(host) => host.rename(name, to).await,
+        }
+    }
+
+    pub(crate) async fn exec(
+        &self,
+        name: &ContainerName,
+        spec: &ExecSpec,
+        input: &[u8],
+    ) -> Result<Output, CommandError> {
         match &self.inner {
             Inner::Engine(engine) => engine.exec(name, spec, input).await,
             Inner::Host(host) => host.exec(name, spec, input).await,
         }
     }
 
-    pub(crate) async fn exec_streamed(&self, name: &ContainerName, spec: &ExecSpec) -> Result<Process, Error> {
+    pub(crate) async fn exec_streamed(&self, name: &ContainerName, spec: &ExecSpec) -> Result<Process, CommandError> {
         match &self.inner {
             Inner::Engine(engine) => engine.exec_streamed(name, spec).await,
             Inner::Host(host) => host.exec_streamed(name, spec).await,
         }
     }
 
-    pub(crate) async fn attach(&self, name: &ContainerName, spec: &ExecSpec) -> Result<Process, Error> {
+    pub(crate) async fn attach(&self, name: &ContainerName, spec: &ExecSpec) -> Result<Process, CommandError> {
         match &self.inner {
             Inner::Engine(engine) => engine.attach(name, spec).await,
             Inner::Host(host) => host.attach(name, spec).await,
         }
     }
 
-    pub(crate) async fn last_log_lines(&self, name: &ContainerName, count: usize) -> Result<String, Error> {
+    pub(crate) async fn last_log_lines(&self, name: &ContainerName, count: usize) -> Result<String, CommandError> {
         match &self.inner {
             Inner::Engine(engine) => engine.last_log_lines(name, count).await,
             Inner::Host(host) => host.last_log_lines(name, count).await,
         }
     }
 
-    pub(crate) async fn commit(&self, name: &ContainerName, spec: &CommitSpec) -> Result<(), Error> {
+    pub(crate) async fn commit(&self, name: &ContainerName, spec: &CommitSpec) -> Result<(), CommandError> {
         match &self.inner {
             Inner::Engine(engine) => engine.commit(name, spec).await,
             Inner::Host(host) => host.commit(name, spec).await,

@@ -1,8 +1,8 @@
 //! The one seam between this crate and the operating system's programs: a [`CommandLine`] goes in, an [`Output`], a
-//! [`Process`] or a typed [`CommandError`] comes out. It knows nothing of containers, and nothing above it starts a
+//! [`Process`] or a typed [`ProcessError`] comes out. It knows nothing of containers, and nothing above it starts a
 //! process of an engine by another way, so that a test which replaces the [`Executor`] replaces all there is.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -53,6 +53,8 @@ pub enum Orphaning {
     Terminated,
     /// The same with SIGKILL, for a child that hands other signals on.
     Killed,
+    /// It is killed with everything that it started, where the system can tell what that is (Linux).
+    KilledWithDescendants,
 }
 
 /// A program to run, with everything that shapes the run. Values of secret variables stand apart from the
@@ -216,9 +218,9 @@ pub struct QueryOutput {
 
 /// Why a command could not be run to its end. That it ran and failed is not an error here: see [`Output::status`].
 #[derive(Debug, thiserror::Error)]
-pub enum CommandError {
+pub enum ProcessError {
     /// No such program on `PATH`.
-    #[error("no program {program:?} on PATH")]
+    #[error("no program {program:?}{}", on_path(program))]
     ProgramNotFound {
         /// The program that was looked for.
         program: OsString,
@@ -251,7 +253,7 @@ pub enum CommandError {
     },
 }
 
-impl CommandError {
+impl ProcessError {
     /// Tells a missing program from one that does not start.
     pub fn from_spawn(program: &OsString, source: std::io::Error) -> Self {
         let program = program.clone();
@@ -282,6 +284,11 @@ impl fmt::Debug for Process {
     }
 }
 
+/// A program with a folder in its name is not looked for on `PATH`.
+fn on_path(program: &OsStr) -> &'static str {
+    if program.as_encoded_bytes().contains(&b'/') { "" } else { " on PATH" }
+}
+
 /// Executes command lines. The system's own is [`crate::System`]; tests bring theirs.
 #[async_trait::async_trait]
 pub trait Executor: fmt::Debug + Send + Sync {
@@ -293,26 +300,26 @@ pub trait Executor: fmt::Debug + Send + Sync {
     /// Starts a command; its streams are as the command line says.
     ///
     /// # Errors
-    /// [`CommandError::ProgramNotFound`] and [`CommandError::Spawn`].
-    async fn spawn(&self, line: CommandLine) -> Result<Process, CommandError>;
+    /// [`ProcessError::ProgramNotFound`] and [`ProcessError::Spawn`].
+    async fn spawn(&self, line: CommandLine) -> Result<Process, ProcessError>;
 
     /// Runs a command of fixed shape to its end and captures what it prints; it gets no standard input.
     ///
     /// # Errors
-    /// Every [`CommandError`].
-    async fn query(&self, line: CommandLine, limit: Duration) -> Result<QueryOutput, CommandError>;
+    /// Every [`ProcessError`].
+    async fn query(&self, line: CommandLine, limit: Duration) -> Result<QueryOutput, ProcessError>;
 
     /// Runs a command to its end: `input` goes to its standard input, both output streams are captured.
     ///
     /// # Errors
-    /// Every [`CommandError`] but the time-out.
-    async fn capture(&self, mut line: CommandLine, input: &[u8]) -> Result<Output, CommandError> {
+    /// Every [`ProcessError`] but the time-out.
+    async fn capture(&self, mut line: CommandLine, input: &[u8]) -> Result<Output, ProcessError> {
         let program = line.program.clone();
         line.stdin = if input.is_empty() { Stream::Null } else { Stream::Piped };
         line.stdout = Stream::Piped;
         line.stderr = Stream::Piped;
         let process = self.spawn(line).await?;
-        communicate(process, input).await.map_err(|source| CommandError::Communicate { program, source })
+        communicate(process, input).await.map_err(|source| ProcessError::Communicate { program, source })
     }
 }
 

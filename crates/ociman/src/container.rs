@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::backend::Removal;
 use crate::command::{ExitStatus, Output, Process};
-use crate::{Backend, CommitSpec, ContainerInfo, ContainerName, Error, ExecSpec};
+use crate::label::{ContainerError, Labels};
+use crate::{Backend, CommandError, CommitSpec, ContainerInfo, ContainerName, ExecSpec};
 
 /// One container of a backend. The handle does not own it: dropping it changes nothing.
 #[derive(Debug, Clone)]
@@ -32,17 +33,21 @@ impl Container {
     /// What there is to know of it.
     ///
     /// # Errors
-    /// [`Error::ContainerNotFound`] and the general ones.
-    pub async fn inspect(&self) -> Result<ContainerInfo, Error> {
+    /// [`CommandError::ContainerNotFound`] and the general ones.
+    pub async fn inspect(&self) -> Result<ContainerInfo, CommandError> {
         let found = self.backend.inspect(std::slice::from_ref(&self.name)).await?;
-        found.into_iter().flatten().next().ok_or_else(|| Error::ContainerNotFound { container: self.name.to_string() })
+        found
+            .into_iter()
+            .flatten()
+            .next()
+            .ok_or_else(|| CommandError::ContainerNotFound { container: self.name.to_string() })
     }
 
     /// Where a port of it is reached from outside; `None` when the port is not published.
     ///
     /// # Errors
     /// As [`Container::inspect`].
-    pub async fn published_port(&self, port: u16) -> Result<Option<SocketAddr>, Error> {
+    pub async fn published_port(&self, port: u16) -> Result<Option<SocketAddr>, CommandError> {
         let info = self.inspect().await?;
         Ok(info.ports.iter().find(|binding| binding.container == port).map(|binding| binding.published))
     }
@@ -51,8 +56,8 @@ impl Container {
     /// is not there ends with status 126 or 127, as the engine has it.
     ///
     /// # Errors
-    /// [`Error::ContainerNotFound`], [`Error::ContainerNotRunning`] and the general ones.
-    pub async fn exec(&self, spec: &ExecSpec, input: &[u8]) -> Result<Output, Error> {
+    /// [`CommandError::ContainerNotFound`], [`CommandError::ContainerNotRunning`] and the general ones.
+    pub async fn exec(&self, spec: &ExecSpec, input: &[u8]) -> Result<Output, CommandError> {
         self.backend.exec(&self.name, spec, input).await
     }
 
@@ -60,7 +65,7 @@ impl Container {
     ///
     /// # Errors
     /// Only what stops the command from being started at all; an engine that refuses says so by the exit status.
-    pub async fn exec_streamed(&self, spec: &ExecSpec) -> Result<Process, Error> {
+    pub async fn exec_streamed(&self, spec: &ExecSpec) -> Result<Process, CommandError> {
         self.backend.exec_streamed(&self.name, spec).await
     }
 
@@ -68,55 +73,81 @@ impl Container {
     ///
     /// # Errors
     /// As [`Container::exec_streamed`].
-    pub async fn attach(&self, spec: &ExecSpec) -> Result<Process, Error> {
+    pub async fn attach(&self, spec: &ExecSpec) -> Result<Process, CommandError> {
         self.backend.attach(&self.name, spec).await
     }
 
     /// Starts it again after a stop.
     ///
     /// # Errors
-    /// [`Error::ContainerNotFound`] and the general ones.
-    pub async fn start(&self) -> Result<(), Error> {
+    /// [`CommandError::ContainerNotFound`] and the general ones.
+    pub async fn start(&self) -> Result<(), CommandError> {
         self.backend.start(&self.name).await
     }
 
     /// Asks its process to end by the stop signal, and kills it after `limit`. One that has stopped is no error.
     ///
     /// # Errors
-    /// [`Error::ContainerNotFound`] and the general ones.
-    pub async fn stop(&self, limit: Duration) -> Result<(), Error> {
+    /// [`CommandError::ContainerNotFound`] and the general ones.
+    pub async fn stop(&self, limit: Duration) -> Result<(), CommandError> {
         self.backend.stop(&self.name, limit).await
     }
 
     /// Waits until its process has ended.
     ///
     /// # Errors
-    /// [`Error::ContainerNotFound`] and the general ones.
-    pub async fn wait(&self) -> Result<ExitStatus, Error> {
+    /// [`CommandError::ContainerNotFound`] and the general ones.
+    pub async fn wait(&self) -> Result<ExitStatus, CommandError> {
         self.backend.wait(&self.name).await
     }
 
     /// Removes it when it does not run.
     ///
     /// # Errors
-    /// [`Error::ContainerNotFound`], and an engine's error when it runs.
-    pub async fn remove(&self) -> Result<(), Error> {
+    /// [`CommandError::ContainerNotFound`], and an engine's error when it runs.
+    pub async fn remove(&self) -> Result<(), CommandError> {
         self.backend.remove(&self.name, Removal::Stopped).await
+    }
+
+    /// Its labels, asked of the backend.
+    ///
+    /// # Errors
+    /// [`ContainerError`].
+    pub async fn labels(&self) -> Result<Labels, ContainerError> {
+        Ok(self.inspect().await?.labels)
     }
 
     /// Kills and removes it with its anonymous volumes. One that is not there is no error.
     ///
     /// # Errors
     /// The general ones.
-    pub async fn remove_forced(&self) -> Result<(), Error> {
+    pub async fn remove_force(&mut self) -> Result<(), CommandError> {
         self.backend.remove(&self.name, Removal::Forced).await
+    }
+
+    /// As [`Container::remove_force`], but only the container with this identifier is removed. One that has got the name
+    /// since then stays.
+    ///
+    /// # Errors
+    /// The general ones.
+    pub async fn remove_force_if(&self, id: &str) -> Result<(), CommandError> {
+        self.backend.remove_force_if(&self.name, id).await
+    }
+
+    /// Gives it another name, running or not, and returns the handle for that.
+    ///
+    /// # Errors
+    /// [`CommandError::ContainerNotFound`], [`CommandError::NameTaken`] and the general ones.
+    pub async fn rename(&self, to: &ContainerName) -> Result<Self, CommandError> {
+        self.backend.rename(&self.name, to).await?;
+        Ok(self.backend.container(to.clone()))
     }
 
     /// The last lines of what its process printed, both streams, oldest first.
     ///
     /// # Errors
-    /// [`Error::ContainerNotFound`] and the general ones.
-    pub async fn last_log_lines(&self, count: usize) -> Result<String, Error> {
+    /// [`CommandError::ContainerNotFound`] and the general ones.
+    pub async fn last_log_lines(&self, count: usize) -> Result<String, CommandError> {
         self.backend.last_log_lines(&self.name, count).await
     }
 
@@ -124,8 +155,8 @@ impl Container {
     /// them and leaves them stopped.
     ///
     /// # Errors
-    /// [`Error::ContainerNotFound`] and the general ones.
-    pub async fn commit(&self, spec: &CommitSpec) -> Result<(), Error> {
+    /// [`CommandError::ContainerNotFound`] and the general ones.
+    pub async fn commit(&self, spec: &CommitSpec) -> Result<(), CommandError> {
         self.backend.commit(&self.name, spec).await
     }
 }

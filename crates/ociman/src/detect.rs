@@ -7,7 +7,7 @@ use etcetera::BaseStrategy;
 
 use crate::command::Executor;
 use crate::engine::Engine;
-use crate::{Backend, Error};
+use crate::{Backend, CommandError};
 
 /// Name of the environment variable that chooses a backend.
 pub const BACKEND_VARIABLE: &str = "OCIMAN_BACKEND";
@@ -16,8 +16,8 @@ impl Backend {
     /// Docker, when its engine answers. A program called `docker` that is Podman in disguise gives a Podman backend.
     ///
     /// # Errors
-    /// [`Error::Unreachable`] when there is no such program or its engine does not answer.
-    pub async fn detect_docker(executor: Arc<dyn Executor>) -> Result<Self, Error> {
+    /// [`CommandError::Unreachable`] when there is no such program or its engine does not answer.
+    pub async fn detect_docker(executor: Arc<dyn Executor>) -> Result<Self, CommandError> {
         let docker = Engine::docker(executor.clone());
         let version = docker.version().await?;
         let engine = if Engine::speaks_podman(&version) { Engine::podman_as_docker(executor) } else { docker };
@@ -27,8 +27,8 @@ impl Backend {
     /// Podman, when it answers.
     ///
     /// # Errors
-    /// [`Error::Unreachable`] when there is no such program or it does not work.
-    pub async fn detect_podman(executor: Arc<dyn Executor>) -> Result<Self, Error> {
+    /// [`CommandError::Unreachable`] when there is no such program or it does not work.
+    pub async fn detect_podman(executor: Arc<dyn Executor>) -> Result<Self, CommandError> {
         let podman = Engine::podman(executor);
         podman.version().await?;
         Ok(Self::engine(podman))
@@ -72,7 +72,7 @@ struct UserConfig {
 pub fn default_backend() -> Result<Option<(String, PathBuf)>, UserConfigError> {
     let Ok(strategy) = etcetera::choose_base_strategy() else { return Ok(None) };
     let path = strategy.config_dir().join("ociman.toml");
-    let text = match std::fs::read_to_string(&path) {
+    let text = match crate::files::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(UserConfigError::Read { path, source }),

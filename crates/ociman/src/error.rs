@@ -1,12 +1,12 @@
 //! Why an operation of a backend did not work, told apart by kind on every backend alike.
 
 use crate::backend::Kind;
-use crate::command::{CommandError, ExitStatus};
+use crate::command::{ExitStatus, ProcessError};
 use crate::host::HostError;
 
 /// Why an operation of a [`crate::Backend`] did not work.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum CommandError {
     /// No container of this name.
     #[error("no container {container}")]
     ContainerNotFound {
@@ -78,15 +78,15 @@ pub enum Error {
         /// What was asked for.
         operation: &'static str,
     },
-    /// The engine refused for another reason.
-    #[error("{command}: {status}: {message}")]
-    Engine {
+    /// The engine's program ran and failed, for another reason than those above.
+    #[error("{command}: {status}: {stderr}")]
+    Failed {
         /// The engine's program and operation, such as `podman run`.
         command: String,
         /// How it ended, as far as it is known.
         status: Failure,
         /// What it printed on standard error, cut short.
-        message: String,
+        stderr: String,
     },
     /// The engine printed something else than its documented output.
     #[error("{command}: expected {expected}, got {got:?}")]
@@ -105,7 +105,7 @@ pub enum Error {
         command: String,
         /// Why.
         #[source]
-        source: CommandError,
+        source: ProcessError,
     },
     /// The host backend's own files or processes.
     #[error(transparent)]

@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::CommandError;
 use crate::name::character_at;
 
 mod labels;
@@ -225,6 +226,14 @@ macro_rules! checked_text {
 checked_text!(Key, KeyError);
 checked_text!(Value, ValueError);
 
+/// Why the labels of a container could not be told.
+#[derive(Debug, thiserror::Error)]
+pub enum ContainerError {
+    /// The backend did not inspect the container, or there is none.
+    #[error("failed to inspect the container")]
+    Inspect(#[from] CommandError),
+}
+
 /// Which labels to look for. Displayed as engines want it behind `--filter label=`: `key` or `key=value`.
 ///
 /// ```
@@ -233,25 +242,39 @@ checked_text!(Value, ValueError);
 /// const TEAM: Key = Key::from_static("team");
 ///
 /// let labels = Labels::from_iter([(TEAM, Value::from_static("db"))]);
-/// let filter = Filter::KeyValue(TEAM, Value::from_static("db"));
+/// let filter = Filter::exact(&TEAM, &Value::from_static("db"));
 /// assert!(filter.matches(&labels));
 /// assert_eq!(filter.to_string(), "team=db");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Filter {
-    /// The key is there, with whatever value.
-    Key(Key),
-    /// The key is there with exactly this value.
-    KeyValue(Key, Value),
+pub struct Filter {
+    key: Key,
+    value: Option<Value>,
 }
 
 impl Filter {
+    /// Looks for a key, with whatever value.
+    #[must_use]
+    pub fn key_only(key: &Key) -> Self {
+        Self { key: key.clone(), value: None }
+    }
+
+    /// Looks for a key with exactly this value.
+    #[must_use]
+    pub fn exact(key: &Key, value: &Value) -> Self {
+        Self { key: key.clone(), value: Some(value.clone()) }
+    }
+
     /// The key that is looked for.
     #[must_use]
     pub fn key(&self) -> &Key {
-        match self {
-            Self::Key(key) | Self::KeyValue(key, _) => key,
-        }
+        &self.key
+    }
+
+    /// The value that is looked for; `None` when any will do.
+    #[must_use]
+    pub fn value(&self) -> Option<&Value> {
+        self.value.as_ref()
     }
 
     /// Whether `labels` has what the filter asks for.
@@ -260,18 +283,15 @@ impl Filter {
     /// value as any, so what an engine listed is worth a look with this.
     #[must_use]
     pub fn matches(&self, labels: &Labels) -> bool {
-        match self {
-            Self::Key(key) => labels.get(key).is_some(),
-            Self::KeyValue(key, value) => labels.get(key) == Some(value),
-        }
+        labels.get(&self.key).is_some_and(|found| self.value.as_ref().is_none_or(|value| value == found))
     }
 }
 
 impl fmt::Display for Filter {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Key(key) => write!(formatter, "{key}"),
-            Self::KeyValue(key, value) => write!(formatter, "{key}={value}"),
+        match &self.value {
+            None => write!(formatter, "{}", self.key),
+            Some(value) => write!(formatter, "{}={value}", self.key),
         }
     }
 }

@@ -4,20 +4,23 @@
 //! PostgreSQL, prints nothing and reads no terminal.
 
 mod address;
-mod backend;
+pub mod backend;
+pub mod blocking;
 pub mod command;
 mod container;
 mod detect;
 mod engine;
 mod error;
+pub mod files;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod host;
+pub mod image;
 mod info;
 pub mod label;
 mod name;
-mod reference;
+mod process_tree;
 mod secret;
 mod spec;
 mod system;
@@ -26,13 +29,14 @@ pub use address::Selection;
 pub use backend::{Backend, Kind, UnknownKind};
 pub use container::Container;
 pub use detect::{BACKEND_VARIABLE, UserConfigError, default_backend};
-pub use error::{Error, Failure};
+pub use error::{CommandError, Failure};
 pub use host::Host;
+pub use image::{Digest, DigestError, PathComponent, PathComponentError, Reference, ReferenceError, Tag, TagError};
 pub use info::{
     ContainerInfo, ContainerState, ContainerSummary, EngineInfo, ImageInfo, ImageSummary, PortBinding, Version,
 };
 pub use name::{ContainerName, ContainerNameError};
-pub use reference::{Digest, DigestError, PathComponent, PathComponentError, Reference, ReferenceError, Tag, TagError};
+pub use process_tree::TreeWatcher;
 pub use secret::Secret;
 pub use spec::{
     Access, CommitSpec, ExecSpec, Lifetime, Mount, Network, PublishedPort, RunSpec, Terminal, UserNamespace, Variable,

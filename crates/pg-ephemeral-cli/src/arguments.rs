@@ -2,9 +2,10 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Arg, ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::ArgValueCandidates;
 use pg_ephemeral_core::config::{BackendChoice, CacheRegistry, SslHostname};
 use pg_ephemeral_core::parameter::ParameterAssignment;
@@ -19,6 +20,7 @@ pub(crate) use config::Config;
 
 use crate::channels::Descriptor;
 use crate::complete;
+use crate::spinner;
 
 /// A throw-away PostgreSQL at once, and gone afterwards.
 #[derive(Debug, Parser)]
@@ -45,6 +47,7 @@ impl Arguments {
 
 /// Ends as the parser of arguments does, for what only the whole command line shows.
 pub(crate) fn wrong_usage(kind: ErrorKind, message: &str) -> ! {
+    spinner::clear();
     Arguments::command().error(kind, message).exit()
 }
 
@@ -77,15 +80,9 @@ pub(crate) struct Global {
     /// Set a server parameter; repeatable
     #[arg(long = "parameter", global = true, value_name = "NAME=VALUE")]
     pub(crate) parameters: Vec<ParameterAssignment>,
-    /// The instance of the configuration
-    #[arg(
-        long,
-        global = true,
-        value_name = "NAME",
-        default_value = "main",
-        add = ArgValueCandidates::new(complete::instances)
-    )]
-    pub(crate) instance: InstanceName,
+    /// The instance of the configuration; without it PG_EPHEMERAL_INSTANCE, default_instance, main or the only one
+    #[arg(long, global = true, value_name = "NAME", add = ArgValueCandidates::new(complete::instances))]
+    pub(crate) instance: Option<InstanceName>,
     /// How results are printed; shell and dotenv are for `session env` only
     #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
@@ -139,7 +136,6 @@ pub(crate) enum Command {
         #[arg(
             required = true,
             trailing_var_arg = true,
-            allow_hyphen_values = true,
             value_name = "TOOL",
             add = ArgValueCandidates::new(complete::tools)
         )]
@@ -156,6 +152,7 @@ pub(crate) enum Command {
         command: Config,
     },
     /// Write a database.toml to start from; one that is there stays as it is
+    #[command(after_help = INIT_AFTER_HELP)]
     Init,
     /// Servers with a name that outlive the command
     Session(SessionArguments),
@@ -167,7 +164,7 @@ pub(crate) enum Command {
         /// Where one line of JSON tells how the server is reached
         #[arg(long, value_name = "N")]
         result_fd: Descriptor,
-        /// Whose end, or any byte on which, stops the server
+        /// Where commands come from, and whose end stops the server
         #[arg(long, value_name = "N")]
         control_fd: Descriptor,
     },
@@ -203,6 +200,11 @@ pub(crate) enum Shell {
     Zsh,
     Fish,
 }
+
+const INIT_AFTER_HELP: &str = "\
+It shows every setting and every type of seed, commented out. Seeds bring your data: `dump` for what pg_dump and pg_dumpall \
+wrote, in any format; `sql-file` for a script, which psql runs with -X -v ON_ERROR_STOP=1 -f; `sql-statement`; `csv-file`; `script` \
+and `command` for migration tools and other programs of this machine; `container-script` for packages.";
 
 const DOCTOR_AFTER_HELP: &str = "\
 A line is `ok`, a `note`, a `warning`, or something needed that is `missing`: then the exit status is 1.
@@ -240,7 +242,7 @@ pub(crate) enum Wrapped {
     #[command(after_help = RUN_ENV_AFTER_HELP)]
     RunEnv {
         /// The command and its arguments
-        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+        #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
         command: Vec<OsString>,
     },
     /// Open a shell with the same environment
@@ -259,6 +261,7 @@ pub(crate) struct Rest {
 }
 
 #[derive(Debug, Args)]
+#[command(mut_subcommands(hide_fresh_database))]
 pub(crate) struct SessionArguments {
     /// The session
     #[arg(long, global = true, value_name = "NAME", add = ArgValueCandidates::new(complete::sessions))]
@@ -268,6 +271,29 @@ pub(crate) struct SessionArguments {
     pub(crate) fresh_database: bool,
     #[command(subcommand)]
     pub(crate) command: SessionCommand,
+}
+
+/// A duration, in words that say what one looks like when it is none.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|error| format!("it is a number with a unit, such as 90s, 2h or 30d: {error}"))
+}
+
+fn time_to_live(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("it must be more than zero".to_owned()),
+        duration => Ok(duration),
+    }
+}
+
+/// Leaves `--fresh-database` out of the help of commands that run nothing on a session, which refuse it.
+fn hide_fresh_database(command: clap::Command) -> clap::Command {
+    let name = command.get_name();
+    if Wrapped::has_subcommand(name) || ["host", "container"].contains(&name) {
+        return command;
+    }
+    let option = Arg::new("fresh_database").long("fresh-database").action(ArgAction::SetTrue);
+    command.arg(option.global(true).hide(true))
 }
 
 #[derive(Debug, Args)]
@@ -314,8 +340,8 @@ pub(crate) enum SessionCommand {
     /// Start a session
     Start {
         /// Remove it after this time, such as 2h; the next command does so
-        #[arg(long, value_name = "TIME")]
-        ttl: Option<humantime::Duration>,
+        #[arg(long, value_name = "TIME", value_parser = time_to_live)]
+        ttl: Option<Duration>,
     },
     /// List the sessions that run
     List,
@@ -326,6 +352,9 @@ pub(crate) enum SessionCommand {
         /// Stop all of them
         #[arg(long)]
         all: bool,
+        /// Stop those too that were started with another secret: by another user, or from another state folder
+        #[arg(long)]
+        force: bool,
     },
     /// Save the state of a session while it runs
     #[command(override_usage = "pg-ephemeral session snapshot [OPTIONS] --name <NAME> --as <SNAPSHOT>\n       \
@@ -348,9 +377,16 @@ pub(crate) enum SessionCommand {
         /// The snapshot
         #[arg(long, value_name = "SNAPSHOT")]
         from: snapshot::Name,
+        /// Also when it was started with another secret; it gets another password
+        #[arg(long)]
+        force: bool,
     },
     /// Put a session back to the state after its seeds
-    Reset,
+    Reset {
+        /// Also when it was started with another secret; it gets another password
+        #[arg(long)]
+        force: bool,
+    },
     /// Start another session with the state of this one
     Fork {
         /// The name of the other session
@@ -360,8 +396,8 @@ pub(crate) enum SessionCommand {
         #[arg(long, value_name = "SNAPSHOT")]
         from: Option<snapshot::Name>,
         /// Remove it after this time, such as 2h; the next command does so
-        #[arg(long, value_name = "TIME")]
-        ttl: Option<humantime::Duration>,
+        #[arg(long, value_name = "TIME", value_parser = time_to_live)]
+        ttl: Option<Duration>,
     },
     /// Print the connection URL
     Url,

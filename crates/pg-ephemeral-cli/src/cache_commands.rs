@@ -8,7 +8,7 @@ use crate::arguments::{Cache, Credentials, Format, Global, OneSnapshot, Prune};
 use crate::cache_views::{CredentialsView, InspectedView, PrunedView, PulledView, PushedView, ResetView, SslView};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::listing::{print_json, print_line, print_table};
+use crate::listing::{chosen_backend, print_json, print_line, print_table, without_control};
 use crate::progress::{Progress, say};
 use crate::signals::Signals;
 use crate::wrapped::until_signal;
@@ -21,8 +21,7 @@ pub(crate) async fn run(
     signals: &mut Signals,
 ) -> Result<(), Failure> {
     let context = Context::load(global)?;
-    let definition = context.definition(global)?.observer(progress.observer()).seed_events(progress.seed_events());
-    let cache = Commands { global, context: &context, definition: &definition, progress };
+    let cache = Commands { global, context: &context, progress };
     until_signal(signals, cache.run(command)).await?
 }
 
@@ -30,7 +29,6 @@ pub(crate) async fn run(
 struct Commands<'a> {
     global: &'a Global,
     context: &'a Context,
-    definition: &'a Definition,
     progress: &'a Progress,
 }
 
@@ -38,7 +36,7 @@ impl Commands<'_> {
     async fn run(&self, command: &Cache) -> Result<(), Failure> {
         match command {
             Cache::Status => self.status().await,
-            Cache::Populate => Ok(self.definition.populate_cache().await?),
+            Cache::Populate => Ok(self.definition()?.populate_cache().await?),
             Cache::Inspect { reference } => self.inspect(reference).await,
             Cache::Credentials(credentials) => self.credentials(credentials).await,
             Cache::Pull(one) => self.pull(one).await,
@@ -50,8 +48,7 @@ impl Commands<'_> {
     }
 
     async fn status(&self) -> Result<(), Failure> {
-        let status = self.definition.cache_status().await?;
-        self.done();
+        let status = self.definition()?.cache_status().await?;
         match self.global.format {
             Format::Json => print_json(&status),
             _ => print_status(&status),
@@ -59,9 +56,8 @@ impl Commands<'_> {
     }
 
     async fn inspect(&self, reference: &Reference) -> Result<(), Failure> {
-        let backend = self.definition.find_backend().await?;
+        let backend = chosen_backend(self.global, self.context).await?;
         let inspected = cache::inspect(&backend, reference).await?;
-        self.done();
         let view = InspectedView::from(&inspected);
         if self.global.format == Format::Json {
             return print_json(&view);
@@ -70,25 +66,26 @@ impl Commands<'_> {
         print_line(&format!("id: {}", view.id))?;
         print_line(&format!("created: {}", view.created.as_deref().unwrap_or("unknown")))?;
         print_line(&format!("size: {}", indicatif::HumanBytes(view.size)))?;
-        print_line(&format!("made by: pg-ephemeral {}", view.version))?;
+        let of_label = |line: String| print_line(&without_control(line));
+        of_label(format!("made by: pg-ephemeral {}", view.version))?;
         print_line(&format!("instance: {}", view.instance))?;
         print_line(&format!("base image: {}", view.base_image))?;
-        print_line(&format!("user: {}", view.superuser))?;
-        print_line(&format!("database: {}", view.database))?;
+        of_label(format!("user: {}", view.superuser))?;
+        of_label(format!("database: {}", view.database))?;
         print_ssl(view.ssl.as_ref())?;
         if view.seeds.is_empty() {
             return print_line("seeds: none");
         }
         print_line("seeds:")?;
         let rows = view.seeds.iter().map(|seed| {
-            [seed.name.to_string(), seed.kind.to_string(), seed.description.clone(), seed.hash.to_string()]
+            let hash = seed.hash.as_ref().map(ToString::to_string).unwrap_or_default();
+            [seed.name.to_string(), seed.kind.to_string(), seed.description.clone(), hash]
         });
         print_table(["NAME", "TYPE", "DESCRIPTION", "HASH"], rows)
     }
 
     async fn credentials(&self, wanted: &Credentials) -> Result<(), Failure> {
-        let credentials = self.definition.cache_credentials(wanted.seed_name.as_ref()).await?;
-        self.done();
+        let credentials = self.definition()?.cache_credentials(wanted.seed_name.as_ref()).await?;
         let view = CredentialsView::from(&credentials);
         if self.global.format == Format::Json {
             return print_json(&view);
@@ -102,12 +99,10 @@ impl Commands<'_> {
 
     async fn pull(&self, one: &OneSnapshot) -> Result<(), Failure> {
         if let (Some(session), Some(name)) = (&one.session, &one.snapshot) {
-            let pulled = Pulled::Layer(self.definition.pull_snapshot(session, name).await?);
-            self.done();
+            let pulled = Pulled::Layer(self.definition()?.pull_snapshot(session, name).await?);
             return self.show_pulled(&pulled);
         }
-        let pulled = self.definition.pull_cache().await?;
-        self.done();
+        let pulled = self.definition()?.pull_cache().await?;
         self.show_pulled(&pulled)
     }
 
@@ -128,10 +123,9 @@ impl Commands<'_> {
 
     async fn push(&self, one: &OneSnapshot) -> Result<(), Failure> {
         let pushed = match (&one.session, &one.snapshot) {
-            (Some(session), Some(name)) => vec![self.definition.push_snapshot(session, name).await?],
-            _ => self.definition.push_cache().await?,
+            (Some(session), Some(name)) => vec![self.definition()?.push_snapshot(session, name).await?],
+            _ => self.definition()?.push_cache().await?,
         };
-        self.done();
         match self.global.format {
             Format::Json => print_json(&PushedView { pushed: &pushed }),
             _ => print_each("pushed", &pushed),
@@ -139,9 +133,9 @@ impl Commands<'_> {
     }
 
     async fn reset(&self, in_use: InUse) -> Result<(), Failure> {
-        let backend = self.definition.find_backend().await?;
-        let reset = cache::reset(&self.context.folders, &backend, &self.global.instance, in_use).await?;
-        self.done();
+        let instance = self.context.instance_name(self.global)?;
+        let backend = chosen_backend(self.global, self.context).await?;
+        let reset = cache::reset(&self.context.folders, &backend, &instance, in_use).await?;
         match self.global.format {
             Format::Json => print_json(&ResetView::from(&reset))?,
             _ => {
@@ -167,9 +161,8 @@ impl Commands<'_> {
             (None, None) => PruneRules::default(),
             (older_than, keep) => PruneRules { older_than, keep },
         };
-        let backend = self.definition.find_backend().await?;
+        let backend = chosen_backend(self.global, self.context).await?;
         let pruned = cache::prune(&self.context.folders, &backend, rules).await?;
-        self.done();
         if self.global.format == Format::Json {
             return print_json(&PrunedView::from(&pruned));
         }
@@ -186,9 +179,10 @@ impl Commands<'_> {
         Ok(())
     }
 
-    /// From here on a result is printed: nothing may move on the terminal.
-    fn done(&self) {
-        self.progress.clear();
+    /// What the instance says; commands about all instances do without one.
+    fn definition(&self) -> Result<Definition, Failure> {
+        let definition = self.context.definition(self.global)?;
+        Ok(definition.observer(self.progress.observer()).seed_events(self.progress.seed_events()))
     }
 
     /// What is worth a word and is no result.

@@ -12,7 +12,7 @@ use clap::CommandFactory;
 use clap_complete::CompleteEnv;
 use clap_complete::engine::CompletionCandidate;
 use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
-use ociman::command::{CommandError, CommandLine, Executor, Process, QueryOutput};
+use ociman::command::{CommandLine, Executor, Process, ProcessError, QueryOutput};
 use ociman::{Backend, Host, Kind, System};
 use pg_ephemeral_core::Folders;
 use pg_ephemeral_core::config::{self, Config};
@@ -83,7 +83,8 @@ pub(crate) fn script(shell: Shell) -> Result<Vec<u8>, Failure> {
 
 /// The instances of the configuration that counts.
 pub(crate) fn instances() -> Vec<CompletionCandidate> {
-    let path = named_configuration(std::env::args_os()).or_else(|| config::find(&std::env::current_dir().ok()?));
+    let found = || config::find(&std::env::current_dir().ok()?).ok().flatten();
+    let path = named_configuration(std::env::args_os()).or_else(found);
     let config = path.and_then(|path| Config::load(path).ok()).unwrap_or_default();
     config.instances().keys().map(|name| CompletionCandidate::new(name.as_str())).collect()
 }
@@ -129,11 +130,11 @@ struct Hasty;
 
 #[async_trait::async_trait]
 impl Executor for Hasty {
-    async fn spawn(&self, line: CommandLine) -> Result<Process, CommandError> {
+    async fn spawn(&self, line: CommandLine) -> Result<Process, ProcessError> {
         System.spawn(line).await
     }
 
-    async fn query(&self, line: CommandLine, limit: Duration) -> Result<QueryOutput, CommandError> {
+    async fn query(&self, line: CommandLine, limit: Duration) -> Result<QueryOutput, ProcessError> {
         System.query(line, limit.min(LIMIT)).await
     }
 }

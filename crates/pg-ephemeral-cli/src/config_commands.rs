@@ -1,5 +1,6 @@
 //! `config …` and `init`: checks and explains the configuration, and writes one to start from.
 
+use std::collections::HashSet;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -7,13 +8,14 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 use pg_ephemeral_core::choose::{ChoiceSource, effective_choice};
 use pg_ephemeral_core::config::{self, Effective, EffectiveInstance, MissingFile, Origin};
+use pg_ephemeral_core::seed::UnkeyedFiles;
 use serde::Serialize;
 
 use crate::arguments::{Config, Format, Global};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::listing::{print_json, print_line, print_table};
-use crate::progress::say;
+use crate::progress::{say, warn};
 
 pub(crate) fn run(global: &Global, command: &Config) -> Result<(), Failure> {
     match command {
@@ -30,6 +32,8 @@ struct Checked {
     file: Option<PathBuf>,
     /// Its instances, in order.
     instances: Vec<CheckedInstance>,
+    /// What is valid and likely a mistake.
+    warnings: Vec<Warning>,
 }
 
 #[derive(Debug, Serialize)]
@@ -40,20 +44,52 @@ struct CheckedInstance {
     seeds: usize,
 }
 
+/// A seed names files that its cache key does not cover.
+#[derive(Debug, Serialize)]
+struct Warning {
+    /// The instance.
+    instance: String,
+    /// The seed.
+    seed: String,
+    /// The files, folders and globs that the seed names.
+    named: Vec<String>,
+    /// What is wrong, in a sentence.
+    message: String,
+    /// The line that the seed needs in `database.toml`, where it is known.
+    line: Option<String>,
+}
+
+impl From<&UnkeyedFiles> for Warning {
+    fn from(unkeyed: &UnkeyedFiles) -> Self {
+        Self {
+            instance: unkeyed.instance.to_string(),
+            seed: unkeyed.seed.to_string(),
+            named: unkeyed.named.clone(),
+            message: unkeyed.to_string(),
+            line: unkeyed.line(),
+        }
+    }
+}
+
 fn check(global: &Global) -> Result<(), Failure> {
     let context = Context::load(global)?;
     let instances = context.instances()?;
     let missing: Vec<MissingFile> = instances.iter().flat_map(EffectiveInstance::missing_files).collect();
     if !missing.is_empty() {
         let lines: Vec<String> = missing.iter().map(ToString::to_string).collect();
-        return Err(Failure::message(lines.join("; "), "paths start from the folder of the configuration"));
+        let mut hints: Vec<&str> = missing.iter().map(MissingFile::hint).collect();
+        let mut told = HashSet::new();
+        hints.retain(|hint| told.insert(*hint));
+        return Err(Failure::message(lines.join("; "), hints.join("; ")));
     }
+    let unkeyed: Vec<UnkeyedFiles> = instances.iter().flat_map(EffectiveInstance::unkeyed_files).collect();
     let checked = Checked {
         file: context.config.path().map(Path::to_path_buf),
         instances: instances
             .iter()
             .map(|instance| CheckedInstance { name: instance.name.to_string(), seeds: instance.seeds.len() })
             .collect(),
+        warnings: unkeyed.iter().map(Warning::from).collect(),
     };
     if global.format == Format::Json {
         return print_json(&checked);
@@ -65,6 +101,9 @@ fn check(global: &Global) -> Result<(), Failure> {
     for instance in &checked.instances {
         let noun = if instance.seeds == 1 { "seed" } else { "seeds" };
         print_line(&format!("{}: {} {noun}", instance.name, instance.seeds))?;
+    }
+    if !global.quiet {
+        unkeyed.iter().for_each(|unkeyed| warn(&unkeyed.to_string(), &unkeyed.hint()));
     }
     Ok(())
 }
@@ -100,6 +139,8 @@ struct ShownSeed {
     name: String,
     /// Its type.
     r#type: &'static str,
+    /// The globs of its `files`.
+    files: Vec<String>,
 }
 
 fn show(global: &Global) -> Result<(), Failure> {
@@ -114,7 +155,11 @@ fn show(global: &Global) -> Result<(), Failure> {
         seeds: instance
             .seeds
             .iter()
-            .map(|(name, spec)| ShownSeed { name: name.to_string(), r#type: spec.type_name() })
+            .map(|(name, spec)| ShownSeed {
+                name: name.to_string(),
+                r#type: spec.type_name(),
+                files: spec.files().iter().map(ToString::to_string).collect(),
+            })
             .collect(),
     };
     match global.format {
@@ -135,6 +180,12 @@ fn settings(instance: &EffectiveInstance) -> Result<IndexMap<&'static str, Shown
     settings.insert("durability", value(&instance.durability, |durability| bool::from(*durability).to_string()));
     settings.insert("superuser", value(&instance.superuser, ToString::to_string));
     settings.insert("database", value(&instance.database, ToString::to_string));
+    settings.insert("locale", value(&instance.locale, ToString::to_string));
+    settings.insert("encoding", value(&instance.encoding, ToString::to_string));
+    settings.insert("locale_provider", value(&instance.locale_provider, ToString::to_string));
+    if let Some(icu_locale) = &instance.icu_locale {
+        settings.insert("icu_locale", value(icu_locale, ToString::to_string));
+    }
     if let Some(ssl) = &instance.ssl_config {
         settings.insert("ssl_config.hostname", value(ssl, |ssl| ssl.hostname.to_string()));
     }
@@ -176,7 +227,8 @@ fn print_shown(shown: &Shown) -> Result<(), Failure> {
     let parameters = shown.parameters.iter().map(|(name, shown)| row(format!("parameters.{name}"), shown));
     print_table(["KEY", "VALUE", "FROM"], settings.chain(parameters))?;
     for (index, seed) in shown.seeds.iter().enumerate() {
-        print_line(&format!("seed {}: {} ({})", index + 1, seed.name, seed.r#type))?;
+        let files = if seed.files.is_empty() { String::new() } else { format!(", files {}", seed.files.join(" ")) };
+        print_line(&format!("seed {}: {} ({}){files}", index + 1, seed.name, seed.r#type))?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use pg_ephemeral_core::config::{self, Config, EffectiveInstance, Overrides};
+use pg_ephemeral_core::config::{self, Config, EffectiveInstance, Overrides, UntrustedConfig};
 use pg_ephemeral_core::parameter::Parameters;
 use pg_ephemeral_core::{Definition, Folders, InstanceName};
 
@@ -18,7 +18,7 @@ pub(crate) struct Context {
 
 impl Context {
     pub(crate) fn load(global: &Global) -> Result<Self, Failure> {
-        let config = match config_path(global)? {
+        let config = match config_path(global)?? {
             Some(path) => Config::load(&path)?,
             None => Config::without_file(current_folder()?),
         };
@@ -39,11 +39,20 @@ impl Context {
     }
 
     pub(crate) fn instance(&self, global: &Global) -> Result<EffectiveInstance, Failure> {
-        Ok(self.config.instance(&global.instance, &self.overrides)?)
+        Ok(self.config.instance(&self.instance_name(global)?, &self.overrides)?)
     }
 
     pub(crate) fn definition(&self, global: &Global) -> Result<Definition, Failure> {
-        self.definition_of(&global.instance)
+        self.definition_of(&self.instance_name(global)?)
+    }
+
+    /// The instance that the command is about.
+    pub(crate) fn instance_name(&self, global: &Global) -> Result<InstanceName, Failure> {
+        let asked = match &global.instance {
+            Some(name) => Some(name.clone()),
+            None => config::instance_of_environment()?,
+        };
+        Ok(self.config.choose_instance(asked.as_ref())?)
     }
 
     pub(crate) fn definition_of(&self, name: &InstanceName) -> Result<Definition, Failure> {
@@ -52,13 +61,14 @@ impl Context {
     }
 }
 
-/// The configuration that counts, when there is one.
-pub(crate) fn config_path(global: &Global) -> Result<Option<PathBuf>, Failure> {
+/// The configuration that counts, when there is one, or the one that is refused. Without a working directory there is
+/// neither.
+pub(crate) fn config_path(global: &Global) -> Result<Result<Option<PathBuf>, UntrustedConfig>, Failure> {
     if global.no_config_file {
-        return Ok(None);
+        return Ok(Ok(None));
     }
     match &global.config_file {
-        Some(path) => Ok(Some(path.clone())),
+        Some(path) => Ok(Ok(Some(path.clone()))),
         None => Ok(config::find(&current_folder()?)),
     }
 }

@@ -10,7 +10,11 @@ use crate::listing::{print_json, print_line};
 
 /// Gives the exit status: 1 when something that is needed is missing.
 pub(crate) async fn run(global: &Global) -> Result<u8, Failure> {
-    let examination = Examination::new(Folders::of_user()?).choice(global.backend).config_file(config_path(global)?);
+    let examination = Examination::new(Folders::of_user()?).choice(global.backend);
+    let examination = match config_path(global)? {
+        Ok(path) => examination.config_file(path),
+        Err(refused) => examination.refused_config_file(refused),
+    };
     let report = examination.run().await;
     match global.format {
         Format::Json => print_json(&report)?,

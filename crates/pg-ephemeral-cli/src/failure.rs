@@ -4,10 +4,12 @@ use std::error::Error;
 use std::io::{ErrorKind, Write};
 
 use pg_ephemeral_core::choose::ChooseError;
-use pg_ephemeral_core::config::{EffectiveError, LoadError};
+use pg_ephemeral_core::config::{EffectiveError, INSTANCE_VARIABLE, InstanceVariableError, LoadError, UntrustedConfig};
 use pg_ephemeral_core::host_image::FindError;
 use pg_ephemeral_core::snapshot::SnapshotError;
-use pg_ephemeral_core::{CacheError, DatabaseError, FoldersError, StartError, ToolError};
+use pg_ephemeral_core::{AttachError, CacheError, DatabaseError, FoldersError, SecretError, StartError, ToolError};
+
+use crate::spinner;
 
 /// The exit status of a failure.
 pub(crate) const FAILED: u8 = 1;
@@ -36,9 +38,23 @@ impl Failure {
         Self::Error { error: Box::new(error), hint: Some(hint.into()) }
     }
 
+    /// The same with a hint, where there is one.
+    pub(crate) fn and_hint(self, hint: Option<String>) -> Self {
+        match self {
+            Self::Error { error, .. } if hint.is_some() => Self::Error { error, hint },
+            failure => failure,
+        }
+    }
+
     /// A failure that only this binary knows.
     pub(crate) fn message(text: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::Error { error: text.into().into(), hint: Some(hint.into()) }
+    }
+
+    /// The machine's secret can't be read.
+    pub(crate) fn secret(error: SecretError) -> Self {
+        let hint = error.hint();
+        Self::with_hint(error, hint)
     }
 
     /// A step of this binary that the system did not let it take.
@@ -68,6 +84,7 @@ impl Failure {
 
     /// Prints the failure on standard error.
     pub(crate) fn print(&self) {
+        spinner::clear();
         // A closed standard error leaves nobody to tell.
         let _ = anstream::stderr().lock().write_all(self.styled().as_bytes());
     }
@@ -96,8 +113,8 @@ impl Failure {
 }
 
 const BOLD_RED: &str = "\x1b[1;31m";
-const BOLD: &str = "\x1b[1m";
-const RESET: &str = "\x1b[0m";
+pub(crate) const BOLD: &str = "\x1b[1m";
+pub(crate) const RESET: &str = "\x1b[0m";
 
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
@@ -134,6 +151,13 @@ impl From<SnapshotError> for Failure {
     }
 }
 
+impl From<AttachError> for Failure {
+    fn from(error: AttachError) -> Self {
+        let hint = error.hint();
+        Self::Error { error: Box::new(error), hint }
+    }
+}
+
 impl From<DatabaseError> for Failure {
     fn from(error: DatabaseError) -> Self {
         let hint = error.hint().map(str::to_owned);
@@ -161,8 +185,26 @@ impl From<LoadError> for Failure {
             LoadError::Read { source, .. } if source.kind() == ErrorKind::NotFound => {
                 Self::with_hint(error, "`pg-ephemeral init` writes one to start from, also with --config-file")
             }
+            LoadError::Pipe { .. } => Self::with_hint(
+                error,
+                "relative paths start from the folder of the configuration, which a pipe does not have: write it to a file and \
+                 name that by --config-file",
+            ),
             _ => Self::new(error),
         }
+    }
+}
+
+impl From<UntrustedConfig> for Failure {
+    fn from(error: UntrustedConfig) -> Self {
+        let hint = error.hint();
+        Self::with_hint(error, hint)
+    }
+}
+
+impl From<InstanceVariableError> for Failure {
+    fn from(error: InstanceVariableError) -> Self {
+        Self::with_hint(error, "set it to the name of an instance, or unset it")
     }
 }
 
@@ -173,16 +215,22 @@ impl From<EffectiveError> for Failure {
                 Some(format!("did you mean --instance {closest}?"))
             }
             EffectiveError::UnknownInstance { .. } => Some("instances are set up in database.toml".to_owned()),
+            EffectiveError::SeveralInstances { .. } => Some(format!(
+                "choose one by --instance, {INSTANCE_VARIABLE}, or default_instance at the top level of the configuration"
+            )),
             EffectiveError::SslParameter { .. } => None,
+            EffectiveError::IcuLocaleWithoutIcu { .. } => {
+                Some("set locale_provider to \"icu\" beside it, or leave icu_locale out".to_owned())
+            }
         };
         Self::Error { error: Box::new(error), hint }
     }
 }
 
-impl From<ociman::Error> for Failure {
-    fn from(error: ociman::Error) -> Self {
+impl From<ociman::CommandError> for Failure {
+    fn from(error: ociman::CommandError) -> Self {
         match &error {
-            ociman::Error::Unreachable { .. } => {
+            ociman::CommandError::Unreachable { .. } => {
                 Self::with_hint(error, "`pg-ephemeral doctor` tells which backends work")
             }
             _ => Self::new(error),

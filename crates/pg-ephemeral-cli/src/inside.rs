@@ -3,15 +3,15 @@
 use std::ffi::OsString;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use ociman::command::{CommandError, ExitStatus, Process};
-use ociman::{Container, ExecSpec};
+use ociman::command::{ExitStatus, Process, ProcessError};
+use ociman::{Container, ExecSpec, Terminal};
 use rustix::io::Errno;
 use rustix::process::{Signal, kill_process};
 use tokio::task::JoinSet;
 
 use crate::failure::Failure;
 use crate::signals::{Event, Sender, Signals};
-use crate::wrapped::{EndedBy, wait};
+use crate::wrapped::{CommandEnd, EndedBy, wait};
 
 /// What becomes of the engine's program here when a signal for the command inside does not get there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,13 +27,14 @@ pub(crate) struct Inside<'a> {
     pub(crate) container: &'a Container,
     pub(crate) mark: Mark,
     pub(crate) user: Option<String>,
+    /// With a terminal the engine's program makes Ctrl-C a key of the terminal inside, and nobody here gets SIGINT.
+    pub(crate) terminal: Terminal,
     pub(crate) undelivered: Undelivered,
 }
 
 /// How a command inside a container ended.
 pub(crate) struct EndedInside {
-    /// The status to give back.
-    pub(crate) status: ExitStatus,
+    pub(crate) command: CommandEnd,
     /// How the engine's program here ended.
     pub(crate) client: ExitStatus,
 }
@@ -75,7 +76,8 @@ pub(crate) async fn wait_inside(
         Some(event) => ExitStatus::Signaled(event.number),
         None => ended.status,
     };
-    Ok(EndedInside { status, client: ended.status })
+    let was_interrupted = inside.terminal == Terminal::Yes || signals.was_interrupted();
+    Ok(EndedInside { command: CommandEnd { status, was_interrupted }, client: ended.status })
 }
 
 impl Inside<'_> {
@@ -115,13 +117,12 @@ exec "$@""#;
     }
 
     /// A program in the process that the mark names. A shell finds out whether it can be run, since engines differ in what
-    /// they say then, and on which stream, and says what is said of a program of this machine.
-    pub(crate) fn run(&self, command: Vec<String>) -> Vec<String> {
+    /// they say then, and on which stream. It says `missing` of a program that is not there.
+    pub(crate) fn run(&self, command: Vec<String>, missing: &Failure) -> Vec<String> {
         let program = command.first().map(OsString::from).unwrap_or_default();
         let denied = std::io::Error::from_raw_os_error(Errno::ACCESS.raw_os_error());
-        let missing = CommandError::ProgramNotFound { program: program.clone() };
-        let refused = CommandError::Spawn { program, source: denied };
-        let said = [missing, refused].map(|error| Failure::new(error).text());
+        let refused = Failure::new(ProcessError::Spawn { program, source: denied });
+        let said = [missing, &refused].map(Failure::text);
         self.shell(Self::EXEC).into_iter().chain(said).chain(command).collect()
     }
 

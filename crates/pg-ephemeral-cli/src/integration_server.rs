@@ -10,7 +10,7 @@ use pg_ephemeral_core::{Database, DatabaseError, Endpoint, Server};
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::Global;
-use crate::channels::{Channels, Descriptor, Said};
+use crate::channels::{Channels, Descriptor, Said, WAITING_LINES};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::progress::Progress;
@@ -103,9 +103,9 @@ async fn serve(
                 biased;
                 event = signals.next() => return Err(Failure::Interrupted { signal: event.number }),
                 server = &mut start => break server?,
-                said = channels.said() => match said {
-                    Said::Command(line) => early.push(line),
+                said = channels.said(), if early.len() < WAITING_LINES => match said {
                     Said::Stop => return Ok(()),
+                    said => early.push(said),
                 },
             }
         }
@@ -119,7 +119,7 @@ async fn serve(
 /// Says how the server is reached, and answers what was asked: first what came before there was a server.
 async fn converse(
     server: &Server,
-    early: Vec<String>,
+    early: Vec<Said>,
     channels: &mut Channels,
     signals: &mut Signals,
 ) -> Result<(), Failure> {
@@ -130,15 +130,17 @@ async fn converse(
     let mut early = early.into_iter();
     loop {
         let said = match early.next() {
-            Some(line) => Said::Command(line),
+            Some(said) => said,
             None => until_signal(signals, channels.said()).await?,
         };
-        let Said::Command(line) = said else { return Ok(()) };
+        if said == Said::Stop {
+            return Ok(());
+        }
         // A caller that has no patience any more stops it at once.
         let answered = tokio::select! {
             biased;
             event = signals.next() => return Err(Failure::Interrupted { signal: event.number }),
-            answered = service.carry_out(&line, channels) => answered,
+            answered = service.carry_out(&said, channels) => answered,
         };
         answered.map_err(|error| Failure::with_cause("write the answer", error))?;
     }
@@ -146,8 +148,11 @@ async fn converse(
 
 impl Service<'_> {
     /// Carries out one command and writes its answer.
-    async fn carry_out(&mut self, line: &str, channels: &mut Channels) -> io::Result<()> {
-        let request = match serde_json::from_str::<Request>(line) {
+    async fn carry_out(&mut self, said: &Said, channels: &mut Channels) -> io::Result<()> {
+        let Said::Line(line) = said else {
+            return channels.answer(&refused("read the command: the line is longer than 1 MiB"));
+        };
+        let request = match serde_json::from_slice::<Request>(line) {
             Ok(request) => request,
             Err(error) => return channels.answer(&refused(format!("read the command: {error}"))),
         };

@@ -10,12 +10,14 @@ use pg_ephemeral_core::config::BackendChoice;
 use pg_ephemeral_core::doctor;
 use pg_ephemeral_core::reap::{Patience, Reaped, reap_labelled, reap_recorded};
 use pg_ephemeral_core::{Folders, label, layer, snapshot};
+use rustix::termios::tcgetwinsize;
 use serde::Serialize;
 
 use crate::arguments::{Format, Global};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::progress::say;
+use crate::spinner;
 
 /// One server, as `list --format json` shows it.
 #[derive(Debug, Serialize)]
@@ -42,7 +44,8 @@ pub(crate) async fn list(global: &Global) -> Result<(), Failure> {
     let context = Context::load(global)?;
     let mut servers = Vec::new();
     for backend in working_backends(global, &context).await? {
-        let keys = [label::INSTANCE, label::IMAGE, label::SESSION, label::OWNER];
+        reap_recorded(&context.folders, &backend, Patience::Hurry).await;
+        let keys = [label::INSTANCE_KEY, label::IMAGE_KEY, label::SESSION_KEY, label::OWNER_KEY];
         let containers = backend.list(&[label::ours()], &keys).await?;
         servers.extend(containers.iter().map(|container| listed(backend.kind(), container)));
     }
@@ -73,9 +76,9 @@ fn listed(backend: Kind, container: &ContainerSummary) -> ListedServer {
     ListedServer {
         name: container.name.clone(),
         backend: backend.as_str(),
-        instance: text(label::INSTANCE),
-        image: text(label::IMAGE),
-        session: text(label::SESSION),
+        instance: text(label::INSTANCE_KEY),
+        image: text(label::IMAGE_KEY),
+        session: text(label::SESSION_KEY),
         state: match container.state {
             ContainerState::Created => "created",
             ContainerState::Running => "running",
@@ -94,7 +97,7 @@ pub(crate) async fn gc(global: &Global) -> Result<(), Failure> {
     let mut reaped = Vec::new();
     for backend in working_backends(global, &context).await? {
         reaped.extend(reap_recorded(&context.folders, &backend, Patience::Settle).await);
-        reaped.extend(reap_labelled(&backend).await?);
+        reaped.extend(reap_labelled(&context.folders, &backend).await?);
         snapshot::sweep(&backend).await?;
         if let Some(host) = backend.as_host() {
             // Sweeps what killed processes left half made; slots themselves are kept.
@@ -143,6 +146,13 @@ pub(crate) async fn working_backends(global: &Global, context: &Context) -> Resu
         working.extend(choose::attempt(kind, &context.folders, Arc::new(System)).await);
     }
     Ok(working)
+}
+
+/// The backend for a command that is about no instance.
+pub(crate) async fn chosen_backend(global: &Global, context: &Context) -> Result<Backend, Failure> {
+    let configured = context.config.backend().unwrap_or_default();
+    let (choice, origin) = effective_choice(global.backend, configured)?;
+    Ok(choose::backend(choice, origin, &context.folders, Arc::new(System)).await?)
 }
 
 /// This tool, as `meta info --format json` shows it.
@@ -226,12 +236,40 @@ pub(crate) fn print_table<const N: usize>(
     header: [&str; N],
     rows: impl Iterator<Item = [String; N]>,
 ) -> Result<(), Failure> {
+    let columns =
+        tcgetwinsize(std::io::stdout()).ok().map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0);
+    let rows: Vec<[String; N]> = rows.map(|row| row.map(without_control)).collect();
+    print_line(&arranged(header, &rows, columns))
+}
+
+/// Labels of containers and images may be anybody's: no terminal obeys what stands in them.
+pub(crate) fn without_control(value: String) -> String {
+    if !value.contains(char::is_control) {
+        return value;
+    }
+    let escape = |character: char| match character.is_control() {
+        true => character.escape_default().to_string(),
+        false => character.to_string(),
+    };
+    value.chars().map(escape).collect()
+}
+
+/// A table, or where a terminal is too narrow for it, a line for each value, with an empty line between the rows.
+fn arranged<const N: usize>(header: [&str; N], rows: &[[String; N]], columns: Option<usize>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(header);
-    for row in rows {
-        table.add_row(row);
+    table.add_rows(rows);
+    let table = table.trim_fmt();
+    let is_too_wide = |columns| table.lines().any(|line| line.chars().count() > columns);
+    if rows.is_empty() || !columns.is_some_and(is_too_wide) {
+        return table;
     }
-    print_line(&table.trim_fmt())
+    let width = header.iter().map(|name| name.len()).max().unwrap_or_default();
+    let record = |row: &[String; N]| {
+        let values = header.iter().zip(row).filter(|(_, value)| !value.is_empty());
+        values.map(|(name, value)| format!("{name:width$}  {value}\n")).collect::<String>()
+    };
+    rows.iter().map(record).collect::<Vec<_>>().join("\n").trim_end().to_owned()
 }
 
 pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
@@ -246,9 +284,34 @@ pub(crate) fn print_line(line: &str) -> Result<(), Failure> {
 
 /// A result as it is, on standard output.
 pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
+    spinner::clear();
     match std::io::stdout().lock().write_all(bytes) {
         // Whoever reads has read enough.
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::new(error)),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::with_cause("write the result to standard output", error))
+        }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_of_a_value_are_escaped() {
+        assert_eq!(without_control("a\u{1b}[2Jb\r".to_owned()), r"a\u{1b}[2Jb\r");
+        assert_eq!(without_control("è".to_owned()), "è");
+    }
+
+    #[test]
+    fn a_table_that_a_terminal_is_too_narrow_for_has_a_line_for_each_value() {
+        let rows = [["review", "16", ""], ["x", "", "50000"]].map(|row| row.map(str::to_owned));
+        let header = ["NAME", "IMAGE", "PORT"];
+        let table = " NAME    IMAGE  PORT\n review  16\n x              50000";
+        assert_eq!(arranged(header, &rows, None), table);
+        assert_eq!(arranged(header, &rows, Some(21)), table);
+        assert_eq!(arranged(header, &rows, Some(15)), "NAME   review\nIMAGE  16\n\nNAME   x\nPORT   50000");
+        assert_eq!(arranged(header, &[], Some(5)), " NAME  IMAGE  PORT");
     }
 }

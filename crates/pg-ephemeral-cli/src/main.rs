@@ -11,11 +11,13 @@ mod context;
 mod database_commands;
 mod doctor;
 mod failure;
+mod group;
 mod inside;
 mod integration_server;
 mod listing;
 mod progress;
 mod session_commands;
+mod session_listing;
 mod signals;
 mod snapshot_commands;
 mod spinner;
@@ -40,6 +42,10 @@ fn main() -> ExitCode {
     if let Some(answered) = complete::answer() {
         return answered;
     }
+    // On a machine of CI the automatic choice would be colours all the same, in errors of the parser too.
+    if spinner::terminal_is_dumb() && std::env::var_os("CLICOLOR_FORCE").is_none() {
+        anstream::ColorChoice::Never.write_global();
+    }
     let arguments = Arguments::parse_from(words::with_the_tools_own_apart(std::env::args_os()));
     arguments.refuse_misplaced_format();
     set_color(arguments.global.color);
@@ -50,7 +56,7 @@ fn main() -> ExitCode {
         Command::Session(session) if session.command.wraps() => FAILED_AROUND,
         _ => FAILED,
     };
-    let progress = Progress::new(&arguments.global);
+    let progress = Progress::new(&arguments.global, &command);
     let ended = run(&arguments.global, &command, &progress);
     progress.finish();
     match ended {
@@ -59,7 +65,7 @@ fn main() -> ExitCode {
             failure.print();
             match failure {
                 Failure::Error { .. } => ExitCode::from(failed),
-                Failure::Interrupted { signal } => ExitCode::from(u8::try_from(128 + signal).unwrap_or(failed)),
+                Failure::Interrupted { signal } => signals::end_by(signal),
             }
         }
     }
@@ -69,12 +75,51 @@ fn main() -> ExitCode {
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(2);
 
 fn run(global: &Global, command: &Command, progress: &Progress) -> Result<u8, Failure> {
-    let mut signals = Signals::listen().map_err(Failure::new)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::new)?;
+    // Before there is a second thread.
+    check_memory()?;
+    let mut signals = Signals::listen().map_err(|error| Failure::with_cause("failed to listen for signals", error))?;
+    check_descriptors().map_err(|error| Failure::with_cause("failed to open what the runtime needs", error))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::with_cause("failed to make the runtime", error))?;
     let ended = runtime.block_on(dispatch(global, command, progress, &mut signals));
     // What is on its way to the disk gets there; a question to an engine that hangs must not keep us from leaving.
-    runtime.shutdown_timeout(SHUTDOWN_LIMIT);
+    ociman::blocking::wait_for_all(SHUTDOWN_LIMIT);
     ended
+}
+
+/// What a command may need, the stacks of its threads included.
+const MEMORY: usize = 128 << 20;
+
+/// Fails when a limit of address space leaves too little: an allocation that fails later would abort the process.
+fn check_memory() -> Result<(), Failure> {
+    use rustix::process::{Resource, getrlimit};
+    if getrlimit(Resource::As).current.is_none() {
+        return Ok(());
+    }
+    let_threads_share_the_heap();
+    if Vec::<u8>::new().try_reserve_exact(MEMORY).is_err() {
+        return Err(Failure::message(
+            format!("failed to reserve {} MiB of memory under the limit of address space", MEMORY >> 20),
+            "raise the limit, such as by `ulimit -v unlimited`",
+        ));
+    }
+    Ok(())
+}
+
+/// Keeps the C library from reserving 64 MiB of address space for each thread that allocates.
+#[allow(unsafe_code)]
+fn let_threads_share_the_heap() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: this sets a number in the allocator, and no other thread runs yet.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+    }
+}
+
+/// Fails when the system refuses a few descriptors: Tokio panics when it gets none for its signals.
+fn check_descriptors() -> std::io::Result<()> {
+    let pairs: std::io::Result<Vec<_>> = (0..4).map(|_| std::os::unix::net::UnixStream::pair()).collect();
+    pairs.map(drop)
 }
 
 async fn dispatch(

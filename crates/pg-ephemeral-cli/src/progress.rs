@@ -1,6 +1,6 @@
 //! Shows on standard error what a start is busy with, and how long each step took.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,11 +8,14 @@ use indicatif::{HumanBytes, ProgressBar};
 use pg_ephemeral_core::progress::{Observer, Step};
 use pg_ephemeral_core::seed::{ApplyEvent, EventSink};
 
-use crate::arguments::Global;
-use crate::spinner::spinner;
+use crate::arguments::{Command, Global};
+use crate::failure::{BOLD, RESET};
+use crate::spinner;
 
 /// How often a long seed says how far it is, where each word is a line.
 const LINE_EVERY: Duration = Duration::from_secs(10);
+
+const BOLD_YELLOW: &str = "\x1b[1;33m";
 
 /// What is shown while a command runs. Cheap to clone.
 #[derive(Clone)]
@@ -38,10 +41,13 @@ struct Timings {
 }
 
 impl Progress {
-    pub(crate) fn new(global: &Global) -> Self {
-        let view = match (global.quiet, std::io::stderr().is_terminal()) {
+    pub(crate) fn new(global: &Global, command: &Command) -> Self {
+        // The terminal of an integration server belongs to the program that started it, and lines of the log come at any
+        // time.
+        let has_terminal = !matches!(command, Command::IntegrationServer { .. }) && global.verbose == 0;
+        let view = match (global.quiet, has_terminal && spinner::can_be_drawn()) {
             (true, _) => View::Nothing,
-            (false, true) => View::Spinner(spinner()),
+            (false, true) => View::Spinner(spinner::start()),
             (false, false) => View::Lines,
         };
         let timings =
@@ -60,7 +66,7 @@ impl Progress {
         *self.shown() = (step.to_string(), Instant::now());
         match &self.0.view {
             View::Spinner(bar) => match step {
-                Step::Ready | Step::Stopped => bar.finish_and_clear(),
+                Step::Ready | Step::Stopped => spinner::clear(),
                 step => bar.set_message(step.to_string()),
             },
             View::Lines => {
@@ -80,15 +86,13 @@ impl Progress {
 
     fn show(&self, event: &ApplyEvent<'_>) {
         match *event {
-            ApplyEvent::Output { line, .. } => match &self.0.view {
-                View::Spinner(bar) => bar.suspend(|| say(line)),
-                View::Lines => say(line),
-                View::Nothing => {}
-            },
+            ApplyEvent::Output { .. } | ApplyEvent::Unkeyed(_) if matches!(self.0.view, View::Nothing) => {}
+            ApplyEvent::Output { line, .. } => say(line),
+            ApplyEvent::Unkeyed(unkeyed) => warn(&unkeyed.to_string(), &unkeyed.hint()),
             ApplyEvent::Copied { bytes, total } => {
                 self.advance(&format!("{} of {}", HumanBytes(bytes), HumanBytes(total)));
             }
-            ApplyEvent::Ran { statements, total } => self.advance(&format!("{statements} of {total} statements")),
+            ApplyEvent::Restored { objects, total } => self.advance(&format!("{objects} of {total} objects")),
             _ => {}
         }
     }
@@ -119,16 +123,9 @@ impl Progress {
         }
     }
 
-    /// Takes the spinner away.
-    pub(crate) fn clear(&self) {
-        if let View::Spinner(bar) = &self.0.view {
-            bar.finish_and_clear();
-        }
-    }
-
     /// Takes the spinner away and prints the timings that were asked for.
     pub(crate) fn finish(&self) {
-        self.clear();
+        spinner::clear();
         self.time("end");
         let Some(timings) = &self.0.timings else { return };
         let timings = timings.lock().unwrap_or_else(PoisonError::into_inner);
@@ -139,8 +136,13 @@ impl Progress {
     }
 }
 
+/// A warning on standard error, with what to do about it.
+pub(crate) fn warn(message: &str, hint: &str) {
+    say(&format!("{BOLD_YELLOW}warning:{RESET} {message}\n{BOLD}hint:{RESET} {hint}"));
+}
+
 /// One line on standard error.
 pub(crate) fn say(line: &str) {
     // A closed standard error leaves nobody to tell.
-    let _ = writeln!(anstream::stderr().lock(), "{line}");
+    spinner::suspend(|| drop(writeln!(anstream::stderr().lock(), "{line}")));
 }

@@ -1,25 +1,28 @@
-//! `session …`: starting, listing, comparing and stopping named servers, and running commands against one.
+//! `session …`: starting, finding and stopping named servers, and running commands against one.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use clap::error::ErrorKind;
-use ociman::{Backend, Kind, Variable};
+use ociman::{Backend, ContainerState, Kind, Variable};
 use pg_ephemeral_core::reap::{self, Patience, reap_recorded};
-use pg_ephemeral_core::session::{Divergence, ExpectedState, Name, Session};
-use pg_ephemeral_core::snapshot::{self, Existing, Restored, State};
-use pg_ephemeral_core::{InstanceName, Server};
-use serde::Serialize;
+use pg_ephemeral_core::session::{Name, Session};
+use pg_ephemeral_core::snapshot::{self, AnotherSecret, Existing, SnapshotError, Whose};
+use pg_ephemeral_core::{MadeWith, Server};
 
 use crate::arguments::{Format, Global, SessionArguments, SessionCommand, Wrapped, wrong_usage};
-use crate::cache_views::rfc3339;
 use crate::context::{Context, current_folder};
 use crate::failure::Failure;
-use crate::listing::{print_json, print_line, print_table, working_backends};
+use crate::listing::{print_json, print_line, working_backends};
 use crate::progress::{Progress, say};
+use crate::session_listing::{self, ListedSession};
 use crate::signals::Signals;
 use crate::snapshot_commands;
 use crate::wrapped::{self, Place, until_signal};
+
+/// How long a session is waited for whose server an engine holds still, as it does while a snapshot is made of it.
+const PAUSE_LIMIT: Duration = Duration::from_secs(5);
+const PAUSE_STEP: Duration = Duration::from_millis(100);
 
 /// Carries out one session command and gives the exit status.
 pub(crate) async fn run(
@@ -42,9 +45,9 @@ pub(crate) async fn run(
         SessionCommand::Host { wrapped } => return attached(wrapped, Place::Host, signals).await,
         SessionCommand::Container { wrapped } => return attached(wrapped, Place::Container, signals).await,
         SessionCommand::Start { ttl } => until_signal(signals, start(global, required(name), *ttl, progress)).await?,
-        SessionCommand::List => until_signal(signals, list(global)).await?,
-        SessionCommand::Status => until_signal(signals, status(global, name)).await?,
-        SessionCommand::Stop { all } => {
+        SessionCommand::List => until_signal(signals, session_listing::list(global, name)).await?,
+        SessionCommand::Status => until_signal(signals, session_listing::status(global, name)).await?,
+        SessionCommand::Stop { all, force } => {
             let name = match name {
                 Some(name) if *all => {
                     wrong_usage(ErrorKind::ArgumentConflict, &format!("--all or --name {name}: not both"))
@@ -52,7 +55,7 @@ pub(crate) async fn run(
                 None if *all => None,
                 name => Some(required(name)),
             };
-            until_signal(signals, stop(global, name)).await?
+            until_signal(signals, stop(global, name, foreign(*force))).await?
         }
         SessionCommand::Snapshot { snapshot: Some(snapshot), replace, .. } => {
             let existing = if *replace { Existing::Replace } else { Existing::Refuse };
@@ -64,20 +67,26 @@ pub(crate) async fn run(
         // The arguments have been checked: one of the two is there.
         SessionCommand::Snapshot { .. } => Ok(()),
         SessionCommand::Snapshots => until_signal(signals, snapshot_commands::list(global, name)).await?,
-        SessionCommand::Restore { from } => {
-            until_signal(signals, snapshot_commands::restore(global, required(name), from)).await?
+        SessionCommand::Restore { from, force } => {
+            let foreign = foreign(*force);
+            until_signal(signals, snapshot_commands::restore(global, required(name), from, foreign)).await?
         }
-        SessionCommand::Reset => {
-            until_signal(signals, snapshot_commands::reset(global, required(name), progress)).await?
+        SessionCommand::Reset { force } => {
+            let foreign = foreign(*force);
+            until_signal(signals, snapshot_commands::reset(global, required(name), foreign, progress)).await?
         }
         SessionCommand::Fork { to, from, ttl } => {
-            let ttl = ttl.map(Duration::from);
-            until_signal(signals, snapshot_commands::fork(global, required(name), to, from.as_ref(), ttl)).await?
+            until_signal(signals, snapshot_commands::fork(global, required(name), to, from.as_ref(), *ttl)).await?
         }
         SessionCommand::Url => until_signal(signals, url(global, required(name))).await?,
         SessionCommand::Env => until_signal(signals, env(global, required(name))).await?,
     };
     told.map(|()| 0)
+}
+
+/// What `--force` asks for.
+fn foreign(force: bool) -> AnotherSecret {
+    if force { AnotherSecret::TakeOver } else { AnotherSecret::Refuse }
 }
 
 /// The name that was given; without one this is wrong usage, and ends so.
@@ -88,201 +97,65 @@ fn required(name: Option<&Name>) -> &Name {
     }
 }
 
-async fn start(
-    global: &Global,
-    name: &Name,
-    ttl: Option<humantime::Duration>,
-    progress: &Progress,
-) -> Result<(), Failure> {
-    let definition = Context::load(global)?.definition(global)?.observer(progress.observer());
+async fn start(global: &Global, name: &Name, ttl: Option<Duration>, progress: &Progress) -> Result<(), Failure> {
+    let context = Context::load(global)?;
+    let folders = context.folders.clone();
+    let definition = context.definition(global)?.observer(progress.observer());
     let backend = definition.find_backend().await?;
     let is_here = backend.remote_host().is_none();
     let mut definition = definition.backend(backend);
     if let Some(folder) = wrapped::mountable_folder()?.filter(|_| is_here) {
         definition = definition.transparent_workdir(folder);
     }
-    let session = definition.start_session(name, ttl.map(Duration::from)).await?;
+    let session = definition.start_session(name, ttl).await?;
     match global.format {
-        Format::Json => print_json(&ListedSession::of(&session)),
+        Format::Json => print_json(&ListedSession::of(&session, &folders)?),
         _ => print_line(&format!("session {name} runs on {}", session.container().backend().kind())),
     }
 }
 
-/// One session, as `session list --format json` shows it.
-#[derive(Debug, Serialize)]
-pub(crate) struct ListedSession {
-    /// Its name.
-    name: String,
-    /// Its instance.
-    instance: Option<String>,
-    /// The backend it runs on.
-    backend: &'static str,
-    /// Its base image.
-    image: Option<String>,
-    /// How long it has run, in seconds.
-    age: Option<u64>,
-    /// In how many seconds it ends; `null` when it does not by itself.
-    expires_in: Option<u64>,
-    /// Its port on this machine.
-    port: Option<u16>,
-}
-
-impl ListedSession {
-    pub(crate) fn of(session: &Session) -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        // Whole seconds: those that have passed, and those that are still to come.
-        let next = now.as_secs() + u64::from(now.subsec_nanos() > 0);
-        let labels = &session.summary().labels;
-        let text = |key| labels.get(&key).map(ToString::to_string);
-        let seconds = |key| text(key).and_then(|text| text.parse::<u64>().ok());
-        Self {
-            name: session.name().to_string(),
-            instance: text(pg_ephemeral_core::label::INSTANCE),
-            backend: session.container().backend().kind().as_str(),
-            image: text(pg_ephemeral_core::label::IMAGE),
-            age: seconds(pg_ephemeral_core::label::STARTED).map(|started| now.as_secs().saturating_sub(started)),
-            expires_in: seconds(pg_ephemeral_core::label::EXPIRES).map(|end| end.saturating_sub(next)),
-            port: session.summary().ports.first().map(|port| port.published.port()),
-        }
-    }
-}
-
-async fn list(global: &Global) -> Result<(), Failure> {
-    let sessions = all_sessions(global, &Context::load(global)?).await?;
-    let listed: Vec<_> = sessions.iter().map(ListedSession::of).collect();
-    match global.format {
-        Format::Json => print_json(&listed),
-        _ => {
-            let rows = listed.into_iter().map(|session| {
-                [
-                    session.name,
-                    session.instance.unwrap_or_default(),
-                    session.backend.to_owned(),
-                    session.image.unwrap_or_default(),
-                    session.age.map(shown).unwrap_or_default(),
-                    session.expires_in.map_or_else(|| "never".to_owned(), shown),
-                    session.port.map(|port| port.to_string()).unwrap_or_default(),
-                ]
-            });
-            print_table(["NAME", "INSTANCE", "BACKEND", "IMAGE", "AGE", "EXPIRES IN", "PORT"], rows)
-        }
-    }
-}
-
-fn shown(seconds: u64) -> String {
-    humantime::format_duration(Duration::from_secs(seconds)).to_string()
-}
-
-/// How one session stands, as `session status --format json` shows it.
-#[derive(Debug, Serialize)]
-struct Standing {
-    /// Its name.
-    name: String,
-    /// Its instance.
-    instance: String,
-    /// `sync`, `diverged` or `unknown-instance`.
-    status: &'static str,
-    /// What differs first.
-    reason: Option<String>,
-    /// What it was put back to last, or forked from; `null` when it never was.
-    restored: Option<RestoredView>,
-}
-
-/// What a session was put back to, in `session status`.
-#[derive(Debug, Serialize)]
-struct RestoredView {
-    /// `seeds`, `snapshot` or `session`.
-    to: &'static str,
-    /// The session that the snapshot is of, or that it was forked from.
-    session: Option<String>,
-    /// The snapshot.
-    snapshot: Option<String>,
-    /// When (RFC 3339).
-    at: Option<String>,
-}
-
-impl RestoredView {
-    fn of(restored: &Restored) -> Self {
-        let (to, session, snapshot) = match &restored.to {
-            State::Seeds => ("seeds", None, None),
-            State::Snapshot { session, name } => ("snapshot", Some(session.to_string()), Some(name.to_string())),
-            State::Session { session, .. } => ("session", Some(session.to_string()), None),
-        };
-        Self { to, session, snapshot, at: restored.time().map(rfc3339) }
-    }
-
-    /// In words, for the session of this name.
-    fn words(&self, name: &str) -> String {
-        let when = self.at.as_ref().map(|at| format!(" at {at}")).unwrap_or_default();
-        match (&self.session, &self.snapshot) {
-            (Some(session), Some(snapshot)) if session == name => format!("restored from {snapshot}{when}"),
-            (Some(session), Some(snapshot)) => format!("forked from {snapshot} of {session}{when}"),
-            (Some(session), None) => format!("forked from {session}{when}"),
-            (None, _) => format!("reset to its seeds{when}"),
-        }
-    }
-}
-
-async fn status(global: &Global, name: Option<&Name>) -> Result<(), Failure> {
-    let context = Context::load(global)?;
-    let sessions = match name {
-        Some(name) => vec![find(global, &context, name).await?],
-        None => all_sessions(global, &context).await?,
-    };
-    // Each instance is loaded once, however many sessions it has.
-    let mut expected: BTreeMap<(&'static str, InstanceName), ExpectedState> = BTreeMap::new();
-    let mut standings = Vec::new();
-    for session in &sessions {
-        let metadata = session.listed_metadata().map_err(Failure::new)?;
-        let backend = session.container().backend();
-        let key = (backend.kind().as_str(), metadata.instance.clone());
-        let known = context.config.instances().contains_key(&metadata.instance);
-        if known && !expected.contains_key(&key) {
-            let definition = context.definition_of(&metadata.instance)?.backend(backend.clone());
-            expected.insert(key.clone(), definition.expected_state().await?);
-        }
-        let difference = expected.get(&key).map(|expected| expected.divergence(&metadata));
-        let restored = metadata.restored.as_ref().map(RestoredView::of);
-        standings.push(Standing { restored, ..standing(session.name(), &metadata.instance, difference) });
-    }
-    match global.format {
-        Format::Json => print_json(&standings),
-        _ => {
-            let rows = standings.into_iter().map(|standing| {
-                let restored = standing.restored.map(|restored| restored.words(&standing.name));
-                let reason = standing.reason.into_iter().chain(restored).collect::<Vec<_>>().join("; ");
-                [standing.name, standing.instance, standing.status.to_owned(), reason]
-            });
-            print_table(["NAME", "INSTANCE", "STATUS", "REASON"], rows)
-        }
-    }
-}
-
-fn standing(name: &Name, instance: &InstanceName, difference: Option<Option<Divergence>>) -> Standing {
-    let (status, reason) = match difference {
-        None => ("unknown-instance", None),
-        Some(None) => ("sync", None),
-        Some(Some(difference)) => ("diverged", Some(difference.to_string())),
-    };
-    Standing { name: name.to_string(), instance: instance.to_string(), status, reason, restored: None }
-}
-
 /// Stops one session, or all of them.
-async fn stop(global: &Global, name: Option<&Name>) -> Result<(), Failure> {
+async fn stop(global: &Global, name: Option<&Name>, foreign: AnotherSecret) -> Result<(), Failure> {
     let context = Context::load(global)?;
-    let sessions = match name {
-        Some(name) => vec![find(global, &context, name).await?],
-        None => all_sessions(global, &context).await?,
-    };
-    for session in sessions {
-        let name = session.name().clone();
-        session.clone().stop().await.map_err(Failure::new)?;
-        reap::forget(&context.folders, &session);
-        if !global.quiet {
-            say(&format!("session {name} is stopped"));
+    let backends = backends(global, &context).await?;
+    let mut was_abandoned = false;
+    for backend in &backends {
+        let stopped = name.map_or_else(|| snapshot::stopped(&context.folders, backend), |name| vec![name.clone()]);
+        for session in stopped {
+            was_abandoned |= snapshot::abandon(&context.folders, backend, &session).await?;
         }
     }
-    Ok(())
+    let found = match name {
+        Some(name) => find_on(global, &context, &backends, name).await?,
+        None => sessions_on(global, &context, &backends).await?,
+    };
+    for session in found.running.iter().chain(&found.foreign_ended) {
+        let other = session.made_with(&context.folders).map_err(Failure::secret)? == MadeWith::AnotherSecret;
+        if other && foreign == AnotherSecret::Refuse {
+            if name.is_some() {
+                return Err(SnapshotError::AnotherSecret { session: session.name().clone() }.into());
+            }
+            tell(global, &format!("session {} is left alone: it was started with another secret", session.name()));
+            continue;
+        }
+        session.clone().stop().await.map_err(Failure::new)?;
+        reap::forget(&context.folders, session);
+        tell(global, &format!("session {} is stopped", session.name()));
+    }
+    match name {
+        Some(name) if found.is_empty() && was_abandoned => {
+            tell(global, &format!("session {name} is stopped"));
+            Ok(())
+        }
+        Some(name) if found.is_empty() => Err(not_running(global, &context, &backends, name).await?),
+        _ => Ok(()),
+    }
+}
+
+fn tell(global: &Global, line: &str) {
+    if !global.quiet {
+        say(line);
+    }
 }
 
 async fn url(global: &Global, name: &Name) -> Result<(), Failure> {
@@ -343,7 +216,7 @@ async fn attached(
     if place == Place::Transparent && session.container().backend().kind() != Kind::Host {
         refuse_folder_outside(&session)?;
     }
-    let mut server = Server::attach(&session, &context.folders).map_err(Failure::new)?;
+    let mut server = Server::attach(&session, &context.folders)?;
     if copy == Copy::Seeded {
         return wrapped::run_on(&server, wrapped, place, signals).await;
     }
@@ -359,7 +232,7 @@ async fn attached(
 /// A command with the working directory at hand needs that to be in what the session's container sees.
 fn refuse_folder_outside(session: &Session) -> Result<(), Failure> {
     let here = current_folder()?;
-    let mounted = session.summary().labels.get(&pg_ephemeral_core::label::FOLDER).map(ToString::to_string);
+    let mounted = session.summary().labels.get(&pg_ephemeral_core::label::FOLDER_KEY).map(ToString::to_string);
     let outside = |mounted: &str| {
         Failure::message(
             format!("the session {} does not see the working directory {}", session.name(), here.display()),
@@ -379,7 +252,7 @@ fn refuse_folder_outside(session: &Session) -> Result<(), Failure> {
 /// What is printed of it stays good after this command.
 pub(crate) async fn attach_for_output(global: &Global, context: &Context, name: &Name) -> Result<Server, Failure> {
     let session = find(global, context, name).await?;
-    let mut server = Server::attach(&session, &context.folders).map_err(Failure::new)?;
+    let mut server = Server::attach(&session, &context.folders)?;
     server.keep_ca_file(&session, &context.folders).map_err(Failure::new)?;
     Ok(server)
 }
@@ -387,49 +260,99 @@ pub(crate) async fn attach_for_output(global: &Global, context: &Context, name: 
 /// The session of this name on any backend that works; the error says which sessions there are.
 pub(crate) async fn find(global: &Global, context: &Context, name: &Name) -> Result<Session, Failure> {
     let backends = backends(global, context).await?;
-    if let Some(session) = find_on(context, &backends, name).await? {
-        return Ok(session);
+    match find_on(global, context, &backends, name).await?.running.pop() {
+        Some(session) => Ok(session),
+        None => Err(not_running(global, context, &backends, name).await?),
     }
-    let known: Vec<_> =
-        sessions_on(context, &backends).await?.iter().map(|session| session.name().to_string()).collect();
+}
+
+async fn not_running(
+    global: &Global,
+    context: &Context,
+    backends: &[Backend],
+    name: &Name,
+) -> Result<Failure, Failure> {
+    let running = sessions_on(global, context, backends).await?.running;
+    let known: Vec<_> = running.iter().map(|session| session.name().to_string()).collect();
     let hint = if known.is_empty() {
-        format!("no session runs; `pg-ephemeral session start --name {name}` starts one")
+        format!("none runs at all; `pg-ephemeral session start --name {name}` starts this one")
     } else {
         format!("these run: {}", known.join(", "))
     };
-    Err(Failure::message(format!("no session {name} runs"), hint))
+    Ok(Failure::message(format!("no session {name} runs"), hint))
+}
+
+/// The sessions that were looked for.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Those that run.
+    pub(crate) running: Vec<Session>,
+    /// Those whose server has ended, which have been removed.
+    ended: Vec<Name>,
+    /// Those whose server has ended, and that were started with another secret.
+    foreign_ended: Vec<Session>,
+}
+
+impl Found {
+    fn is_empty(&self) -> bool {
+        self.running.is_empty() && self.ended.is_empty() && self.foreign_ended.is_empty()
+    }
+
+    fn add(&mut self, other: Self) {
+        self.running.extend(other.running);
+        self.ended.extend(other.ended);
+        self.foreign_ended.extend(other.foreign_ended);
+    }
 }
 
 /// The session of this name on one of these backends.
-pub(crate) async fn find_on(context: &Context, backends: &[Backend], name: &Name) -> Result<Option<Session>, Failure> {
+pub(crate) async fn find_on(
+    global: &Global,
+    context: &Context,
+    backends: &[Backend],
+    name: &Name,
+) -> Result<Found, Failure> {
     for backend in backends {
-        snapshot::put_back(&context.folders, backend, name).await.map_err(Failure::new)?;
+        snapshot::put_back(&context.folders, backend, name).await?;
     }
-    if let Some(session) = look_on(context, backends, name).await? {
-        return Ok(Some(session));
+    let found = look_on(global, context, backends, name).await?;
+    if !found.is_empty() {
+        return Ok(found);
     }
     let mut look_again = false;
     for backend in backends {
-        look_again |= snapshot::settled(&context.folders, backend, name).await.map_err(Failure::new)?;
+        look_again |= snapshot::settled(&context.folders, backend, name).await?;
     }
-    if look_again { look_on(context, backends, name).await } else { Ok(None) }
+    if look_again { look_on(global, context, backends, name).await } else { Ok(found) }
 }
 
-async fn look_on(context: &Context, backends: &[Backend], name: &Name) -> Result<Option<Session>, Failure> {
+fn is_paused(session: &Session) -> bool {
+    session.summary().state == ContainerState::Paused
+}
+
+async fn look_on(global: &Global, context: &Context, backends: &[Backend], name: &Name) -> Result<Found, Failure> {
     for backend in backends {
-        let found = Session::find(backend, name).await.map_err(Failure::new)?;
-        if let Some(session) = living(context, found).await?.pop() {
-            return Ok(Some(session));
+        let mut session = Session::find_any(backend, name).await.map_err(Failure::new)?;
+        let deadline = Instant::now() + PAUSE_LIMIT;
+        while session.as_ref().is_some_and(is_paused) && Instant::now() < deadline {
+            tokio::time::sleep(PAUSE_STEP).await;
+            session = Session::find_any(backend, name).await.map_err(Failure::new)?;
+        }
+        let found = sorted(global, context, session).await?;
+        if !found.is_empty() {
+            return Ok(found);
         }
     }
-    Ok(None)
+    Ok(Found::default())
 }
 
-async fn all_sessions(global: &Global, context: &Context) -> Result<Vec<Session>, Failure> {
-    sessions_on(context, &backends(global, context).await?).await
+pub(crate) async fn all_sessions(global: &Global, context: &Context) -> Result<Vec<Session>, Failure> {
+    let backends = backends(global, context).await?;
+    Ok(sessions_on(global, context, &backends).await?.running)
 }
 
-/// The backends to look at, without what killed starts have left there and without sessions whose time is over.
+/// The backends to look at, without what killed starts have left there and without sessions whose time is over. A command
+/// that has stopped the server of a session for a moment is waited for.
 pub(crate) async fn backends(global: &Global, context: &Context) -> Result<Vec<Backend>, Failure> {
     let backends = working_backends(global, context).await?;
     for backend in &backends {
@@ -438,20 +361,39 @@ pub(crate) async fn backends(global: &Global, context: &Context) -> Result<Vec<B
     Ok(backends)
 }
 
-async fn sessions_on(context: &Context, backends: &[Backend]) -> Result<Vec<Session>, Failure> {
-    let mut sessions = Vec::new();
+async fn sessions_on(global: &Global, context: &Context, backends: &[Backend]) -> Result<Found, Failure> {
+    let mut all = Found::default();
     for backend in backends {
-        let listed = Session::list(backend).await.map_err(Failure::new)?;
-        sessions.extend(living(context, listed).await?);
+        if let Err(error) = snapshot::put_all_back(&context.folders, backend, Whose::Any).await {
+            // The others can be listed all the same.
+            let failure = Failure::from(error);
+            let hint = failure.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+            tell(global, &format!("warning: {}{hint}", failure.in_one_line()));
+        }
+        let listed = Session::list_all(backend).await.map_err(Failure::new)?;
+        all.add(sorted(global, context, listed).await?);
     }
-    Ok(sessions)
+    Ok(all)
 }
 
-/// Those whose time is not over. The others are removed, whoever started them.
-async fn living(context: &Context, sessions: impl IntoIterator<Item = Session>) -> Result<Vec<Session>, Failure> {
-    let (expired, living): (Vec<_>, Vec<_>) = sessions.into_iter().partition(Session::has_expired);
-    for session in expired {
-        reap::remove_expired(&context.folders, &session).await.map_err(Failure::new)?;
+/// Those that run. Those whose time is over are removed, whoever started them, and so are those whose server has ended.
+async fn sorted(
+    global: &Global,
+    context: &Context,
+    sessions: impl IntoIterator<Item = Session>,
+) -> Result<Found, Failure> {
+    let mut found = Found::default();
+    for session in sessions {
+        if session.has_expired() {
+            reap::remove_expired(&context.folders, &session).await.map_err(Failure::new)?;
+        } else if !session.has_ended() {
+            found.running.push(session);
+        } else if session.made_with(&context.folders).map_err(Failure::secret)? == MadeWith::AnotherSecret {
+            found.foreign_ended.push(session);
+        } else if reap::remove_ended(&context.folders, &session).await.map_err(Failure::new)? {
+            tell(global, &format!("session {} is removed: its server had ended", session.name()));
+            found.ended.push(session.name().clone());
+        }
     }
-    Ok(living)
+    Ok(found)
 }

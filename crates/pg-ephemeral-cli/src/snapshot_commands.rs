@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use ociman::Reference;
+use pg_ephemeral_core::Folders;
 use pg_ephemeral_core::session::{Name, Session};
-use pg_ephemeral_core::snapshot::{self, Existing, ForkOptions, Manner, Snapshot, SnapshotError};
+use pg_ephemeral_core::snapshot::{self, AnotherSecret, Existing, ForkOptions, Manner, Snapshot, SnapshotError};
 use serde::Serialize;
 
 use crate::arguments::{Format, Global};
@@ -13,7 +14,8 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::listing::{print_json, print_line, print_table};
 use crate::progress::{Progress, say};
-use crate::session_commands::{ListedSession, backends, find, find_on};
+use crate::session_commands::{backends, find, find_on};
+use crate::session_listing::ListedSession;
 use crate::wrapped::mountable_folder;
 
 /// A snapshot that was taken, as `session snapshot --format json` shows it.
@@ -143,23 +145,32 @@ pub(crate) async fn remove(global: &Global, name: &Name, snapshot: &snapshot::Na
 }
 
 /// Puts a session back to a snapshot.
-pub(crate) async fn restore(global: &Global, name: &Name, from: &snapshot::Name) -> Result<(), Failure> {
+pub(crate) async fn restore(
+    global: &Global,
+    name: &Name,
+    from: &snapshot::Name,
+    foreign: AnotherSecret,
+) -> Result<(), Failure> {
     let context = Context::load(global)?;
     let session = find(global, &context, name).await?;
-    let restored = session.restore(&context.folders, from).await?;
-    show(global, &restored, &format!("session {name} is back at {from}"))
+    let restored = session.restore(&context.folders, from, foreign).await?;
+    show(global, &context.folders, &restored, &format!("session {name} is back at {from}"))
 }
 
 /// Puts a session back to its seeds.
-pub(crate) async fn reset(global: &Global, name: &Name, progress: &Progress) -> Result<(), Failure> {
+pub(crate) async fn reset(
+    global: &Global,
+    name: &Name,
+    foreign: AnotherSecret,
+    progress: &Progress,
+) -> Result<(), Failure> {
     let context = Context::load(global)?;
     let session = find(global, &context, name).await?;
     let instance = session.listed_metadata().map_err(Failure::new)?.instance;
     let definition = context.definition_of(&instance)?;
     let definition = definition.observer(progress.observer()).seed_events(progress.seed_events());
-    let reset = session.reset(&definition).await?;
-    progress.clear();
-    show(global, &reset, &format!("session {name} is back at its seeds"))
+    let reset = session.reset(&definition, foreign).await?;
+    show(global, &context.folders, &reset, &format!("session {name} is back at its seeds"))
 }
 
 /// Starts another session with the state of one.
@@ -176,7 +187,7 @@ pub(crate) async fn fork(
     let session = match from {
         // It has to run, and the error says which do.
         None => Some(find(global, &context, name).await?),
-        Some(_) => find_on(&context, &backends, name).await?,
+        Some(_) => find_on(global, &context, &backends, name).await?.running.pop(),
     };
     let forked = match (session, from) {
         (Some(session), from) => {
@@ -200,12 +211,12 @@ pub(crate) async fn fork(
             snapshot.start_session(backend, &context.folders, to, &options).await?
         }
     };
-    show(global, &forked, &format!("session {to} runs on {}", forked.container().backend().kind()))
+    show(global, &context.folders, &forked, &format!("session {to} runs on {}", forked.container().backend().kind()))
 }
 
-fn show(global: &Global, session: &Session, line: &str) -> Result<(), Failure> {
+fn show(global: &Global, folders: &Folders, session: &Session, line: &str) -> Result<(), Failure> {
     match global.format {
-        Format::Json => print_json(&ListedSession::of(session)),
+        Format::Json => print_json(&ListedSession::of(session, folders)?),
         _ => print_line(line),
     }
 }

@@ -1,6 +1,8 @@
-//! The spinner: when it shows itself, and how it is drawn so that keys pressed meanwhile do not garble the screen.
+//! The spinner: when it is shown, and how it is drawn so that keys pressed meanwhile do not garble the screen. A process
+//! has one terminal, so it has one spinner. Whatever else is to appear on the terminal takes it away first.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
@@ -14,22 +16,56 @@ const RATE: u8 = 20;
 /// Columns that stay free at the right: a terminal shows `^C` where the cursor is, and must not have to break the line.
 const MARGIN: u16 = 8;
 
-/// A spinner on standard error that shows itself after a while, unless it is finished by then.
-pub(crate) fn spinner() -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}") {
-        bar.set_style(style);
-    }
-    let later = bar.downgrade();
-    // Without the thread there is no spinner, which is no loss.
-    let _ = std::thread::Builder::new().name("spinner".to_owned()).spawn(move || {
-        std::thread::sleep(SHOW_AFTER);
-        if let Some(bar) = later.upgrade().filter(|bar| !bar.is_finished()) {
-            bar.set_draw_target(ProgressDrawTarget::term_like_with_hz(Box::new(Screen), RATE));
-            bar.enable_steady_tick(TICK);
+static SPINNER: OnceLock<ProgressBar> = OnceLock::new();
+
+/// Whether standard error is a terminal that a spinner can be drawn on.
+pub(crate) fn can_be_drawn() -> bool {
+    io::stderr().is_terminal() && !terminal_is_dumb()
+}
+
+/// Whether the terminal understands no control sequences.
+pub(crate) fn terminal_is_dumb() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
+}
+
+/// Shows a spinner on standard error after a while, until [`clear`] takes it away.
+pub(crate) fn start() -> ProgressBar {
+    let bar = SPINNER.get_or_init(|| {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        match ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}") {
+            Ok(style) => bar.with_style(style),
+            Err(_) => bar,
         }
     });
-    bar
+    let shown = bar.clone();
+    // Without the thread there is no spinner. It draws by itself, since the library's own way to draw at intervals panics
+    // when the system refuses a thread.
+    let _ = std::thread::Builder::new().name("spinner".to_owned()).spawn(move || {
+        std::thread::sleep(SHOW_AFTER);
+        if !shown.is_finished() {
+            shown.set_draw_target(ProgressDrawTarget::term_like_with_hz(Box::new(Screen), RATE));
+        }
+        while !shown.is_finished() {
+            shown.tick();
+            std::thread::sleep(TICK);
+        }
+    });
+    bar.clone()
+}
+
+/// Takes the spinner away for good: from now on the terminal belongs to a result, an error or a program of the user.
+pub(crate) fn clear() {
+    if let Some(bar) = SPINNER.get().filter(|bar| !bar.is_finished()) {
+        bar.finish_and_clear();
+    }
+}
+
+/// Takes the spinner away while something is written above it.
+pub(crate) fn suspend(write: impl FnOnce()) {
+    match SPINNER.get().filter(|bar| !bar.is_finished()) {
+        Some(bar) => bar.suspend(write),
+        None => write(),
+    }
 }
 
 /// The terminal at standard error, a little narrower than it is.
@@ -38,9 +74,14 @@ struct Screen;
 
 impl Screen {
     /// A control sequence with a count, of which none means 1.
-    fn control(count: usize, letter: char) -> io::Result<()> {
-        if count == 0 { Ok(()) } else { write!(io::stderr(), "\x1b[{count}{letter}") }
+    fn control(&self, count: usize, letter: char) -> io::Result<()> {
+        if count == 0 { Ok(()) } else { self.write_str(&format!("\x1b[{count}{letter}")) }
     }
+}
+
+/// Whether a shell has put this process in the background of its terminal, where others write.
+fn is_in_background() -> bool {
+    rustix::termios::tcgetpgrp(io::stderr()).is_ok_and(|foreground| foreground != rustix::process::getpgrp())
 }
 
 impl TermLike for Screen {
@@ -50,27 +91,27 @@ impl TermLike for Screen {
     }
 
     fn move_cursor_up(&self, count: usize) -> io::Result<()> {
-        Self::control(count, 'A')
+        self.control(count, 'A')
     }
 
     fn move_cursor_down(&self, count: usize) -> io::Result<()> {
-        Self::control(count, 'B')
+        self.control(count, 'B')
     }
 
     fn move_cursor_right(&self, count: usize) -> io::Result<()> {
-        Self::control(count, 'C')
+        self.control(count, 'C')
     }
 
     fn move_cursor_left(&self, count: usize) -> io::Result<()> {
-        Self::control(count, 'D')
+        self.control(count, 'D')
     }
 
     fn write_line(&self, line: &str) -> io::Result<()> {
-        writeln!(io::stderr(), "{line}")
+        self.write_str(&format!("{line}\n"))
     }
 
     fn write_str(&self, text: &str) -> io::Result<()> {
-        io::stderr().write_all(text.as_bytes())
+        if is_in_background() { Ok(()) } else { io::stderr().write_all(text.as_bytes()) }
     }
 
     fn clear_line(&self) -> io::Result<()> {

@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::{Component, Path};
 
-use ociman::command::{CommandLine, Executor, ProcessGroup, Stream};
-use ociman::{Kind, System, Terminal, UserNamespace, Variable};
+use ociman::command::{CommandLine, Orphaning, ProcessGroup, Stream};
+use ociman::{Kind, Terminal, UserNamespace, Variable};
 use pg_ephemeral_core::tool::CallersEnvironment;
 use pg_ephemeral_core::{Definition, ToolSpec};
 
@@ -15,8 +15,9 @@ use crate::failure::{Failure, NOT_FOUND};
 use crate::inside::{Inside, Mark, Undelivered, wait_inside};
 use crate::progress::Progress;
 use crate::signals::Signals;
+use crate::spinner;
 use crate::wrapped::{
-    callers_user, refuse_system_folder, refused, status_of, terminal, texts, until_signal, wait_here, with_kind,
+    Missing, callers_user, outcome, refuse_system_folder, run_here, terminal, texts, until_signal, with_kind,
 };
 
 /// Runs a program of the image and gives its exit status.
@@ -56,15 +57,13 @@ async fn here(
     }
     let mut line = CommandLine::new(program).arguments(arguments);
     line.group = ProcessGroup::Caller;
+    line.orphaning = Orphaning::KilledWithDescendants;
     let line = line.streams(Stream::Inherit, Stream::Inherit, Stream::Inherit);
-    progress.clear();
+    spinner::clear();
     progress.time("command");
     // What Ctrl-C means is psql's own business, when it reads keys.
     let interactive = name == "psql" && std::io::stdin().is_terminal();
-    match System.spawn(line).await {
-        Ok(process) => wait_here(process, interactive, signals).await,
-        Err(error) => refused(error),
-    }
+    run_here(line, interactive, signals).await
 }
 
 fn folder_of(program: &Path) -> std::path::Display<'_> {
@@ -89,7 +88,10 @@ async fn in_container(
     let callers = CallersEnvironment::of(std::env::vars_os(), &folder, user.as_deref())
         .map_err(|error| Failure::with_hint(error, "unset it, or use the host backend, which passes on any bytes"))?;
     let mark = Mark::new();
-    let command = mark.run(texts(words)?);
+    let command = texts(words)?;
+    let program = command.first().map(String::as_str).unwrap_or_default();
+    let missing = Failure::new(Missing { program: program.to_owned(), place: "image" });
+    let command = mark.run(command, &missing);
     let user_namespace = match (kind, definition.is_rootless()) {
         (Kind::Podman, true) => UserNamespace::KeepId,
         _ => UserNamespace::Default,
@@ -107,10 +109,11 @@ async fn in_container(
     let spec = ToolSpec { command, folder, environment, mounts, user: Some(user.clone()), user_namespace, terminal };
     let (tool, process) = until_signal(signals, definition.run_tool(spec)).await??;
     progress.time("command");
-    let inside = Inside { container: tool.container(), mark, user: Some(user), undelivered: Undelivered::Kill };
+    let inside =
+        Inside { container: tool.container(), mark, user: Some(user), terminal, undelivered: Undelivered::Kill };
     let ended = wait_inside(process, inside, false, signals).await?;
     tool.ended(ended.client).await?;
-    Ok(status_of(ended.status))
+    outcome(ended.command)
 }
 
 #[cfg(test)]

@@ -1,23 +1,27 @@
 //! Commands that run while a server does: on this machine, inside the server's container, or inside it with the
 //! working directory at hand. Whatever ends them, the server goes, and their exit status stays.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
-use ociman::command::{CommandError, CommandLine, Executor, ExitStatus, Process, ProcessGroup, Stream};
+use ociman::command::{CommandLine, Executor, ExitStatus, Orphaning, Process, ProcessError, ProcessGroup, Stream};
 use ociman::{ExecSpec, Kind, System, Terminal, Variable};
 use pg_ephemeral_core::server::with_environment;
-use pg_ephemeral_core::{Definition, Reach, Server};
+use pg_ephemeral_core::session::{Name, SESSION_VARIABLE};
+use pg_ephemeral_core::{Definition, Reach, Server, StartError};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
+use signal_hook::consts::SIGINT;
 
 use crate::arguments::{Global, Wrapped};
 use crate::context::{Context, current_folder};
 use crate::failure::{FAILED_AROUND, Failure, NOT_EXECUTABLE, NOT_FOUND};
+use crate::group::GroupWitness;
 use crate::inside::{Inside, Mark, Undelivered, wait_inside};
 use crate::progress::Progress;
 use crate::signals::{Event, Sender, Signals};
+use crate::spinner;
 use crate::tree::kill_tree;
 
 /// Where a wrapped command runs.
@@ -51,8 +55,18 @@ pub(crate) async fn run(
     if place == Place::Transparent {
         refuse_system_folder(&folder)?;
     }
+    if let Some(missing) = missing_before(&definition, kind, wrapped, place, &folder) {
+        missing.print();
+        return Ok(NOT_FOUND);
+    }
     let definition = shape(definition, wrapped, place, &folder);
-    let server = until_signal(signals, definition.start()).await??;
+    let server = match until_signal(signals, definition.start()).await? {
+        Err(error @ StartError::ProgramNotInImage { .. }) => {
+            Failure::new(error).and_hint(hint_of_missing(wrapped, None)).print();
+            return Ok(NOT_FOUND);
+        }
+        started => started?,
+    };
     progress.time("command");
     let ended = supervise(&server, wrapped, place, &folder, signals).await;
     let stopped = server.stop().await;
@@ -71,6 +85,91 @@ pub(crate) async fn run_on(
     let place = place_on(server.container().backend().kind(), place)?;
     let folder = current_folder()?;
     supervise(server, wrapped, place, &folder, signals).await
+}
+
+/// What stands before a program of this machine that is to run on a session, or on a server of its own.
+fn form_for_host(session: Option<&Name>) -> String {
+    match session {
+        Some(name) => format!("pg-ephemeral session host run-env --name {name} --"),
+        None => "pg-ephemeral host run-env --".to_owned(),
+    }
+}
+
+/// A program that is not where it was to be run.
+#[derive(Debug, thiserror::Error)]
+#[error("no program {program:?} in the {place}")]
+pub(crate) struct Missing {
+    pub(crate) program: String,
+    pub(crate) place: &'static str,
+}
+
+/// Says that the program is missing, where that is certain before a server is started.
+fn missing_before(
+    definition: &Definition,
+    kind: Kind,
+    wrapped: &Wrapped,
+    place: Place,
+    folder: &Path,
+) -> Option<Failure> {
+    let program = program_of(wrapped);
+    let path = Path::new(&program);
+    let is_bare = path.components().count() == 1 && !program.as_encoded_bytes().contains(&b'/');
+    let is_there = match place {
+        _ if program.is_empty() => return None,
+        Place::Host if is_bare && kind == Kind::Host => {
+            // Without an installation the start says why.
+            let installed = definition.installed_program(&program.to_string_lossy());
+            is_on_path(&program) || installed.map_or(true, |program| program.exists())
+        }
+        Place::Host if is_bare => is_on_path(&program),
+        Place::Host => path.exists(),
+        // Links may lead to what is only in the image.
+        Place::Transparent if !is_bare && path.components().all(is_below) => {
+            folder.join(path).symlink_metadata().is_ok()
+        }
+        Place::Transparent | Place::Container => true,
+    };
+    let missing = ProcessError::ProgramNotFound { program: program.clone() };
+    let hint = match wrapped {
+        Wrapped::Psql(_) | Wrapped::SchemaDump(_) | Wrapped::Pgbench(_) if kind != Kind::Host => {
+            Some("leave out `host` to run the program of the image".to_owned())
+        }
+        _ => None,
+    };
+    (!is_there).then(|| Failure::new(missing).and_hint(hint))
+}
+
+fn is_below(component: Component<'_>) -> bool {
+    matches!(component, Component::CurDir | Component::Normal(_))
+}
+
+/// The program that a wrapped command runs on this machine.
+fn program_of(wrapped: &Wrapped) -> OsString {
+    match wrapped {
+        Wrapped::Psql(_) => OsString::from("psql"),
+        Wrapped::SchemaDump(_) => OsString::from("pg_dump"),
+        Wrapped::Pgbench(_) => OsString::from("pgbench"),
+        Wrapped::Shell => {
+            let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
+            shell.unwrap_or_else(|| OsString::from("/bin/sh"))
+        }
+        Wrapped::RunEnv { command } => command.first().cloned().unwrap_or_default(),
+    }
+}
+
+/// Where the system looks for programs when `PATH` is not set.
+const DEFAULT_PATH: &str = "/bin:/usr/bin";
+
+fn is_on_path(program: &OsStr) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+/// A program that the image lacks may be one of this machine.
+fn hint_of_missing(wrapped: &Wrapped, session: Option<&Name>) -> Option<String> {
+    let Wrapped::RunEnv { command } = wrapped else { return None };
+    let program = command.first().filter(|program| is_on_path(program))?;
+    Some(format!("this machine has it: `{} {} …` runs it here", form_for_host(session), program.display()))
 }
 
 /// Which kind of backend it will be. One that has to be found for that is the definition's from then on.
@@ -125,6 +224,13 @@ fn shape(definition: Definition, wrapped: &Wrapped, place: Place, folder: &Path)
         Place::Transparent => definition.transparent_workdir(folder),
         Place::Host | Place::Container => definition,
     };
+    let definition = match wrapped {
+        Wrapped::RunEnv { command } if place != Place::Host => match command.first().and_then(|word| word.to_str()) {
+            Some(program) if !program.contains('/') => definition.program(program),
+            _ => definition,
+        },
+        _ => definition,
+    };
     definition.reach(match (place, wrapped) {
         (Place::Host, _) => Reach::Published,
         (_, Wrapped::RunEnv { .. } | Wrapped::Shell) => Reach::Inside,
@@ -140,29 +246,30 @@ async fn supervise(
     signals: &mut Signals,
 ) -> Result<u8, Failure> {
     let interactive = takes_terminal(wrapped);
+    if signals.was_interrupted() {
+        return Err(Failure::Interrupted { signal: SIGINT });
+    }
+    spinner::clear();
     if place == Place::Host {
-        return match System.spawn(on_host(server, wrapped)).await {
-            Ok(process) => wait_here(process, interactive, signals).await,
-            Err(error) => refused(error),
-        };
+        return run_here(on_host(server, wrapped), interactive, signals).await;
     }
     let mark = Mark::new();
     let spec = inside(server, wrapped, place, folder, &mark)?;
     let container = server.container();
     let process = container.attach(&spec).await?;
-    let inside = Inside { container, mark, user: spec.user, undelivered: Undelivered::HandOn };
-    Ok(status_of(wait_inside(process, inside, interactive, signals).await?.status))
+    let inside = Inside { container, mark, user: spec.user, terminal: spec.terminal, undelivered: Undelivered::HandOn };
+    outcome(wait_inside(process, inside, interactive, signals).await?.command)
 }
 
 /// A command that could not be started has a status of its own, as in a shell.
-pub(crate) fn refused(error: CommandError) -> Result<u8, Failure> {
+fn refused(error: ProcessError) -> Result<u8, Failure> {
     let status = match &error {
-        CommandError::ProgramNotFound { .. } => NOT_FOUND,
-        CommandError::Spawn { source, .. } if !is_shortage(source) => NOT_EXECUTABLE,
+        ProcessError::ProgramNotFound { .. } => NOT_FOUND,
+        ProcessError::Spawn { source, .. } if !is_shortage(source) => NOT_EXECUTABLE,
         _ => FAILED_AROUND,
     };
     match &error {
-        CommandError::ProgramNotFound { program } if Path::new(program).is_file() => {
+        ProcessError::ProgramNotFound { program } if Path::new(program).is_file() => {
             Failure::with_hint(error, "the file is there: the interpreter that its first line names is not")
         }
         _ => Failure::new(error),
@@ -182,15 +289,45 @@ fn takes_terminal(wrapped: &Wrapped) -> bool {
     matches!(wrapped, Wrapped::Psql(_) | Wrapped::Shell) && std::io::stdin().is_terminal()
 }
 
-pub(crate) async fn wait_here(process: Process, interactive: bool, signals: &mut Signals) -> Result<u8, Failure> {
+/// Runs a program of this machine on the caller's streams and gives its exit status.
+pub(crate) async fn run_here(line: CommandLine, interactive: bool, signals: &mut Signals) -> Result<u8, Failure> {
+    // It has to be there before the program, to which a signal may come at once.
+    let mut witness = GroupWitness::start();
+    let process = match System.spawn(line).await {
+        Ok(process) => process,
+        Err(error) => return refused(error),
+    };
     let pass_on = |pid, event: Event| {
-        // What the terminal sends, the child has got already. It may have ended in this moment.
-        if let (Sender::Process, Some(signal)) = (event.sender, Signal::from_named_raw(event.number)) {
+        // What went to the whole group, as all that the terminal sends, the child has got already.
+        let has_got_it = event.sender == Sender::Terminal || witness.has_got(event.number);
+        if let (false, Some(signal)) = (has_got_it, Signal::from_named_raw(event.number)) {
+            // It may have ended in this moment.
             let _ = kill_process(pid, signal);
         }
     };
-    Ok(status_of(wait(process, interactive, signals, pass_on).await?.status))
+    let status = wait(process, interactive, signals, pass_on).await?.status;
+    outcome(CommandEnd { status, was_interrupted: signals.was_interrupted() })
 }
+
+/// How a command ended that ran for the user.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CommandEnd {
+    pub(crate) status: ExitStatus,
+    /// Whether SIGINT came while it ran.
+    pub(crate) was_interrupted: bool,
+}
+
+/// The exit status of this process after a command. A command that SIGINT has ended ends this process by SIGINT as well.
+pub(crate) fn outcome(end: CommandEnd) -> Result<u8, Failure> {
+    let status = u8::try_from(end.status.code()).unwrap_or(u8::MAX);
+    if end.was_interrupted && status == INTERRUPTED {
+        return Err(Failure::Interrupted { signal: SIGINT });
+    }
+    Ok(status)
+}
+
+/// The status of a program that died of SIGINT, and of one that got it and says so by its exit status.
+const INTERRUPTED: u8 = 130;
 
 /// How a child ended, and the first signal that came while it ran.
 pub(crate) struct Ended {
@@ -225,7 +362,7 @@ pub(crate) async fn wait(
             }
             event = signals.next() => event,
         };
-        if interactive && event.sender == Sender::Terminal && event.number == signal_hook::consts::SIGINT {
+        if interactive && event.sender == Sender::Terminal && event.number == SIGINT {
             continue;
         }
         let is_first = first.is_none();
@@ -240,35 +377,32 @@ pub(crate) async fn wait(
     }
 }
 
-pub(crate) fn status_of(status: ExitStatus) -> u8 {
-    u8::try_from(status.code()).unwrap_or(u8::MAX)
-}
-
 fn on_host(server: &Server, wrapped: &Wrapped) -> CommandLine {
-    let program = |name: &str| match server.programs() {
-        Some(programs) if programs.join(name).exists() => programs.join(name).into_os_string(),
-        _ => OsString::from(name),
-    };
+    let name = program_of(wrapped);
+    let named = CommandLine::new(match (wrapped, server.programs()) {
+        (Wrapped::Psql(_) | Wrapped::SchemaDump(_) | Wrapped::Pgbench(_), Some(programs))
+            if programs.join(&name).exists() =>
+        {
+            programs.join(name).into_os_string()
+        }
+        _ => name,
+    });
     let line = match wrapped {
-        Wrapped::Psql(rest) => CommandLine::new(program("psql")).arguments(&rest.arguments),
-        Wrapped::SchemaDump(rest) => {
-            CommandLine::new(program("pg_dump")).argument("--schema-only").arguments(&rest.arguments)
-        }
-        Wrapped::Pgbench(rest) => CommandLine::new(program("pgbench")).arguments(&rest.arguments),
-        Wrapped::Shell => {
-            let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
-            CommandLine::new(shell.unwrap_or_else(|| OsString::from("/bin/sh")))
-        }
-        Wrapped::RunEnv { command } => match command.split_first() {
-            Some((program, arguments)) => CommandLine::new(program).arguments(arguments),
-            None => CommandLine::new("true"),
-        },
+        Wrapped::Psql(rest) | Wrapped::Pgbench(rest) => named.arguments(&rest.arguments),
+        Wrapped::SchemaDump(rest) => named.argument("--schema-only").arguments(&rest.arguments),
+        Wrapped::Shell => named,
+        Wrapped::RunEnv { command } => named.arguments(command.iter().skip(1)),
     };
     let mut line = with_environment(line, server.pg_env());
+    match server.session() {
+        Some(name) => line.environment.push((SESSION_VARIABLE.to_owned(), name.to_string())),
+        None => line.removed_environment.push(SESSION_VARIABLE.to_owned()),
+    }
     if let Some(path) = path_with(server.programs()) {
         line.environment.push(("PATH".to_owned(), path));
     }
     line.group = ProcessGroup::Caller;
+    line.orphaning = Orphaning::KilledWithDescendants;
     line.streams(Stream::Inherit, Stream::Inherit, Stream::Inherit)
 }
 
@@ -283,7 +417,10 @@ fn path_with(programs: Option<&Path>) -> Option<String> {
 fn inside(server: &Server, wrapped: &Wrapped, place: Place, folder: &Path, mark: &Mark) -> Result<ExecSpec, Failure> {
     let exec = |words: &[&str], rest: &[OsString]| -> Result<Vec<String>, Failure> {
         let words = words.iter().map(|&word| word.to_owned());
-        Ok(mark.run(words.chain(texts(rest)?).collect()))
+        let command: Vec<String> = words.chain(texts(rest)?).collect();
+        let program = command.first().cloned().unwrap_or_default();
+        let missing = Failure::new(Missing { program, place: "server's container" });
+        Ok(mark.run(command, &missing.and_hint(hint_of_missing(wrapped, server.session().as_ref()))))
     };
     let command = match wrapped {
         Wrapped::Psql(rest) => exec(&["psql"], &rest.arguments)?,

@@ -80,19 +80,28 @@ impl ChooseError {
     pub fn hint(&self) -> String {
         match self {
             Self::Name { .. } | Self::UserConfig(_) => "the backends are auto, docker, podman and host".to_owned(),
-            Self::Chosen { attempt, .. } => remedy(attempt.backend).to_owned(),
+            Self::Chosen { attempt, .. } => remedy(attempt.backend, &attempt.reason).to_owned(),
             Self::Nothing(attempts) => {
-                let remedies: Vec<&str> = attempts.iter().map(|attempt| remedy(attempt.backend)).collect();
+                let remedies: Vec<&str> =
+                    attempts.iter().map(|attempt| remedy(attempt.backend, &attempt.reason)).collect();
                 remedies.join("; or ")
             }
         }
     }
 }
 
-/// What makes a backend work.
-pub(crate) fn remedy(backend: Kind) -> &'static str {
+/// What makes a backend work that does not for this reason.
+pub(crate) fn remedy(backend: Kind, reason: &str) -> &'static str {
+    let is_installed = !reason.starts_with("no program ");
+    let is_denied = reason.to_ascii_lowercase().contains("permission denied");
     match backend {
+        Kind::Docker if is_denied => {
+            "let your user use the Docker engine: `sudo usermod -aG docker \"$USER\"`, and log in again; members of this \
+             group can do what root can"
+        }
+        Kind::Docker if is_installed => "start the Docker engine, and check that `docker version` answers",
         Kind::Docker => "install the Docker engine and start it, and check that `docker version` answers",
+        Kind::Podman if is_installed => "check that `podman info` answers",
         Kind::Podman => "install podman, and check that `podman info` answers",
         Kind::Host => {
             "install PostgreSQL's server (Debian: `apt-get install postgresql`, macOS: `brew install postgresql`), or name its folder in PG_EPHEMERAL_BIN_DIR"
@@ -172,7 +181,7 @@ pub async fn attempt(kind: Kind, folders: &Folders, executor: Arc<dyn Executor>)
         Kind::Host => return host(folders).map_err(|error| error.to_string()),
     };
     detected.map_err(|error| match error {
-        ociman::Error::Unreachable { detail, .. } => detail,
+        ociman::CommandError::Unreachable { detail, .. } => detail,
         other => other.to_string(),
     })
 }
@@ -180,4 +189,20 @@ pub async fn attempt(kind: Kind, folders: &Folders, executor: Arc<dyn Executor>)
 fn host(folders: &Folders) -> Result<Backend, FindError> {
     host_image::Installations::find(folders)?;
     Ok(Backend::host(Host::at(folders.host())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_to_do_follows_from_why_a_backend_does_not_work() {
+        let docker = |reason| remedy(Kind::Docker, reason);
+        assert!(docker("no program \"docker\" on PATH").starts_with("install "));
+        assert!(docker("Cannot connect to the Docker daemon at unix:///run/docker.sock").starts_with("start "));
+        let denied = "permission denied while trying to connect to the Docker daemon socket at unix:///run/docker.sock";
+        assert!(docker(denied).contains("usermod -aG docker"));
+        assert!(remedy(Kind::Podman, "no program \"podman\" on PATH").starts_with("install "));
+        assert!(remedy(Kind::Podman, "cannot connect to Podman").starts_with("check "));
+    }
 }

@@ -1,6 +1,9 @@
 //! [`Definition`]: everything that decides what server will run. A plain value; only [`Definition::start`] acts on it.
 
 mod chain;
+mod load_seeds;
+
+pub use load_seeds::LoadError;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,18 +17,19 @@ use ociman::{Backend, Kind, System};
 
 use crate::choose::{self, ChooseError};
 use crate::config::{
-    BackendChoice, CacheRegistry, DEFAULT_WAIT_AVAILABLE_TIMEOUT, DatabaseName, Durability, EffectiveInstance, Origin,
-    SslConfig, Superuser,
+    BackendChoice, CacheRegistry, DEFAULT_WAIT_AVAILABLE_TIMEOUT, DatabaseName, Durability, Effective,
+    EffectiveInstance, Encoding, IcuLocale, Locale, LocaleProvider, Origin, SslConfig, Superuser,
 };
 use crate::folders::{Folders, FoldersError};
 use crate::image::Image;
 use crate::instance::{InstanceName, SeedName};
+use crate::locale::LocaleSettings;
 use crate::parameter::{ParameterAssignment, Parameters};
 use crate::progress::{Observer, Step};
+use crate::seed::EventSink;
 use crate::seed::spec::SeedSpec;
-use crate::seed::{self, EventSink, LoadError, LoadedSeeds};
 use crate::server::{Server, StartError, WithServerError};
-use crate::session::{ExpectedState, Name, Request, Session};
+use crate::session::{Name, Request, Session};
 
 /// Who has to reach a server.
 ///
@@ -65,11 +69,13 @@ pub struct Definition {
     pub(crate) instance: InstanceName,
     pub(crate) superuser: Superuser,
     pub(crate) database: DatabaseName,
+    pub(crate) locale: LocaleSettings,
     pub(crate) durability: Durability,
     pub(crate) parameters: Parameters,
     pub(crate) wait_available_timeout: Duration,
     pub(crate) reach: Reach,
     pub(crate) transparent_workdir: Option<PathBuf>,
+    pub(crate) program: Option<String>,
     pub(crate) observer: Observer,
     pub(crate) seeds: IndexMap<SeedName, SeedSpec>,
     /// What relative paths of seeds start from, and where their programs run.
@@ -88,6 +94,11 @@ pub struct Definition {
 pub(crate) enum BackendSource {
     Choice { caller: Option<BackendChoice>, configured: BackendChoice },
     Given(Backend),
+}
+
+/// What somebody has set.
+fn set<T: Clone>(setting: &Effective<T>) -> Option<T> {
+    (setting.origin != Origin::Default).then(|| setting.value.clone())
 }
 
 impl Definition {
@@ -109,11 +120,13 @@ impl Definition {
             instance: InstanceName::default(),
             superuser: Superuser::default(),
             database: DatabaseName::default(),
+            locale: LocaleSettings::default(),
             durability: Durability::Off,
             parameters: Parameters::new(),
             wait_available_timeout: DEFAULT_WAIT_AVAILABLE_TIMEOUT,
             reach: Reach::Published,
             transparent_workdir: None,
+            program: None,
             observer: Observer::default(),
             seeds: IndexMap::new(),
             folder: PathBuf::from("."),
@@ -135,10 +148,16 @@ impl Definition {
         };
         Self {
             backend: BackendSource::Choice { caller, configured },
-            image: (instance.image.origin != Origin::Default).then(|| instance.image.value.clone()),
+            image: set(&instance.image),
             instance: instance.name.clone(),
             superuser: instance.superuser.value.clone(),
             database: instance.database.value.clone(),
+            locale: LocaleSettings {
+                locale: set(&instance.locale),
+                encoding: set(&instance.encoding),
+                provider: set(&instance.locale_provider),
+                icu_locale: instance.icu_locale.as_ref().map(|icu_locale| icu_locale.value.clone()),
+            },
             durability: instance.durability.value,
             parameters: instance.parameters(),
             wait_available_timeout: instance.wait_available_timeout.value,
@@ -214,6 +233,49 @@ impl Definition {
         self
     }
 
+    /// The locale of the cluster. Without one it is that of the image, which is `en_US.utf8` in the official ones, and
+    /// on the host backend the same or, where this machine does not have it, the nearest there is. One that is set and
+    /// missing is an error. With [`LocaleProvider::Builtin`] it is one of PostgreSQL's own.
+    ///
+    /// ```no_run
+    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use pg_ephemeral_core::Definition;
+    /// use pg_ephemeral_core::config::LocaleProvider;
+    ///
+    /// let by_code_point = Definition::new()?.locale("C".parse()?);
+    /// let with_numbers_by_value =
+    ///     Definition::new()?.locale_provider(LocaleProvider::Icu).icu_locale("en-u-kn-true".parse()?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn locale(mut self, locale: Locale) -> Self {
+        self.locale.locale = Some(locale);
+        self
+    }
+
+    /// The encoding of the cluster's text; `UTF8` by default.
+    #[must_use]
+    pub fn encoding(mut self, encoding: Encoding) -> Self {
+        self.locale.encoding = Some(encoding);
+        self
+    }
+
+    /// What sorts text; the C library by default. ICU needs PostgreSQL 15 or newer, and PostgreSQL itself can from 17 on.
+    #[must_use]
+    pub fn locale_provider(mut self, provider: LocaleProvider) -> Self {
+        self.locale.provider = Some(provider);
+        self
+    }
+
+    /// The locale that ICU sorts by, with [`LocaleProvider::Icu`]; by default the one for the language and the country
+    /// of the [locale](Self::locale).
+    #[must_use]
+    pub fn icu_locale(mut self, icu_locale: IcuLocale) -> Self {
+        self.locale.icu_locale = Some(icu_locale);
+        self
+    }
+
     /// Whether the server writes safely to disk; off by default.
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
@@ -239,6 +301,15 @@ impl Definition {
     #[must_use]
     pub fn transparent_workdir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.transparent_workdir = Some(folder.into());
+        self
+    }
+
+    /// The program of the image that the server is for. A start on an engine that builds layers or applies seeds fails
+    /// before that when the image lacks it, with [`StartError::ProgramNotInImage`](crate::StartError::ProgramNotInImage).
+    /// With a container script among the seeds, which may install it, nothing is checked.
+    #[must_use]
+    pub fn program(mut self, name: impl Into<String>) -> Self {
+        self.program = Some(name.into());
         self
     }
 
@@ -305,14 +376,6 @@ impl Definition {
         self
     }
 
-    /// Reads all seeds, without starting anything.
-    ///
-    /// # Errors
-    /// [`LoadError`], which names the seed.
-    pub async fn load_seeds(&self) -> Result<LoadedSeeds, LoadError> {
-        seed::load(&self.seeds, &self.folder).await
-    }
-
     /// Starts a session: a server with a name, that outlives this process. It ends by [`Session::stop`], or by the next
     /// command once `ttl` is over.
     ///
@@ -330,36 +393,12 @@ impl Definition {
 
     /// All that decides what server a start gives, as a text to be compared.
     pub(crate) fn description(&self) -> String {
-        let Self { folders, image, instance, superuser, database, durability, parameters, seeds, folder, .. } = self;
+        let Self { folders, image, instance, superuser, database, locale, .. } = self;
+        let Self { durability, parameters, seeds, folder, .. } = self;
         let parameters: BTreeMap<_, _> =
             parameters.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.as_str())).collect();
-        let server = (folders, image, instance, superuser, database, durability, parameters);
+        let server = (folders, image, instance, superuser, database, locale, durability, parameters);
         format!("{:?}", (server, seeds, folder, &self.ssl_config, self.cross_container_access))
-    }
-
-    /// What a session of this definition would be if it were started now, for a comparison with one that runs. Nothing
-    /// is fetched: seeds on an image that is not here count as changed.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use pg_ephemeral_core::{Definition, Folders};
-    /// use pg_ephemeral_testkit::{FakeBackend, FakeImage};
-    ///
-    /// let home = tempfile::tempdir()?;
-    /// let fake = FakeBackend::podman().with_image(FakeImage::postgres("17"));
-    /// let definition = Definition::in_folders(Folders::at(home.path())).backend(fake.backend()).image("17".parse()?);
-    /// let expected = definition.expected_state().await?;
-    /// assert_eq!(expected.image, "docker.io/library/postgres:17");
-    /// assert!(expected.seeds.is_empty());
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// [`StartError`] when seeds can't be read, the backend does not answer, or PostgreSQL is not installed on the host.
-    pub async fn expected_state(&self) -> Result<ExpectedState, StartError> {
-        Server::expected_state(self).await
     }
 
     /// Builds every layer that is missing, and starts no server beyond that.

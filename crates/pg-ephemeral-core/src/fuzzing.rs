@@ -15,7 +15,7 @@ use crate::parameter::ParameterAssignment;
 use crate::session::Name;
 use crate::{Image, label};
 
-pub use crate::seed::fuzzing::{csv_header, sql};
+pub use crate::seed::fuzzing::{csv_header, psql_script};
 
 #[cfg(test)]
 mod tests;
@@ -48,13 +48,13 @@ fn check_diagnostic(text: &str, diagnostic: &Diagnostic) {
 /// The labels of a container that anybody may have made: they are read or refused.
 pub fn labels(text: &str) {
     let of = |key: Key| Labels::from_iter([(key, label::value(text))]);
-    if let Ok(Some(owner)) = label::owner(&of(label::OWNER)) {
+    if let Ok(Some(owner)) = label::owner(&of(label::OWNER_KEY)) {
         let written = serde_json::to_string(&owner).unwrap_or_default();
-        let labels = Labels::from_iter([(label::OWNER, label::value(&written))]);
+        let labels = Labels::from_iter([(label::OWNER_KEY, label::value(&written))]);
         assert_eq!(label::owner(&labels).ok(), Some(Some(owner.clone())));
         let _ = owner.liveness();
     }
-    if let Ok(end) = label::expires(&of(label::EXPIRES)) {
+    if let Ok(end) = label::expires(&of(label::EXPIRES_KEY)) {
         let end = end.and_then(|end| end.duration_since(std::time::UNIX_EPOCH).ok());
         assert_eq!(end.map(|end| end.as_secs()), text.replace('\0', "").parse().ok());
     }
@@ -63,12 +63,12 @@ pub fn labels(text: &str) {
 /// The labels of a layer of this crate's own making, with one of another value.
 fn with_label(key: Key, text: &str) -> Labels {
     let own = [
-        (label::VERSION, env!("CARGO_PKG_VERSION")),
-        (label::INSTANCE, "main"),
-        (label::IMAGE, "docker.io/library/postgres:17"),
-        (label::SEEDS, "[]"),
-        (label::SUPERUSER_USER, "postgres"),
-        (label::SUPERUSER_DATABASE, "postgres"),
+        (label::VERSION_KEY, env!("CARGO_PKG_VERSION")),
+        (label::INSTANCE_KEY, "main"),
+        (label::IMAGE_KEY, "docker.io/library/postgres:17"),
+        (label::SEEDS_KEY, "[]"),
+        (label::SUPERUSER_USER_KEY, "postgres"),
+        (label::SUPERUSER_DATABASE_KEY, "postgres"),
     ];
     let own = own.into_iter().map(|(key, text)| (key, label::value(text)));
     own.chain([(key, label::value(text))]).collect()
@@ -81,7 +81,7 @@ pub fn metadata(text: &str) {
         let _ = label::read_container(&labels);
         let Ok(read) = label::read_image(&labels) else { continue };
         let seeds = serde_json::to_string(&read.seeds).unwrap_or_default();
-        let again = label::read_image(&with_label(label::SEEDS, &seeds));
+        let again = label::read_image(&with_label(label::SEEDS_KEY, &seeds));
         assert_eq!(again.map(|again| again.seeds).ok(), Some(read.seeds), "{seeds}");
     }
     if let Ok(anything) = serde_json::from_str::<BTreeMap<String, String>>(text) {

@@ -14,11 +14,15 @@ use ociman::host::{HostImageConfig, RunAs, find_user};
 use ociman::{Reference, Tag};
 use serde::{Deserialize, Serialize};
 
+use crate::child::check_that_threads_start;
 use crate::folders::{Folders, write_whole};
 use crate::image::Image;
 
 /// Environment variable that names the folder of PostgreSQL's programs.
 pub const BIN_DIR_VARIABLE: &str = "PG_EPHEMERAL_BIN_DIR";
+
+/// The locale of what programs say before they know of a cluster, which is English everywhere.
+const MESSAGES: &str = if cfg!(target_os = "linux") { "C.UTF-8" } else { "C" };
 
 /// One installed PostgreSQL.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -208,7 +212,9 @@ fn candidates() -> (Vec<PathBuf>, Vec<String>) {
         );
     }
     if !folders.iter().any(|folder| is_server_folder(folder)) {
-        folders.extend(run_fun!(pg_config --bindir 2>/dev/null).ok().map(PathBuf::from));
+        folders.extend(
+            check_that_threads_start().and_then(|()| run_fun!(pg_config --bindir 2>/dev/null)).ok().map(PathBuf::from),
+        );
     }
     let searched =
         ["PATH", "/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "Homebrew", "Postgres.app", "pg_config --bindir"];
@@ -267,7 +273,10 @@ impl Known {
 
     fn read(folders: &Folders) -> Self {
         // Without the file, or with a broken one, the programs are asked again.
-        fs::read(Self::path(folders)).ok().and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default()
+        ociman::files::read(&Self::path(folders))
+            .ok()
+            .and_then(|json| serde_json::from_slice(&json).ok())
+            .unwrap_or_default()
     }
 
     fn write(&self, folders: &Folders) {
@@ -311,6 +320,7 @@ impl Known {
 
 /// `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`.
 fn version_of(program: &Path) -> io::Result<String> {
+    check_that_threads_start()?;
     let text = run_fun!($program --version)?;
     let version = text.split_whitespace().nth(2);
     version.map(str::to_owned).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("it says {text:?}")))
@@ -335,22 +345,18 @@ impl Installation {
         Some(name.with_tag(tag))
     }
 
-    /// How the host backend runs it. PostgreSQL refuses to run as root: then it runs as `postgres`, or as `nobody`.
+    /// How the host backend runs it. PostgreSQL refuses to run as root: then it runs as `postgres`, or as `nobody`. How
+    /// text is sorted is a matter of the cluster, and not of the environment.
     pub(crate) fn config(&self) -> HostImageConfig {
         let mut config = HostImageConfig::new([self.bin.join("postgres").to_string_lossy().into_owned()]);
         config.environment =
-            vec![("PGDATA".to_owned(), "{root}/data".to_owned()), ("LC_ALL".to_owned(), host_locale().to_owned())];
+            vec![("PGDATA".to_owned(), "{root}/data".to_owned()), ("LC_ALL".to_owned(), MESSAGES.to_owned())];
         config.stop_signal = "SIGINT".to_owned();
         config.removal_signal = "SIGQUIT".to_owned();
         config.diff_ids = vec![self.build.clone()];
         config.run_as = run_as();
         config
     }
-}
-
-/// The locale of clusters on the host: sorted by code point, which is the same everywhere.
-pub(crate) fn host_locale() -> &'static str {
-    if cfg!(target_os = "linux") { "C.UTF-8" } else { "C" }
 }
 
 fn run_as() -> RunAs {

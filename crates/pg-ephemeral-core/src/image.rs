@@ -169,6 +169,18 @@ impl TryFrom<String> for Image {
     }
 }
 
+impl From<&Image> for Reference {
+    fn from(image: &Image) -> Self {
+        image.reference.clone()
+    }
+}
+
+impl From<Reference> for Image {
+    fn from(reference: Reference) -> Self {
+        Self { written: reference.to_string(), reference }
+    }
+}
+
 impl From<Image> for String {
     fn from(image: Image) -> Self {
         image.written

@@ -107,9 +107,18 @@ fn handle() -> std::io::Result<Handle> {
     if let Some(handle) = KEEPER.get() {
         return Ok(handle.clone());
     }
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    let handle = runtime.handle().clone();
-    std::thread::Builder::new().name(NAME.to_owned()).spawn(move || runtime.block_on(std::future::pending::<()>()))?;
+    let (made, runtime_of_thread) = mpsc::channel();
+    // A runtime that is made here and dropped, because the system refuses the thread, would panic within another runtime.
+    std::thread::Builder::new().name(NAME.to_owned()).spawn(move || {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        // The receiver waits for exactly this.
+        let _ = made.send(runtime.as_ref().map(|runtime| runtime.handle().clone()).map_err(std::io::Error::kind));
+        if let Ok(runtime) = runtime {
+            runtime.block_on(std::future::pending::<()>());
+        }
+    })?;
+    let made = runtime_of_thread.recv().map_err(|_| std::io::Error::from(std::io::ErrorKind::Interrupted))?;
+    let handle = made.map_err(std::io::Error::from)?;
     // When two threads were here at once, the keeper of the first is everyone's and the other idles.
     Ok(KEEPER.get_or_init(|| handle).clone())
 }

@@ -3,8 +3,10 @@
 //! The crate never prints, never reads the terminal and never ends the process.
 
 pub mod cache;
+mod child;
 pub mod choose;
 pub mod config;
+mod content;
 pub mod database;
 mod definition;
 pub mod doctor;
@@ -18,9 +20,11 @@ pub mod instance;
 mod keeper;
 pub mod label;
 pub mod layer;
+pub mod locale;
 mod lock;
 pub mod owner;
 pub mod parameter;
+mod postgres;
 pub mod progress;
 pub mod reap;
 mod record;
@@ -35,13 +39,13 @@ pub mod tool;
 
 pub use cache::{CacheError, CacheStatus};
 pub use database::{Database, DatabaseError};
-pub use definition::{Definition, Reach};
+pub use definition::{Definition, LoadError, Reach};
 pub use folders::{Folders, FoldersError};
 pub use image::Image;
 pub use instance::{InstanceName, SeedName};
 pub use lock::LockError;
 pub use record::RecordError;
-pub use secret::{MachineSecret, SecretError};
+pub use secret::{MachineSecret, MadeWith, SecretError};
 pub use server::{
     ApplyToServerError, AttachError, ConnectError, ConnectionParameters, DumpError, Endpoint, Server, StartError,
     WithServerError,

@@ -49,6 +49,17 @@ impl Lock {
         Ok(was_taken)
     }
 
+    /// The lock of this name, unless somebody holds it.
+    pub(crate) fn take_if_free(folders: &Folders, name: &str) -> Result<Option<Self>, LockError> {
+        let path = folders.state_folder("locks")?.join(name);
+        let file = open(&path).map_err(|source| LockError::File { path: path.clone(), source })?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(source)) => Err(LockError::File { path, source }),
+        }
+    }
+
     /// Waits for the lock of this name. Waiting ends when the future is dropped.
     pub(crate) async fn take(folders: &Folders, name: &str) -> Result<Self, LockError> {
         let path = folders.state_folder("locks")?.join(name);
@@ -66,5 +77,6 @@ impl Lock {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)
+    // Opened for writing alone, a named pipe would wait for a reader.
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }

@@ -1,10 +1,14 @@
 //! Who owns a server, in a form that another process can judge later: a process of a machine since its last start. It
 //! decides only whether an owner is alive; what follows from that is not its business.
 
+use std::path::Path;
 use std::sync::OnceLock;
 
 use ociman::host::{ProcessIdentity, boot_id};
 use serde::{Deserialize, Serialize};
+
+/// What systemd and D-Bus identify a machine by.
+const MACHINE_IDS: [&str; 2] = ["/etc/machine-id", "/var/lib/dbus/machine-id"];
 
 /// The process that a server belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,15 +81,17 @@ fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// A hash of what systemd and D-Bus identify a machine by, since that itself is not to be shown to others.
 fn machine() -> &'static str {
     static MACHINE: OnceLock<String> = OnceLock::new();
-    MACHINE.get_or_init(|| {
-        let read = |path: &&str| std::fs::read_to_string(path).ok().filter(|text| !text.trim().is_empty());
-        let id = ["/etc/machine-id", "/var/lib/dbus/machine-id"].iter().find_map(read);
-        let hashed = |id: String| blake3::derive_key("pg-ephemeral 2026 machine of an owner", id.trim().as_bytes());
-        id.map(|id| blake3::Hash::from(hashed(id)).to_hex()[..16].to_owned()).unwrap_or_default()
-    })
+    MACHINE.get_or_init(|| machine_of(&MACHINE_IDS.map(Path::new)))
+}
+
+/// A hash of what the first of the files has that is not empty, since that itself is not to be shown to others.
+fn machine_of(files: &[&Path]) -> String {
+    let read = |path: &&Path| std::fs::read_to_string(path).ok().filter(|text| !text.trim().is_empty());
+    let hashed = |id: String| blake3::derive_key("pg-ephemeral 2026 machine of an owner", id.trim().as_bytes());
+    let id = files.iter().find_map(read);
+    id.map(|id| blake3::Hash::from(hashed(id)).to_hex()[..16].to_owned()).unwrap_or_default()
 }
 
 fn namespace() -> String {
@@ -100,6 +106,33 @@ mod tests {
     #[test]
     fn this_process_is_alive() {
         assert_eq!(Owner::current().liveness(), Liveness::Alive);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn an_owner_tells_the_host_the_machine_and_the_namespace_that_it_runs_in() {
+        let owner = Owner::current();
+        assert_eq!(owner.host, std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap().trim_end());
+        assert_eq!(owner.machine, machine_of(&MACHINE_IDS.map(Path::new)));
+        assert!(owner.namespace.starts_with("pid:["), "{}", owner.namespace);
+    }
+
+    #[test]
+    fn a_machine_is_told_by_the_first_file_that_has_something_and_never_in_its_own_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let (empty, one) = (file("empty", "\n"), file("one", "0123456789abcdef0123456789abcdef\n"));
+        let (same, other) = (file("same", "0123456789abcdef0123456789abcdef"), file("other", "1"));
+        let missing = folder.path().join("missing");
+        let machine = machine_of(&[&missing, &empty, &one, &other]);
+        assert_eq!(machine, machine_of(&[&same]));
+        assert_ne!(machine, machine_of(&[&other]));
+        assert!(machine.len() == 16 && !"0123456789abcdef0123456789abcdef".contains(&machine), "{machine}");
+        assert_eq!(machine_of(&[&missing, &empty]), "");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use ociman::{Backend, Container, ContainerName, Error, Kind, RunSpec, Selection};
+use ociman::{Backend, CommandError, Container, ContainerInfo, ContainerName, Kind, RunSpec, Selection};
 use serde::{Deserialize, Serialize};
 
 use crate::folders::{Folders, FoldersError, write_whole};
@@ -17,6 +17,9 @@ use crate::session::Name;
 
 /// How long after it was asked Docker's service may still make a container for a client that is gone.
 const LATE_START: Duration = Duration::from_secs(5);
+/// How long a start that was cut off is waited for.
+const SETTLE_LIMIT: Duration = Duration::from_secs(20);
+const SETTLE_PAUSE: Duration = Duration::from_millis(50);
 
 /// What another process needs to know to remove a server.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -27,8 +30,11 @@ pub(crate) struct Record {
     #[serde(default)]
     pub(crate) selection: Selection,
     pub(crate) container: ContainerName,
-    /// What tells this server's container from others of the same name: its label [`label::NONCE`].
+    /// What tells this server's container from others of the same name: its label [`label::NONCE_KEY`].
     pub(crate) nonce: String,
+    /// What a session's files are known by, whichever container it is in: its label [`label::CREDENTIAL_KEY`].
+    #[serde(default)]
+    pub(crate) credential: Option<String>,
     pub(crate) owner: Owner,
     #[serde(default)]
     pub(crate) tenure: Tenure,
@@ -168,18 +174,24 @@ impl Filed {
 impl Record {
     /// The record of a container that is about to be started by this owner.
     pub(crate) fn of_start(backend: &Backend, spec: &RunSpec, owner: Owner, folder: Option<PathBuf>) -> Self {
-        let nonce = spec.labels.get(&label::NONCE).map(ToString::to_string).unwrap_or_default();
+        let text = |key| spec.labels.get(&key).map(ToString::to_string);
+        let (nonce, credential) = (text(label::NONCE_KEY).unwrap_or_default(), text(label::CREDENTIAL_KEY));
         let (tenure, phase) = (Tenure::Owner, Phase::Starting);
         let (backend, selection) = (backend.kind(), backend.selection());
-        Self { backend, selection, container: spec.name.clone(), nonce, owner, tenure, phase, folder }
+        Self { backend, selection, container: spec.name.clone(), nonce, credential, owner, tenure, phase, folder }
     }
 
-    /// Removes the container, if it is there.
-    pub(crate) async fn remove_container(&self, container: &Container) -> Result<(), Error> {
+    /// What a session's files are known by.
+    pub(crate) fn credential(&self) -> &str {
+        self.credential.as_deref().unwrap_or(&self.nonce)
+    }
+
+    /// Removes the container, if it is there, for the process that started it.
+    pub(crate) async fn remove_container(&self, container: &Container) -> Result<(), CommandError> {
         match container.name().as_str().starts_with(Name::OCI_PREFIX) {
-            true => remove_session(container, &self.nonce).await,
+            true => remove_made(container, &self.nonce).await,
             // Nobody else ever has this name.
-            false => container.remove_forced().await,
+            false => container.clone().remove_force().await,
         }
     }
 
@@ -205,22 +217,48 @@ pub(crate) fn is_being_started(folders: &Folders, container: &Container) -> bool
         .any(|filed| filed.record.owner.liveness() == Liveness::Alive)
 }
 
-/// Removes a session's container, if it is there. One of another nonce is a later session of the name, and stays.
-pub(crate) async fn remove_session(container: &Container, nonce: &str) -> Result<(), Error> {
+/// Removes a container that this tool made, if it is there. One of another nonce is a later session of the name, or
+/// somebody else's that a file or a label names, and stays.
+pub(crate) async fn remove_made(container: &Container, nonce: &str) -> Result<(), CommandError> {
     match container.inspect().await {
-        Ok(info) if info.labels.get(&label::NONCE).map_or("", |found| found.as_str()) == nonce => {
-            container.remove_forced().await
-        }
-        Ok(_) | Err(Error::ContainerNotFound { .. }) => Ok(()),
+        Ok(info) if is_made(&info, nonce) => container.remove_force_if(&info.id).await,
+        Ok(_) | Err(CommandError::ContainerNotFound { .. }) => Ok(()),
         Err(error) => Err(error),
     }
 }
 
+fn is_made(info: &ContainerInfo, nonce: &str) -> bool {
+    let has_nonce = info.labels.get(&label::NONCE_KEY).is_some_and(|found| found.as_str() == nonce);
+    has_nonce && label::is_own_container(info.name.as_str(), &info.labels)
+}
+
 /// Forgets a container that had a time to live and is gone before it.
 pub(crate) fn forget(folders: &Folders, container: &Container, nonce: &str) {
-    for filed in all(folders).filter(|filed| filed.record.is_of(container) && filed.record.nonce == nonce) {
-        filed.remove();
-    }
+    of(folders, container, nonce).for_each(|filed| filed.remove());
+}
+
+/// Whether the start of a container that was cut off may still make it.
+pub(crate) fn may_start_late(folders: &Folders, container: &Container, nonce: &str) -> bool {
+    of(folders, container, nonce).any(|filed| filed.may_start_late())
+}
+
+/// Waits until a start that was cut off can't make its container any more.
+pub(crate) async fn settle(may_start_late: impl Fn() -> bool) {
+    let settled = async {
+        while may_start_late() {
+            tokio::time::sleep(SETTLE_PAUSE).await;
+        }
+    };
+    let _ = tokio::time::timeout(SETTLE_LIMIT, settled).await;
+}
+
+/// Whether a container is still its owner's: it is not yet all that it is to be.
+pub(crate) fn depends_on_owner(folders: &Folders, container: &Container, nonce: &str) -> bool {
+    of(folders, container, nonce).any(|filed| filed.record.tenure == Tenure::Owner)
+}
+
+fn of(folders: &Folders, container: &Container, nonce: &str) -> impl Iterator<Item = Filed> {
+    all(folders).filter(move |filed| filed.record.is_of(container) && filed.record.nonce == nonce)
 }
 
 /// The folders that go with recorded servers.
@@ -246,7 +284,7 @@ fn read(path: &Path) -> Option<Filed> {
     if path.file_name()?.as_encoded_bytes().starts_with(b".") {
         return None;
     }
-    let record = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+    let record = serde_json::from_slice(&ociman::files::read(path).ok()?).ok()?;
     Some(Filed { record, path: path.to_owned() })
 }
 
@@ -275,6 +313,8 @@ mod as_text {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::DirBuilderExt;
+
     use pg_ephemeral_testkit::{FakeBackend, FakeContainer};
 
     use super::*;
@@ -285,6 +325,7 @@ mod tests {
             selection: Selection::new(),
             container: "pg-ephemeral-x".parse().unwrap(),
             nonce: "n".to_owned(),
+            credential: None,
             owner,
             tenure: Tenure::Owner,
             phase: Phase::Starting,
@@ -294,6 +335,16 @@ mod tests {
 
     fn now() -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(1000)
+    }
+
+    #[test]
+    fn a_named_pipe_among_the_records_is_unreadable_and_not_waited_for() {
+        let home = tempfile::tempdir().unwrap();
+        let folders = Folders::at(home.path());
+        let path = folders.state_folder("servers").unwrap().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        assert_eq!(unreadable(&folders), [path]);
+        assert_eq!(all(&folders).count(), 0);
     }
 
     /// Where a clock may stand: never set, a little late, right, and far in the future.
@@ -414,6 +465,7 @@ mod tests {
     async fn what_is_on_another_engine_is_removed_there_by_who_works_with_it_or_tidies_up() {
         use crate::reap::{Patience, reap_recorded};
         let container = FakeContainer::new("pg-ephemeral-x", "localhost/x:1");
+        let container = container.label("pg-ephemeral.nonce", &record(dead()).nonce);
         let fake = || FakeBackend::podman().with_image("localhost/x:1").with_container(container.clone());
         let here = fake();
         let far = fake().elsewhere("tcp://192.0.2.7:2375");
@@ -443,30 +495,129 @@ mod tests {
         assert!(!is_being_started(&folders, &container));
         let mut filed = Filed::new(&folders, session("alive", Owner::current())).unwrap();
         assert!(is_being_started(&folders, &container));
+        let other_name = FakeBackend::podman().backend().container("pg-ephemeral-session-y".parse().unwrap());
+        let other_engine = FakeBackend::docker().backend().container(container.name().clone());
+        assert!(!is_being_started(&folders, &other_name) && !is_being_started(&folders, &other_engine));
+        assert!(depends_on_owner(&folders, &container, "alive") && !depends_on_owner(&folders, &container, "another"));
         filed.outlive_owner(Some(Tenure::Expires(u64::MAX))).unwrap();
         assert!(!is_being_started(&folders, &container));
+        assert!(!depends_on_owner(&folders, &container, "alive"));
         forget(&folders, &container, "another");
         assert_eq!(all(&folders).count(), 2);
         forget(&folders, &container, "alive");
         assert_eq!(all(&folders).map(|filed| filed.record.nonce).collect::<Vec<_>>(), ["dead"]);
     }
 
+    /// An engine's client that was told the name of a container.
+    struct Client(std::process::Child);
+
+    impl Client {
+        fn of(container: &str) -> Self {
+            let mut client = std::process::Command::new("sh");
+            let client = client.args(["-c", "echo; read x", container]).stdin(std::process::Stdio::piped());
+            let mut client = client.stdout(std::process::Stdio::piped()).spawn().unwrap();
+            // Its arguments are there to be seen only once it runs.
+            std::io::Read::read_exact(client.stdout.as_mut().unwrap(), &mut [0]).unwrap();
+            Self(client)
+        }
+    }
+
+    impl Drop for Client {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    /// The record of a start that was cut off, of a name that nobody else has who runs the same test on this machine.
+    fn cut_off(backend: Kind) -> Record {
+        let name = format!("pg-ephemeral-x-{}", std::process::id());
+        Record { backend, container: name.parse().unwrap(), ..record(dead()) }
+    }
+
     #[test]
     fn a_start_that_was_cut_off_may_come_late_as_long_as_its_client_runs() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
-        // Somebody else may run the same test on this machine.
-        let name = format!("pg-ephemeral-x-{}", std::process::id());
-        let filed = Filed::new(&folders, Record { container: name.parse().unwrap(), ..record(dead()) }).unwrap();
+        let mut filed = Filed::new(&folders, cut_off(Kind::Podman)).unwrap();
+        let container = FakeBackend::podman().backend().container(filed.record.container.clone());
+        assert!(!filed.may_start_late() && !may_start_late(&folders, &container, "n"));
+        let client = Client::of(container.name().as_str());
+        assert!(filed.may_start_late() && may_start_late(&folders, &container, "n"));
+        assert!(!may_start_late(&folders, &container, "another"));
+        drop(client);
         assert!(!filed.may_start_late());
-        let mut client = std::process::Command::new("sh");
-        let client = client.args(["-c", "echo; read x", &name]).stdin(std::process::Stdio::piped());
-        let mut client = client.stdout(std::process::Stdio::piped()).spawn().unwrap();
-        // Its arguments are there to be seen only once it runs.
-        std::io::Read::read_exact(client.stdout.as_mut().unwrap(), &mut [0]).unwrap();
+        let _client = Client::of(container.name().as_str());
+        filed.started().unwrap();
+        assert!(!filed.may_start_late() && !may_start_late(&folders, &container, "n"));
+    }
+
+    #[test]
+    fn docker_may_make_a_container_a_little_later_than_its_client_is_gone() {
+        let home = tempfile::tempdir().unwrap();
+        let filed = Filed::new(&Folders::at(home.path()), cut_off(Kind::Docker)).unwrap();
         assert!(filed.may_start_late());
-        client.kill().unwrap();
-        client.wait().unwrap();
+        let file = fs::File::options().write(true).open(&filed.path).unwrap();
+        file.set_modified(SystemTime::now() - LATE_START).unwrap();
         assert!(!filed.may_start_late());
+        let _client = Client::of(filed.record.container.as_str());
+        assert!(filed.may_start_late());
+    }
+
+    #[tokio::test]
+    async fn who_tidies_up_waits_for_a_start_that_was_cut_off_and_who_is_in_a_hurry_does_not() {
+        use crate::reap::{Patience, reap_recorded};
+        let home = tempfile::tempdir().unwrap();
+        let folders = Folders::at(home.path());
+        let fake = FakeBackend::podman();
+        let backend = fake.backend();
+        let filed = Filed::new(&folders, cut_off(Kind::Podman)).unwrap();
+        let client = Client::of(filed.record.container.as_str());
+        reap_recorded(&folders, &backend, Patience::Hurry).await;
+        assert_eq!(left_behind(&folders, now()).len(), 1);
+        let end = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            drop(client);
+        };
+        tokio::join!(reap_recorded(&folders, &backend, Patience::Settle), end);
+        assert!(left_behind(&folders, now()).is_empty());
+    }
+
+    #[tokio::test]
+    async fn with_a_server_go_its_folder_and_the_file_of_its_authority() {
+        use crate::reap::{Patience, reap_recorded};
+        let home = tempfile::tempdir().unwrap();
+        let folders = Folders::at(home.path());
+        let sockets = home.path().join(Folders::sockets_path().file_name().unwrap());
+        fs::DirBuilder::new().mode(0o700).create(&sockets).unwrap();
+        for (credential, known_by) in [(None, "n"), (Some("c".to_owned()), "c")] {
+            let record = Record { credential, folder: Some(sockets.join("pg-ephemeral-x")), ..record(dead()) };
+            crate::folders::make_socket_folder(record.folder.as_deref().unwrap()).unwrap();
+            let authority = crate::tls::session_ca_file(&folders, record.backend, known_by, "pem").unwrap();
+            let filed = Filed::new(&folders, record).unwrap();
+            assert!(authority.exists() && folders_of(&folders).eq(filed.record.folder));
+            reap_recorded(&folders, &FakeBackend::podman().backend(), Patience::Settle).await;
+            assert!(!authority.exists() && !sockets.join("pg-ephemeral-x").exists());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_record_of_another_kind_of_backend_removes_nothing_here() {
+        use crate::reap::{Patience, reap_recorded};
+        let container = FakeContainer::new("pg-ephemeral-x", "localhost/x:1").label("pg-ephemeral.nonce", "n");
+        let fake = FakeBackend::podman().with_image("localhost/x:1").with_container(container);
+        let home = tempfile::tempdir().unwrap();
+        let folders = Folders::at(home.path());
+        Filed::new(&folders, Record { backend: Kind::Host, ..record(dead()) }).unwrap();
+        reap_recorded(&folders, &fake.backend(), Patience::Settle).await;
+        assert_eq!((fake.containers().len(), left_behind(&folders, now()).len()), (1, 0));
+    }
+
+    #[test]
+    fn a_record_that_can_be_read_is_not_unreadable() {
+        let home = tempfile::tempdir().unwrap();
+        let folders = Folders::at(home.path());
+        Filed::new(&folders, record(dead())).unwrap();
+        assert_eq!(unreadable(&folders), Vec::<PathBuf>::new());
     }
 }

@@ -6,14 +6,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use ociman::Secret;
+use ociman::label::Labels;
 use postgres_protocol::password::scram_sha_256;
 
 use crate::folders::{Folders, FoldersError, write_draft};
+use crate::label;
 use crate::layer::SeedHash;
 
 /// The 32-byte secret of this machine's user.
 #[derive(Clone)]
-pub struct MachineSecret([u8; 32]);
+pub struct MachineSecret {
+    key: [u8; 32],
+    path: PathBuf,
+}
 
 impl std::fmt::Debug for MachineSecret {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -55,12 +60,63 @@ impl SecretError {
         match self {
             Self::Folders(error) => error.hint(),
             Self::File { .. } => "`pg-ephemeral doctor` tells whether it is yours to read",
-            Self::Length { .. } => "remove it: a new one is made, and layers are built anew",
+            Self::Length { .. } => {
+                "remove it: the next start makes a new one, and opens the layers that there are or builds them anew; sessions that run \
+                 can then only be stopped: pg-ephemeral session stop --all --force"
+            }
         }
     }
 }
 
+/// Which secret the password of a session was derived with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MadeWith {
+    /// This user's, or one that the labels do not tell.
+    ThisSecret,
+    /// Another one: it is another user's, or the secret was changed or removed since.
+    AnotherSecret,
+}
+
+/// Which secret a container was made with, as its labels tell. Without a secret every other one is another.
+pub(crate) fn made_with(labels: &Labels, secret: Option<&MachineSecret>) -> MadeWith {
+    let (Some(told), Some(credential)) = (labels.get(&label::SECRET_KEY), credential(labels)) else {
+        return MadeWith::ThisSecret;
+    };
+    let (fingerprint, _) = told.as_str().split_once(PLACE).unwrap_or((told.as_str(), ""));
+    match secret {
+        Some(secret) if secret.fingerprint(credential) == fingerprint => MadeWith::ThisSecret,
+        _ => MadeWith::AnotherSecret,
+    }
+}
+
+/// What stands between the parts of a [`label::SECRET_KEY`].
+const PLACE: char = '@';
+
+/// Whether a container was made from this state folder, so that it has all notes about it. A copy of the secret in another
+/// state folder opens the container too.
+pub(crate) fn made_from_here(labels: &Labels, secret: Option<&MachineSecret>) -> bool {
+    let place = labels.get(&label::SECRET_KEY).and_then(|told| Some(told.as_str().split_once(PLACE)?.1));
+    made_with(labels, secret) == MadeWith::ThisSecret
+        && place.is_none_or(|place| secret.is_some_and(|secret| secret.place() == place))
+}
+
+/// What the password of a session is derived from.
+pub(crate) fn credential(labels: &Labels) -> Option<&str> {
+    labels.get(&label::CREDENTIAL_KEY).or_else(|| labels.get(&label::NONCE_KEY)).map(|credential| credential.as_str())
+}
+
 impl MachineSecret {
+    /// Reads `secret` in the state folder; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`SecretError`] when it can't be read.
+    pub fn load(folders: &Folders) -> Result<Option<Self>, SecretError> {
+        match read(&folders.state().join("secret")) {
+            Err(SecretError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => read.map(Some),
+        }
+    }
+
     /// Reads `secret` in the state folder, or makes it with mode 0600. Processes that make it together get the same.
     ///
     /// # Errors
@@ -92,19 +148,33 @@ impl MachineSecret {
         self.derive("fingerprint", nonce).expose().chars().take(16).collect()
     }
 
+    /// The value of [`label::SECRET_KEY`]: which secret a session was made with, and from which state folder.
+    pub(crate) fn label(&self, credential: &str) -> String {
+        format!("{}{PLACE}{}", self.fingerprint(credential), self.place())
+    }
+
+    fn place(&self) -> String {
+        self.derive("place", &self.path.to_string_lossy()).expose().chars().take(16).collect()
+    }
+
     fn derive(&self, purpose: &str, text: &str) -> Secret {
-        let mut hasher = blake3::Hasher::new_keyed(&self.0);
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
         hasher.update(purpose.as_bytes()).update(&[0]).update(text.as_bytes());
         Secret::new(hasher.finalize().to_hex().as_str())
     }
 }
 
 fn read(path: &Path) -> Result<MachineSecret, SecretError> {
-    let bytes =
-        std::fs::read(path).map_err(|source| SecretError::File { action: "read", path: path.to_owned(), source })?;
+    let bytes = ociman::files::read(path).map_err(|source| SecretError::File {
+        action: "read",
+        path: path.to_owned(),
+        source,
+    })?;
     let length = bytes.len();
     let bytes = bytes.try_into().map_err(|_| SecretError::Length { path: path.to_owned(), length })?;
-    Ok(MachineSecret(bytes))
+    // A state folder may be reached by several paths.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    Ok(MachineSecret { key: bytes, path })
 }
 
 /// Writes a new secret beside its place and links it there, which fails when another process was first: then that
@@ -149,7 +219,7 @@ mod tests {
         let folders = Folders::at(home.path());
         let made: Vec<_> = std::thread::scope(|scope| {
             let threads: Vec<_> =
-                (0..8).map(|_| scope.spawn(|| MachineSecret::load_or_create(&folders).unwrap().0)).collect();
+                (0..8).map(|_| scope.spawn(|| MachineSecret::load_or_create(&folders).unwrap().key)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         assert!(made.iter().all(|secret| *secret == made[0]));
@@ -175,8 +245,17 @@ mod tests {
     }
 
     #[test]
+    fn a_named_pipe_in_its_place_is_refused_and_not_waited_for() {
+        let home = tempfile::tempdir().unwrap();
+        let folders = Folders::at(home.path());
+        let path = folders.state_folder("").unwrap().join("secret");
+        rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        assert!(matches!(MachineSecret::load_or_create(&folders), Err(SecretError::File { action: "read", .. })));
+    }
+
+    #[test]
     fn a_server_and_a_layer_of_the_same_text_have_different_passwords() {
-        let secret = MachineSecret([7; 32]);
+        let secret = MachineSecret { key: [7; 32], path: PathBuf::new() };
         let key = SeedHash::of_text("x");
         assert_ne!(secret.server_password(key.as_str()), secret.layer_password(&key));
     }

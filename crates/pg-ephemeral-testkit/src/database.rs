@@ -5,7 +5,8 @@ use std::ops::Deref;
 use pg_ephemeral_core::config::{self, Config, Overrides};
 use pg_ephemeral_core::database::{EnvironmentError, Seeded};
 use pg_ephemeral_core::run::{Run, RunError};
-use pg_ephemeral_core::{Database, Definition, Folders, InstanceName, Server};
+use pg_ephemeral_core::session::SESSION_VARIABLE;
+use pg_ephemeral_core::{Database, Definition, Folders, Server};
 use tokio::sync::OnceCell;
 
 use crate::watcher;
@@ -13,7 +14,8 @@ use crate::watcher;
 /// Set to `failed`, databases of tests that fail stay for a look, as long as their server does.
 pub const KEEP_DATABASES_VARIABLE: &str = "PG_EPHEMERAL_KEEP";
 
-/// A private copy of the seeded database that the instance `main` of the nearest `database.toml` describes:
+/// A private copy of the seeded database that the nearest `database.toml` describes, by the instance that
+/// `PG_EPHEMERAL_INSTANCE` or `default_instance` names, else `main` or the only one:
 ///
 /// ```no_run
 /// #[tokio::test]
@@ -37,12 +39,12 @@ pub fn database() -> impl Future<Output = TestDatabase> {
     static SHARED: OnceCell<Shared> = OnceCell::const_new();
     async move {
         let shared = SHARED.get_or_init(Shared::find).await;
-        let made = match shared {
-            Shared::OfEnvironment(seeded) => seeded.database().await,
-            Shared::OfRun(server) => server.database().await,
+        let (made, session) = match shared {
+            Shared::OfEnvironment(seeded) => (seeded.database().await, std::env::var(SESSION_VARIABLE).ok()),
+            Shared::OfRun(server) => (server.database().await, server.session().map(|name| name.to_string())),
         };
         match made {
-            Ok(database) => TestDatabase { database },
+            Ok(database) => TestDatabase { database, session },
             Err(error) => fail(&error, error.hint()),
         }
     }
@@ -100,11 +102,12 @@ impl Shared {
 /// What the nearest configuration says. Tests run in the folder of their package.
 fn definition() -> Result<Definition, Box<dyn std::error::Error>> {
     let folder = std::env::current_dir()?;
-    let config = match config::find(&folder) {
+    let config = match config::find(&folder)? {
         Some(path) => Config::load(path)?,
         None => Config::without_file(folder),
     };
-    let instance = config.instance(&InstanceName::default(), &Overrides::default())?;
+    let name = config.choose_instance(config::instance_of_environment()?.as_ref())?;
+    let instance = config.instance(&name, &Overrides::default())?;
     Ok(Definition::of_instance(Folders::of_user()?, &instance))
 }
 
@@ -112,6 +115,8 @@ fn definition() -> Result<Definition, Box<dyn std::error::Error>> {
 #[derive(Debug)]
 pub struct TestDatabase {
     database: Database,
+    /// The session whose server it is on.
+    session: Option<String>,
 }
 
 impl Deref for TestDatabase {
@@ -127,7 +132,12 @@ impl Drop for TestDatabase {
         if std::thread::panicking() && std::env::var(KEEP_DATABASES_VARIABLE).is_ok_and(|value| value == "failed") {
             self.database.keep_when_dropped();
             let name = self.database.name();
-            eprintln!("the test's database is kept: psql \"$(pg-ephemeral database url {name} --session SESSION)\"");
+            match &self.session {
+                Some(session) => eprintln!(
+                    "the test's database is kept: psql \"$(pg-ephemeral database url {name} --session {session})\""
+                ),
+                None => eprintln!("the test's database {name} is kept, as long as its server runs"),
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ociman::System;
-use ociman::command::{CommandError, CommandLine, Executor, Output, Process, QueryOutput};
+use ociman::command::{CommandLine, Executor, Output, Process, ProcessError, QueryOutput};
 
 use crate::Operation;
 
@@ -96,7 +96,7 @@ impl fmt::Display for Journal {
 /// An [`Executor`] that writes every command line down and then hands it on.
 ///
 /// ```
-/// # async fn example() -> Result<(), ociman::Error> {
+/// # async fn example() -> Result<(), ociman::CommandError> {
 /// use std::sync::Arc;
 /// use pg_ephemeral_testkit::{Operation, Recorder};
 ///
@@ -146,17 +146,17 @@ impl Executor for Recorder {
         self.inner.variable(name)
     }
 
-    async fn spawn(&self, line: CommandLine) -> Result<Process, CommandError> {
+    async fn spawn(&self, line: CommandLine) -> Result<Process, ProcessError> {
         self.journal.record(&line);
         self.inner.spawn(line).await
     }
 
-    async fn query(&self, line: CommandLine, limit: Duration) -> Result<QueryOutput, CommandError> {
+    async fn query(&self, line: CommandLine, limit: Duration) -> Result<QueryOutput, ProcessError> {
         self.journal.record(&line);
         self.inner.query(line, limit).await
     }
 
-    async fn capture(&self, line: CommandLine, input: &[u8]) -> Result<Output, CommandError> {
+    async fn capture(&self, line: CommandLine, input: &[u8]) -> Result<Output, ProcessError> {
         self.journal.record(&line);
         self.inner.capture(line, input).await
     }

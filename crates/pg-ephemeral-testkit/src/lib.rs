@@ -6,17 +6,17 @@
 //!
 //! ```
 //! use ociman::label::{Filter, Key};
-//! use ociman::{Backend, Error};
+//! use ociman::{Backend, CommandError};
 //! use pg_ephemeral_testkit::{Failure, FakeBackend, FakeContainer, FakeLife, Operation};
 //!
 //! /// Removes the containers of a team that have ended, and gives how many there were.
-//! async fn sweep(backend: &Backend) -> Result<usize, Error> {
-//!     let ended = backend.list(&[Filter::Key(Key::from_static("com.example.team"))], &[]).await?;
+//! async fn sweep(backend: &Backend) -> Result<usize, CommandError> {
+//!     let ended = backend.list(&[Filter::key_only(&Key::from_static("com.example.team"))], &[]).await?;
 //!     let ended: Vec<_> =
 //!         ended.into_iter().filter(|container| container.state == ociman::ContainerState::Exited).collect();
 //!     for container in &ended {
 //!         if let Ok(name) = container.name.parse() {
-//!             backend.container(name).remove_forced().await?;
+//!             backend.container(name).remove_force().await?;
 //!         }
 //!     }
 //!     Ok(ended.len())
@@ -41,7 +41,7 @@
 //!
 //! // It says so when the engine goes away in the middle.
 //! let fake = engine().fail(Operation::Remove, Failure::EngineDown);
-//! assert!(matches!(sweep(&fake.backend()).await, Err(Error::Unreachable { .. })));
+//! assert!(matches!(sweep(&fake.backend()).await, Err(CommandError::Unreachable { .. })));
 //! # Ok(())
 //! # }
 //! ```

@@ -32,6 +32,8 @@ pub enum Operation {
     RemoveImage,
     /// `rm`.
     Remove,
+    /// `rename`.
+    Rename,
     /// `stop`.
     Stop,
     /// `start`.
@@ -49,7 +51,7 @@ pub enum Operation {
 }
 
 /// Every way to write an operation, the one that `ociman` uses first. Two words go before one.
-const WORDS: [(&[&str], Operation); 36] = [
+const WORDS: [(&[&str], Operation); 38] = [
     (&["version"], Operation::Version),
     (&["system", "info"], Operation::Info),
     (&["info"], Operation::Info),
@@ -74,6 +76,8 @@ const WORDS: [(&[&str], Operation); 36] = [
     (&["rmi"], Operation::RemoveImage),
     (&["container", "rm"], Operation::Remove),
     (&["rm"], Operation::Remove),
+    (&["container", "rename"], Operation::Rename),
+    (&["rename"], Operation::Rename),
     (&["container", "stop"], Operation::Stop),
     (&["stop"], Operation::Stop),
     (&["container", "start"], Operation::Start),
@@ -90,7 +94,7 @@ const WORDS: [(&[&str], Operation); 36] = [
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Version,
         Self::Info,
         Self::Run,
@@ -103,6 +107,7 @@ impl Operation {
         Self::Tag,
         Self::RemoveImage,
         Self::Remove,
+        Self::Rename,
         Self::Stop,
         Self::Start,
         Self::Logs,
@@ -144,6 +149,7 @@ impl Operation {
             Self::Tag => "tag",
             Self::RemoveImage => "remove-image",
             Self::Remove => "remove",
+            Self::Rename => "rename",
             Self::Stop => "stop",
             Self::Start => "start",
             Self::Logs => "logs",

@@ -23,10 +23,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use ociman::Backend;
+use ociman::{Backend, Reference};
 use pg_ephemeral_core::choose::ChooseError;
-use pg_ephemeral_core::session::{self, Divergence, Name, SeedState, SeedStatus, Session};
-use pg_ephemeral_core::{AttachError, Definition, Folders, Server, StartError, label};
+use pg_ephemeral_core::label::SeedEntry;
+use pg_ephemeral_core::seed::LoadedSeeds;
+use pg_ephemeral_core::session::{self, Divergence, Name, SeedStatus, Session};
+use pg_ephemeral_core::{AttachError, Definition, Folders, LoadError, Server, StartError, label};
 
 /// Nobody reviews for longer than this.
 const LONGEST_REVIEW: Duration = Duration::from_secs(14 * 24 * 60 * 60);
@@ -110,7 +112,7 @@ pub enum ReviewError {
         name: Name,
         /// Why.
         #[source]
-        source: Box<StartError>,
+        source: Box<LoadError>,
     },
     /// It could not be removed.
     #[error("remove the database of {name}")]
@@ -135,15 +137,6 @@ impl fmt::Display for Names<'_> {
     }
 }
 
-/// What a database was seeded with: its base image, and each seed in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Content {
-    /// The base image.
-    pub image: String,
-    /// The seeds.
-    pub seeds: Vec<SeedState>,
-}
-
 /// Whether a database has what its branch asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -155,9 +148,9 @@ pub enum Verdict {
 
 /// Compares what a database was seeded with to what its branch asks for now. Nothing is asked of any backend.
 #[must_use]
-pub fn judge(stored: &Content, wanted: &Content) -> Verdict {
-    let status = session::compute_seed_status(&stored.image, &stored.seeds, &wanted.image, &wanted.seeds);
-    let divergence = session::divergence(&stored.image, &stored.seeds, &wanted.image, &wanted.seeds);
+pub fn judge(stored_image: &Reference, stored_seeds: &[SeedEntry], wanted: &LoadedSeeds<'_>) -> Verdict {
+    let status = session::compute_seed_status(stored_image, stored_seeds, wanted.image(), wanted);
+    let divergence = session::divergence(stored_image, stored_seeds, wanted.image(), wanted);
     match (status, divergence) {
         (SeedStatus::Diverged, Some(divergence)) => Verdict::Outdated(divergence),
         _ => Verdict::Current,
@@ -211,12 +204,9 @@ impl Reviews {
     pub async fn verdict(&self, name: &Name) -> Result<Verdict, ReviewError> {
         let metadata = self.session(name).await?.metadata().await;
         let metadata = metadata.map_err(|source| ReviewError::Read { name: name.clone(), source })?;
-        let seeds = metadata.seeds.into_iter().map(|seed| SeedState { name: seed.name, hash: seed.hash });
-        let stored = Content { image: metadata.image.to_string(), seeds: seeds.collect() };
-        let expected = self.definition.expected_state().await;
-        let expected =
-            expected.map_err(|source| ReviewError::Expect { name: name.clone(), source: Box::new(source) })?;
-        Ok(judge(&stored, &Content { image: expected.image, seeds: expected.seeds }))
+        let wanted = self.definition.load_seeds(&self.backend).await;
+        let wanted = wanted.map_err(|source| ReviewError::Expect { name: name.clone(), source: Box::new(source) })?;
+        Ok(judge(&metadata.image, &metadata.seeds, &wanted))
     }
 
     /// Removes the database of a review.
@@ -252,6 +242,6 @@ impl Review {
     fn of(session: &Session) -> Self {
         let labels = &session.summary().labels;
         let text = |key| labels.get(&key).map(ToString::to_string);
-        Self { name: session.name().clone(), instance: text(label::INSTANCE), image: text(label::IMAGE) }
+        Self { name: session.name().clone(), instance: text(label::INSTANCE_KEY), image: text(label::IMAGE_KEY) }
     }
 }

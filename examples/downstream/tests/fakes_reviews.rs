@@ -105,7 +105,7 @@ async fn a_review_is_outdated_when_its_branch_asks_for_another_image() {
             let told = match reviews.verdict(&PRICES).await.unwrap() {
                 Verdict::Current => "current",
                 Verdict::Outdated(Divergence::Image { stored, current }) => {
-                    assert_eq!((stored.as_str(), current.as_str()), (image, IMAGE));
+                    assert_eq!((stored.to_string(), current.to_string()), (image.to_owned(), IMAGE.to_owned()));
                     "outdated"
                 }
                 Verdict::Outdated(other) => panic!("{other}"),
@@ -144,7 +144,11 @@ async fn an_engine_that_is_down_is_told_as_the_cause() {
         let fake = fake.fail(Operation::List, Failure::EngineDown).on_every_call();
         let reviews = reviews(&fake, &home()).await;
         let error = reviews.all().await.unwrap_err();
-        assert!(chain(&error).starts_with("list the databases of reviews: list sessions: "), "{}", chain(&error));
+        assert!(
+            chain(&error).starts_with("list the databases of reviews: failed to list session containers: "),
+            "{}",
+            chain(&error)
+        );
         let error = reviews.server(&PRICES).await.unwrap_err();
         assert!(chain(&error).contains("does not answer"), "{}", chain(&error));
     }
@@ -167,7 +171,7 @@ async fn somebody_elses_container_with_the_label_is_reported_and_left_alone() {
         let fake = fake.with_container(claiming("prices", "new-prices"));
         let reviews = reviews(&fake, &home()).await;
         let ReviewError::List(error) = reviews.all().await.unwrap_err() else { panic!() };
-        assert!(matches!(error, ListError::MissingOciPrefix { container_name } if container_name == "prices"));
+        assert!(matches!(error, ListError::MissingOciPrefix { container_name } if container_name.as_str() == "prices"));
         let ReviewError::Find { source, .. } = reviews.end(&PRICES).await.unwrap_err() else { panic!() };
         assert!(matches!(source, FindError::List(ListError::MissingOciPrefix { .. })));
         assert_eq!(fake.containers(), ["prices"]);

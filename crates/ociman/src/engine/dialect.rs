@@ -5,7 +5,7 @@
 use crate::backend::Kind;
 use crate::error::shorten;
 use crate::label::Key;
-use crate::{ContainerSummary, EngineInfo, Error, ImageInfo, ImageSummary, Reference};
+use crate::{CommandError, ContainerSummary, EngineInfo, ImageInfo, ImageSummary, Reference};
 
 use super::{arguments, parse};
 
@@ -25,7 +25,7 @@ pub(super) struct Dialect {
     /// Whether `images` takes the whole name of a repository, with its domain.
     pub(super) lists_repositories: bool,
     /// Remove at once, with anonymous volumes. Podman would wait for the stop time-out first.
-    pub(super) remove_forced: &'static [&'static str],
+    pub(super) remove_force: &'static [&'static str],
     /// Commit a frozen container. Podman's default format loses nothing that this crate uses.
     pub(super) commit: &'static [&'static str],
     /// Lets `pull` and `push` speak plain HTTP. Docker does so by itself with registries on loopback.
@@ -83,7 +83,7 @@ pub(super) static DOCKER: Dialect = Dialect {
     parse_info: parse::docker_info,
     has_contexts: true,
     lists_repositories: false,
-    remove_forced: &["rm", "--force", "--volumes"],
+    remove_force: &["rm", "--force", "--volumes"],
     commit: &["commit"],
     plain_http: &[],
     label_value: arguments::dockerfile_word,
@@ -119,7 +119,7 @@ pub(super) static PODMAN: Dialect = Dialect {
     parse_info: parse::podman_info,
     has_contexts: false,
     lists_repositories: true,
-    remove_forced: &["rm", "--force", "--volumes", "-t", "0"],
+    remove_force: &["rm", "--force", "--volumes", "-t", "0"],
     commit: &["commit", "--pause", "--quiet"],
     plain_http: &["--tls-verify=false"],
     label_value: arguments::bare_word,
@@ -137,6 +137,8 @@ pub(super) static PODMAN: Dialect = Dialect {
         ("manifest unknown", Meaning::ImageNotFound),
         ("name unknown", Meaning::ImageNotFound),
         ("the container name", Meaning::NameTaken),
+        // The name that `rename` was to give.
+        ("already in use, cannot rename", Meaning::NameTaken),
         ("image is in use by", Meaning::ImageInUse),
         ("image used by", Meaning::ImageInUse),
         ("can not pause containers on rootless", Meaning::CanNotPause),
@@ -190,23 +192,23 @@ impl Dialect {
     }
 
     /// The typed error that a message of the engine stands for, when it is one of those told apart.
-    pub(super) fn classify(&self, program: &str, message: &str, subject: Subject<'_>) -> Option<Error> {
+    pub(super) fn classify(&self, program: &str, message: &str, subject: Subject<'_>) -> Option<CommandError> {
         let lower = message.to_lowercase();
         let (_, meaning) = self.meanings.iter().find(|(words, _)| lower.contains(words))?;
         let container = subject.container.to_owned();
         let image = subject.image.to_owned();
         let detail = || shorten(message, 500);
         Some(match meaning {
-            Meaning::ContainerNotFound => Error::ContainerNotFound { container },
-            Meaning::ImageNotFound => Error::ImageNotFound { image },
-            Meaning::NameTaken => Error::NameTaken { name: container },
-            Meaning::ImageInUse => Error::ImageInUse { image },
-            Meaning::ContainerNotRunning => Error::ContainerNotRunning { container },
-            Meaning::CanNotPause => Error::CanNotPause { container },
-            Meaning::PortTaken => Error::PortTaken { name: container, detail: detail() },
+            Meaning::ContainerNotFound => CommandError::ContainerNotFound { container },
+            Meaning::ImageNotFound => CommandError::ImageNotFound { image },
+            Meaning::NameTaken => CommandError::NameTaken { name: container },
+            Meaning::ImageInUse => CommandError::ImageInUse { image },
+            Meaning::ContainerNotRunning => CommandError::ContainerNotRunning { container },
+            Meaning::CanNotPause => CommandError::CanNotPause { container },
+            Meaning::PortTaken => CommandError::PortTaken { name: container, detail: detail() },
             Meaning::Unreachable => {
                 let detail = format!("{program}: {}", detail());
-                Error::Unreachable { backend: self.kind, detail }
+                CommandError::Unreachable { backend: self.kind, detail }
             }
         })
     }

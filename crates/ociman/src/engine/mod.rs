@@ -6,6 +6,7 @@ mod dialect;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod parse;
+mod scratch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,15 +14,17 @@ use std::time::Duration;
 use crate::address::{self, Address, Selection};
 use crate::backend::{Kind, Removal};
 use crate::command::{
-    CommandError, CommandLine, Executor, ExitStatus, Orphaning, Output, Process, ProcessGroup, QueryOutput, Stream,
+    CommandLine, Executor, ExitStatus, Orphaning, Output, Process, ProcessError, ProcessGroup, QueryOutput, Stream,
 };
 use crate::error::{Failure, shorten, without_warnings};
-use crate::label::{Filter, Key, Value};
+use crate::label::{Filter, Key, Labels, Value};
 use crate::{
-    CommitSpec, ContainerInfo, ContainerName, ContainerSummary, EngineInfo, Error, ExecSpec, ImageInfo, ImageSummary,
-    Reference, RunSpec, Terminal, Version,
+    CommandError, CommitSpec, ContainerInfo, ContainerName, ContainerSummary, EngineInfo, ExecSpec, ImageInfo,
+    ImageSummary, Reference, RunSpec, Terminal, Version,
 };
 use dialect::{Dialect, Subject};
+use scratch::Scratch;
+pub(crate) use scratch::sweep as sweep_scratch;
 
 /// How long a query may take: an engine that answers does so in milliseconds, one under heavy load in seconds.
 const QUERY_LIMIT: Duration = Duration::from_secs(60);
@@ -42,15 +45,28 @@ fn pair((key, value): (&Key, &Value)) -> (Key, Value) {
     (key.clone(), value.clone())
 }
 
+/// One with an empty value counts as absent.
+fn is_among((key, value): (&Key, &Value), labels: &Labels) -> bool {
+    value.as_str().is_empty() || labels.get(key) == Some(value)
+}
+
 /// What of a filter every engine reads as it is meant: Docker drops spaces at the ends of a value, Podman reads the
 /// whole as a record of CSV and `*` as a pattern.
 fn safe_filter(filter: &Filter) -> Option<String> {
     let is_safe =
         |text: &str| text.chars().all(|character| character.is_ascii_alphanumeric() || "._-/:+@".contains(character));
-    match filter {
-        Filter::KeyValue(key, value) if is_safe(key.as_str()) && is_safe(value.as_str()) => Some(filter.to_string()),
-        Filter::Key(key) | Filter::KeyValue(key, _) => is_safe(key.as_str()).then(|| key.to_string()),
+    if !is_safe(filter.key().as_str()) {
+        return None;
     }
+    let with_value = filter.value().is_some_and(|value| is_safe(value.as_str()));
+    Some(if with_value { filter.to_string() } else { filter.key().to_string() })
+}
+
+/// Leads a command's temporary files into a folder of their own.
+fn in_scratch(mut line: CommandLine, scratch: Option<&Scratch>) -> CommandLine {
+    let path = scratch.and_then(|scratch| scratch.path().to_str());
+    line.environment.extend(path.map(|path| ("TMPDIR".to_owned(), path.to_owned())));
+    line
 }
 
 #[derive(Debug)]
@@ -109,19 +125,19 @@ impl Engine {
         self.dialect.kind
     }
 
-    pub(crate) async fn version(&self) -> Result<Version, Error> {
+    pub(crate) async fn version(&self) -> Result<Version, CommandError> {
         let line = self.line(&["version", "--format", "{{json .}}"]);
         let answer = self.executor.query(line, VERSION_LIMIT).await.map_err(|error| self.unreachable(error))?;
         match parse::version(&answer.stdout) {
             Some(version) if answer.success => Ok(version),
             _ => {
                 let text = if answer.stderr.trim().is_empty() { &answer.stdout } else { &answer.stderr };
-                Err(Error::Unreachable { backend: self.kind(), detail: shorten(text, MESSAGE_LENGTH) })
+                Err(CommandError::Unreachable { backend: self.kind(), detail: shorten(text, MESSAGE_LENGTH) })
             }
         }
     }
 
-    pub(crate) async fn info(&self) -> Result<EngineInfo, Error> {
+    pub(crate) async fn info(&self) -> Result<EngineInfo, CommandError> {
         let answer = self.query("info", self.line(&["info", "--format", "{{json .}}"])).await?;
         if !answer.success {
             return Err(self.query_failure("info", &answer, Subject::default()));
@@ -146,7 +162,7 @@ impl Engine {
         version.server.is_none()
     }
 
-    pub(crate) async fn run(&self, spec: &RunSpec) -> Result<(), Error> {
+    pub(crate) async fn run(&self, spec: &RunSpec) -> Result<(), CommandError> {
         let image = self.dialect.written(&spec.image);
         let line = arguments::run(self.line(&["run", "--detach"]), spec, &image);
         let output = self.capture("run", line, b"").await?;
@@ -155,16 +171,30 @@ impl Engine {
         }
         let subject = Subject { container: spec.name.as_str(), image: &image };
         let error = self.failure("run", &output, subject);
-        let nothing_was_made =
-            matches!(error, Error::NameTaken { .. } | Error::ImageNotFound { .. } | Error::Unreachable { .. });
+        let nothing_was_made = matches!(
+            error,
+            CommandError::NameTaken { .. } | CommandError::ImageNotFound { .. } | CommandError::Unreachable { .. }
+        );
         if !nothing_was_made {
-            // Docker keeps a container that could not be started; the first error is the one to report.
-            let _ = self.remove(&spec.name, Removal::Forced).await;
+            // The first error is the one to report.
+            let _ = self.remove_unstarted(spec).await;
         }
         Err(error)
     }
 
-    pub(crate) async fn run_attached(&self, spec: &RunSpec, terminal: Terminal) -> Result<Process, Error> {
+    /// Removes a container that Docker keeps although it could not be started. Podman keeps none, and then somebody else
+    /// may have the name: theirs runs, or has other labels.
+    async fn remove_unstarted(&self, spec: &RunSpec) -> Result<(), CommandError> {
+        let found = self.inspect(std::slice::from_ref(&spec.name)).await?.into_iter().flatten().next();
+        match found {
+            Some(info) if spec.labels.iter().all(|label| is_among(label, &info.labels)) => {
+                self.remove_force_if(&spec.name, &info.id).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) async fn run_attached(&self, spec: &RunSpec, terminal: Terminal) -> Result<Process, CommandError> {
         // What goes through the engine's log as well takes several times as long.
         let mut line = self.line(&["run", "--rm", "--interactive", "--log-driver", "none"]);
         if terminal == Terminal::Yes {
@@ -178,7 +208,7 @@ impl Engine {
         self.executor.spawn(line).await.map_err(|source| self.command_failure("run", source))
     }
 
-    pub(crate) async fn list(&self, filters: &[Filter], labels: &[Key]) -> Result<Vec<ContainerSummary>, Error> {
+    pub(crate) async fn list(&self, filters: &[Filter], labels: &[Key]) -> Result<Vec<ContainerSummary>, CommandError> {
         let mut keys = labels.to_vec();
         keys.extend(filters.iter().map(|filter| filter.key().clone()).filter(|key| !labels.contains(key)));
         let mut line = self.line(&["ps", "--all", "--no-trunc", "--format"]);
@@ -200,7 +230,7 @@ impl Engine {
         Ok(found)
     }
 
-    pub(crate) async fn inspect(&self, names: &[ContainerName]) -> Result<Vec<Option<ContainerInfo>>, Error> {
+    pub(crate) async fn inspect(&self, names: &[ContainerName]) -> Result<Vec<Option<ContainerInfo>>, CommandError> {
         if names.is_empty() {
             return Ok(Vec::new());
         }
@@ -214,7 +244,7 @@ impl Engine {
         Ok(names.iter().map(|name| found.iter().find(|info| info.name == *name).cloned()).collect())
     }
 
-    pub(crate) async fn inspect_images(&self, images: &[Reference]) -> Result<Vec<Option<ImageInfo>>, Error> {
+    pub(crate) async fn inspect_images(&self, images: &[Reference]) -> Result<Vec<Option<ImageInfo>>, CommandError> {
         if images.is_empty() {
             return Ok(Vec::new());
         }
@@ -232,19 +262,19 @@ impl Engine {
         Ok(written.iter().map(|image| found.iter().find(|info| self.dialect.names(info, image)).cloned()).collect())
     }
 
-    pub(crate) async fn images(&self, prefix: &str) -> Result<Vec<ImageSummary>, Error> {
+    pub(crate) async fn images(&self, prefix: &str) -> Result<Vec<ImageSummary>, CommandError> {
         let all = self.image_list(None).await?;
         Ok(all.into_iter().filter(|image| image.reference.name().starts_with(prefix)).collect())
     }
 
-    pub(crate) async fn images_of(&self, repository: &Reference) -> Result<Vec<ImageSummary>, Error> {
+    pub(crate) async fn images_of(&self, repository: &Reference) -> Result<Vec<ImageSummary>, CommandError> {
         // Podman takes long to describe every image it has; Docker does not know `docker.io/library/` in such a name.
         let asked = repository.domain().filter(|_| self.dialect.lists_repositories).map(|_| repository.name());
         let all = self.image_list(asked).await?;
         Ok(all.into_iter().filter(|image| image.reference.name() == repository.name()).collect())
     }
 
-    async fn image_list(&self, repository: Option<&str>) -> Result<Vec<ImageSummary>, Error> {
+    async fn image_list(&self, repository: Option<&str>) -> Result<Vec<ImageSummary>, CommandError> {
         let line = self.line(&["images", "--no-trunc", "--format", self.dialect.images_format]).arguments(repository);
         let answer = self.listing("images", line).await?;
         if !answer.success {
@@ -253,7 +283,27 @@ impl Engine {
         (self.dialect.parse_images)(&answer.stdout).ok_or_else(|| self.unexpected("images", "images", &answer.stdout))
     }
 
-    pub(crate) async fn tag(&self, image: &Reference, name: &Reference) -> Result<(), Error> {
+    pub(crate) async fn nameless_images(&self, label: &Key) -> Result<Vec<ImageInfo>, CommandError> {
+        let line = self.line(&["images", "--no-trunc", "--quiet", "--filter", "dangling=true", "--filter"]);
+        let answer = self.listing("images", line.argument(format!("label={label}"))).await?;
+        if !answer.success {
+            return Err(self.query_failure("images", &answer, Subject::default()));
+        }
+        let ids: Vec<&str> = answer.stdout.split_whitespace().collect();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        // Those that have gone meanwhile are left out.
+        let answer = self.query("image inspect", self.line(&["image", "inspect"]).arguments(ids)).await?;
+        parse::images(&answer.stdout).ok_or_else(|| self.query_failure("image inspect", &answer, Subject::default()))
+    }
+
+    pub(crate) async fn remove_nameless_image(&self, id: &str) -> Result<(), CommandError> {
+        let line = self.line(&["image", "rm"]).argument(id);
+        self.succeed("image rm", line, Subject { container: "", image: id }).await.map(drop)
+    }
+
+    pub(crate) async fn tag(&self, image: &Reference, name: &Reference) -> Result<(), CommandError> {
         let image = self.dialect.written(image);
         let line = self.line(&["tag"]).arguments([image.clone(), self.dialect.written(name)]);
         let answer = self.query("tag", line).await?;
@@ -263,57 +313,59 @@ impl Engine {
         Err(self.query_failure("tag", &answer, Subject { container: "", image: &image }))
     }
 
-    pub(crate) async fn remove_image(&self, image: &Reference) -> Result<(), Error> {
+    pub(crate) async fn remove_image(&self, image: &Reference) -> Result<(), CommandError> {
         let image = self.dialect.written(image);
         let line = self.line(&["image", "rm"]).argument(image.clone());
         self.succeed("image rm", line, Subject { container: "", image: &image }).await.map(drop)
     }
 
-    pub(crate) async fn pull(&self, image: &Reference) -> Result<(), Error> {
+    pub(crate) async fn pull(&self, image: &Reference) -> Result<(), CommandError> {
         self.transfer("pull", image).await
     }
 
-    pub(crate) async fn push(&self, image: &Reference) -> Result<(), Error> {
+    pub(crate) async fn push(&self, image: &Reference) -> Result<(), CommandError> {
         self.transfer("push", image).await
     }
 
     /// A registry on this machine need not speak TLS.
-    async fn transfer(&self, operation: &str, image: &Reference) -> Result<(), Error> {
+    async fn transfer(&self, operation: &str, image: &Reference) -> Result<(), CommandError> {
         let written = self.dialect.written(image);
         let mut line = self.line(&[operation, "--quiet"]);
         if image.has_registry_on_loopback() {
             line = line.arguments(self.dialect.plain_http);
         }
         let subject = Subject { container: "", image: &written };
-        self.succeed(operation, line.argument(&written), subject).await.map(drop)
+        let scratch = self.scratch();
+        let line = in_scratch(line.argument(&written), scratch.as_ref());
+        self.succeed(operation, line, subject).await.map(drop)
     }
 
-    pub(crate) async fn start(&self, name: &ContainerName) -> Result<(), Error> {
+    pub(crate) async fn start(&self, name: &ContainerName) -> Result<(), CommandError> {
         self.on_container("start", &["start"], name).await.map(drop)
     }
 
-    pub(crate) async fn stop(&self, name: &ContainerName, limit: Duration) -> Result<(), Error> {
+    pub(crate) async fn stop(&self, name: &ContainerName, limit: Duration) -> Result<(), CommandError> {
         let seconds = limit.as_secs() + u64::from(limit.subsec_nanos() > 0);
         // The long form is `--time` or `--timeout`, as the version has it.
         self.on_container("stop", &["stop", "-t", &seconds.to_string()], name).await.map(drop)
     }
 
-    pub(crate) async fn wait(&self, name: &ContainerName) -> Result<ExitStatus, Error> {
+    pub(crate) async fn wait(&self, name: &ContainerName) -> Result<ExitStatus, CommandError> {
         let output = self.on_container("wait", &["wait"], name).await?;
         let text = String::from_utf8_lossy(&output.stdout);
         let code = text.trim().parse().map_err(|_| self.unexpected("wait", "an exit status", &text))?;
         Ok(ExitStatus::Exited(code))
     }
 
-    pub(crate) async fn remove(&self, name: &ContainerName, how: Removal) -> Result<(), Error> {
+    pub(crate) async fn remove(&self, name: &ContainerName, how: Removal) -> Result<(), CommandError> {
         let arguments = match how {
             Removal::Stopped => &["rm", "--volumes"][..],
-            Removal::Forced => self.dialect.remove_forced,
+            Removal::Forced => self.dialect.remove_force,
         };
         let mut removed = self.on_container("rm", arguments, name).await;
         for _ in 0..REMOVAL_ATTEMPTS {
             match &removed {
-                Err(Error::Engine { message, .. }) if self.dialect.is_being_removed(message) => {
+                Err(CommandError::Failed { stderr, .. }) if self.dialect.is_being_removed(stderr) => {
                     tokio::time::sleep(REMOVAL_PAUSE).await;
                     removed = self.on_container("rm", arguments, name).await;
                 }
@@ -321,22 +373,48 @@ impl Engine {
             }
         }
         match (removed, how) {
-            (Err(Error::ContainerNotFound { .. }), Removal::Forced) | (Ok(_), Removal::Forced) => Ok(()),
+            (Err(CommandError::ContainerNotFound { .. }), Removal::Forced) | (Ok(_), Removal::Forced) => Ok(()),
             (Ok(output), Removal::Stopped) => self.refuse_silent_miss(&output, name),
             (Err(error), _) => Err(error),
         }
     }
 
+    /// Removes the container with this identifier, by whatever name it goes.
+    pub(crate) async fn remove_force_if(&self, name: &ContainerName, id: &str) -> Result<(), CommandError> {
+        match id.parse() {
+            Ok(id) => self.remove(&id, Removal::Forced).await,
+            // No engine has such an identifier, and so no such container.
+            Err(_) => Err(self.unexpected("ps", "an identifier", &format!("{id} of {name}"))),
+        }
+    }
+
+    pub(crate) async fn rename(&self, name: &ContainerName, to: &ContainerName) -> Result<(), CommandError> {
+        let line = self.line(&["rename"]).arguments([name.as_str(), to.as_str()]);
+        let output = self.capture("rename", line, b"").await?;
+        if output.status.success() {
+            return Ok(());
+        }
+        match self.failure("rename", &output, Subject { container: name.as_str(), image: "" }) {
+            CommandError::NameTaken { .. } => Err(CommandError::NameTaken { name: to.to_string() }),
+            error => Err(error),
+        }
+    }
+
     /// An engine that only prints that there was nothing to remove has not removed anything.
-    fn refuse_silent_miss(&self, output: &Output, name: &ContainerName) -> Result<(), Error> {
+    fn refuse_silent_miss(&self, output: &Output, name: &ContainerName) -> Result<(), CommandError> {
         let subject = Subject { container: name.as_str(), image: "" };
         match self.dialect.classify(self.program, &String::from_utf8_lossy(&output.stderr), subject) {
-            Some(error @ Error::ContainerNotFound { .. }) => Err(error),
+            Some(error @ CommandError::ContainerNotFound { .. }) => Err(error),
             _ => Ok(()),
         }
     }
 
-    pub(crate) async fn exec(&self, name: &ContainerName, spec: &ExecSpec, input: &[u8]) -> Result<Output, Error> {
+    pub(crate) async fn exec(
+        &self,
+        name: &ContainerName,
+        spec: &ExecSpec,
+        input: &[u8],
+    ) -> Result<Output, CommandError> {
         let stdin = if input.is_empty() { Stream::Null } else { Stream::Piped };
         let line = arguments::exec(self.line(&["exec"]), name, spec, stdin, Terminal::No);
         let output = self.capture("exec", line, input).await?;
@@ -346,13 +424,13 @@ impl Engine {
         }
     }
 
-    pub(crate) async fn exec_streamed(&self, name: &ContainerName, spec: &ExecSpec) -> Result<Process, Error> {
+    pub(crate) async fn exec_streamed(&self, name: &ContainerName, spec: &ExecSpec) -> Result<Process, CommandError> {
         let line = arguments::exec(self.line(&["exec"]), name, spec, Stream::Piped, Terminal::No);
         let line = line.streams(Stream::Piped, Stream::Piped, Stream::Piped);
         self.executor.spawn(line).await.map_err(|source| self.command_failure("exec", source))
     }
 
-    pub(crate) async fn attach(&self, name: &ContainerName, spec: &ExecSpec) -> Result<Process, Error> {
+    pub(crate) async fn attach(&self, name: &ContainerName, spec: &ExecSpec) -> Result<Process, CommandError> {
         let mut line = arguments::exec(self.line(&["exec"]), name, spec, Stream::Inherit, spec.terminal);
         line = line.streams(Stream::Inherit, Stream::Inherit, Stream::Inherit);
         line.group = ProcessGroup::Caller;
@@ -360,25 +438,28 @@ impl Engine {
         self.executor.spawn(line).await.map_err(|source| self.command_failure("exec", source))
     }
 
-    pub(crate) async fn last_log_lines(&self, name: &ContainerName, count: usize) -> Result<String, Error> {
+    pub(crate) async fn last_log_lines(&self, name: &ContainerName, count: usize) -> Result<String, CommandError> {
         let output = self.on_container("logs", &["logs", "--tail", &count.to_string()], name).await?;
         let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
         text.push_str(&String::from_utf8_lossy(&output.stderr));
         Ok(text)
     }
 
-    pub(crate) async fn commit(&self, name: &ContainerName, spec: &CommitSpec) -> Result<(), Error> {
+    pub(crate) async fn commit(&self, name: &ContainerName, spec: &CommitSpec) -> Result<(), CommandError> {
         let image = self.dialect.written(&spec.image);
-        let changes = arguments::label_changes(&spec.labels, self.dialect.label_value).ok_or(Error::Unsupported {
-            backend: self.kind(),
-            operation: "commit a label whose value has a line break",
-        })?;
-        let line = arguments::commit(self.line(self.dialect.commit), name, changes, &image);
+        let changes =
+            arguments::label_changes(&spec.labels, self.dialect.label_value).ok_or(CommandError::Unsupported {
+                backend: self.kind(),
+                operation: "commit a label whose value has a line break",
+            })?;
+        let scratch = self.scratch();
+        let line =
+            in_scratch(arguments::commit(self.line(self.dialect.commit), name, changes, &image), scratch.as_ref());
         let subject = Subject { container: name.as_str(), image: "" };
         let mut committed = self.succeed("commit", line.clone(), subject).await;
         for _ in 0..COMMIT_ATTEMPTS {
             match &committed {
-                Err(Error::Engine { message, .. }) if self.dialect.could_not_pause(message) => {
+                Err(CommandError::Failed { stderr, .. }) if self.dialect.could_not_pause(stderr) => {
                     tokio::time::sleep(COMMIT_PAUSE).await;
                     committed = self.succeed("commit", line.clone(), subject).await;
                 }
@@ -386,6 +467,11 @@ impl Engine {
             }
         }
         committed.map(drop)
+    }
+
+    /// A folder for the temporary files of a command, where it is the program itself that makes them.
+    fn scratch(&self) -> Option<Scratch> {
+        if self.kind() == Kind::Podman { Scratch::new() } else { None }
     }
 
     fn line(&self, arguments: &[&str]) -> CommandLine {
@@ -398,31 +484,38 @@ impl Engine {
         line
     }
 
-    async fn on_container(&self, operation: &str, arguments: &[&str], name: &ContainerName) -> Result<Output, Error> {
+    async fn on_container(
+        &self,
+        operation: &str,
+        arguments: &[&str],
+        name: &ContainerName,
+    ) -> Result<Output, CommandError> {
         let line = self.line(arguments).argument(name.as_str());
         self.succeed(operation, line, Subject { container: name.as_str(), image: "" }).await
     }
 
-    async fn succeed(&self, operation: &str, line: CommandLine, subject: Subject<'_>) -> Result<Output, Error> {
+    async fn succeed(&self, operation: &str, line: CommandLine, subject: Subject<'_>) -> Result<Output, CommandError> {
         let output = self.capture(operation, line, b"").await?;
         if output.status.success() { Ok(output) } else { Err(self.failure(operation, &output, subject)) }
     }
 
-    async fn capture(&self, operation: &str, line: CommandLine, input: &[u8]) -> Result<Output, Error> {
+    async fn capture(&self, operation: &str, line: CommandLine, input: &[u8]) -> Result<Output, CommandError> {
         self.executor.capture(line, input).await.map_err(|source| self.command_failure(operation, source))
     }
 
-    async fn query(&self, operation: &str, line: CommandLine) -> Result<QueryOutput, Error> {
+    async fn query(&self, operation: &str, line: CommandLine) -> Result<QueryOutput, CommandError> {
         self.executor.query(line, QUERY_LIMIT).await.map_err(|source| self.command_failure(operation, source))
     }
 
     /// A listing fails when something that it is about to show goes away: then it is asked for again.
-    async fn listing(&self, operation: &str, line: CommandLine) -> Result<QueryOutput, Error> {
+    async fn listing(&self, operation: &str, line: CommandLine) -> Result<QueryOutput, CommandError> {
         let mut answer = self.query(operation, line.clone()).await?;
         for _ in 0..LISTING_ATTEMPTS {
             let message = &answer.stderr;
             match self.dialect.classify(self.program, message, Subject::default()) {
-                Some(Error::ContainerNotFound { .. } | Error::ImageNotFound { .. }) if !answer.success => {
+                Some(CommandError::ContainerNotFound { .. } | CommandError::ImageNotFound { .. })
+                    if !answer.success =>
+                {
                     answer = self.query(operation, line.clone()).await?;
                 }
                 _ => break,
@@ -432,7 +525,7 @@ impl Engine {
     }
 
     /// `exec` hands on the status of what it ran; only the engine's own words tell that it ran nothing.
-    fn exec_refusal(&self, output: &Output, name: &ContainerName) -> Option<Error> {
+    fn exec_refusal(&self, output: &Output, name: &ContainerName) -> Option<CommandError> {
         if !self.dialect.exec_refused.contains(&output.status.code()) {
             return None;
         }
@@ -448,43 +541,43 @@ impl Engine {
         missing > 0
             && matches!(
                 self.dialect.classify(self.program, &answer.stderr, Subject::default()),
-                Some(Error::ContainerNotFound { .. } | Error::ImageNotFound { .. })
+                Some(CommandError::ContainerNotFound { .. } | CommandError::ImageNotFound { .. })
             )
     }
 
-    fn failure(&self, operation: &str, output: &Output, subject: Subject<'_>) -> Error {
+    fn failure(&self, operation: &str, output: &Output, subject: Subject<'_>) -> CommandError {
         let message = String::from_utf8_lossy(&output.stderr);
         self.told_apart(operation, &message, Failure::Status(output.status), subject)
     }
 
-    fn query_failure(&self, operation: &str, answer: &QueryOutput, subject: Subject<'_>) -> Error {
+    fn query_failure(&self, operation: &str, answer: &QueryOutput, subject: Subject<'_>) -> CommandError {
         if answer.success {
             return self.unexpected(operation, "JSON", &answer.stdout);
         }
         self.told_apart(operation, &answer.stderr, Failure::Unknown, subject)
     }
 
-    fn told_apart(&self, operation: &str, message: &str, status: Failure, subject: Subject<'_>) -> Error {
-        self.dialect.classify(self.program, message, subject).unwrap_or_else(|| Error::Engine {
+    fn told_apart(&self, operation: &str, message: &str, status: Failure, subject: Subject<'_>) -> CommandError {
+        self.dialect.classify(self.program, message, subject).unwrap_or_else(|| CommandError::Failed {
             command: self.command(operation),
             status,
-            message: shorten(&without_warnings(message), MESSAGE_LENGTH),
+            stderr: shorten(&without_warnings(message), MESSAGE_LENGTH),
         })
     }
 
-    fn unexpected(&self, operation: &str, expected: &'static str, got: &str) -> Error {
-        Error::UnexpectedOutput { command: self.command(operation), expected, got: shorten(got, 200) }
+    fn unexpected(&self, operation: &str, expected: &'static str, got: &str) -> CommandError {
+        CommandError::UnexpectedOutput { command: self.command(operation), expected, got: shorten(got, 200) }
     }
 
-    fn command_failure(&self, operation: &str, source: CommandError) -> Error {
+    fn command_failure(&self, operation: &str, source: ProcessError) -> CommandError {
         match source {
-            CommandError::ProgramNotFound { .. } | CommandError::TimedOut { .. } => self.unreachable(source),
-            source => Error::Command { command: self.command(operation), source },
+            ProcessError::ProgramNotFound { .. } | ProcessError::TimedOut { .. } => self.unreachable(source),
+            source => CommandError::Command { command: self.command(operation), source },
         }
     }
 
-    fn unreachable(&self, error: CommandError) -> Error {
-        Error::Unreachable { backend: self.kind(), detail: error.to_string() }
+    fn unreachable(&self, error: ProcessError) -> CommandError {
+        CommandError::Unreachable { backend: self.kind(), detail: error.to_string() }
     }
 
     fn command(&self, operation: &str) -> String {

@@ -16,7 +16,7 @@ use super::remove;
 use super::stores::Stores;
 use super::{HostError, copy, folder, signal, slot, user};
 use crate::command::UserIds;
-use crate::{CommitSpec, ContainerName, Error, Reference};
+use crate::{CommandError, CommitSpec, ContainerName, Reference};
 
 /// How long a container may take to stop in an orderly way before a commit.
 const STOP_LIMIT: Duration = Duration::from_secs(120);
@@ -41,7 +41,7 @@ pub(super) fn create_image(
 }
 
 /// Makes an image of a copy of a container's files. One that runs is stopped in an orderly way and stays stopped.
-pub(super) fn commit(stores: &Stores, name: &ContainerName, spec: &CommitSpec) -> Result<(), Error> {
+pub(super) fn commit(stores: &Stores, name: &ContainerName, spec: &CommitSpec) -> Result<(), CommandError> {
     let container = stores.containers.lock(name)?;
     let source = stop_for_commit(&container)?;
     let draft = stores.images.draft()?;
@@ -59,7 +59,7 @@ pub(super) fn commit_live(
     name: &ContainerName,
     spec: &CommitSpec,
     left_out: &[&str],
-) -> Result<(), Error> {
+) -> Result<(), CommandError> {
     let container = stores.containers.lock(name)?;
     let config = committed_config(&container, spec)?;
     let path = container.root_path();
@@ -74,18 +74,18 @@ pub(super) fn commit_live(
     copied.map_err(HostError::file("copy container to", &root))?;
     for path in left_out {
         let path = root.join(path);
-        remove::tree(&path).map_err(HostError::file("leave out", &path))?;
+        remove::file_or_content(&path).map_err(HostError::file("leave out", &path))?;
     }
     Ok(publish(stores, &draft, config, &spec.image)?)
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn commit_live(_: &Stores, _: &ContainerName, _: &CommitSpec, _: &[&str]) -> Result<(), Error> {
-    Err(Error::Unsupported { backend: crate::Kind::Host, operation: "commit a container that runs" })
+pub(super) fn commit_live(_: &Stores, _: &ContainerName, _: &CommitSpec, _: &[&str]) -> Result<(), CommandError> {
+    Err(CommandError::Unsupported { backend: crate::Kind::Host, operation: "commit a container that runs" })
 }
 
 /// As [`commit`], but the files move into the image and the container goes.
-pub(super) fn commit_by_move(stores: &Stores, name: &ContainerName, spec: &CommitSpec) -> Result<(), Error> {
+pub(super) fn commit_by_move(stores: &Stores, name: &ContainerName, spec: &CommitSpec) -> Result<(), CommandError> {
     let container = stores.containers.lock(name)?;
     let source = stop_for_commit(&container)?;
     let config = committed_config(&container, spec)?;

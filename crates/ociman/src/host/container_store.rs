@@ -12,9 +12,10 @@ use super::container_record::ContainerRecord;
 use super::folder::{self, StateFolder};
 use super::lockable::Lockable;
 use super::process::{HeldRoot, ProcessIdentity};
+use super::slot_state::SlotState;
 use super::start_record::StartRecord;
-use super::{HostError, remove};
-use crate::{ContainerName, ContainerState, Error};
+use super::{HostError, log, remove};
+use crate::{CommandError, ContainerName, ContainerState};
 
 #[derive(Debug, Clone)]
 pub(super) struct ContainerStore {
@@ -54,9 +55,9 @@ impl ContainerStore {
     }
 
     /// Takes a name for a container that is about to be started.
-    pub(super) fn claim(&self, name: &ContainerName, record: ContainerRecord) -> Result<LockedContainer, Error> {
+    pub(super) fn claim(&self, name: &ContainerName, record: ContainerRecord) -> Result<LockedContainer, CommandError> {
         let place = self.containers.join(name.as_str());
-        let taken = || Error::NameTaken { name: name.to_string() };
+        let taken = || CommandError::NameTaken { name: name.to_string() };
         if place.exists() && !sweep_leftover(&place) {
             return Err(taken());
         }
@@ -73,12 +74,12 @@ impl ContainerStore {
     }
 
     /// The container of this name, without waiting for whoever may be changing it.
-    pub(super) fn find(&self, name: &ContainerName) -> Result<StoredContainer, Error> {
+    pub(super) fn find(&self, name: &ContainerName) -> Result<StoredContainer, CommandError> {
         self.load(&self.containers.join(name.as_str()))?.ok_or_else(|| not_found(name))
     }
 
     /// The container of this name for changing it, after whoever else does.
-    pub(super) fn lock(&self, name: &ContainerName) -> Result<LockedContainer, Error> {
+    pub(super) fn lock(&self, name: &ContainerName) -> Result<LockedContainer, CommandError> {
         let path = self.containers.join(name.as_str());
         loop {
             let lock = match Lockable::open(&path) {
@@ -94,6 +95,33 @@ impl ContainerStore {
                 Some(container) => Ok(LockedContainer { container, lock }),
                 None => Err(not_found(name)),
             };
+        }
+    }
+
+    /// Gives a container another name, running or not.
+    pub(super) fn rename(&self, name: &ContainerName, to: &ContainerName) -> Result<(), CommandError> {
+        let container = self.lock(name)?;
+        let place = self.containers.join(to.as_str());
+        let taken = || CommandError::NameTaken { name: to.to_string() };
+        if place.exists() && !sweep_leftover(&place) {
+            return Err(taken());
+        }
+        // A slot is found to be in use by the name of its container, so it must know the new one first.
+        let slot = container.slot();
+        let belongs_to = |name: &ContainerName| match &slot {
+            Some(slot) => SlotState::read(slot).of_container(name.as_str()).write(slot),
+            None => Ok(()),
+        };
+        belongs_to(to)?;
+        match folder::rename_new(&container.folder, &place) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                belongs_to(name)?;
+                match error.kind() {
+                    io::ErrorKind::AlreadyExists => Err(taken()),
+                    _ => Err(HostError::file("rename container", &container.folder)(error).into()),
+                }
+            }
         }
     }
 
@@ -121,7 +149,7 @@ impl ContainerStore {
 
     fn load(&self, path: &Path) -> Result<Option<StoredContainer>, HostError> {
         let config = path.join("config.json");
-        let bytes = match std::fs::read(&config) {
+        let bytes = match crate::files::read(&config) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(HostError::file("read", &config)(error)),
@@ -185,7 +213,7 @@ impl LockedContainer {
     /// The log for writing at its end.
     pub(super) fn open_log(&self) -> Result<File, HostError> {
         let path = self.log_path();
-        OpenOptions::new().append(true).create(true).mode(0o600).open(&path).map_err(HostError::file("open log", &path))
+        log::open(&path).map_err(HostError::file("open log", &path))
     }
 
     /// Writes down that it is about to be started, on this root, and gives the file that the start is written to.
@@ -214,7 +242,7 @@ impl LockedContainer {
     }
 }
 
-fn prepare(draft: &Path, record: &ContainerRecord) -> Result<Lockable, Error> {
+fn prepare(draft: &Path, record: &ContainerRecord) -> Result<Lockable, CommandError> {
     folder::make_private(draft)?;
     let lock = Lockable::open(draft).map_err(HostError::file("open container", draft))?;
     lock.lock().map_err(HostError::file("lock container", draft))?;
@@ -225,7 +253,7 @@ fn prepare(draft: &Path, record: &ContainerRecord) -> Result<Lockable, Error> {
 }
 
 fn read_start(container: &Path) -> Option<StartRecord> {
-    StartRecord::parse(&std::fs::read_to_string(container.join("process")).ok()?)
+    StartRecord::parse(&crate::files::read_to_string(&container.join("process")).ok()?)
 }
 
 fn has_leader(container: &Path) -> bool {
@@ -242,6 +270,6 @@ fn sweep_leftover(container: &Path) -> bool {
     leftover && folder::discard(container).is_ok()
 }
 
-fn not_found(name: &ContainerName) -> Error {
-    Error::ContainerNotFound { container: name.to_string() }
+fn not_found(name: &ContainerName) -> CommandError {
+    CommandError::ContainerNotFound { container: name.to_string() }
 }

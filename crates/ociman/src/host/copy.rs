@@ -50,7 +50,9 @@ fn copy_files(entries: &[Entry], source: &OwnedFd, target: &OwnedFd) -> io::Resu
         return work();
     }
     std::thread::scope(|scope| {
-        let helpers: Vec<_> = (1..THREADS).map(|_| scope.spawn(work)).collect();
+        // Where the system refuses a thread, there is one helper less.
+        let help = |_| std::thread::Builder::new().spawn_scoped(scope, work).ok();
+        let helpers: Vec<_> = (1..THREADS).filter_map(help).collect();
         let mut stamps = work()?;
         for helper in helpers {
             let theirs = helper.join().map_err(|_| io::Error::other("a copying thread panicked"))?;

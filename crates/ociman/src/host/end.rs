@@ -1,8 +1,8 @@
 //! Ends the processes of a container, and with them the container. It has ended when its process has gone AND the
 //! lock on its root can be taken, because then none of its processes is left, wherever in the process tree it is.
 //!
-//! What a killed process leaves outside its root, such as System V shared memory, is not known here: whoever sends
-//! more than the removal signal has to see to it.
+//! System V shared memory that belongs to a folder in the root goes with the processes. Whatever else a killed process
+//! leaves outside its root, such as a file in `/dev/shm`, is not known here.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -14,8 +14,8 @@ use super::lockable::Lockable;
 use super::process::{ProcessIdentity, members};
 use super::slot::Slot;
 use super::stores::Stores;
-use super::{HostError, remove, signal};
-use crate::{ContainerName, Error};
+use super::{HostError, remove, shared_memory, signal};
+use crate::{CommandError, ContainerName};
 
 /// How long the processes of a container may take to go after the removal signal.
 const REMOVAL_LIMIT: Duration = Duration::from_secs(5);
@@ -36,7 +36,7 @@ pub(super) enum Persistence {
 }
 
 /// Ends a container's processes and keeps the container.
-pub(super) fn stop(stores: &Stores, name: &ContainerName, limit: Duration) -> Result<(), Error> {
+pub(super) fn stop(stores: &Stores, name: &ContainerName, limit: Duration) -> Result<(), CommandError> {
     let container = stores.containers.lock(name)?;
     let stop_signal = signal::parse(&container.record.stop_signal)?;
     end_processes(&container, stop_signal, limit, Persistence::Kill)?;
@@ -44,16 +44,16 @@ pub(super) fn stop(stores: &Stores, name: &ContainerName, limit: Duration) -> Re
 }
 
 /// Removes a container, running or not. One that is not there is as good as removed.
-pub(super) fn remove_forced(stores: &Stores, name: &ContainerName) -> Result<(), Error> {
+pub(super) fn remove_force(stores: &Stores, name: &ContainerName) -> Result<(), CommandError> {
     match stores.containers.lock(name) {
         Ok(container) => Ok(discard(stores, container)?),
-        Err(Error::ContainerNotFound { .. }) => Ok(()),
+        Err(CommandError::ContainerNotFound { .. }) => Ok(()),
         Err(error) => Err(error),
     }
 }
 
 /// Removes a container that does not run.
-pub(super) fn remove_stopped(stores: &Stores, name: &ContainerName) -> Result<(), Error> {
+pub(super) fn remove_stopped(stores: &Stores, name: &ContainerName) -> Result<(), CommandError> {
     let container = stores.containers.lock(name)?;
     if container.is_running() {
         return Err(HostError::Running { container: name.to_string() }.into());
@@ -62,10 +62,10 @@ pub(super) fn remove_stopped(stores: &Stores, name: &ContainerName) -> Result<()
 }
 
 /// Removes a container if it still is the one with this identifier.
-pub(super) fn remove_if(stores: &Stores, name: &ContainerName, id: &str) -> Result<(), Error> {
+pub(super) fn remove_if(stores: &Stores, name: &ContainerName, id: &str) -> Result<(), CommandError> {
     match stores.containers.lock(name) {
         Ok(container) if container.record.id == id => Ok(discard(stores, container)?),
-        Ok(_) | Err(Error::ContainerNotFound { .. }) => Ok(()),
+        Ok(_) | Err(CommandError::ContainerNotFound { .. }) => Ok(()),
         Err(error) => Err(error),
     }
 }
@@ -103,13 +103,13 @@ pub(super) fn end_processes(
         leader.signal(signal);
     }
     let patience = if signal == Signal::KILL { Duration::ZERO } else { ORPHAN_LIMIT };
-    if wait_for_end(&root, leader, limit, patience) {
-        return Ok(Some(root));
+    if !wait_for_end(&root, leader, limit, patience) {
+        if persistence == Persistence::Refuse && leader.is_some_and(ProcessIdentity::is_alive) {
+            return Err(HostError::StillRunning { container: container.name.clone(), limit });
+        }
+        kill(container, &root, leader, KILL_LIMIT)?;
     }
-    if persistence == Persistence::Refuse && leader.is_some_and(ProcessIdentity::is_alive) {
-        return Err(HostError::StillRunning { container: container.name.clone(), limit });
-    }
-    kill(container, &root, leader, KILL_LIMIT)?;
+    shared_memory::remove_of_folders_in(&path);
     Ok(Some(root))
 }
 
@@ -191,20 +191,20 @@ mod tests {
     async fn a_leader_that_goes_on_where_killing_would_spoil_its_files_is_an_error_and_lives() {
         let state = tempfile::tempdir().unwrap();
         let host = Host::at(state.path());
-        let container = stubborn(&host).await;
+        let mut container = stubborn(&host).await;
         let locked = host.stores.containers.lock(container.name()).unwrap();
         let error = end_processes(&locked, Signal::TERM, SHORT, Persistence::Refuse).unwrap_err();
         assert_eq!(error.to_string(), "stop stubborn: still running after 0.02 s");
         assert!(matches!(error, HostError::StillRunning { .. }) && locked.is_running());
         drop(locked);
-        container.remove_forced().await.unwrap();
+        container.remove_force().await.unwrap();
     }
 
     #[tokio::test]
     async fn a_root_that_somebody_holds_who_is_no_process_of_the_container_is_an_error_that_names_it() {
         let state = tempfile::tempdir().unwrap();
         let host = Host::at(state.path());
-        let container = stubborn(&host).await;
+        let mut container = stubborn(&host).await;
         container.stop(Duration::ZERO).await.unwrap();
         let locked = host.stores.containers.lock(container.name()).unwrap();
         let path = locked.root_path();
@@ -216,6 +216,6 @@ mod tests {
         drop(holder);
         kill(&locked, &root, None, Duration::from_secs(10)).unwrap();
         drop((root, locked));
-        container.remove_forced().await.unwrap();
+        container.remove_force().await.unwrap();
     }
 }

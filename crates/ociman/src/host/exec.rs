@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 
 use super::container_store::StoredContainer;
 use super::{environment, user};
-use crate::command::{CommandError, CommandLine, ExitStatus, Process, ProcessGroup, Stream, UserIds};
-use crate::{Error, ExecSpec, Terminal};
+use crate::command::{CommandLine, ExitStatus, Process, ProcessError, ProcessGroup, Stream, UserIds};
+use crate::{CommandError, ExecSpec, Terminal};
 
 /// What a terminal's programs need of the caller's environment.
 const TERMINAL_VARIABLES: [&str; 3] = ["TERM", "COLORTERM", "COLUMNS"];
 
 /// The command line for running a command in a container.
-pub(super) fn command_line(container: &StoredContainer, spec: &ExecSpec) -> Result<CommandLine, Error> {
+pub(super) fn command_line(container: &StoredContainer, spec: &ExecSpec) -> Result<CommandLine, CommandError> {
     if !container.is_running() {
-        return Err(Error::ContainerNotRunning { container: container.name.clone() });
+        return Err(CommandError::ContainerNotRunning { container: container.name.clone() });
     }
     let record = &container.record;
     let user = match &spec.user {
@@ -47,7 +47,7 @@ pub(super) fn command_line(container: &StoredContainer, spec: &ExecSpec) -> Resu
 }
 
 /// As [`command_line`], on the caller's own streams.
-pub(super) fn attached(container: &StoredContainer, spec: &ExecSpec) -> Result<CommandLine, Error> {
+pub(super) fn attached(container: &StoredContainer, spec: &ExecSpec) -> Result<CommandLine, CommandError> {
     let mut line = command_line(container, spec)?.streams(Stream::Inherit, Stream::Inherit, Stream::Inherit);
     // With a group of its own it could not read from the terminal.
     line.group = ProcessGroup::Caller;
@@ -65,22 +65,22 @@ fn seen_root(container: &StoredContainer, user: Option<UserIds>) -> PathBuf {
 }
 
 /// What a shell makes of a program that can't be started: a status and a message instead of a process.
-pub(super) fn not_started(error: CommandError, line: &CommandLine) -> Result<(ExitStatus, String), Error> {
+pub(super) fn not_started(error: ProcessError, line: &CommandLine) -> Result<(ExitStatus, String), CommandError> {
     let program = line.program.to_string_lossy().into_owned();
     match error {
-        CommandError::ProgramNotFound { .. } if line.folder.as_ref().is_some_and(|folder| !folder.is_dir()) => {
+        ProcessError::ProgramNotFound { .. } if line.folder.as_ref().is_some_and(|folder| !folder.is_dir()) => {
             let folder = line.folder.as_deref().unwrap_or(Path::new(""));
             Ok((ExitStatus::Exited(126), format!("{program}: no folder {}\n", folder.display())))
         }
-        CommandError::ProgramNotFound { .. } => Ok((ExitStatus::Exited(127), format!("{program}: not found\n"))),
+        ProcessError::ProgramNotFound { .. } => Ok((ExitStatus::Exited(127), format!("{program}: not found\n"))),
         // The system says so also when it could not look into some folder of PATH.
-        CommandError::Spawn { .. } if !program.contains('/') && !is_on_path(&program, line) => {
+        ProcessError::Spawn { .. } if !program.contains('/') && !is_on_path(&program, line) => {
             Ok((ExitStatus::Exited(127), format!("{program}: not found\n")))
         }
-        CommandError::Spawn { source, .. } if cannot_be_executed(&source) => {
+        ProcessError::Spawn { source, .. } if cannot_be_executed(&source) => {
             Ok((ExitStatus::Exited(126), format!("{program}: {source}\n")))
         }
-        source => Err(Error::Command { command: program, source }),
+        source => Err(CommandError::Command { command: program, source }),
     }
 }
 

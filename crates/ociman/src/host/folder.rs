@@ -109,13 +109,23 @@ fn process_space() -> &'static str {
 
 /// Removes what processes that have gone left in a folder under names of [`temporary`].
 pub fn sweep(folder: &Path) {
+    sweep_if(folder, |_| true);
+}
+
+fn sweep_if(folder: &Path, may_go: impl Fn(&DirEntry) -> bool) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
-        if entry.file_name().to_str().is_some_and(|name| is_leftover(name, &entry)) {
+        if entry.file_name().to_str().is_some_and(|name| is_leftover(name, &entry)) && may_go(&entry) {
             tracing::debug!(path = %entry.path().display(), "sweep a leftover");
             remove::tree_best_effort(&entry.path());
         }
     }
+}
+
+/// As [`sweep`], in a folder that other users can write to as well: only what belongs to this user goes.
+pub(crate) fn sweep_own(folder: &Path) {
+    let user = rustix::process::geteuid().as_raw();
+    sweep_if(folder, |entry| entry.metadata().is_ok_and(|metadata| metadata.uid() == user));
 }
 
 /// How many entries [`sweep`] would remove.

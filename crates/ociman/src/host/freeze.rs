@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use super::HostError;
 use super::container_store::LockedContainer;
 use super::process::{HeldRoot, ProcessIdentity, members};
-use crate::Error;
+use crate::CommandError;
 
 /// How long the processes may take to stand still: those that wait for a disk do so first.
 const FREEZE_LIMIT: Duration = Duration::from_secs(10);
@@ -33,13 +33,13 @@ pub(super) struct Frozen {
 }
 
 /// Stops a running container's leader, and then whatever else belongs to it until nothing is left that could start more.
-pub(super) fn freeze(container: &LockedContainer, root: &OwnedFd) -> Result<Frozen, Error> {
+pub(super) fn freeze(container: &LockedContainer, root: &OwnedFd) -> Result<Frozen, CommandError> {
     freeze_within(container, root, FREEZE_LIMIT)
 }
 
-fn freeze_within(container: &LockedContainer, root: &OwnedFd, limit: Duration) -> Result<Frozen, Error> {
+fn freeze_within(container: &LockedContainer, root: &OwnedFd, limit: Duration) -> Result<Frozen, CommandError> {
     let leader = container.leader().filter(|_| container.is_running());
-    let leader = leader.ok_or_else(|| Error::ContainerNotRunning { container: container.name.clone() })?;
+    let leader = leader.ok_or_else(|| CommandError::ContainerNotRunning { container: container.name.clone() })?;
     let held = container.held_root(root)?;
     let watcher = watch(leader).map_err(|source| HostError::Background { source })?;
     let mut frozen = Frozen { processes: Vec::new(), watcher };
@@ -107,16 +107,16 @@ mod tests {
         let image: Reference = "test/restless:1".parse().unwrap();
         let config = HostImageConfig::new(["python3", "-c", RESTLESS]);
         host.create_image(&image, config, |_| Ok(())).await.unwrap();
-        let container = Backend::host(host.clone()).run(&RunSpec::new("a".parse().unwrap(), image)).await.unwrap();
+        let mut container = Backend::host(host.clone()).run(&RunSpec::new("a".parse().unwrap(), image)).await.unwrap();
         while !container.last_log_lines(1).await.unwrap().contains("ready") {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let locked = host.stores.containers.lock(container.name()).unwrap();
         let root = folder::open(&locked.root_path()).unwrap();
         let error = freeze_within(&locked, &root, Duration::from_millis(50)).err().unwrap();
-        assert!(matches!(&error, Error::Host(HostError::Restless { .. })), "{error:?}");
+        assert!(matches!(&error, CommandError::Host(HostError::Restless { .. })), "{error:?}");
         assert!(locked.is_running());
         drop(locked);
-        container.remove_forced().await.unwrap();
+        container.remove_force().await.unwrap();
     }
 }

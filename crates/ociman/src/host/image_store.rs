@@ -13,7 +13,7 @@ use super::lockable::Lockable;
 use super::process::boot_id;
 use super::tree::{survey, total_size};
 use super::{HostError, remove};
-use crate::{Error, Reference};
+use crate::{CommandError, Reference};
 
 #[derive(Debug, Clone)]
 pub(super) struct ImageStore {
@@ -52,18 +52,18 @@ impl ImageStore {
     }
 
     /// The image of this name.
-    pub(super) fn find(&self, reference: &Reference) -> Result<ImageRecord, Error> {
+    pub(super) fn find(&self, reference: &Reference) -> Result<ImageRecord, CommandError> {
         let found = match self.id(reference) {
             Some(id) => self.load(&id)?,
             None => None,
         };
-        found.ok_or_else(|| Error::ImageNotFound { image: reference.to_string() })
+        found.ok_or_else(|| CommandError::ImageNotFound { image: reference.to_string() })
     }
 
     /// The image of this identifier. One that can't be relied on counts as none, so that it is made again.
     fn load(&self, id: &str) -> Result<Option<ImageRecord>, HostError> {
         let path = self.folder(id).join("config.json");
-        match std::fs::read(&path) {
+        match crate::files::read(&path) {
             Ok(_) if !settle(&self.folder(id)) => Ok(None),
             Ok(bytes) => Ok(serde_json::from_slice(&bytes)
                 .inspect_err(|error| tracing::warn!(path = %path.display(), %error, "an image can't be read"))
@@ -124,7 +124,7 @@ impl ImageStore {
     }
 
     /// Gives an image one more name. What [`ImageStore::publish`] says of the name holds here too.
-    pub(super) fn tag(&self, image: &Reference, name: &Reference) -> Result<Option<String>, Error> {
+    pub(super) fn tag(&self, image: &Reference, name: &Reference) -> Result<Option<String>, CommandError> {
         let _lock = self.lock_names()?;
         let record = self.find(image)?;
         Ok(self.set_name(name, &record.id)?)
@@ -135,8 +135,8 @@ impl ImageStore {
     pub(super) fn remove(
         &self,
         reference: &Reference,
-        may_go: impl FnOnce(&str) -> Result<(), Error>,
-    ) -> Result<Option<String>, Error> {
+        may_go: impl FnOnce(&str) -> Result<(), CommandError>,
+    ) -> Result<Option<String>, CommandError> {
         let _lock = self.lock_names()?;
         let record = self.find(reference)?;
         let last = self.names_of(&record.id).len() <= 1;
@@ -266,7 +266,7 @@ const SETTLED_AGE: Duration = Duration::from_secs(120);
 /// shortly before a crash of the machine may have lost any of its files, and then goes unused.
 fn settle(image: &Path) -> bool {
     let mark = image.join(FRESH);
-    let Ok(boot) = std::fs::read_to_string(&mark) else { return true };
+    let Ok(boot) = crate::files::read_to_string(&mark) else { return true };
     if boot != boot_id() {
         return false;
     }

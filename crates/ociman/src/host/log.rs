@@ -1,16 +1,30 @@
-//! The end of a log.
+//! The logs of containers: how one is opened, and its end.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+use rustix::fs::FallocateFlags;
+
+/// How many bytes of a log fit on a full disk.
+const RESERVED: u64 = 64 << 10;
 
 /// No more than this is read, however long the lines are.
 const LIMIT: u64 = 1 << 20;
 const BLOCK: u64 = 16 << 10;
 
+/// Opens a log for writing at its end. Space for its start is reserved, so that it still tells when the disk is full.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    let log = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    // Not every file system can do it.
+    let _ = rustix::fs::fallocate(&log, FallocateFlags::KEEP_SIZE, 0, RESERVED);
+    Ok(log)
+}
+
 /// The last lines of a file, oldest first; none when there is no file.
 pub(super) fn last_lines(path: &Path, count: usize) -> io::Result<String> {
-    let mut file = match File::open(path) {
+    let mut file = match crate::files::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
         Err(error) => return Err(error),
@@ -44,6 +58,20 @@ fn cut(text: &str, count: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_new_log_is_empty_and_has_space_of_its_own() {
+        use std::io::Write;
+        use std::os::unix::fs::MetadataExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        open(&path).unwrap().write_all(b"one\n").unwrap();
+        open(&path).unwrap().write_all(b"two\n").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"one\ntwo\n");
+        assert!(path.metadata().unwrap().blocks() * 512 >= RESERVED);
+    }
 
     #[test]
     fn the_last_lines_of_short_and_long_files_are_found() {

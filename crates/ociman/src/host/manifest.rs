@@ -14,7 +14,7 @@ const LINK: u8 = 2;
 
 /// Reads a manifest; `None` when there is none, or not a whole one.
 pub(super) fn read(path: &Path) -> Result<Option<Vec<Entry>>, HostError> {
-    match std::fs::read(path) {
+    match crate::files::read(path) {
         Ok(bytes) => Ok(decode(&bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(HostError::file("read", path)(error)),

@@ -31,11 +31,12 @@ use etcetera::BaseStrategy;
 use tokio::sync::oneshot;
 
 use crate::backend::Removal;
+use crate::blocking;
 use crate::command::{Executor, ExitStatus, Output, Process, Stream};
 use crate::label::{Filter, Key};
 use crate::{
-    CommitSpec, ContainerInfo, ContainerName, ContainerSummary, Error, ExecSpec, ImageInfo, ImageSummary, Reference,
-    RunSpec, System, Version,
+    CommandError, CommitSpec, ContainerInfo, ContainerName, ContainerSummary, ExecSpec, ImageInfo, ImageSummary,
+    Reference, RunSpec, System, Version,
 };
 
 mod commit;
@@ -59,6 +60,7 @@ mod remove;
 mod report;
 mod reset;
 mod run;
+mod shared_memory;
 mod signal;
 mod slot;
 mod slot_state;
@@ -70,11 +72,15 @@ mod user;
 mod wait;
 
 pub use error::HostError;
+pub(crate) use folder::sweep_own;
 pub use folder::{count_leftovers, sweep, temporary};
 pub use image::{HostImageConfig, RunAs};
 pub use process::{ProcessIdentity, boot_id};
+pub use shared_memory::remove as remove_shared_memory;
 pub use slot::{SlotInfo, SlotLimits};
 pub use user::{find_user, name_of_user};
+
+pub(crate) use remove::tree_best_effort as remove_tree;
 
 use folder::StateFolder;
 use stores::Stores;
@@ -92,10 +98,10 @@ use stores::Stores;
 /// let image = "example.org/demo:1".parse()?;
 /// host.create_image(&image, HostImageConfig::new(["sleep", "60"]), |root| std::fs::write(root.join("data"), "42")).await?;
 ///
-/// let container = Backend::host(host).run(&RunSpec::new("demo".parse()?, image)).await?;
+/// let mut container = Backend::host(host).run(&RunSpec::new("demo".parse()?, image)).await?;
 /// let output = container.exec(&ExecSpec::new(["sh", "-c", "cat $OCIMAN_ROOT/data"]), b"").await?;
 /// assert_eq!(output.stdout, b"42");
-/// container.remove_forced().await?;
+/// container.remove_force().await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -140,6 +146,15 @@ impl Host {
         self.stores.state.path()
     }
 
+    /// The root folder of a container, where its files are as long as it exists.
+    ///
+    /// # Errors
+    /// [`CommandError::ContainerNotFound`] and [`CommandError::Host`].
+    pub async fn root_folder(&self, name: &ContainerName) -> Result<PathBuf, CommandError> {
+        let name = name.clone();
+        self.blocking(move |stores| Ok(stores.containers.find(&name)?.root_path())).await
+    }
+
     /// Removes what killed processes left half made or half removed. Cheap enough for every command.
     pub fn sweep(&self) {
         self.stores.state.sweep();
@@ -155,13 +170,13 @@ impl Host {
     /// never half an image. As root, with [`RunAs::User`], the files are given to that user.
     ///
     /// # Errors
-    /// [`Error::Host`], also for an error of `fill`.
+    /// [`CommandError::Host`], also for an error of `fill`.
     pub async fn create_image(
         &self,
         name: &Reference,
         config: HostImageConfig,
         fill: impl FnOnce(&Path) -> io::Result<()> + Send + 'static,
-    ) -> Result<(), Error> {
+    ) -> Result<(), CommandError> {
         let name = name.clone();
         self.blocking(move |stores| Ok(commit::create_image(stores, &name, &config, fill)?)).await
     }
@@ -170,25 +185,25 @@ impl Host {
     /// the container is removed.
     ///
     /// # Errors
-    /// [`Error::ContainerNotFound`], and [`HostError::StillRunning`] when the container does not stop.
-    pub async fn commit_by_move(&self, name: &ContainerName, spec: &CommitSpec) -> Result<(), Error> {
+    /// [`CommandError::ContainerNotFound`], and [`HostError::StillRunning`] when the container does not stop.
+    pub async fn commit_by_move(&self, name: &ContainerName, spec: &CommitSpec) -> Result<(), CommandError> {
         let (name, spec) = (name.clone(), spec.clone());
         self.blocking(move |stores| commit::commit_by_move(stores, &name, &spec)).await
     }
 
     /// As [`crate::Container::commit`], but the container goes on running: its processes stand still while its files are
-    /// copied, as if the machine had crashed at that moment. `left_out` are files and folders, from the root, that are of
-    /// the running processes alone. Should this process be killed meanwhile, they go on by themselves. Linux only.
+    /// copied, as if the machine had crashed at that moment. `left_out` names files, and folders whose content, is of the
+    /// running processes alone; paths start from the root. Should this process be killed meanwhile, they go on by themselves. Linux only.
     ///
     /// # Errors
-    /// [`Error::ContainerNotFound`], [`Error::ContainerNotRunning`], [`HostError::Restless`] when a process can't be
-    /// stopped, and [`Error::Unsupported`] on other systems.
+    /// [`CommandError::ContainerNotFound`], [`CommandError::ContainerNotRunning`], [`HostError::Restless`] when a process can't be
+    /// stopped, and [`CommandError::Unsupported`] on other systems.
     pub async fn commit_live(
         &self,
         name: &ContainerName,
         spec: &CommitSpec,
         left_out: &'static [&'static str],
-    ) -> Result<(), Error> {
+    ) -> Result<(), CommandError> {
         let (name, spec) = (name.clone(), spec.clone());
         self.blocking(move |stores| commit::commit_live(stores, &name, &spec, left_out)).await
     }
@@ -196,8 +211,8 @@ impl Host {
     /// All copies of images that are kept for reuse or in use.
     ///
     /// # Errors
-    /// [`Error::Host`].
-    pub async fn slots(&self) -> Result<Vec<SlotInfo>, Error> {
+    /// [`CommandError::Host`].
+    pub async fn slots(&self) -> Result<Vec<SlotInfo>, CommandError> {
         self.blocking(|stores| Ok(stores.slots.list())).await
     }
 
@@ -205,11 +220,11 @@ impl Host {
     /// `choose` says. Also removes what calls that were killed have left half made. Returns the copies that went.
     ///
     /// # Errors
-    /// [`Error::Host`].
+    /// [`CommandError::Host`].
     pub async fn prune_slots(
         &self,
         choose: impl FnMut(&SlotInfo) -> bool + Send + 'static,
-    ) -> Result<Vec<SlotInfo>, Error> {
+    ) -> Result<Vec<SlotInfo>, CommandError> {
         self.blocking(move |stores| {
             stores.sweep()?;
             Ok(stores.slots.prune(choose)?)
@@ -217,23 +232,24 @@ impl Host {
         .await
     }
 
-    pub(crate) async fn version(&self) -> Result<Version, Error> {
+    pub(crate) async fn version(&self) -> Result<Version, CommandError> {
         self.blocking(|_| Ok(Version { client: env!("CARGO_PKG_VERSION").to_owned(), server: None })).await
     }
 
-    pub(crate) async fn run(&self, spec: &RunSpec) -> Result<(), Error> {
+    pub(crate) async fn run(&self, spec: &RunSpec) -> Result<(), CommandError> {
         let (stores, spec) = (self.stores.clone(), spec.clone());
         let (started, answer) = oneshot::channel();
-        tokio::task::spawn_blocking(move || {
-            let result = stores.state.ensure().map_err(Error::from).and_then(|()| run::run(&stores, &spec));
+        blocking::start(move || {
+            let result = stores.state.ensure().map_err(CommandError::from).and_then(|()| run::run(&stores, &spec));
             // When nobody waits any more the container is dropped here, and with that removed.
             drop(started.send(result));
-        });
+        })
+        .map_err(background)?;
         answer.await.map_err(background)??.keep();
         Ok(())
     }
 
-    pub(crate) async fn list(&self, filters: &[Filter], labels: &[Key]) -> Result<Vec<ContainerSummary>, Error> {
+    pub(crate) async fn list(&self, filters: &[Filter], labels: &[Key]) -> Result<Vec<ContainerSummary>, CommandError> {
         let (filters, labels) = (filters.to_vec(), labels.to_vec());
         self.blocking(move |stores| {
             let containers = stores.containers.list()?;
@@ -244,12 +260,12 @@ impl Host {
         .await
     }
 
-    pub(crate) async fn inspect(&self, names: &[ContainerName]) -> Result<Vec<Option<ContainerInfo>>, Error> {
+    pub(crate) async fn inspect(&self, names: &[ContainerName]) -> Result<Vec<Option<ContainerInfo>>, CommandError> {
         let names = names.to_vec();
         self.blocking(move |stores| {
             let inspect = |name: &ContainerName| match wait::settled(&stores.containers, name) {
                 Ok(container) => Ok(Some(report::container(&container, name.clone()))),
-                Err(Error::ContainerNotFound { .. }) => Ok(None),
+                Err(CommandError::ContainerNotFound { .. }) => Ok(None),
                 Err(error) => Err(error),
             };
             names.iter().map(inspect).collect()
@@ -257,13 +273,13 @@ impl Host {
         .await
     }
 
-    pub(crate) async fn inspect_images(&self, images: &[Reference]) -> Result<Vec<Option<ImageInfo>>, Error> {
+    pub(crate) async fn inspect_images(&self, images: &[Reference]) -> Result<Vec<Option<ImageInfo>>, CommandError> {
         let images = images.to_vec();
         self.blocking(move |stores| {
             let names = stores.images.names();
             let inspect = |reference: &Reference| match stores.images.find(reference) {
                 Ok(image) => Ok(Some(report::image(image, &names))),
-                Err(Error::ImageNotFound { .. }) => Ok(None),
+                Err(CommandError::ImageNotFound { .. }) => Ok(None),
                 Err(error) => Err(error),
             };
             images.iter().map(inspect).collect()
@@ -271,7 +287,7 @@ impl Host {
         .await
     }
 
-    pub(crate) async fn images(&self, prefix: &str) -> Result<Vec<ImageSummary>, Error> {
+    pub(crate) async fn images(&self, prefix: &str) -> Result<Vec<ImageSummary>, CommandError> {
         let prefix = prefix.to_owned();
         self.blocking(move |stores| {
             let names = stores.images.names().into_iter();
@@ -281,7 +297,7 @@ impl Host {
         .await
     }
 
-    pub(crate) async fn tag(&self, image: &Reference, name: &Reference) -> Result<(), Error> {
+    pub(crate) async fn tag(&self, image: &Reference, name: &Reference) -> Result<(), CommandError> {
         let (image, name) = (image.clone(), name.clone());
         self.blocking(move |stores| {
             if let Some(replaced) = stores.images.tag(&image, &name)? {
@@ -292,12 +308,12 @@ impl Host {
         .await
     }
 
-    pub(crate) async fn remove_image(&self, image: &Reference) -> Result<(), Error> {
+    pub(crate) async fn remove_image(&self, image: &Reference) -> Result<(), CommandError> {
         let image = image.clone();
         self.blocking(move |stores| {
             let may_go =
                 |id: &str| match stores.containers.list()?.iter().any(|container| container.record.image_id == id) {
-                    true => Err(Error::ImageInUse { image: image.to_string() }),
+                    true => Err(CommandError::ImageInUse { image: image.to_string() }),
                     false => Ok(()),
                 };
             if let Some(removed) = stores.images.remove(&image, may_go)? {
@@ -308,30 +324,45 @@ impl Host {
         .await
     }
 
-    pub(crate) async fn start(&self, name: &ContainerName) -> Result<(), Error> {
+    pub(crate) async fn start(&self, name: &ContainerName) -> Result<(), CommandError> {
         let name = name.clone();
         self.blocking(move |stores| run::start(stores, &name)).await
     }
 
-    pub(crate) async fn stop(&self, name: &ContainerName, limit: Duration) -> Result<(), Error> {
+    pub(crate) async fn stop(&self, name: &ContainerName, limit: Duration) -> Result<(), CommandError> {
         let name = name.clone();
         self.blocking(move |stores| end::stop(stores, &name, limit)).await
     }
 
-    pub(crate) async fn wait(&self, name: &ContainerName) -> Result<ExitStatus, Error> {
+    pub(crate) async fn wait(&self, name: &ContainerName) -> Result<ExitStatus, CommandError> {
         wait::for_exit(&self.stores.containers, name).await
     }
 
-    pub(crate) async fn remove(&self, name: &ContainerName, how: Removal) -> Result<(), Error> {
+    pub(crate) async fn remove(&self, name: &ContainerName, how: Removal) -> Result<(), CommandError> {
         let name = name.clone();
         self.blocking(move |stores| match how {
             Removal::Stopped => end::remove_stopped(stores, &name),
-            Removal::Forced => end::remove_forced(stores, &name),
+            Removal::Forced => end::remove_force(stores, &name),
         })
         .await
     }
 
-    pub(crate) async fn exec(&self, name: &ContainerName, spec: &ExecSpec, input: &[u8]) -> Result<Output, Error> {
+    pub(crate) async fn remove_force_if(&self, name: &ContainerName, id: &str) -> Result<(), CommandError> {
+        let (name, id) = (name.clone(), id.to_owned());
+        self.blocking(move |stores| end::remove_if(stores, &name, &id)).await
+    }
+
+    pub(crate) async fn rename(&self, name: &ContainerName, to: &ContainerName) -> Result<(), CommandError> {
+        let (name, to) = (name.clone(), to.clone());
+        self.blocking(move |stores| stores.containers.rename(&name, &to)).await
+    }
+
+    pub(crate) async fn exec(
+        &self,
+        name: &ContainerName,
+        spec: &ExecSpec,
+        input: &[u8],
+    ) -> Result<Output, CommandError> {
         let line = exec::command_line(&self.stores.containers.find(name)?, spec)?;
         match self.executor.capture(line.clone(), input).await {
             Ok(output) => Ok(output),
@@ -342,26 +373,26 @@ impl Host {
         }
     }
 
-    pub(crate) async fn exec_streamed(&self, name: &ContainerName, spec: &ExecSpec) -> Result<Process, Error> {
+    pub(crate) async fn exec_streamed(&self, name: &ContainerName, spec: &ExecSpec) -> Result<Process, CommandError> {
         let line = exec::command_line(&self.stores.containers.find(name)?, spec)?;
         self.spawn(line.streams(Stream::Piped, Stream::Piped, Stream::Piped)).await
     }
 
-    pub(crate) async fn attach(&self, name: &ContainerName, spec: &ExecSpec) -> Result<Process, Error> {
+    pub(crate) async fn attach(&self, name: &ContainerName, spec: &ExecSpec) -> Result<Process, CommandError> {
         self.spawn(exec::attached(&self.stores.containers.find(name)?, spec)?).await
     }
 
-    pub(crate) async fn last_log_lines(&self, name: &ContainerName, count: usize) -> Result<String, Error> {
+    pub(crate) async fn last_log_lines(&self, name: &ContainerName, count: usize) -> Result<String, CommandError> {
         let path = self.stores.containers.find(name)?.log_path();
         self.blocking(move |_| Ok(log::last_lines(&path, count).map_err(HostError::file("read log", &path))?)).await
     }
 
-    pub(crate) async fn commit(&self, name: &ContainerName, spec: &CommitSpec) -> Result<(), Error> {
+    pub(crate) async fn commit(&self, name: &ContainerName, spec: &CommitSpec) -> Result<(), CommandError> {
         let (name, spec) = (name.clone(), spec.clone());
         self.blocking(move |stores| commit::commit(stores, &name, &spec)).await
     }
 
-    async fn spawn(&self, line: crate::command::CommandLine) -> Result<Process, Error> {
+    async fn spawn(&self, line: crate::command::CommandLine) -> Result<Process, CommandError> {
         match self.executor.spawn(line.clone()).await {
             Ok(process) => Ok(process),
             Err(error) => {
@@ -375,17 +406,17 @@ impl Host {
     /// any more, so that nothing stays half done.
     async fn blocking<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Stores) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
+        work: impl FnOnce(&Stores) -> Result<T, CommandError> + Send + 'static,
+    ) -> Result<T, CommandError> {
         let stores = self.stores.clone();
         let work = move || {
             stores.state.ensure()?;
             work(&stores)
         };
-        tokio::task::spawn_blocking(work).await.map_err(background)?
+        blocking::run(work).await.map_err(background)?
     }
 }
 
-fn background(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+fn background(error: impl std::error::Error + Send + Sync + 'static) -> CommandError {
     HostError::Background { source: io::Error::other(error) }.into()
 }

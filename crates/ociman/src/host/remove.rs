@@ -13,8 +13,18 @@ pub(super) fn tree(path: &Path) -> io::Result<()> {
     entry(CWD, path)
 }
 
+/// Removes a file, or all that is in a folder. One that is not there is as good as removed.
+#[cfg(target_os = "linux")]
+pub(super) fn file_or_content(path: &Path) -> io::Result<()> {
+    match rustix::fs::unlinkat(CWD, path, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(Errno::ISDIR | Errno::PERM) => content(&open_folder(CWD, path)?),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// As [`tree`], for what a later call tries again.
-pub(super) fn tree_best_effort(path: &Path) {
+pub(crate) fn tree_best_effort(path: &Path) {
     if let Err(error) = tree(path) {
         tracing::warn!(path = %path.display(), %error, "a leftover can't be removed");
     }

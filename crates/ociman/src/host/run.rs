@@ -18,7 +18,7 @@ use super::lockable::Lockable;
 use super::spawner::{self, Launch};
 use super::stores::Stores;
 use super::{HostError, end, environment, folder, signal};
-use crate::{ContainerName, Error, Kind, Mount, RunSpec, Variable};
+use crate::{CommandError, ContainerName, Kind, Mount, RunSpec, Variable};
 
 /// How long a port may look taken before it is.
 const PORT_PATIENCE: Duration = Duration::from_millis(30);
@@ -49,19 +49,19 @@ impl Drop for JustStarted {
     }
 }
 
-pub(super) fn run(stores: &Stores, spec: &RunSpec) -> Result<JustStarted, Error> {
+pub(super) fn run(stores: &Stores, spec: &RunSpec) -> Result<JustStarted, CommandError> {
     refuse_unsupported(spec)?;
     loop {
         let image = stores.images.find(&spec.image)?;
         match run_image(stores, spec, &image) {
             // It has been replaced just now.
-            Err(Error::ImageNotFound { .. }) if !stores.images.exists(&image.id) => {}
+            Err(CommandError::ImageNotFound { .. }) if !stores.images.exists(&image.id) => {}
             result => return result,
         }
     }
 }
 
-fn run_image(stores: &Stores, spec: &RunSpec, image: &ImageRecord) -> Result<JustStarted, Error> {
+fn run_image(stores: &Stores, spec: &RunSpec, image: &ImageRecord) -> Result<JustStarted, CommandError> {
     let record = ContainerRecord::new(folder::fresh_id()?, spec, image)?;
     let id = record.id.clone();
     refuse_taken_ports(spec)?;
@@ -80,7 +80,7 @@ fn run_image(stores: &Stores, spec: &RunSpec, image: &ImageRecord) -> Result<Jus
 }
 
 /// Starts a container again in the root it has. One that runs is left alone.
-pub(super) fn start(stores: &Stores, name: &ContainerName) -> Result<(), Error> {
+pub(super) fn start(stores: &Stores, name: &ContainerName) -> Result<(), CommandError> {
     let mut container = stores.containers.lock(name)?;
     if container.is_running() {
         return Ok(());
@@ -89,8 +89,8 @@ pub(super) fn start(stores: &Stores, name: &ContainerName) -> Result<(), Error> 
     Ok(start_process(&mut container, root, &[])?)
 }
 
-fn refuse_unsupported(spec: &RunSpec) -> Result<(), Error> {
-    let unsupported = |operation| Err(Error::Unsupported { backend: Kind::Host, operation });
+fn refuse_unsupported(spec: &RunSpec) -> Result<(), CommandError> {
+    let unsupported = |operation| Err(CommandError::Unsupported { backend: Kind::Host, operation });
     if spec.mounts.iter().any(|mount| matches!(mount, Mount::Bind { .. })) {
         return unsupported("mount folders");
     }
@@ -102,14 +102,14 @@ fn refuse_unsupported(spec: &RunSpec) -> Result<(), Error> {
 
 /// Tells a port on which somebody listens already. It only looks: a socket that is bound here and does not listen yet,
 /// as of a caller who keeps the port for the process, is none.
-fn refuse_taken_ports(spec: &RunSpec) -> Result<(), Error> {
+fn refuse_taken_ports(spec: &RunSpec) -> Result<(), CommandError> {
     for port in &spec.ports {
         let address = SocketAddr::new(port.address, port.port.unwrap_or_default());
         let begin = Instant::now();
         while is_taken(address) {
             // A listener that has just been closed may live on for a moment in a child that is about to be executed.
             if begin.elapsed() > PORT_PATIENCE {
-                return Err(Error::PortTaken { name: spec.name.to_string(), detail: address.to_string() });
+                return Err(CommandError::PortTaken { name: spec.name.to_string(), detail: address.to_string() });
             }
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -134,10 +134,15 @@ struct Root {
     folder: Lockable,
 }
 
-fn make_root(stores: &Stores, container: &LockedContainer, image: &ImageRecord, spec: &RunSpec) -> Result<Root, Error> {
+fn make_root(
+    stores: &Stores,
+    container: &LockedContainer,
+    image: &ImageRecord,
+    spec: &RunSpec,
+) -> Result<Root, CommandError> {
     if !image.is_empty() {
         let slot = stores.slots.take(image, &container.name)?;
-        let slot = slot.ok_or_else(|| Error::ImageNotFound { image: spec.image.to_string() })?;
+        let slot = slot.ok_or_else(|| CommandError::ImageNotFound { image: spec.image.to_string() })?;
         return Ok(Root { slot: Some(slot.folder), folder: slot.root });
     }
     let root = container.root_path();

@@ -48,9 +48,17 @@ impl SlotState {
         Self { size, boot: boot_id().to_owned(), usage }
     }
 
+    /// The same, for a container that has got another name.
+    pub(super) fn of_container(mut self, name: &str) -> Self {
+        if let Usage::Used { container, .. } = &mut self.usage {
+            name.clone_into(container);
+        }
+        self
+    }
+
     /// Reads the state of a slot.
     pub(super) fn read(slot: &Path) -> Self {
-        let known = std::fs::read(path(slot)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let known = crate::files::read(&path(slot)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         known.unwrap_or(Self { size: 0, boot: String::new(), usage: Usage::Unknown })
     }
 

@@ -2,6 +2,8 @@
 //! made, by the process itself before it becomes the program, and when it has ended. So there is no moment at which it
 //! runs unknown, and a late word on an earlier start can't get into the file of a newer one, which is another file.
 
+use std::path::{Component, Path};
+
 use super::process::{ProcessIdentity, Status, boot_id};
 use crate::command::ExitStatus;
 
@@ -47,7 +49,7 @@ impl StartRecord {
         let boot = fields.next()?.to_owned();
         let starter = ProcessIdentity { pid: fields.next()?.parse().ok()?, start: fields.next()?.parse().ok()? };
         let descriptor = fields.next()?.parse().ok()?;
-        let slot = fields.next().filter(|slot| *slot != NO_SLOT).map(str::to_owned);
+        let slot = fields.next().filter(|slot| *slot != NO_SLOT && is_slot(slot)).map(str::to_owned);
         let leader = lines.next().and_then(|line| Status::parse(line.as_bytes())).map(Status::identity);
         let exit = lines.next().and_then(parse_exit);
         Some(Self { boot, starter, descriptor, slot, leader, exit })
@@ -55,6 +57,12 @@ impl StartRecord {
 }
 
 const NO_SLOT: &str = "-";
+
+/// Whether a path leads from the folder of the slots to one of them, and nowhere else.
+fn is_slot(path: &str) -> bool {
+    let parts: Vec<Component<'_>> = Path::new(path).components().collect();
+    matches!(parts[..], [Component::Normal(_), Component::Normal(_)])
+}
 
 /// The line that tells how the process ended.
 pub(super) fn exit_line(status: ExitStatus) -> String {
@@ -96,6 +104,14 @@ mod tests {
                 let text = text.clone() + &exit_line(status);
                 assert_eq!(StartRecord::parse(&text), Some(StartRecord { exit: Some(status), ..running.clone() }));
             }
+        }
+    }
+
+    #[test]
+    fn a_slot_in_another_folder_counts_as_none() {
+        for path in ["../..", "image/../..", "/etc/passwd", "image", "image/1/root", "."] {
+            let start = StartRecord::announce(5, Some(path.to_owned()));
+            assert_eq!(StartRecord::parse(&start.announcement()).unwrap().slot, None, "{path}");
         }
     }
 

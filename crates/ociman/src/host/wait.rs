@@ -6,7 +6,7 @@ use super::container_store::{ContainerStore, StoredContainer};
 use super::process::ProcessIdentity;
 use super::spawner;
 use crate::command::ExitStatus;
-use crate::{ContainerName, ContainerState, Error};
+use crate::{CommandError, ContainerName, ContainerState};
 
 /// How long the starter may take to write down how the process ended.
 const STATUS_LIMIT: Duration = Duration::from_secs(1);
@@ -18,7 +18,7 @@ const POLL_PAUSE: Duration = Duration::from_millis(5);
 const UNKNOWN: ExitStatus = ExitStatus::Exited(255);
 
 /// How the process of a container ended, once it has.
-pub(super) async fn for_exit(containers: &ContainerStore, name: &ContainerName) -> Result<ExitStatus, Error> {
+pub(super) async fn for_exit(containers: &ContainerStore, name: &ContainerName) -> Result<ExitStatus, CommandError> {
     loop {
         let container = containers.find(name)?;
         match (container.state(), container.leader()) {
@@ -29,7 +29,7 @@ pub(super) async fn for_exit(containers: &ContainerStore, name: &ContainerName) 
     }
 }
 
-async fn status(containers: &ContainerStore, name: &ContainerName) -> Result<ExitStatus, Error> {
+async fn status(containers: &ContainerStore, name: &ContainerName) -> Result<ExitStatus, CommandError> {
     let deadline = Instant::now() + STATUS_LIMIT;
     loop {
         let container = containers.find(name)?;
@@ -42,7 +42,7 @@ async fn status(containers: &ContainerStore, name: &ContainerName) -> Result<Exi
 
 /// A container as it is, but never between the end of its process and the word on how it ended: who stops a container and
 /// then looks at it is to see both. Blocks for as long as the starter takes to write.
-pub(super) fn settled(containers: &ContainerStore, name: &ContainerName) -> Result<StoredContainer, Error> {
+pub(super) fn settled(containers: &ContainerStore, name: &ContainerName) -> Result<StoredContainer, CommandError> {
     let deadline = Instant::now() + STATUS_LIMIT;
     loop {
         let container = containers.find(name)?;

@@ -72,13 +72,13 @@ fn a_value_with_nul_is_refused() {
 
 #[test]
 fn a_filter_displays_as_engines_want_it() {
-    assert_eq!(Filter::Key(key("a.b")).to_string(), "a.b");
-    assert_eq!(Filter::KeyValue(key("a.b"), value("c=d,e")).to_string(), "a.b=c=d,e");
+    assert_eq!(Filter::key_only(&key("a.b")).to_string(), "a.b");
+    assert_eq!(Filter::exact(&key("a.b"), &value("c=d,e")).to_string(), "a.b=c=d,e");
 }
 
 #[test]
 fn a_key_filter_matches_whatever_the_value_is() {
-    let filter = Filter::Key(key("a"));
+    let filter = Filter::key_only(&key("a"));
     assert!(filter.matches(&labels(&[("a", "1"), ("b", "2")])));
     assert!(filter.matches(&labels(&[("a", "")])));
     assert!(!filter.matches(&labels(&[("ab", "1")])));
@@ -87,11 +87,11 @@ fn a_key_filter_matches_whatever_the_value_is() {
 
 #[test]
 fn a_value_filter_matches_the_exact_value_only() {
-    let filter = Filter::KeyValue(key("a"), value("1"));
+    let filter = Filter::exact(&key("a"), &value("1"));
     assert!(filter.matches(&labels(&[("a", "1")])));
     assert!(!filter.matches(&labels(&[("a", "11")])));
     assert!(!filter.matches(&labels(&[("b", "1")])));
-    assert!(!Filter::KeyValue(key("a"), value("")).matches(&labels(&[("a", "1")])));
+    assert!(!Filter::exact(&key("a"), &value("")).matches(&labels(&[("a", "1")])));
 }
 
 #[test]
@@ -154,7 +154,7 @@ proptest! {
 
     #[test]
     fn a_filter_splits_back_into_its_parts_at_the_first_equals_sign(name in "[a-z.]{1,9}", text in "[^\0]{0,9}") {
-        let filter = Filter::KeyValue(key(&name), value(&text)).to_string();
+        let filter = Filter::exact(&key(&name), &value(&text)).to_string();
         prop_assert_eq!(filter.split_once('='), Some((name.as_str(), text.as_str())));
     }
 }

@@ -7,21 +7,21 @@ use crate::support::{TestHost, eventually, is_alive, spec};
 use ociman::command::ExitStatus;
 use ociman::host::{HostError, HostImageConfig};
 use ociman::label::{Filter, Labels};
-use ociman::{ContainerState, Error, Lifetime, Mount, PublishedPort, Secret, Variable};
+use ociman::{CommandError, ContainerState, Lifetime, Mount, PublishedPort, Secret, Variable};
 
 #[tokio::test]
 async fn a_container_runs_and_is_gone_after_removal() {
     let test = TestHost::new();
     let image = test.sleeper().await;
-    let container = test.run("one", &image).await;
+    let mut container = test.run("one", &image).await;
     let pid = test.process_of("one").unwrap();
     assert!(is_alive(pid));
     assert_eq!(container.inspect().await.unwrap().state, ContainerState::Running);
-    container.remove_forced().await.unwrap();
+    container.remove_force().await.unwrap();
     assert!(!is_alive(pid));
     assert_eq!(test.entries("containers"), Vec::<String>::new());
-    assert!(matches!(container.inspect().await, Err(Error::ContainerNotFound { .. })));
-    container.remove_forced().await.unwrap();
+    assert!(matches!(container.inspect().await, Err(CommandError::ContainerNotFound { .. })));
+    container.remove_force().await.unwrap();
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn a_name_is_taken_by_exactly_one_of_many() {
     for run in runs {
         match run.await.unwrap() {
             Ok(_) => won += 1,
-            Err(Error::NameTaken { name }) => assert_eq!(name, "same"),
+            Err(CommandError::NameTaken { name }) => assert_eq!(name, "same"),
             Err(error) => panic!("{error:?}"),
         }
     }
@@ -104,12 +104,12 @@ async fn a_name_is_taken_by_exactly_one_of_many() {
 async fn a_run_that_is_given_up_leaves_nothing() {
     let test = TestHost::new();
     let image = test.shell_image("test/sleeper:1", "exec sleep 600", &[("data", "1")]).await;
-    test.run("first", &image).await.remove_forced().await.unwrap();
+    test.run("first", &image).await.remove_force().await.unwrap();
     for number in 0..20 {
         let spec = spec(&format!("given-up-{number}"), &image);
         let limit = Duration::from_micros(number * 100);
         if let Ok(kept) = tokio::time::timeout(limit, test.backend.run(&spec)).await {
-            kept.unwrap().remove_forced().await.unwrap();
+            kept.unwrap().remove_force().await.unwrap();
         }
     }
     // A run that nobody waits for goes on for a moment before it is undone.
@@ -131,7 +131,7 @@ async fn an_unknown_image_is_an_error_that_names_it() {
     let test = TestHost::new();
     let image = "no/such:image".parse().unwrap();
     let error = test.backend.run(&spec("x", &image)).await.unwrap_err();
-    assert!(matches!(&error, Error::ImageNotFound { image } if image == "no/such:image"), "{error:?}");
+    assert!(matches!(&error, CommandError::ImageNotFound { image } if image == "no/such:image"), "{error:?}");
 }
 
 #[tokio::test]
@@ -172,12 +172,12 @@ async fn labels_come_from_image_and_run_and_filter_a_listing() {
     first.labels = Labels::from_iter([label("b", "run"), label("c", "run")]);
     test.backend.run(&first).await.unwrap();
     test.backend.run(&spec("second", &image)).await.unwrap();
-    let filter = Filter::KeyValue("b".parse().unwrap(), "run".parse().unwrap());
+    let filter = Filter::exact(&"b".parse().unwrap(), &"run".parse().unwrap());
     let found = test.backend.list(&[filter], &["a".parse().unwrap()]).await.unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].name.as_str(), found[0].state), ("first", ContainerState::Running));
     assert_eq!(found[0].labels, Labels::from_iter([label("a", "image")]));
-    let all = test.backend.list(&[Filter::Key("a".parse().unwrap())], &[]).await.unwrap();
+    let all = test.backend.list(&[Filter::key_only(&"a".parse().unwrap())], &[]).await.unwrap();
     assert_eq!(all.iter().map(|found| found.name.as_str()).collect::<Vec<_>>(), ["first", "second"]);
 }
 
@@ -201,7 +201,7 @@ async fn a_port_that_is_listened_on_is_taken_and_one_that_is_only_kept_is_not() 
     let number = listener.local_addr().unwrap().port();
     let port = PublishedPort { container: 5432, address: "127.0.0.1".parse().unwrap(), port: Some(number) };
     let error = test.backend.run(&spec("x", &image).port(port)).await.unwrap_err();
-    assert!(matches!(error, Error::PortTaken { .. }), "{error:?}");
+    assert!(matches!(error, CommandError::PortTaken { .. }), "{error:?}");
     drop(listener);
     let container = test.backend.run(&spec("x", &image).port(port)).await.unwrap();
     let published = container.published_port(5432).await.unwrap().unwrap();
@@ -214,7 +214,7 @@ async fn a_running_container_is_removed_only_by_force() {
     let image = test.sleeper().await;
     let container = test.run("one", &image).await;
     let error = container.remove().await.unwrap_err();
-    assert!(matches!(error, Error::Host(HostError::Running { .. })), "{error:?}");
+    assert!(matches!(error, CommandError::Host(HostError::Running { .. })), "{error:?}");
     container.stop(Duration::from_secs(5)).await.unwrap();
     container.stop(Duration::from_secs(5)).await.unwrap();
     container.remove().await.unwrap();
@@ -225,7 +225,7 @@ async fn a_stopped_container_starts_again_on_its_own_files() {
     let test = TestHost::new();
     let script = "echo more >> $OCIMAN_ROOT/data; wc -l < $OCIMAN_ROOT/data; exec sleep 600";
     let image = test.shell_image("test/counter:1", script, &[("data", "first\n")]).await;
-    let container = test.run("counter", &image).await;
+    let mut container = test.run("counter", &image).await;
     let log = test.state.path().join("containers/counter/log");
     eventually("first start", || std::fs::read_to_string(&log).unwrap() == "2\n");
     container.stop(Duration::from_secs(5)).await.unwrap();
@@ -234,10 +234,10 @@ async fn a_stopped_container_starts_again_on_its_own_files() {
     container.start().await.unwrap();
     eventually("second start", || std::fs::read_to_string(&log).unwrap() == "2\n3\n");
     assert_eq!(container.inspect().await.unwrap().state, ContainerState::Running);
-    container.remove_forced().await.unwrap();
-    let again = test.run("counter", &image).await;
+    container.remove_force().await.unwrap();
+    let mut again = test.run("counter", &image).await;
     eventually("third start", || std::fs::read_to_string(&log).unwrap_or_default() == "2\n");
-    again.remove_forced().await.unwrap();
+    again.remove_force().await.unwrap();
 }
 
 #[tokio::test]
@@ -257,12 +257,12 @@ async fn removal_takes_the_whole_tree_along() {
     let test = TestHost::new();
     let script = "setsid sh -c 'trap \"\" TERM; echo $$; while :; do sleep 1; done' & wait";
     let image = test.shell_image("test/tree:1", script, &[("data", "x")]).await;
-    let container = test.run("tree", &image).await;
+    let mut container = test.run("tree", &image).await;
     let log = test.state.path().join("containers/tree/log");
     eventually("the grandchild runs", || std::fs::read_to_string(&log).unwrap().ends_with('\n'));
     let grandchild: u32 = std::fs::read_to_string(&log).unwrap().trim().parse().unwrap();
     assert!(is_alive(grandchild));
-    container.remove_forced().await.unwrap();
+    container.remove_force().await.unwrap();
     assert!(!is_alive(grandchild));
     assert_eq!(test.entries("containers"), Vec::<String>::new());
 }
@@ -283,12 +283,12 @@ async fn a_detached_container_has_a_session_of_its_own() {
     let image = test.sleeper().await;
     let mut spec = spec("detached", &image);
     spec.lifetime = Lifetime::Detached;
-    let container = test.backend.run(&spec).await.unwrap();
+    let mut container = test.backend.run(&spec).await.unwrap();
     let pid = test.process_of("detached").unwrap();
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let session = stat.rsplit_once(") ").unwrap().1.split(' ').nth(3).unwrap().parse::<u32>().unwrap();
     assert_eq!(session, pid);
-    container.remove_forced().await.unwrap();
+    container.remove_force().await.unwrap();
 }
 
 #[tokio::test]
@@ -296,7 +296,10 @@ async fn an_image_without_a_program_runs_only_one_that_is_named() {
     let test = TestHost::new();
     let image = test.image("test/empty:1", HostImageConfig::new(Vec::<String>::new()), |_| Ok(())).await;
     let error = test.backend.run(&spec("empty", &image)).await.unwrap_err();
-    assert!(matches!(&error, Error::Host(HostError::NoProgram { container, .. }) if container == "empty"), "{error:?}");
+    assert!(
+        matches!(&error, CommandError::Host(HostError::NoProgram { container, .. }) if container == "empty"),
+        "{error:?}"
+    );
     assert_eq!(test.entries("containers"), Vec::<String>::new());
     let container = test.backend.run(&spec("empty", &image).entrypoint(["true"])).await.unwrap();
     assert!(container.wait().await.unwrap().success());
@@ -312,7 +315,7 @@ async fn a_container_whose_file_is_damaged_is_told_by_name_and_keeps_no_other_fr
     std::fs::write(test.state.path().join("containers/damaged/config.json"), "{").unwrap();
     let error = test.backend.container(crate::support::name("damaged")).inspect().await.unwrap_err();
     assert!(
-        matches!(&error, Error::Host(HostError::Malformed { path, .. }) if path.ends_with("damaged/config.json")),
+        matches!(&error, CommandError::Host(HostError::Malformed { path, .. }) if path.ends_with("damaged/config.json")),
         "{error:?}"
     );
     let listed = test.backend.list(&[], &[]).await.unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::support::{TestHost, name, spec};
 use ociman::command::{ExitStatus, UserIds, communicate};
 use ociman::host::{HostError, HostImageConfig, RunAs, find_user};
-use ociman::{Container, Error, ExecSpec, Secret, Variable};
+use ociman::{CommandError, Container, ExecSpec, Secret, Variable};
 
 async fn running(test: &TestHost) -> Container {
     let mut config = HostImageConfig::new(["sleep", "600"]);
@@ -66,9 +66,9 @@ async fn only_a_running_container_takes_commands() {
     let container = running(&test).await;
     container.stop(Duration::from_secs(5)).await.unwrap();
     let error = container.exec(&shell("true"), b"").await.unwrap_err();
-    assert!(matches!(error, Error::ContainerNotRunning { .. }), "{error:?}");
+    assert!(matches!(error, CommandError::ContainerNotRunning { .. }), "{error:?}");
     let error = test.backend.container(name("other")).exec(&shell("true"), b"").await.unwrap_err();
-    assert!(matches!(error, Error::ContainerNotFound { .. }), "{error:?}");
+    assert!(matches!(error, CommandError::ContainerNotFound { .. }), "{error:?}");
 }
 
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn an_unknown_user_is_an_error() {
     let test = TestHost::new();
     let container = running(&test).await;
     let error = container.exec(&shell("true").user("no-such-user"), b"").await.unwrap_err();
-    assert!(matches!(error, Error::Host(HostError::UnknownUser { .. })), "{error:?}");
+    assert!(matches!(error, CommandError::Host(HostError::UnknownUser { .. })), "{error:?}");
 }
 
 /// With root's rights the processes are those of the image's user, in a folder that this user can't reach by its path.
@@ -99,12 +99,12 @@ async fn as_root_processes_are_the_users_of_the_image_and_reach_their_files() {
         })
         .await;
     if !is_root {
-        assert!(matches!(made, Err(Error::Host(HostError::ChangeUser { .. }))), "{made:?}");
+        assert!(matches!(made, Err(CommandError::Host(HostError::ChangeUser { .. }))), "{made:?}");
         return;
     }
     made.unwrap();
     for _ in 0..2 {
-        let container = test.run("one", &image).await;
+        let mut container = test.run("one", &image).await;
         let UserIds { uid, .. } = other;
         let written =
             shell("while [ $(wc -l < $OCIMAN_ROOT/data) = 1 ]; do sleep 0.01; done; id -u; cat $OCIMAN_ROOT/data");
@@ -115,7 +115,7 @@ async fn as_root_processes_are_the_users_of_the_image_and_reach_their_files() {
         assert_eq!(String::from_utf8_lossy(&output.stdout), "1\n2\n2\n");
         let output = container.exec(&shell("id -u").user("root"), b"").await.unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stdout), "0\n");
-        container.remove_forced().await.unwrap();
+        container.remove_force().await.unwrap();
         let slot = test.host.slots().await.unwrap().remove(0).path.join("root/data");
         assert_eq!(std::fs::metadata(slot).unwrap().uid(), uid);
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::support::{TestHost, eventually, name, spec};
 use ociman::host::{HostError, HostImageConfig};
 use ociman::label::Labels;
-use ociman::{CommitSpec, ContainerState, Error, ExecSpec, Reference};
+use ociman::{CommandError, CommitSpec, ContainerState, ExecSpec, Reference};
 
 const FILES: &[(&str, &str)] = &[("data", "original\n")];
 const APPEND: &str = "trap 'echo stopped >> $OCIMAN_ROOT/data; exit 0' TERM; echo started >> $OCIMAN_ROOT/data; \
@@ -22,9 +22,9 @@ async fn names(test: &TestHost, prefix: &str) -> Vec<String> {
 
 async fn data_of(test: &TestHost, image: &Reference) -> String {
     let run = spec("reader", image).entrypoint(["sleep"]).arguments(["600"]);
-    let container = test.backend.run(&run).await.unwrap();
+    let mut container = test.backend.run(&run).await.unwrap();
     let output = container.exec(&ExecSpec::new(["sh", "-c", "cat $OCIMAN_ROOT/data"]), b"").await.unwrap();
-    container.remove_forced().await.unwrap();
+    container.remove_force().await.unwrap();
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -53,7 +53,7 @@ async fn an_image_whose_making_fails_is_not_there() {
     let image = reference("test/failing:1");
     let config = HostImageConfig::new(["true"]);
     let result = test.host.create_image(&image, config, |_| Err(std::io::Error::other("no more"))).await;
-    assert!(matches!(result, Err(Error::Host(HostError::File { action: "fill image", .. }))), "{result:?}");
+    assert!(matches!(result, Err(CommandError::Host(HostError::File { action: "fill image", .. }))), "{result:?}");
     assert_eq!(test.backend.inspect_images(&[image]).await.unwrap(), [None]);
     assert_eq!(test.entries("images"), Vec::<String>::new());
 }
@@ -82,8 +82,8 @@ async fn an_image_stays_until_its_last_name_goes() {
     assert_eq!(ids.len(), 2);
     assert_eq!(ids[0], ids[1]);
     test.backend.remove_image(&image).await.unwrap();
-    assert!(matches!(test.backend.remove_image(&image).await, Err(Error::ImageNotFound { .. })));
-    test.run("one", &other).await.remove_forced().await.unwrap();
+    assert!(matches!(test.backend.remove_image(&image).await, Err(CommandError::ImageNotFound { .. })));
+    test.run("one", &other).await.remove_force().await.unwrap();
     test.backend.remove_image(&other).await.unwrap();
     assert_eq!(test.entries("images"), Vec::<String>::new());
     assert_eq!(test.entries("names"), Vec::<String>::new());
@@ -94,9 +94,9 @@ async fn an_image_in_use_is_not_removed() {
     let test = TestHost::new();
     let image = test.sleeper().await;
     let container = test.run("one", &image).await;
-    assert!(matches!(test.backend.remove_image(&image).await, Err(Error::ImageInUse { .. })));
+    assert!(matches!(test.backend.remove_image(&image).await, Err(CommandError::ImageInUse { .. })));
     container.stop(Duration::from_secs(5)).await.unwrap();
-    assert!(matches!(test.backend.remove_image(&image).await, Err(Error::ImageInUse { .. })));
+    assert!(matches!(test.backend.remove_image(&image).await, Err(CommandError::ImageInUse { .. })));
     container.remove().await.unwrap();
     test.backend.remove_image(&image).await.unwrap();
 }
@@ -164,9 +164,9 @@ async fn an_image_made_shortly_before_a_crash_of_the_machine_is_not_used() {
     std::fs::write(test.state.path().join("images").join(id).join("fresh"), "another boot").unwrap();
     assert_eq!(test.backend.inspect_images(std::slice::from_ref(&image)).await.unwrap(), [None]);
     assert_eq!(names(&test, "").await, Vec::<String>::new());
-    assert!(matches!(test.backend.run(&spec("x", &image)).await, Err(Error::ImageNotFound { .. })));
+    assert!(matches!(test.backend.run(&spec("x", &image)).await, Err(CommandError::ImageNotFound { .. })));
     test.shell_image("test/base:1", "exec sleep 600", FILES).await;
-    test.run("x", &image).await.remove_forced().await.unwrap();
+    test.run("x", &image).await.remove_force().await.unwrap();
     test.host.prune_slots(|_| true).await.unwrap();
     assert_eq!(test.entries("images").len(), 1);
 }
@@ -189,7 +189,7 @@ async fn an_image_that_is_replaced_all_the_time_can_always_be_run() {
     let mut number = 0;
     while !replacing.is_finished() {
         number += 1;
-        test.run(&format!("run-{number}"), &image).await.remove_forced().await.unwrap();
+        test.run(&format!("run-{number}"), &image).await.remove_force().await.unwrap();
     }
     replacing.await.unwrap();
     test.host.prune_slots(|_| false).await.unwrap();
@@ -203,7 +203,7 @@ async fn a_panic_of_what_fills_an_image_is_an_error_and_leaves_no_image() {
     let name = reference("test/panics:1");
     let config = HostImageConfig::new(["true"]);
     let error = test.host.create_image(&name, config, |_| panic!("on purpose")).await.unwrap_err();
-    assert!(matches!(&error, Error::Host(HostError::Background { .. })), "{error:?}");
+    assert!(matches!(&error, CommandError::Host(HostError::Background { .. })), "{error:?}");
     assert!(names(&test, "").await.is_empty());
     test.host.sweep();
     assert_eq!(test.host.leftovers(), 0);

@@ -62,14 +62,14 @@ async fn it_dies_with_its_killed_owner_and_is_removed_by_anyone() {
     let owner = helper(test.state.path(), "owner");
     let pid = test.process_of("helped").unwrap();
     assert!(is_alive(pid));
-    let container = test.backend.container(name("helped"));
+    let mut container = test.backend.container(name("helped"));
     assert_eq!(container.inspect().await.unwrap().state, ContainerState::Running);
     kill(owner);
     eventually("the container's process has gone", || !is_alive(pid));
     assert_eq!(container.inspect().await.unwrap().state, ContainerState::Exited);
     // Nobody was there to see how it ended.
     assert_eq!(container.wait().await.unwrap(), ExitStatus::Exited(255));
-    container.remove_forced().await.unwrap();
+    container.remove_force().await.unwrap();
     assert_eq!(test.entries("containers"), Vec::<String>::new());
     assert!(test.host.slots().await.unwrap().iter().all(|slot| !slot.in_use));
 }
@@ -109,11 +109,11 @@ async fn a_slot_is_not_used_again_while_a_process_of_a_killed_owner_lives_in_it(
     assert!(before.len() == 1 && before[0].in_use);
     // What became of the container does not matter, only that somebody is still in its files.
     std::fs::remove_dir_all(test.state.path().join("containers/helped")).unwrap();
-    let container = test.run("other", &image).await;
+    let mut container = test.run("other", &image).await;
     let after = test.host.slots().await.unwrap();
     assert_eq!(after.len(), 2);
     assert!(after.iter().all(|slot| slot.in_use));
-    container.remove_forced().await.unwrap();
+    container.remove_force().await.unwrap();
     Command::new("kill").args(["-9", &grandchild.to_string()]).status().unwrap();
     // What it had started itself takes a second to go.
     while test.host.slots().await.unwrap().iter().any(|slot| slot.in_use) {
@@ -122,8 +122,8 @@ async fn a_slot_is_not_used_again_while_a_process_of_a_killed_owner_lives_in_it(
     // Both are free now, and the one that was left in disorder is put in order before it is used.
     let runs = [test.run("one", &image).await, test.run("two", &image).await];
     assert_eq!(test.host.slots().await.unwrap().len(), 2);
-    for run in runs {
-        run.remove_forced().await.unwrap();
+    for mut run in runs {
+        run.remove_force().await.unwrap();
     }
 }
 
@@ -137,7 +137,7 @@ async fn removal_kills_what_survives_a_dead_leader() {
     let log = test.state.path().join("containers/helped/log");
     let grandchild: u32 = std::fs::read_to_string(log).unwrap().trim().parse().unwrap();
     assert!(is_alive(grandchild));
-    test.backend.container(name("helped")).remove_forced().await.unwrap();
+    test.backend.container(name("helped")).remove_force().await.unwrap();
     assert!(!is_alive(grandchild));
 }
 
@@ -145,16 +145,16 @@ async fn removal_kills_what_survives_a_dead_leader() {
 async fn a_name_claimed_by_a_process_that_died_before_it_started_anything_is_free_again() {
     let test = TestHost::new();
     let image = test.sleeper().await;
-    let container = test.run("half", &image).await;
+    let mut container = test.run("half", &image).await;
     let folder = test.state.path().join("containers/half");
     let config = std::fs::read(folder.join("config.json")).unwrap();
-    container.remove_forced().await.unwrap();
+    container.remove_force().await.unwrap();
     std::fs::create_dir(&folder).unwrap();
     std::fs::write(folder.join("config.json"), config).unwrap();
     assert_eq!(test.backend.list(&[], &[]).await.unwrap(), []);
     assert_eq!(test.entries("containers"), Vec::<String>::new());
     std::fs::create_dir(&folder).unwrap();
-    test.run("half", &image).await.remove_forced().await.unwrap();
+    test.run("half", &image).await.remove_force().await.unwrap();
 }
 
 #[test]

@@ -17,11 +17,11 @@ async fn a_slot_is_used_again_and_holds_what_the_image_holds() {
     let mut used = BTreeSet::new();
     for number in 0..5 {
         let name = format!("run-{number}");
-        let container = test.run(&name, &image).await;
+        let mut container = test.run(&name, &image).await;
         let log = test.state.path().join("containers").join(&name).join("log");
         eventually("it has done its work", || std::fs::read_to_string(&log).unwrap().contains("done"));
         assert_eq!(container.last_log_lines(3).await.unwrap(), "original\nother\ndone\n");
-        container.remove_forced().await.unwrap();
+        container.remove_force().await.unwrap();
         let slots = test.host.slots().await.unwrap();
         used.extend(slots.iter().map(|slot| slot.path.clone()));
         assert!(!slots[0].in_use);
@@ -37,10 +37,10 @@ async fn a_slot_is_used_again_and_holds_what_the_image_holds() {
 async fn an_image_without_files_needs_no_slot() {
     let test = TestHost::new();
     let image = test.sleeper().await;
-    let container = test.run("one", &image).await;
+    let mut container = test.run("one", &image).await;
     assert_eq!(test.host.slots().await.unwrap(), []);
     assert!(test.state.path().join("containers/one/root").is_dir());
-    container.remove_forced().await.unwrap();
+    container.remove_force().await.unwrap();
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn containers_that_run_at_once_have_files_of_their_own() {
             assert_eq!((lines[0], lines[1], lines[2]), ("original", pid.as_str(), pid.as_str()));
         }
         let removals =
-            containers.into_iter().map(|container| tokio::spawn(async move { container.remove_forced().await }));
+            containers.into_iter().map(|mut container| tokio::spawn(async move { container.remove_force().await }));
         for removal in removals.collect::<Vec<_>>() {
             removal.await.unwrap().unwrap();
         }
@@ -94,8 +94,8 @@ async fn no_more_slots_are_kept_than_the_limits_allow() {
         for number in 0..4 {
             containers.push(backend.run(&spec(&format!("run-{number}"), image)).await.unwrap());
         }
-        for container in containers {
-            container.remove_forced().await.unwrap();
+        for mut container in containers {
+            container.remove_force().await.unwrap();
         }
     }
     let slots = test.host.slots().await.unwrap();
@@ -108,17 +108,17 @@ async fn no_more_slots_are_kept_than_the_limits_allow() {
 async fn slots_go_with_their_image_and_when_they_are_pruned() {
     let test = TestHost::new();
     let image = test.shell_image("test/one:1", "exec sleep 600", FILES).await;
-    let running = test.run("running", &image).await;
-    test.run("other", &image).await.remove_forced().await.unwrap();
+    let mut running = test.run("running", &image).await;
+    test.run("other", &image).await.remove_force().await.unwrap();
     let pruned = test.host.prune_slots(|_| true).await.unwrap();
     assert_eq!((pruned.len(), pruned[0].in_use), (1, false));
     assert_eq!(test.host.slots().await.unwrap().len(), 1);
     // The name goes to another image; the slot in use goes when it is given back.
     let image = test.shell_image("test/one:1", "exec sleep 601", FILES).await;
     assert_eq!(test.host.slots().await.unwrap().len(), 1);
-    running.remove_forced().await.unwrap();
+    running.remove_force().await.unwrap();
     assert_eq!(test.host.slots().await.unwrap(), []);
-    test.run("other", &image).await.remove_forced().await.unwrap();
+    test.run("other", &image).await.remove_force().await.unwrap();
     assert_eq!(test.host.slots().await.unwrap().len(), 1);
     test.backend.remove_image(&image).await.unwrap();
     assert_eq!(test.entries("slots"), Vec::<String>::new());
@@ -129,7 +129,7 @@ async fn slots_go_with_their_image_and_when_they_are_pruned() {
 async fn leftovers_of_killed_calls_are_swept_and_those_of_living_ones_are_not() {
     let test = TestHost::new();
     let image = test.shell_image("test/one:1", "exec sleep 600", FILES).await;
-    test.run("one", &image).await.remove_forced().await.unwrap();
+    test.run("one", &image).await.remove_force().await.unwrap();
     let space = {
         use std::os::unix::fs::MetadataExt;
         let namespace = std::fs::metadata("/proc/self/ns/pid").unwrap().ino();
@@ -157,17 +157,17 @@ async fn leftovers_of_killed_calls_are_swept_and_those_of_living_ones_are_not() 
 async fn a_slot_of_another_boot_is_written_anew() {
     let test = TestHost::new();
     let image = test.shell_image("test/one:1", "cat $OCIMAN_ROOT/data; exec sleep 600", FILES).await;
-    test.run("one", &image).await.remove_forced().await.unwrap();
+    test.run("one", &image).await.remove_force().await.unwrap();
     let slot: PathBuf = test.host.slots().await.unwrap().remove(0).path;
     // A crash of the machine took the content, and what the file system says of the file is as before.
     std::fs::write(slot.join("root/data"), "????????\n").unwrap();
     let state = std::fs::read_to_string(slot.join("state")).unwrap();
     std::fs::write(slot.join("state"), state.replace(ociman::host::boot_id(), "00000000-0000-0000-0000-000000000000"))
         .unwrap();
-    let container = test.run("one", &image).await;
+    let mut container = test.run("one", &image).await;
     let log = test.state.path().join("containers/one/log");
     eventually("it has printed", || std::fs::read_to_string(&log).unwrap() == "original\n");
-    container.remove_forced().await.unwrap();
+    container.remove_force().await.unwrap();
     assert_eq!(test.host.slots().await.unwrap().len(), 1);
 }
 
@@ -183,7 +183,7 @@ async fn a_stopped_container_keeps_its_slot() {
     assert_eq!(test.host.prune_slots(|_| true).await.unwrap(), []);
     // Another host value, as another process would have, sees it the same way.
     let other = Backend::host(Host::at(test.state.path()));
-    other.run(&spec("other", &image)).await.unwrap().remove_forced().await.unwrap();
+    other.run(&spec("other", &image)).await.unwrap().remove_force().await.unwrap();
     assert_eq!(std::fs::read_to_string(slot.join("root/data")).unwrap(), "original\nmine\n");
     test.host.commit_by_move(&name("stopped"), &CommitSpec::new("test/two:1".parse().unwrap())).await.unwrap();
     assert!(!slot.exists());

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ociman::command::{CommandError, CommandLine, Executor, ExitStatus, Process, QueryOutput, Stream};
-use ociman::{Backend, Error, RunSpec, System};
+use ociman::command::{CommandLine, Executor, ExitStatus, Process, ProcessError, QueryOutput, Stream};
+use ociman::{Backend, CommandError, RunSpec, System};
 
 const AMPLE: Duration = Duration::from_secs(20);
 
@@ -16,13 +16,13 @@ struct Losing;
 
 #[async_trait::async_trait]
 impl Executor for Losing {
-    async fn spawn(&self, line: CommandLine) -> Result<Process, CommandError> {
+    async fn spawn(&self, line: CommandLine) -> Result<Process, ProcessError> {
         assert_eq!(line.stdout, Stream::Piped);
         let exit: io::Result<ExitStatus> = Err(io::ErrorKind::NotFound.into());
         Ok(Process { id: None, stdin: None, stdout: None, stderr: None, exit: Box::pin(std::future::ready(exit)) })
     }
 
-    async fn query(&self, line: CommandLine, limit: Duration) -> Result<QueryOutput, CommandError> {
+    async fn query(&self, line: CommandLine, limit: Duration) -> Result<QueryOutput, ProcessError> {
         System.query(line, limit).await
     }
 }
@@ -37,11 +37,11 @@ fn file(mode: u32) -> tempfile::NamedTempFile {
 #[tokio::test]
 async fn a_program_that_is_not_there_is_told_from_one_that_does_not_start() {
     let missing = || CommandLine::new("no-such-program-of-anybody");
-    assert!(matches!(System.spawn(missing()).await, Err(CommandError::ProgramNotFound { .. })));
-    assert!(matches!(System.query(missing(), AMPLE).await, Err(CommandError::ProgramNotFound { .. })));
+    assert!(matches!(System.spawn(missing()).await, Err(ProcessError::ProgramNotFound { .. })));
+    assert!(matches!(System.query(missing(), AMPLE).await, Err(ProcessError::ProgramNotFound { .. })));
     let file = file(0o600);
     let started = System.spawn(CommandLine::new(file.path())).await;
-    let Err(CommandError::Spawn { program, source }) = started else { panic!("{started:?}") };
+    let Err(ProcessError::Spawn { program, source }) = started else { panic!("{started:?}") };
     assert_eq!((program.as_os_str(), source.kind()), (file.path().as_os_str(), io::ErrorKind::PermissionDenied));
 }
 
@@ -50,7 +50,7 @@ async fn a_query_that_takes_too_long_is_ended_and_told_with_its_limit() {
     let limit = Duration::from_millis(50);
     let error = System.query(CommandLine::new("sleep").argument("600"), limit).await.unwrap_err();
     assert_eq!(error.to_string(), "sleep 600: no answer within 0.05 s");
-    assert!(matches!(error, CommandError::TimedOut { .. }));
+    assert!(matches!(error, ProcessError::TimedOut { .. }));
 }
 
 /// Whether a process still runs that does with this file what its command line says.
@@ -87,7 +87,7 @@ async fn eventually(what: &str, holds: impl Fn() -> bool) {
 #[tokio::test]
 async fn a_process_that_can_not_be_waited_for_is_told() {
     let error = Losing.capture(CommandLine::new("docker"), b"").await.unwrap_err();
-    assert!(matches!(&error, CommandError::Communicate { program, .. } if program == "docker"), "{error:?}");
+    assert!(matches!(&error, ProcessError::Communicate { program, .. } if program == "docker"), "{error:?}");
     assert_eq!(error.to_string(), "talk to \"docker\"");
 }
 
@@ -96,6 +96,6 @@ async fn a_command_of_an_engine_that_could_not_be_run_is_the_cause_of_its_error(
     let spec = RunSpec::new("a".parse().unwrap(), "docker.io/library/postgres:17".parse().unwrap());
     for backend in [Backend::docker_with(Arc::new(Losing)), Backend::podman_with(Arc::new(Losing))] {
         let error = backend.run(&spec).await.unwrap_err();
-        assert!(matches!(&error, Error::Command { source: CommandError::Communicate { .. }, .. }), "{error:?}");
+        assert!(matches!(&error, CommandError::Command { source: ProcessError::Communicate { .. }, .. }), "{error:?}");
     }
 }

@@ -6,6 +6,8 @@ use clap::{Args, Subcommand};
 use ociman::Reference;
 use pg_ephemeral_core::{SeedName, session, snapshot};
 
+use super::duration;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Cache {
     /// Show which seeds have a layer; starts no server
@@ -57,7 +59,7 @@ pub(crate) struct Credentials {
 #[derive(Debug, Args)]
 pub(crate) struct Prune {
     /// Only layers made longer ago than this, such as 12h, 30d or 2weeks
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) older_than: Option<Duration>,
     /// Keep this many newest layers of each instance
     #[arg(long, value_name = "N")]

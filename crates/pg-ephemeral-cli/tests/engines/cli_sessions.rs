@@ -20,10 +20,15 @@ crate::on_engines! {
     podman {
         session_cases {
             a_session_goes_on_between_commands_until_it_is_stopped
+            a_session_of_another_secret_is_shown_as_such_and_left_alone_unless_forced
             what_a_killed_start_left_is_gone_with_the_next_command
             a_cold_start_and_servers_beside_it_stay_one_session
             a_session_ends_with_its_time_and_never_before
             a_start_that_is_cut_off_at_any_moment_leaves_a_whole_session_or_nothing
+        }
+        terminal_cases {
+            programs_on_a_session_have_the_terminal_for_themselves
+            results_of_database_commands_are_alone_on_the_screen
         }
         tls_cases {
             every_way_to_a_session_checks_its_server

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod completions;
+mod missing_program;
 mod sessions_cli;
+mod terminal;
 mod tool;
 
 #[path = "../support/mod.rs"]

@@ -3,7 +3,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::support::fakes::{Container, IMAGE, and_fake, fake};
+use crate::support::fakes::{Container, IMAGE, and_fake, failing, fake};
 use pg_ephemeral_testkit::{Project, ProjectCommand};
 use serde_json::{Value, json};
 
@@ -80,7 +80,7 @@ fn nothing_is_asked_for_sessions_of_unknown_instances() {
     for engine in ENGINES {
         let containers = [Container::session("a", "main", &[]), Container::session("b", "other", &[])];
         let project = fake(engine, &containers).database_toml("[instances.third]\n");
-        let unknown = |name: &str, instance: &str| json!({"name": name, "instance": instance, "status": "unknown-instance", "reason": null, "restored": null});
+        let unknown = |name: &str, instance: &str| json!({"name": name, "instance": instance, "status": "unknown-instance", "reason": null, "restored": null, "secret": "own"});
         assert_eq!(
             json(&project, engine, &["session", "status"]),
             json!([unknown("a", "main"), unknown("b", "other")])
@@ -100,7 +100,8 @@ fn a_listing_shows_each_session_in_a_line_and_as_json() {
             Container::new("no-session", &[("version", "0.1.0"), ("instance", "main")]),
         ];
         let project = fake(engine, &containers);
-        command(&project, engine, &["session", "list"]).run().status(0).stderr("").stdout(&format!(
+        let removed = "session ended is removed: its server had ended\n";
+        command(&project, engine, &["session", "list"]).run().status(0).stderr(removed).stdout(&format!(
             " NAME  INSTANCE  BACKEND  IMAGE                          AGE[..]EXPIRES IN[..]PORT\n \
              a     other     {engine}   {IMAGE}  2h[..] [..] 40001\n \
              b     main      {engine}   {IMAGE}  2h[..] never[..] 40000\n"
@@ -109,10 +110,28 @@ fn a_listing_shows_each_session_in_a_line_and_as_json() {
         let (age, rest) = (listed[0]["age"].as_u64().unwrap(), listed[0]["expires_in"].as_u64().unwrap());
         assert!((7200..7300).contains(&age) && (3500..=3600).contains(&rest), "{listed}");
         let expected = json!([
-            {"name": "a", "instance": "other", "backend": engine, "image": IMAGE, "age": age, "expires_in": rest, "port": 40001},
-            {"name": "b", "instance": "main", "backend": engine, "image": IMAGE, "age": listed[1]["age"], "expires_in": null, "port": 40000}
+            {"name": "a", "instance": "other", "backend": engine, "image": IMAGE, "age": age, "expires_in": rest, "port": 40001, "secret": "own"},
+            {"name": "b", "instance": "main", "backend": engine, "image": IMAGE, "age": listed[1]["age"], "expires_in": null, "port": 40000, "secret": "own"}
         ]);
         assert_eq!(listed, expected);
+    }
+}
+
+#[test]
+fn a_session_of_another_secret_is_shown_as_one_in_every_listing() {
+    for engine in ENGINES {
+        let containers =
+            [Container::session("own", "main", &[]), Container::session("theirs", "main", &[("secret", "0123@4567")])];
+        let project = fake(engine, &containers).database_toml(CONFIG);
+        for listing in ["list", "status"] {
+            let table = command(&project, engine, &["session", listing]).run();
+            table
+                .status(0)
+                .stderr("")
+                .stdout(" NAME [..]\n own                         main [..]\n theirs (of another secret)  main [..]\n");
+            let all = json(&project, engine, &["session", listing]);
+            assert_eq!((&all[0]["secret"], &all[1]["secret"]), (&json!("own"), &json!("other")), "{all}");
+        }
     }
 }
 
@@ -124,7 +143,7 @@ fn a_listing_without_sessions_is_a_header_and_an_empty_array() {
         command(&project, engine, &["session", "list"]).run().status(0).stdout(header).stderr("");
         assert_eq!(json(&project, engine, &["session", "list"]), json!([]));
         command(&project, engine, &["session", "stop", "--name", "a"]).run().status(1).stdout("").stderr(
-            "error: no session a runs\nhint: no session runs; `pg-ephemeral session start --name a` starts one\n",
+            "error: no session a runs\nhint: none runs at all; `pg-ephemeral session start --name a` starts this one\n",
         );
     }
 }
@@ -159,9 +178,45 @@ fn sessions_whose_time_is_over_are_removed_by_a_listing_and_others_are_not() {
         let listed = json(&project, engine, &["session", "list"]);
         let names: Vec<_> = listed.as_array().unwrap().iter().map(|session| session["name"].clone()).collect();
         assert_eq!(names, ["soon", "unreadable"]);
-        assert_eq!(journal(&project, engine), ["version", "ps", "container", "rm"]);
+        assert_eq!(journal(&project, engine), ["version", "ps", "rm"]);
         let over = command(&project, engine, &["session", "url", "--name", "over"]).run();
         over.status(1).stdout("").stderr("error: no session over runs\nhint: these run: soon, unreadable\n");
+    }
+}
+
+/// A session `a` whose server a killed command had stopped, and whose port another program has taken since then.
+fn stopped_for_good(engine: &str) -> Project {
+    let failure = "[[failures]]\noperation = \"start\"\n\
+                   failure = { exit = { status = 125, stderr = \"bind: address already in use\" } }\n";
+    let containers = [Container::session("a", "main", &[]).exited(), Container::session("b", "main", &[])];
+    let project = failing(engine, &containers, failure);
+    let note = json!({"nonce": "n", "selection": {}, "boot": ociman::host::boot_id(), "successor": null});
+    project.write(project.state().join(format!("pg-ephemeral/stopped/{engine}:a")), note.to_string());
+    project
+}
+
+#[test]
+fn a_session_that_can_not_be_put_back_is_named_with_a_way_out_and_can_be_stopped() {
+    let problem =
+        "the server of the session a was stopped by a command that was killed, and could not be started again";
+    let hint = "the next command on it tries again; `pg-ephemeral session stop --name a` ends the session";
+    for engine in ENGINES {
+        for stop in [&["stop", "--name", "a"][..], &["stop", "--all"]] {
+            let project = stopped_for_good(engine);
+            let session = |words: &[&str]| command(&project, engine, &[&["session"], words].concat()).run();
+            for words in [&["url", "--name", "a"][..], &["status", "--name", "a"], &["reset", "--name", "a"]] {
+                let refused = session(words);
+                refused
+                    .status(1)
+                    .stdout("")
+                    .stderr(&format!("error: {problem}\ncaused by: [..]\ncaused by: [..]\nhint: {hint}\n"));
+            }
+            let listed = session(&["list"]);
+            listed.status(0).stderr(&format!("warning: {problem}: [..]; {hint}\n"));
+            let ended = "session a is removed: its server had ended\n";
+            assert!(session(stop).status(0).stderr_text().starts_with(ended));
+            session(&["url", "--name", "a"]).status(1).stderr("error: no session a runs\nhint: [..]\n");
+        }
     }
 }
 
@@ -169,8 +224,8 @@ fn sessions_whose_time_is_over_are_removed_by_a_listing_and_others_are_not() {
 fn what_is_no_session_in_spite_of_its_label_is_named() {
     for engine in ENGINES {
         let project = fake(engine, &[Container::new("prices", &[("session", "prices")])]);
-        let error = "error: the container prices has the label pg-ephemeral.session and not the prefix \
-                     pg-ephemeral-session- in its name\n";
+        let error = "error: container prices matched session label filter but name does not start with \
+                     \"pg-ephemeral-session-\"\n";
         for words in [&["list"][..], &["status"], &["stop", "--all"], &["url", "--name", "prices"]] {
             command(&project, engine, &[&["session"], words].concat()).run().status(1).stdout("").stderr(error);
         }
@@ -194,7 +249,10 @@ fn labels_that_can_not_be_read_are_named_by_a_status() {
         for (change, cause) in cases {
             let project = fake(engine, &[Container::session("a", "main", &[change])]);
             let ran = command(&project, engine, &["session", "status"]).run();
-            let cause = format!("error: read the labels of the session a\ncaused by: {cause}\n");
+            let cause = format!(
+                "error: the status of the session a can't be told\ncaused by: failed to decode pg-ephemeral metadata from \
+                 session labels\ncaused by: {cause}\n"
+            );
             ran.status(1).stdout("").stderr(&cause);
             // It can be listed and stopped all the same.
             command(&project, engine, &["session", "stop", "--name", "a"]).run().status(0);

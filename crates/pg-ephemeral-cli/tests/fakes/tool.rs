@@ -50,7 +50,7 @@ fn a_tool_reads_and_writes_every_byte_and_its_status_is_the_status() {
         status(&["sh", "-c", "echo out; echo err >&2; exit 42"]).status(42).stdout("out\n").stderr("err\n");
         status(&["sh", "-c", "exit 125"]).status(125).stdout("").stderr("");
         status(&["sh", "-c", "kill -9 $$"]).status(137).stdout("").stderr("");
-        status(&["nosuch"]).status(127).stdout("").stderr("error: no program \"nosuch\" on PATH\n");
+        status(&["nosuch"]).status(127).stdout("").stderr("error: no program \"nosuch\" in the image\n");
         let refused = status(&["/etc"]);
         refused.status(126).stdout("").stderr("error: start \"/etc\"\ncaused by: Permission denied (os error 13)\n");
         project.write("new", "");

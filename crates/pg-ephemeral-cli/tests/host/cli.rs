@@ -318,7 +318,8 @@ fn a_server_that_dies_at_boot_shows_its_last_words_and_is_not_waited_for() {
     on_host(&project, &["-q", "run-env", "true"]).run().status(0);
     let broken = ["--parameter", "shared_buffers=garbage", "run-env", "true"];
     let expected = "error: the server ended with status 1 before it was ready; its last words:\n\
-                    [..]FATAL:  invalid value for parameter \"shared_buffers\": \"garbage\"\n";
+                    [..]FATAL:  invalid value for parameter \"shared_buffers\": \"garbage\"\n\
+                    hint: correct the parameter, in `parameters` of database.toml or in --parameter\n";
     let message = |ran: &pg_ephemeral_testkit::Ran<'_>| {
         ran.status(125).stdout("").stderr(&format!("...\n{expected}"));
     };

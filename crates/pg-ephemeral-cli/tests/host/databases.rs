@@ -2,7 +2,10 @@
 
 use crate::support::site::Site;
 
-crate::backend_tests! { database_cases, "host": a_command_gets_a_copy_that_goes_with_it }
+crate::backend_tests! { database_cases, "host":
+    a_command_gets_a_copy_that_goes_with_it
+    a_database_whose_creation_was_killed_is_whole_or_can_be_made_again
+}
 
 const BOOKS: &str =
     "type = \"sql-statement\"\nstatement = \"create table books as select n from generate_series(1, 3) n\"";

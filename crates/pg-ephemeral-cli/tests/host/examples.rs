@@ -18,6 +18,11 @@ fn without_a_configuration() {
 }
 
 #[test]
+fn a_dump_and_a_script_that_includes_another() {
+    run("bring-your-data");
+}
+
+#[test]
 fn rows_from_csv_files() {
     run("csv");
 }

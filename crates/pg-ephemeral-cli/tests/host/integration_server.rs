@@ -58,7 +58,9 @@ fn over_tls_the_line_names_the_file_of_the_authority() {
 #[test]
 fn any_byte_stops_it_and_a_command_it_does_not_know_does_not() {
     let project = warm_project();
-    let rest = "printf '{\"command\":\"dance\"}\\n{broken\\n' >&5\n\
+    let rest = "printf '{\"command\":\"dance\"}\\n{broken\\nhello\\n\\377\\n' >&5\n\
+         read -r line <&6; printf '%s\\n' \"$line\"\n\
+         read -r line <&6; printf '%s\\n' \"$line\"\n\
          read -r line <&6; printf '%s\\n' \"$line\"\n\
          read -r line <&6; printf '%s\\n' \"$line\"\n\
          printf x >&5\n\
@@ -69,6 +71,8 @@ fn any_byte_stops_it_and_a_command_it_does_not_know_does_not() {
         .stdout(
             "{\"error\":\"protocol version 1 has no command \\\"dance\\\"\",\"hint\":null}\n\
              {\"error\":\"read the command: key must be a string at line 1 column 2\",\"hint\":null}\n\
+             {\"error\":\"read the command: expected value at line 1 column 1\",\"hint\":null}\n\
+             {\"error\":\"read the command: expected value at line 1 column 1\",\"hint\":null}\n\
              status 0\n",
         )
         .stderr("");

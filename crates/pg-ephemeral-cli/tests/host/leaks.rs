@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -96,6 +97,46 @@ fn the_command_may_end_in_its_own_way_when_a_signal_comes() {
     }
 }
 
+/// A shell stops a script when a command dies of SIGINT, and goes on when it exits, whatever with.
+#[test]
+fn an_interrupt_ends_the_process_by_sigint_and_other_signals_by_an_exit_status() {
+    let project = warm_project();
+    let ended = |script: &str, signal| {
+        let mut started = on_host(&project, &["-q", "run-env", "--", "sh", "-c", script]).start();
+        started.wait_for("ready");
+        started.signal(signal);
+        let ran = started.wait();
+        ran.stderr("");
+        project.assert_nothing_left();
+        (ran.exit_status().code(), ran.exit_status().signal())
+    };
+    let sleeping = "echo ready; exec sleep 1000";
+    assert_eq!(ended(sleeping, Signal::INT), (None, Some(2)));
+    assert_eq!(ended(sleeping, Signal::TERM), (Some(143), None));
+    let handling = |status: u8| format!("trap 'exit {status}' INT; echo ready; while :; do sleep 0.01; done");
+    assert_eq!(ended(&handling(130), Signal::INT), (None, Some(2)));
+    assert_eq!(ended(&handling(3), Signal::INT), (Some(3), None));
+    // It got no interrupt.
+    let ran = on_host(&project, &["-q", "run-env", "--", "sh", "-c", "exit 130"]).run();
+    assert_eq!(ran.exit_status().code(), Some(130));
+    project.assert_nothing_left();
+}
+
+/// The system protects process 1 from signals.
+#[test]
+fn process_1_exits_after_an_interrupt() {
+    if !rustix::process::geteuid().is_root() {
+        // Only root may make a namespace without a change of users, which servers need.
+        return;
+    }
+    let project = warm_project();
+    let binary = project.binary().display();
+    let script = format!("exec {binary} --backend host -q run-env -- sh -c 'kill -INT 1; exec sleep 1000'");
+    let ran = project.command(["--pid", "--fork", "--mount-proc", "sh", "-c", &script]).program("unshare").run();
+    assert_eq!(ran.exit_status().code(), Some(130), "{}", ran.stderr_text());
+    project.assert_nothing_left();
+}
+
 fn signal_number(name: &str) -> i32 {
     match name {
         "HUP" => 1,
@@ -108,12 +149,17 @@ fn signal_number(name: &str) -> i32 {
 #[test]
 fn an_interrupt_of_the_whole_group_reaches_the_command_and_cleans_up() {
     let project = warm_project();
-    let script = "trap 'echo handled; exit 5' INT; echo ready; while :; do sleep 0.01; done";
-    let mut started = on_host(&project, &["-q", "run-env", "--", "sh", "-c", script]).start();
-    started.wait_for("ready");
-    started.signal_group(Signal::INT);
-    started.wait().status(5).stdout("ready\nhandled\n").stderr("");
-    project.assert_nothing_left();
+    // It goes on for a while after the first signal: a second one would be passed on within that time.
+    let script = "n=0; trap 'n=$((n + 1)); echo handled' INT TERM HUP; echo ready; i=0; \
+                  while [ $i -lt 50 ]; do sleep 0.01; test $n = 0 || i=$((i + 1)); done; exit $((n + 4))";
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let mut started = on_host(&project, &["-q", "run-env", "--", "sh", "-c", script]).start();
+        started.wait_for("ready");
+        started.signal_group(signal);
+        // The shell may say that its own child was terminated.
+        started.wait().status(5).stdout("ready\nhandled\n");
+        project.assert_nothing_left();
+    }
     for delay in milliseconds(20, 120, 20) {
         let started = sleeping(&project).start();
         sleep(delay);
@@ -228,8 +274,35 @@ fn the_server_of_a_killed_command_ends_by_itself() {
 }
 
 #[test]
+fn a_killed_command_takes_along_what_it_wraps_with_all_that_started() {
+    let project = warm_project();
+    let script = "sleep 1000 & setsid sleep 1000 & trap '' TERM HUP; echo ready; while :; do sleep 1000; done";
+    let mut started = on_host(&project, &["-q", "run-env", "--", "sh", "-c", script]).start();
+    started.wait_for("ready");
+    kill(started, Duration::ZERO);
+    wait_until("every process has gone", AMPLE, || project.processes().is_empty());
+    on_host(&project, &["list", "--format", "json"]).run().status(0).stdout("[]\n");
+    project.assert_nothing_left();
+}
+
+#[test]
+fn a_killed_command_takes_along_the_scripts_and_statements_of_its_seeds() {
+    for seed in [
+        "type = \"script\"\nscript = \"sleep 1000 & touch ready; wait\"",
+        "type = \"sql-statement\"\nstatement = \"\\\\! touch ready; sleep 1000\"",
+    ] {
+        let project = warm_project().database_toml(&format!("[instances.main.seeds.s]\n{seed}\n"));
+        let started = sleeping(&project).start();
+        wait_until("the seed runs", AMPLE, || project.folder().join("ready").exists());
+        kill(started, Duration::ZERO);
+        wait_until("every process has gone", AMPLE, || project.processes().is_empty());
+    }
+}
+
+#[test]
 fn no_shared_memory_segment_stays_behind() {
     let project = warm_project();
+    let has_segment = |id: &str| segment_table().iter().any(|segment| segment.id == id);
     let script = "psql -Atc \"select 'segment=' || (regexp_matches(split_part(pg_read_file('postmaster.pid'), \
                   E'\\n', 7), '[0-9]+\\s*$'))[1] || ';'\"; exec psql -qAtc 'select pg_sleep(1000)'";
     for signal in [Signal::TERM, Signal::KILL] {
@@ -237,10 +310,10 @@ fn no_shared_memory_segment_stays_behind() {
         started.wait_for(";");
         let shown = started.stdout_so_far();
         let id = shown.trim().trim_start_matches("segment=").trim_end_matches(';').trim().to_owned();
-        assert!(segments().contains(&id), "{id:?} is none of {:?}", segments());
+        assert!(has_segment(&id), "{id:?}");
         started.signal(signal);
         assert_eq!(started.wait().code(), 128 + signal.as_raw());
-        wait_until("the segment has gone", AMPLE, || !segments().contains(&id));
+        wait_until("the segment has gone", AMPLE, || !has_segment(&id));
     }
     still_works(&project);
 }
@@ -252,10 +325,11 @@ fn a_first_start_that_is_cut_off_leaves_no_shared_memory() {
         // Where the start is over by then, the command has nobody to end it but itself.
         let command = "while kill -0 $PPID 2>/dev/null; do sleep 0.1; done";
         let started = on_host(&project, &["-q", "run-env", "--", "sh", "-c", command]).start();
-        let mut files = BTreeSet::new();
+        let (mut files, mut segments) = (BTreeSet::new(), BTreeSet::new());
         let mut any = || {
             files.extend(files_of_shared_memory(&project));
-            !files.is_empty()
+            segments.extend(segments_of(&project));
+            !files.is_empty() && !segments.is_empty()
         };
         wait_until("there is shared memory", AMPLE, &mut any);
         let begin = Instant::now();
@@ -264,7 +338,11 @@ fn a_first_start_that_is_cut_off_leaves_no_shared_memory() {
         assert_eq!(started.wait().code(), 128 + signal.as_raw());
         wait_until("all processes have gone", AMPLE, || any() && project.processes().is_empty());
         let what = format!("the shared memory has gone, after {delay:?} and {signal:?}");
-        wait_until(what, Duration::from_secs(10), || !files.iter().any(|file| file.exists()));
+        wait_until(&what, Duration::from_secs(10), || !files.iter().any(|file| file.exists()));
+        if *signal == Signal::KILL {
+            on_host(&project, &["gc"]).run().status(0);
+        }
+        assert!(segment_table().iter().all(|segment| !segments.contains(segment)), "{what}: {segments:?}");
     }
 }
 
@@ -297,10 +375,29 @@ fn files_of_shared_memory(project: &Project) -> Vec<PathBuf> {
     files
 }
 
-/// Ids of the system's shared memory segments.
-fn segments() -> Vec<String> {
+/// A segment of System V shared memory.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Segment {
+    key: i32,
+    id: String,
+}
+
+/// All segments of this machine.
+fn segment_table() -> Vec<Segment> {
     let table = fs::read_to_string("/proc/sysvipc/shm").unwrap();
-    table.lines().skip(1).filter_map(|line| line.split_whitespace().nth(1).map(str::to_owned)).collect()
+    let segment = |line: &str| {
+        let mut columns = line.split_whitespace();
+        Segment { key: columns.next().unwrap().parse().unwrap(), id: columns.next().unwrap().to_owned() }
+    };
+    table.lines().skip(1).map(segment).collect()
+}
+
+/// The segments of the data folders in the containers of a project, by their keys.
+fn segments_of(project: &Project) -> Vec<Segment> {
+    let containers = fs::read_dir(project.state().join("ociman/containers")).into_iter().flatten().flatten();
+    let data = containers.filter_map(|container| container.path().join("root/data").metadata().ok());
+    let keys: Vec<i32> = data.map(|data| data.ino() as i32).collect();
+    segment_table().into_iter().filter(|segment| keys.contains(&segment.key)).collect()
 }
 
 #[test]

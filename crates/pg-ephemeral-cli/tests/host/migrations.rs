@@ -107,11 +107,18 @@ impl Site {
         if let Ok(package) = fs::read(source.join("package.json")) {
             project.write("package.json", package);
         }
-        for entry in fs::read_dir(source.join("migrations")).unwrap() {
-            let entry = entry.unwrap();
-            // What Python compiled is a folder there.
-            if entry.path().is_file() {
-                project.write(Path::new("migrations").join(entry.file_name()), fs::read(entry.path()).unwrap());
+        for file in ["Cargo.lock", "Cargo.toml"] {
+            if let Ok(content) = fs::read(source.join(file)) {
+                project.write(file, content);
+            }
+        }
+        for folder in ["migrations", "src"].into_iter().filter(|folder| source.join(folder).is_dir()) {
+            for entry in fs::read_dir(source.join(folder)).unwrap() {
+                let entry = entry.unwrap();
+                // What Python compiled is a folder there.
+                if entry.path().is_file() {
+                    project.write(Path::new(folder).join(entry.file_name()), fs::read(entry.path()).unwrap());
+                }
             }
         }
         let notes = project.root().join("runs");

@@ -7,6 +7,11 @@ use rustix::process::Signal;
 crate::session_tests! { "host" }
 crate::backend_tests! { tls_cases, "host": every_way_to_a_session_checks_its_server }
 
+crate::backend_tests! { terminal_cases, "host":
+    programs_on_a_session_have_the_terminal_for_themselves
+    results_of_database_commands_are_alone_on_the_screen
+}
+
 /// The shell's line that starts a session.
 fn line(site: &Site, name: &str) -> String {
     format!("{} --backend host -q session start --name {name}", site.project().binary().display())
@@ -77,4 +82,19 @@ fn the_longest_name_there_is_works() {
     site.assert_nothing_left();
     let too_long = site.on(&format!("{name}n"), &["start"]).run();
     too_long.status(2).stdout("").stderr("error: invalid value [..] for '--name <NAME>': [..]256[..]\n...");
+}
+
+#[test]
+fn commands_on_a_session_have_its_name_in_their_environment_and_others_have_none() {
+    let site = Site::new("host");
+    let run = |words: &[&str]| {
+        let words =
+            ["--backend", "host", "-q"].iter().chain(words).chain(&["--", "sh", "-c", "echo $PG_EPHEMERAL_SESSION"]);
+        site.project().command(words).variable("PG_EPHEMERAL_SESSION", "elsewhere").run().status(0).stdout_text()
+    };
+    site.project().command(["--backend", "host", "-q", "session", "start", "--name", "review"]).run().status(0);
+    assert_eq!(run(&["session", "run-env", "--name", "review"]), "review\n");
+    assert_eq!(run(&["run-env"]), "\n");
+    site.stop("review");
+    site.assert_nothing_left();
 }

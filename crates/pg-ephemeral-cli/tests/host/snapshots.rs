@@ -2,43 +2,13 @@
 
 use std::time::Duration;
 
-use pg_ephemeral_testkit::wait_until;
 use rustix::process::Signal;
 
-use crate::support::AMPLE;
 use crate::support::site::Site;
 
 crate::backend_tests! { snapshot_cases, "host":
     a_session_goes_back_and_another_forks_off_while_somebody_writes
-}
-
-#[test]
-fn a_restore_that_is_killed_at_any_moment_leaves_a_whole_session_or_nothing() {
-    let site = Site::new("host");
-    let mut survived = 0;
-    for delay in [0, 30, 60, 120, 300] {
-        if site.names().is_empty() {
-            site.on("review", &["start", "-q"]).run().status(0);
-            site.ask("review", "create table t as select 1 as a");
-            site.on("review", &["snapshot", "--replace", "--as", "clean"]).run().status(0);
-        }
-        let restore = site.on("review", &["restore", "-q", "--from", "clean"]).start();
-        std::thread::sleep(Duration::from_millis(delay));
-        restore.signal(Signal::KILL);
-        restore.wait();
-        let ran = site.on("review", &["psql", "-Atc", "select a from t"]).run();
-        if ran.code() == 0 {
-            survived += 1;
-            ran.stdout("1\n");
-        } else {
-            // A server that dies with its killed owner is listed until it is gone.
-            wait_until(format!("it is gone: {}", ran.stderr_text()), AMPLE, || site.names().is_empty());
-        }
-    }
-    // Nobody has to wait for the first one to be killed before it has begun.
-    assert!(survived > 0);
-    site.command(&["session", "stop", "--all"]).run().status(0);
-    site.assert_nothing_left();
+    a_restore_or_reset_that_is_killed_at_any_moment_leaves_the_old_session_or_the_new_one
 }
 
 #[test]

@@ -53,6 +53,56 @@ fn ctrl_c_ends_a_command_that_does_not_read_keys() {
 }
 
 #[test]
+fn ctrl_c_stops_a_loop_and_a_script_around_commands() {
+    let project = warm_project();
+    let command = line(&project, "run-env -- sh -c 'echo ready; exec sleep 1000'");
+    let script = format!("for i in 1 2; do {command}; done; echo survived");
+    project.write("loop", script);
+    let terminal = Terminal::new(&project, "bash loop");
+    terminal.wait_for("the command", |screen| screen.contains("ready"));
+    terminal.key("C-c");
+    let screen = terminal.wait_for_status(130);
+    assert!(!screen.contains("survived") && screen.matches("ready").count() == 1, "{screen}");
+    drop(terminal);
+    project.assert_nothing_left();
+}
+
+#[test]
+fn ctrl_z_stops_a_command_of_this_machine_and_fg_continues_it() {
+    let project = warm_project();
+    let terminal = Terminal::new(&project, "bash --noprofile --norc -i");
+    terminal.enter("PS1='ready> '");
+    terminal.wait_for("the prompt", |screen| screen.ends_with("\nready>"));
+    terminal.enter(&line(&project, "host run-env -- sh -c 'echo be''gun; read line; echo got $line'"));
+    terminal.wait_for("the command", |screen| screen.contains("\nbegun"));
+    terminal.key("C-z");
+    terminal.wait_for("the prompt", |screen| screen.contains("Stopped") && screen.ends_with("\nready>"));
+    terminal.enter("fg");
+    terminal.enter("a line");
+    terminal.wait_for("the end", |screen| screen.contains("\ngot a line\n"));
+    terminal.enter("exit");
+    terminal.wait_for_status(0);
+    drop(terminal);
+    project.assert_nothing_left();
+}
+
+#[test]
+fn a_command_in_the_background_of_a_shell_leaves_the_terminal_alone() {
+    let project = project();
+    let command = line(&project, "run-env -- sleep 1");
+    let terminal = Terminal::new(&project, "bash --noprofile --norc -i");
+    terminal.enter("PS1='ready> '");
+    terminal.wait_for("the prompt", |screen| screen.ends_with("\nready>"));
+    terminal.enter(&format!("{command} & wait $!; echo ended"));
+    let screen = terminal.wait_for("the end", |screen| screen.contains("\nended"));
+    assert!(!screen.contains(" 0s"), "the spinner was drawn:\n{screen}");
+    terminal.enter("exit");
+    terminal.wait_for_status(0);
+    drop(terminal);
+    project.assert_nothing_left();
+}
+
+#[test]
 fn ctrl_c_during_a_start_ends_it_and_takes_the_spinner_away() {
     let project = project();
     let terminal = Terminal::new(&project, &line(&project, "psql"));
@@ -102,4 +152,17 @@ fn errors_are_coloured_on_a_terminal_and_results_are_clean() {
     drop(terminal);
     assert_eq!(std::fs::read_to_string(project.folder().join("result")).unwrap(), "42\n");
     project.assert_nothing_left();
+}
+
+#[test]
+fn a_table_that_is_wider_than_the_terminal_has_a_line_for_each_value() {
+    let project = warm_project();
+    let screen = |columns| {
+        let terminal = Terminal::with_columns(&project, &line(&project, "cache status"), columns);
+        terminal.wait_for_status(0)
+    };
+    let wide = screen(200);
+    assert!(wide.contains(" SEED  TYPE        STATUS  CACHE IMAGE"), "{wide}");
+    let narrow = screen(60);
+    assert!(narrow.contains("\nSEED         -\nTYPE         base layer\nSTATUS       "), "{narrow}");
 }

@@ -1,5 +1,11 @@
 //! What copies of a session's seeded database do on docker, podman and the host alike.
 
+use std::time::Instant;
+
+use pg_ephemeral_testkit::wait_until;
+use rustix::process::Signal;
+
+use super::AMPLE;
 use super::site::Site;
 
 const BOOKS: &str =
@@ -21,6 +27,39 @@ pub fn a_command_gets_a_copy_that_goes_with_it(backend: &'static str) {
     }
     assert_eq!(site.ask(&name, "select count(*) from books"), "3");
     assert_eq!(site.json(&["database", "list", "--session", &name]), serde_json::json!([]));
+    site.stop(&name);
+    site.assert_nothing_left();
+}
+
+/// A command that makes a database of a name is killed, each time a little later, over the time that a whole one takes.
+pub fn a_database_whose_creation_was_killed_is_whole_or_can_be_made_again(backend: &'static str) {
+    let site = Site::new(backend);
+    let name = site.name("copies");
+    site.configure("", &[("books", BOOKS)]);
+    site.on(&name, &["start", "-q"]).run().status(0);
+    let on = |words: &[&str]| site.command(&[&["database", "--session", &name], words].concat());
+    on(&["create", "first"]).run().status(0);
+    let begin = Instant::now();
+    on(&["create", "second"]).run().status(0);
+    let whole = begin.elapsed();
+    for kill in 1..10 {
+        let create = on(&["create", "mine"]).start();
+        std::thread::sleep(whole * kill / 10);
+        create.signal(Signal::KILL);
+        create.wait();
+        let dropped = on(&["drop", "mine"]).run();
+        if dropped.code() != 0 {
+            assert!(dropped.stderr_text().contains("there is none"), "{}", dropped.stderr_text());
+            wait_until("it can be made", AMPLE, || on(&["create", "mine"]).run().code() == 0);
+            on(&["drop", "mine"]).run().status(0);
+        }
+    }
+    let names = "select string_agg(datname, ' ' order by datname) from pg_database where not datistemplate";
+    wait_until("the next one sweeps what is left", AMPLE, || {
+        on(&["create", "mine"]).run().status(0);
+        on(&["drop", "mine"]).run().status(0);
+        site.ask(&name, names) == "first postgres second"
+    });
     site.stop(&name);
     site.assert_nothing_left();
 }

@@ -92,7 +92,8 @@ pub fn the_status_of_the_command_is_the_status(program: &'static str) {
         let run = |words: &[&str]| engine.command(&[form, &["run-env", "--"], words].concat()).run();
         run(&["sh", "-c", "exit 42"]).status(42).stdout("").stderr("");
         run(&["sh", "-c", "kill -9 $$"]).status(137).stdout("").stderr("");
-        run(&["nosuch"]).status(127).stdout("").stderr("error: no program \"nosuch\" on PATH\n");
+        let place = if form == ["host"] { "on PATH" } else { "in the server's container" };
+        run(&["nosuch"]).status(127).stdout("").stderr(&format!("error: no program \"nosuch\" {place}\n"));
         run(&["/etc"])
             .status(126)
             .stdout("")
@@ -100,12 +101,7 @@ pub fn the_status_of_the_command_is_the_status(program: &'static str) {
     }
     let refused = "error: start \"./plain\"\ncaused by: Permission denied (os error 13)\n";
     engine.command(&["run-env", "./plain"]).run().status(126).stdout("").stderr(refused);
-    engine
-        .command(&["run-env", "./none"])
-        .run()
-        .status(127)
-        .stdout("")
-        .stderr("error: no program \"./none\" on PATH\n");
+    engine.command(&["run-env", "./none"]).run().status(127).stdout("").stderr("error: no program \"./none\"\n");
     engine.command(&["psql", "-Atc", "select 1/0"]).run().status(1).stdout("").stderr("ERROR:  division by zero\n");
     engine.assert_nothing_left();
 }

@@ -55,9 +55,15 @@ impl Container {
     }
 }
 
-/// A project without any engine but this fake one, which starts with these containers and the image.
+/// A project with this fake engine, which starts with these containers and the image. An engine of the other kind is the
+/// machine's own, where it has one.
 pub fn fake(engine: &str, containers: &[Container]) -> Project {
-    let mut scenario = format!("[[images]]\nname = \"{IMAGE}\"\nvariables = {{ PG_MAJOR = \"17\" }}\n");
+    failing(engine, containers, "")
+}
+
+/// The same with failures, as a scenario has them.
+pub fn failing(engine: &str, containers: &[Container], failures: &str) -> Project {
+    let mut scenario = format!("{failures}[[images]]\nname = \"{IMAGE}\"\nvariables = {{ PG_MAJOR = \"17\" }}\n");
     for container in containers {
         let labels: Vec<_> =
             container.labels.iter().map(|(key, value)| format!("{} = {}", quoted(key), quoted(value))).collect();

@@ -12,6 +12,7 @@ pub mod session_cases;
 pub mod site;
 pub mod snapshot_cases;
 pub mod terminal;
+pub mod terminal_cases;
 pub mod tls_cases;
 pub mod tool_cases;
 

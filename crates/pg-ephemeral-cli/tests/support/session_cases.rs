@@ -28,6 +28,7 @@ macro_rules! session_tests {
             a_name_that_nobody_has_is_told_which_there_are
             a_session_ends_with_its_time_and_never_before
             a_session_whose_server_was_killed_is_gone_and_its_name_is_free
+            a_session_of_another_secret_is_shown_as_such_and_left_alone_unless_forced
             a_signal_during_a_start_leaves_nothing
             what_a_killed_start_left_is_gone_with_the_next_command
             a_start_that_is_cut_off_at_any_moment_leaves_a_whole_session_or_nothing
@@ -299,7 +300,7 @@ pub fn another_instance_and_its_changes_are_no_divergence(backend: &'static str)
         let all: Value = serde_json::from_slice(ran.stdout_bytes()).unwrap();
         let expected = json!([{
             "name": name, "instance": site.instance(), "status": "unknown-instance", "reason": null,
-            "restored": null
+            "restored": null, "secret": "own"
         }]);
         assert_eq!(all, expected);
     }
@@ -338,7 +339,9 @@ pub fn a_failing_seed_leaves_nothing_and_its_name_free(backend: &'static str) {
         site.configure("", &[("table", TABLE), ("broken", seed)]);
         let ran = site.on(&name, &["start", "-q"]).run();
         let instance = site.instance();
-        ran.status(1).stdout("").stderr(&format!("error: seed the instance {instance}\ncaused by: [..]broken\n..."));
+        ran.status(1)
+            .stdout("")
+            .stderr(&format!("error: failed to seed instance {instance}\ncaused by: seed \"broken\" failed[..]\n..."));
         assert!(site.names().is_empty());
         site.assert_nothing_left();
     }
@@ -420,7 +423,10 @@ pub fn a_session_whose_server_was_killed_is_gone_and_its_name_is_free(backend: &
     site.start(&name);
     site.start(&other);
     site.kill_server(&name);
-    wait_until("it is no longer listed", AMPLE, || site.names() == [other.as_str()]);
+    let removed = format!("session {name} is removed: its server had ended\n");
+    wait_until("it is removed", AMPLE, || site.command(&["session", "list"]).run().stderr_text() == removed);
+    assert!(!site.containers().contains(&format!("pg-ephemeral-session-{name}")));
+    assert_eq!(site.names(), [other.as_str()]);
     let attached = site.on(&name, &["psql", "-c", "select 1"]).run();
     attached
         .status(125)
@@ -429,8 +435,44 @@ pub fn a_session_whose_server_was_killed_is_gone_and_its_name_is_free(backend: &
     site.start(&name);
     assert_eq!(site.ask(&name, "select 1"), "1");
     assert_eq!(site.names(), [other.as_str(), name.as_str()]);
-    site.stop(&name);
+
+    site.kill_server(&name);
+    wait_until("a stop says so", AMPLE, || site.on(&name, &["stop"]).run().status(0).stderr_text() == removed);
     site.stop(&other);
+    site.assert_nothing_left();
+}
+
+/// As another user of the engine, or somebody whose secret was changed, meets it.
+pub fn a_session_of_another_secret_is_shown_as_such_and_left_alone_unless_forced(backend: &'static str) {
+    let site = Site::new(backend);
+    let name = site.name("theirs");
+    site.start(&name);
+    let secret = site.project().state().join("pg-ephemeral/secret");
+    let own = std::fs::read(&secret).unwrap();
+    std::fs::write(&secret, [7; 32]).unwrap();
+    assert_eq!(site.sessions()[0]["secret"], "other");
+    assert_eq!(site.json(&["session", "status", "--name", &name])[0]["secret"], "other");
+    let refused = |words: &[&str], message: &str| {
+        let ran = site.on(&name, words).run();
+        ran.status(1).stdout("");
+        let told = ran.stderr_text();
+        assert!(told.starts_with(&format!("error: {message}")) && told.contains("--force"), "{words:?}: {told}");
+    };
+    let attach = format!("attach to the session {name}: it was started with another secret\n");
+    let session = format!("the session {name} was started with another secret\n");
+    refused(&["url"], &attach);
+    refused(&["env"], &attach);
+    refused(&["snapshot", "--as", "x"], &attach);
+    refused(&["reset"], &session);
+    refused(&["stop"], &session);
+    let all = site.command(&["session", "stop", "--all"]).run();
+    assert!(all.status(0).stderr_text().contains(&format!("session {name} is left alone")), "{}", all.stderr_text());
+    std::fs::write(&secret, own).unwrap();
+    assert_eq!(site.ask(&name, "select 1"), "1");
+
+    std::fs::write(&secret, [7; 32]).unwrap();
+    site.on(&name, &["stop", "--force"]).run().status(0).stderr(&format!("session {name} is stopped\n"));
+    assert!(site.names().is_empty());
     site.assert_nothing_left();
 }
 

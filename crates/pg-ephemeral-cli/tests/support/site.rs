@@ -8,6 +8,7 @@ use pg_ephemeral_testkit::{Project, ProjectCommand, Ran};
 use serde_json::Value;
 
 use super::engine::Engine;
+use super::terminal::Terminal;
 use super::{project, warm_project};
 
 /// A project on a backend.
@@ -82,6 +83,17 @@ impl Site {
         match self {
             Self::Host(project) => project.command(["--backend", "host"].iter().chain(arguments)),
             Self::Engine(engine) => engine.command(arguments),
+        }
+    }
+
+    /// A command on this backend and instance, in a terminal.
+    pub fn terminal(&self, arguments: &str) -> Terminal<'_> {
+        match self {
+            Self::Host(project) => {
+                let line = format!("{} --backend host {arguments}", project.binary().display());
+                Terminal::new(project, &line)
+            }
+            Self::Engine(engine) => engine.terminal(arguments),
         }
     }
 

@@ -1,6 +1,13 @@
 //! What sessions that go back in time do on docker, podman and the host alike, as a story from the command line.
 
+use std::time::Instant;
+
+use rustix::process::Signal;
+
 use super::site::Site;
+
+/// How many times each command is killed on the host. The variable `RESTORE_KILLS` says another number.
+const KILLS: u32 = 6;
 
 /// A seed for something to go back to.
 const TABLE: &str = "type = \"sql-statement\"\nstatement = \"create table t (a bigserial primary key, b text)\"";
@@ -76,5 +83,49 @@ pub fn a_session_goes_back_and_another_forks_off_while_somebody_writes(backend: 
     site.on(&name, &["fork", "--to", &fork, "--from", "busy"]).run().status(0).stderr("");
     assert_eq!(dump(&site, &fork), then);
     site.stop(&fork);
+    site.assert_nothing_left();
+}
+
+/// A session is replaced by commands that are killed, each time a little later, over the time that a whole one takes.
+pub fn a_restore_or_reset_that_is_killed_at_any_moment_leaves_the_old_session_or_the_new_one(backend: &'static str) {
+    let usual = if backend == "host" { KILLS } else { KILLS / 2 };
+    let kills = std::env::var("RESTORE_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(usual);
+    let site = Site::new(backend);
+    let name = site.name("one");
+    site.start_with(&name, &["--ttl", "1h"]);
+    let url = || site.on(&name, &["url"]).run().status(0).stdout_bytes().to_vec();
+    let before = url();
+    site.ask(&name, "create table saved ()");
+    site.on(&name, &["snapshot", "--as", "clean"]).run().status(0);
+    let tables = "select coalesce(string_agg(relname, ' ' order by relname), '') \
+                  from pg_class where relname in ('saved', 'unsaved')";
+    for (words, new) in [(&["restore", "-q", "--from", "clean"][..], "saved"), (&["reset", "-q"], "")] {
+        let begin = Instant::now();
+        site.on(&name, words).run().status(0);
+        let whole = begin.elapsed();
+        for kill in 0..kills {
+            site.ask(
+                &name,
+                "set client_min_messages = error; drop table if exists saved, unsaved; create table saved (); \
+             create table unsaved ()",
+            );
+            let command = site.on(&name, words).start();
+            std::thread::sleep(whole * (kill + 1) / (kills + 1));
+            command.signal(Signal::KILL);
+            command.wait();
+            if backend == "host" {
+                // On an engine there may be leftovers of others.
+                site.command(&["gc", "-q"]).run().status(0);
+            }
+            let found = site.ask(&name, tables);
+            assert!(found == "saved unsaved" || found == new, "{words:?}, kill {kill}: {found:?}");
+            assert!(url() == before);
+            assert_eq!(site.containers().len(), 1, "{:?}", site.containers());
+        }
+    }
+    assert!(site.sessions()[0]["expires_in"].as_u64().unwrap() > 3000);
+    site.stop(&name);
+    // The last killed command left a record of the server it was about to start, for the next start or `gc` to remove.
+    site.command(&["gc", "-q"]).run().status(0);
     site.assert_nothing_left();
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use pg_ephemeral_testkit::Project;
@@ -9,7 +10,7 @@ use pg_ephemeral_testkit::Project;
 /// Ample for a server to start on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A terminal of 200 columns that runs one command and stays for a look when that has ended.
+/// A terminal, of 200 columns unless it is told otherwise, that runs one command and stays for a look when that has ended.
 pub struct Terminal<'a> {
     project: &'a Project,
     socket: PathBuf,
@@ -20,10 +21,20 @@ impl<'a> Terminal<'a> {
     /// as `[status N]`.
     #[track_caller]
     pub fn new(project: &'a Project, line: &str) -> Self {
-        let terminal = Self { project, socket: project.root().join("tmux") };
+        Self::with_columns(project, line, 200)
+    }
+
+    /// The same in a terminal of another width.
+    #[track_caller]
+    pub fn with_columns(project: &'a Project, line: &str, columns: u32) -> Self {
+        // The server of an earlier terminal may not be gone yet.
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let terminal = Self { project, socket: project.root().join(format!("tmux{number}")) };
         // Keys that interrupt are meant for the command alone.
         let script = format!("trap : INT QUIT; {line}; echo \"[status $?]\"; exec sleep 1000");
-        let output = terminal.tmux(&["new-session", "-d", "-x", "200", "-y", "50", "/bin/sh", "-c", &script]);
+        let output =
+            terminal.tmux(&["new-session", "-d", "-x", &columns.to_string(), "-y", "50", "/bin/sh", "-c", &script]);
         assert!(output.status.success(), "tmux: {}", String::from_utf8_lossy(&output.stderr));
         terminal
     }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 
 use pg_ephemeral_testkit::wait_until;
@@ -51,7 +52,7 @@ pub fn a_tool_reads_and_writes_every_byte_and_its_status_is_the_status(program: 
     status(&["sh", "-c", "echo out; echo err >&2; exit 42"]).status(42).stdout("out\n").stderr("err\n");
     status(&["sh", "-c", "exit 125"]).status(125).stdout("").stderr("");
     status(&["sh", "-c", "kill -9 $$"]).status(137).stdout("").stderr("");
-    status(&["nosuch"]).status(127).stdout("").stderr("error: no program \"nosuch\" on PATH\n");
+    status(&["nosuch"]).status(127).stdout("").stderr("error: no program \"nosuch\" in the image\n");
     status(&["/etc"])
         .status(126)
         .stdout("")
@@ -74,7 +75,9 @@ pub fn a_tool_may_end_in_its_own_way_when_a_signal_comes_and_leaves_nothing(prog
     started.signal(Signal::INT);
     started.wait_for("noted");
     started.signal(Signal::INT);
-    started.wait().status(130).stdout("ready\nnoted\n").stderr("");
+    let ran = started.wait();
+    ran.stdout("ready\nnoted\n").stderr("");
+    assert_eq!(ran.exit_status().signal(), Some(Signal::INT.as_raw()), "{ran:?}");
     engine.assert_nothing_left();
     // So early that there may be no container yet.
     let started = engine.command(&["bin", "sleep", "1000"]).start();

@@ -84,13 +84,14 @@ fn what_dead_owners_left_is_told_and_left_where_it_is() {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let dead = dead.replace("HOST", &host);
     for engine in ["docker", "podman"] {
-        let left = Container::new("pg-ephemeral-left", &[("version", "1"), ("owner", &dead)]);
+        let left = Container::new("pg-ephemeral-left", &[("version", "1"), ("owner", &dead), ("nonce", "n")]);
         let project = fake(engine, &[left, Container::session("kept", "main", &[])]);
         let before = files(&project.state());
         let ran = project.command(["--backend", engine, "doctor"]).run();
         let text = ran.status(0).stderr("").stdout_text();
         let line = format!(
-            "warning: leftovers: containers on {engine}: 1 containers of dead owners; `pg-ephemeral gc` removes them"
+            "warning: leftovers: containers on {engine}: 1 containers of dead owners, or of sessions whose server has ended; \
+             `pg-ephemeral gc` removes them"
         );
         assert!(text.lines().any(|told| told == line), "{text}");
         assert_eq!(files(&project.state()), before);

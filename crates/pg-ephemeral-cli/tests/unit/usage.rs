@@ -267,7 +267,7 @@ fn a_configuration_of_the_user_that_can_not_be_read_is_an_error() {
     let project = project();
     std::fs::create_dir(project.config().join("ociman.toml")).unwrap();
     project.command(["psql"]).run().status(125).stdout("").stderr(
-        "error: read [ROOT]/config/ociman.toml\ncaused by: Is a directory (os error 21)\n\
+        "error: read [ROOT]/config/ociman.toml\ncaused by: is a directory\n\
          hint: the backends are auto, docker, podman and host\n",
     );
 }
@@ -359,7 +359,7 @@ fn an_engine_that_does_not_answer_is_an_error_that_says_where_it_was_looked_for(
     let command = project.command(["--backend", "docker", "psql"]).variable("PATH", path);
     command.variable("DOCKER_HOST", &address).run().status(125).stdout("").stderr(&format!(
         "error: the docker backend, chosen explicitly, does not work: [..]Cannot connect to the Docker daemon at {address}[..]\n\
-         hint: install the Docker engine and start it, and check that `docker version` answers\n"
+         hint: start the Docker engine, and check that `docker version` answers\n"
     ));
 }
 
@@ -381,13 +381,13 @@ fn meta_info_tells_version_folders_and_configuration() {
     project.command(["meta", "info"]).run().status(0).stderr("").stdout(concat!(
         "version: ",
         env!("CARGO_PKG_VERSION"),
-        "\nlayer format: 1\nconfiguration: [ROOT]/work/database.toml\nstate: [ROOT]/state/pg-ephemeral\n\
+        "\nlayer format: 3\nconfiguration: [ROOT]/work/database.toml\nstate: [ROOT]/state/pg-ephemeral\n\
          host backend's state: [ROOT]/state/ociman\n"
     ));
     project.command(["--no-config-file", "--format", "json", "meta", "info"]).run().status(0).stderr("").stdout(concat!(
         "{\n  \"version\": \"",
         env!("CARGO_PKG_VERSION"),
-        "\",\n  \"layer_format\": 1,\n  \"config_file\": null,\n  \"state_folder\": \"[ROOT]/state/pg-ephemeral\",\n  \
+        "\",\n  \"layer_format\": 3,\n  \"config_file\": null,\n  \"state_folder\": \"[ROOT]/state/pg-ephemeral\",\n  \
          \"host_state_folder\": \"[ROOT]/state/ociman\"\n}\n"
     ));
 }
@@ -459,4 +459,49 @@ fn a_user_without_a_home_is_told_what_to_set() {
     assert_eq!(ended.status.code(), Some(1), "{told}");
     assert!(told.starts_with("error: find the home folder"), "{told}");
     assert!(told.ends_with("hint: set HOME to a folder of yours\n"), "{told}");
+}
+
+#[test]
+fn a_misspelt_option_before_the_command_is_wrong_usage_and_not_the_command() {
+    let project = project();
+    for form in [&["run-env"][..], &["host", "run-env"], &["session", "run-env", "--name", "a"], &["bin"]] {
+        let ran = project.command(form.iter().chain(&["--bakend", "host", "--", "psql"])).run();
+        ran.status(2).stdout("").stderr(
+            "error: unexpected argument '--bakend' found\n\n  tip: a similar argument exists: '--backend'\n...\n",
+        );
+    }
+}
+
+#[test]
+fn a_program_of_this_machine_that_is_not_there_is_told_before_anything_is_started() {
+    let project = project();
+    for (words, program) in [("host run-env -- nosuch", "\"nosuch\" on PATH"), ("run-env ./nosuch", "\"./nosuch\"")] {
+        let ran = support::on_host(&project, &words.split(' ').collect::<Vec<_>>()).run();
+        ran.status(127).stdout("").stderr(&format!("error: no program {program}\n"));
+        assert!(!project.state().join("ociman").exists(), "{words}");
+    }
+}
+
+#[test]
+fn a_time_to_live_is_more_than_nothing_and_has_a_unit() {
+    let project = project();
+    for (ttl, reason) in [
+        ("0s", "it must be more than zero"),
+        ("2", "it is a number with a unit, such as 90s, 2h or 30d: [..]"),
+        ("soon", "it is a number with a unit, such as 90s, 2h or 30d: [..]"),
+    ] {
+        let ran = project.command(["session", "start", "--name", "a", "--ttl", ttl]).run();
+        ran.status(2).stdout("").stderr(&format!("error: invalid value '{ttl}' for '--ttl <TIME>': {reason}\n...\n"));
+    }
+}
+
+#[test]
+fn only_commands_that_run_on_a_session_list_the_option_for_a_fresh_database() {
+    let project = project();
+    let lists = |words: &str| {
+        let help = project.command(["session"].into_iter().chain(words.split(' ')).chain(["--help"])).run();
+        help.stdout_text().contains("--fresh-database")
+    };
+    assert!(["psql", "run-env", "shell", "host run-env", "container psql"].into_iter().all(lists));
+    assert!(!["start", "list", "stop", "snapshot", "fork", "url", "env"].into_iter().any(lists));
 }

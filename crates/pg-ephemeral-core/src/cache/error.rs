@@ -4,7 +4,7 @@ use ociman::{Kind, ReferenceError};
 
 use crate::choose::ChooseError;
 use crate::instance::SeedName;
-use crate::label::LabelError;
+use crate::label::ReadError;
 use crate::layer::UncacheableReason;
 use crate::lock::LockError;
 use crate::secret::SecretError;
@@ -30,7 +30,7 @@ pub enum CacheError {
     Name(#[source] ReferenceError),
     /// The layers could not be listed.
     #[error("list the layers")]
-    List(#[source] ociman::Error),
+    List(#[source] ociman::CommandError),
     /// No image has this name.
     #[error("no image is called {reference}")]
     NoSuchImage {
@@ -44,7 +44,7 @@ pub enum CacheError {
         reference: String,
         /// Which label, and what is wrong with it.
         #[source]
-        source: Box<LabelError>,
+        source: Box<ReadError>,
     },
     /// A layer could not be removed.
     #[error("remove the layer {reference}")]
@@ -53,7 +53,7 @@ pub enum CacheError {
         reference: String,
         /// What the backend said.
         #[source]
-        source: ociman::Error,
+        source: ociman::CommandError,
     },
     /// A server that runs on a layer could not be removed.
     #[error("remove the server {container}")]
@@ -62,11 +62,11 @@ pub enum CacheError {
         container: String,
         /// What the backend said.
         #[source]
-        source: ociman::Error,
+        source: ociman::CommandError,
     },
     /// Working copies of layers could not be removed.
     #[error("remove working copies of layers")]
-    Slots(#[source] ociman::Error),
+    Slots(#[source] ociman::CommandError),
     /// Nobody said which registry.
     #[error("no registry is set for layers")]
     NoRegistry,
@@ -88,7 +88,13 @@ pub enum CacheError {
         reference: String,
         /// What the backend said.
         #[source]
-        source: ociman::Error,
+        source: ociman::CommandError,
+    },
+    /// The registry has another image under the name of a layer.
+    #[error("the image {reference} is not the layer that its name says")]
+    NotTheLayer {
+        /// Its name in the registry.
+        reference: String,
     },
     /// A layer could not be sent.
     #[error("push the layer {reference}")]
@@ -97,7 +103,7 @@ pub enum CacheError {
         reference: String,
         /// What the backend said.
         #[source]
-        source: ociman::Error,
+        source: ociman::CommandError,
     },
     /// The instance has no such seed.
     #[error("no seed is called {name}{}", among(known))]
@@ -143,6 +149,9 @@ impl CacheError {
             Self::Unsupported { .. } => "use docker or podman",
             Self::NothingToPush | Self::NotCached { .. } => "`pg-ephemeral cache populate` builds what is missing",
             Self::NoSuchImage { .. } => "`pg-ephemeral cache status` names the layers of an instance",
+            Self::NotTheLayer { .. } => {
+                "somebody else has pushed it, or an earlier version of pg-ephemeral; `pg-ephemeral cache push` replaces it"
+            }
             Self::Pull { .. } | Self::Push { .. } => {
                 "check the registry's name, and that the engine is logged in to it; without TLS only a registry of \
                  this machine is spoken to"

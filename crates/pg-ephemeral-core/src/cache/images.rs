@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use ociman::label::Labels;
-use ociman::{Backend, ImageInfo, Kind, Reference};
+use ociman::{Backend, Kind, Reference};
 
 use super::CacheError;
 use crate::instance::InstanceName;
@@ -70,6 +70,14 @@ pub struct Inspected {
 /// # Errors
 /// [`CacheError::List`].
 pub async fn images(backend: &Backend, scope: Scope<'_>) -> Result<Vec<CachedLayer>, CacheError> {
+    let mut layers = named_as_layers(backend, scope).await?;
+    // Another program may give its images such names.
+    layers.retain(|layer| layer.labels.get(&label::VERSION_KEY).is_some());
+    Ok(layers)
+}
+
+/// As [`images`], with images that only have the name of a layer.
+pub(super) async fn named_as_layers(backend: &Backend, scope: Scope<'_>) -> Result<Vec<CachedLayer>, CacheError> {
     let all = backend.images("").await.map_err(CacheError::List)?;
     let named = all.into_iter().filter_map(|image| {
         let (instance, tag) = name(&image.reference)?;
@@ -80,8 +88,8 @@ pub async fn images(backend: &Backend, scope: Scope<'_>) -> Result<Vec<CachedLay
     let infos = backend.inspect_images(&references).await.map_err(CacheError::List)?;
     let mut layers: Vec<CachedLayer> = Vec::new();
     for ((_, instance, tag), (reference, info)) in named.into_iter().zip(references.into_iter().zip(infos)) {
-        // It may have gone in between, and another program may give its images such names.
-        let Some(info) = info.filter(is_ours) else { continue };
+        // It may have gone in between.
+        let Some(info) = info else { continue };
         match layers.iter_mut().find(|layer| layer.id == info.id && layer.tag == tag && layer.instance == instance) {
             Some(layer) => layer.names.push(reference),
             None => layers.push(CachedLayer {
@@ -125,10 +133,6 @@ impl Scope<'_> {
 fn name(reference: &Reference) -> Option<(InstanceName, LayerTag)> {
     let of_seeds = layer_name(reference).map(|(instance, hash)| (instance, LayerTag::Seeds(hash)));
     of_seeds.or_else(|| snapshot_name(reference).map(|(instance, tag)| (instance, LayerTag::Snapshot(tag))))
-}
-
-fn is_ours(info: &ImageInfo) -> bool {
-    info.labels.get(&label::VERSION).is_some()
 }
 
 /// The name without the domain that an engine gives to names that have none.

@@ -7,14 +7,14 @@ use super::CacheError;
 use crate::definition::Definition;
 use crate::layer::{self, SeedHash};
 use crate::reap::{self, Patience};
-use crate::seed::LoadedSeeds;
+use crate::seed::ReadSeeds;
 use crate::server::StartError;
 use crate::server::found::{self, Found, LookedUp};
 
 /// Everything before the question itself.
 pub(super) struct Lookup {
     pub(super) backend: Backend,
-    pub(super) seeds: LoadedSeeds,
+    pub(super) seeds: ReadSeeds,
     pub(super) looked_up: LookedUp,
 }
 
@@ -28,8 +28,8 @@ impl Lookup {
 }
 
 /// Backend and seeds, after removing what killed commands left.
-pub(super) async fn prepare(definition: &Definition) -> Result<(Backend, LoadedSeeds), CacheError> {
-    let seeds = definition.load_seeds().await.map_err(StartError::LoadSeeds)?;
+pub(super) async fn prepare(definition: &Definition) -> Result<(Backend, ReadSeeds), CacheError> {
+    let seeds = definition.read_seeds().await.map_err(StartError::LoadSeeds)?;
     let backend = definition.find_backend().await?;
     reap::reap_recorded(&definition.folders, &backend, Patience::Hurry).await;
     Ok((backend, seeds))

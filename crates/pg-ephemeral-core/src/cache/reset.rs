@@ -1,7 +1,8 @@
 //! Removing all layers of an instance.
 
-use ociman::{Backend, ContainerName, Error, Reference};
+use ociman::{Backend, CommandError, ContainerName, Reference};
 
+use super::images::named_as_layers;
 use super::{CacheError, CachedLayer, Scope, images};
 use crate::folders::Folders;
 use crate::instance::InstanceName;
@@ -14,7 +15,7 @@ pub enum InUse {
     /// They stay.
     #[default]
     Keep,
-    /// They go, and the servers with them.
+    /// They go, and the servers with them. So do images that have the name of a layer and are none.
     RemoveWithServers,
 }
 
@@ -41,7 +42,11 @@ pub async fn reset(
     in_use: InUse,
 ) -> Result<Reset, CacheError> {
     let _lock = Lock::of_build(folders, backend.kind(), instance).await?;
-    let layers = images(backend, Scope::Instance(instance)).await?;
+    let scope = Scope::Instance(instance);
+    let layers = match in_use {
+        InUse::Keep => images(backend, scope).await?,
+        InUse::RemoveWithServers => named_as_layers(backend, scope).await?,
+    };
     let mut done = Reset::default();
     if in_use == InUse::RemoveWithServers {
         done.servers = remove_servers(backend, &layers).await?;
@@ -62,8 +67,8 @@ pub(super) async fn remove(
     let (mut removed, mut kept) = (Vec::new(), Vec::new());
     for reference in &layer.names {
         match backend.remove_image(reference).await {
-            Ok(()) | Err(Error::ImageNotFound { .. }) => removed.push(reference.clone()),
-            Err(Error::ImageInUse { .. }) => kept.push(reference.clone()),
+            Ok(()) | Err(CommandError::ImageNotFound { .. }) => removed.push(reference.clone()),
+            Err(CommandError::ImageInUse { .. }) => kept.push(reference.clone()),
             Err(source) => return Err(CacheError::Remove { reference: reference.to_string(), source }),
         }
     }
@@ -72,14 +77,17 @@ pub(super) async fn remove(
 
 /// Removes this tool's containers that were made of one of the layers.
 async fn remove_servers(backend: &Backend, layers: &[CachedLayer]) -> Result<Vec<String>, CacheError> {
-    let ours = backend.list(&[label::ours()], &[]).await.map_err(CacheError::List)?;
+    let mut ours =
+        backend.list(&[label::ours()], &[label::NONCE_KEY, label::SESSION_KEY]).await.map_err(CacheError::List)?;
+    // A container that somebody else made of a layer has the layer's labels.
+    ours.retain(|container| label::is_own_container(&container.name, &container.labels));
     let names: Vec<ContainerName> = ours.into_iter().filter_map(|container| container.name.parse().ok()).collect();
     let found = backend.inspect(&names).await.map_err(CacheError::List)?;
     let mut removed = Vec::new();
     for container in found.into_iter().flatten() {
         if layers.iter().any(|layer| plain(&layer.id) == plain(&container.image_id)) {
             let name = container.name.to_string();
-            let ended = backend.container(container.name).remove_forced().await;
+            let ended = backend.container(container.name).remove_force_if(&container.id).await;
             ended.map_err(|source| CacheError::RemoveServer { container: name.clone(), source })?;
             removed.push(name);
         }

@@ -1,18 +1,20 @@
 //! Layers to a registry and back. In the registry a layer has another name than here; it has that name here only while
 //! it travels.
 
-use ociman::{Backend, Error, Kind, Reference};
+use ociman::label::Labels;
+use ociman::{Backend, CommandError, Kind, Reference};
 
 use super::CacheError;
 use super::lookup::{Lookup, local, prepare, present};
 use crate::config::CacheRegistry;
 use crate::definition::Definition;
+use crate::label;
 use crate::layer::{self, SeedHash};
 use crate::lock::Lock;
 use crate::progress::Step;
 use crate::reap::{self, Patience};
 use crate::server::found::{self, LookedUp};
-use crate::snapshot::SnapshotTag;
+use crate::snapshot::{SnapshotLabel, SnapshotTag};
 
 /// What a pull has brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,9 +44,10 @@ pub(super) async fn pull(definition: &Definition) -> Result<Pulled, CacheError> 
         definition.observer.begin(Step::Pull { image: remote.to_string() });
         match backend.pull(&remote).await {
             Ok(()) => {}
-            Err(Error::ImageNotFound { .. }) => continue,
+            Err(CommandError::ImageNotFound { .. }) => continue,
             Err(source) => return Err(CacheError::Pull { reference: remote.to_string(), source }),
         }
+        check(&backend, &remote, |labels| label::has_key(labels, hash.as_str())).await?;
         if !is_same_name(backend.kind(), &remote, &name) {
             let renamed = rename(&backend, &remote, &name).await;
             renamed.map_err(|source| CacheError::Pull { reference: remote.to_string(), source })?;
@@ -54,7 +57,21 @@ pub(super) async fn pull(definition: &Definition) -> Result<Pulled, CacheError> 
     Ok(Pulled::Nothing)
 }
 
-async fn rename(backend: &Backend, from: &Reference, to: &Reference) -> Result<(), Error> {
+/// Removes what a registry gave out as a layer when it is none, which is an error.
+async fn check(backend: &Backend, remote: &Reference, is_layer: impl Fn(&Labels) -> bool) -> Result<(), CacheError> {
+    let found = backend.inspect_images(std::slice::from_ref(remote)).await.map_err(CacheError::List)?;
+    if found.iter().flatten().any(|info| is_layer(&info.labels)) {
+        return Ok(());
+    }
+    let reference = remote.to_string();
+    match backend.remove_image(remote).await {
+        Ok(()) | Err(CommandError::ImageNotFound { .. } | CommandError::ImageInUse { .. }) => {}
+        Err(source) => return Err(CacheError::Remove { reference, source }),
+    }
+    Err(CacheError::NotTheLayer { reference })
+}
+
+async fn rename(backend: &Backend, from: &Reference, to: &Reference) -> Result<(), CommandError> {
     backend.tag(from, to).await?;
     backend.remove_image(from).await
 }
@@ -85,6 +102,11 @@ pub(super) async fn pull_snapshot(definition: &Definition, tag: &SnapshotTag) ->
     definition.observer.begin(Step::Pull { image: remote.to_string() });
     let failed = |source| CacheError::Pull { reference: remote.to_string(), source };
     backend.pull(&remote).await.map_err(failed)?;
+    let is_snapshot = |labels: &Labels| {
+        let label = label::json::<SnapshotLabel>(labels, label::SNAPSHOT_KEY).ok().flatten();
+        label.is_some_and(|label| label.name.is_some_and(|name| *tag == SnapshotTag::of(&label.session, &name)))
+    };
+    check(&backend, &remote, is_snapshot).await?;
     if !is_same_name(backend.kind(), &remote, &name) {
         rename(&backend, &remote, &name).await.map_err(failed)?;
     }
@@ -114,7 +136,7 @@ async fn both_names(
     Ok((backend, named(None)?, named(Some(registry))?))
 }
 
-async fn send(backend: &Backend, name: &Reference, remote: &Reference) -> Result<(), Error> {
+async fn send(backend: &Backend, name: &Reference, remote: &Reference) -> Result<(), CommandError> {
     if is_same_name(backend.kind(), remote, name) {
         return backend.push(remote).await;
     }

@@ -10,8 +10,8 @@ use indexmap::IndexMap;
 use super::read::sets_ssl;
 use super::suggest::closest;
 use super::{
-    BackendChoice, CacheRegistry, Config, DEFAULT_WAIT_AVAILABLE_TIMEOUT, DatabaseName, Durability, Settings,
-    SslConfig, SslHostname, Superuser,
+    BackendChoice, CacheRegistry, Config, DEFAULT_WAIT_AVAILABLE_TIMEOUT, DatabaseName, Durability, Encoding,
+    IcuLocale, Locale, LocaleProvider, Settings, SslConfig, SslHostname, Superuser,
 };
 use crate::image::Image;
 use crate::instance::{InstanceName, SeedName};
@@ -86,6 +86,14 @@ pub struct EffectiveInstance {
     pub superuser: Effective<Superuser>,
     /// The database everything connects to.
     pub database: Effective<DatabaseName>,
+    /// The locale of the cluster.
+    pub locale: Effective<Locale>,
+    /// The encoding of the cluster's text.
+    pub encoding: Effective<Encoding>,
+    /// What sorts text.
+    pub locale_provider: Effective<LocaleProvider>,
+    /// The locale that ICU sorts by, when one is set and it is ICU that sorts.
+    pub icu_locale: Option<Effective<IcuLocale>>,
     /// SSL, when there is any.
     pub ssl_config: Option<Effective<SslConfig>>,
     /// Server parameters, each from the strongest place that sets it; in no order that means anything.
@@ -119,6 +127,8 @@ impl Config {
         let top = &self.defaults;
 
         let command_line_ssl = overrides.ssl_hostname.clone().map(|hostname| SslConfig { hostname });
+        let locale_provider = strongest(&None, &own.locale_provider, &top.locale_provider).or_default();
+        let icu_locale = strongest(&None, &own.icu_locale, &top.icu_locale).0;
         let effective = EffectiveInstance {
             name: name.clone(),
             image: strongest(&overrides.image, &own.image, &top.image).or_default(),
@@ -129,6 +139,10 @@ impl Config {
             durability: strongest(&None, &own.durability, &top.durability).or_default(),
             superuser: strongest(&None, &own.superuser, &top.superuser).or_default(),
             database: strongest(&None, &own.database, &top.database).or_default(),
+            locale: strongest(&None, &own.locale, &top.locale).or(Locale::default_of(locale_provider.value)),
+            encoding: strongest(&None, &own.encoding, &top.encoding).or_default(),
+            locale_provider,
+            icu_locale: icu_locale_beside(icu_locale, locale_provider)?,
             ssl_config: strongest(&command_line_ssl, &own.ssl_config, &top.ssl_config).0,
             parameters: merge_parameters(&overrides.parameters, own, top),
             seeds: instance.seeds.clone(),
@@ -136,6 +150,19 @@ impl Config {
         };
         refuse_ssl_twice(&effective)?;
         Ok(effective)
+    }
+
+    /// The instance that is used: the one that is asked for, else `default_instance`, else `main`, else the only one.
+    ///
+    /// # Errors
+    /// None is asked for, and there are several, none of which is `main`.
+    pub fn choose_instance(&self, asked: Option<&InstanceName>) -> Result<InstanceName, EffectiveError> {
+        let main = InstanceName::main();
+        let main = self.instances.contains_key(&main).then_some(&main);
+        let only = || self.instances.keys().next().filter(|_| self.instances.len() == 1);
+        let chosen = asked.or(self.default_instance.as_ref()).or(main).or_else(only);
+        let several = || EffectiveError::SeveralInstances { known: self.instances.keys().cloned().collect() };
+        chosen.cloned().ok_or_else(several)
     }
 
     fn unknown_instance(&self, name: &InstanceName) -> EffectiveError {
@@ -153,12 +180,18 @@ impl Config {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EffectiveError {
     /// The configuration has no instance of that name.
-    #[error("no instance is called `{name}`: there {}", listed(.known))]
+    #[error("no instance is called `{name}`: {}", listed(.known))]
     UnknownInstance {
         /// The name asked for.
         name: InstanceName,
         /// The instance it is nearest to, for a hint.
         closest: Option<InstanceName>,
+        /// The instances there are, in file order.
+        known: Vec<InstanceName>,
+    },
+    /// No instance is named, and there are several to choose from.
+    #[error("no instance is named: {}", listed(.known))]
+    SeveralInstances {
         /// The instances there are, in file order.
         known: Vec<InstanceName>,
     },
@@ -175,12 +208,26 @@ pub enum EffectiveError {
         /// Where the SSL host name is set.
         ssl_origin: Origin,
     },
+    /// A locale is set for ICU, and it is not ICU that sorts.
+    #[error(
+        "the ICU locale `{icu_locale}` ({icu_origin}) needs the locale provider `icu`, not `{provider}` ({provider_origin})"
+    )]
+    IcuLocaleWithoutIcu {
+        /// The ICU locale.
+        icu_locale: IcuLocale,
+        /// Where it is set.
+        icu_origin: Origin,
+        /// What sorts text.
+        provider: LocaleProvider,
+        /// Where that is set.
+        provider_origin: Origin,
+    },
 }
 
-fn listed(names: &[InstanceName]) -> String {
-    let names: Vec<&str> = names.iter().map(InstanceName::as_str).collect();
+pub(super) fn listed(names: &[impl AsRef<str>]) -> String {
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
     let verb = if names.len() == 1 { "is" } else { "are" };
-    format!("{verb} {}", names.join(", "))
+    format!("there {verb} {}", names.join(", "))
 }
 
 /// The strongest of the places that may set a value.
@@ -221,6 +268,24 @@ fn merge_parameters(
         }
     }
     merged
+}
+
+/// Where the provider is set at a stronger place than ICU's locale, that does not matter any more.
+fn icu_locale_beside(
+    icu_locale: Option<Effective<IcuLocale>>,
+    provider: Effective<LocaleProvider>,
+) -> Result<Option<Effective<IcuLocale>>, EffectiveError> {
+    match icu_locale {
+        Some(icu) if provider.value != LocaleProvider::Icu && icu.origin <= provider.origin => {
+            Err(EffectiveError::IcuLocaleWithoutIcu {
+                icu_locale: icu.value,
+                icu_origin: icu.origin,
+                provider: provider.value,
+                provider_origin: provider.origin,
+            })
+        }
+        icu_locale => Ok(icu_locale.filter(|_| provider.value == LocaleProvider::Icu)),
+    }
 }
 
 fn refuse_ssl_twice(instance: &EffectiveInstance) -> Result<(), EffectiveError> {

@@ -1,26 +1,47 @@
 //! Finds and loads the file. What it means is read elsewhere.
 
 use std::io;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
+use super::trust::{self, UntrustedConfig};
 use super::{Config, Diagnostics, Position};
 
 /// The name of the file that [`find`] looks for.
 pub const FILE_NAME: &str = "database.toml";
 
-/// The `database.toml` in `start` or its nearest parent, or `None`. A folder of that name is passed over.
-#[must_use]
-pub fn find(start: &Path) -> Option<PathBuf> {
+/// The `database.toml` in `start` or its nearest parent, or `None`. Whatever has that name counts: what can't be read as a
+/// file is an error when it is loaded.
+///
+/// # Errors
+/// The file is in a parent of `start`, and it or its folder belongs to neither the caller nor root, or others can write
+/// to it: see [`UntrustedConfig`]. When root calls by `sudo`, it may also belong to the user who called that.
+pub fn find(start: &Path) -> Result<Option<PathBuf>, UntrustedConfig> {
     let start = std::path::absolute(start).unwrap_or_else(|_| start.to_owned());
-    start
-        .ancestors()
-        .map(|folder| folder.join(FILE_NAME))
-        .find(|candidate| candidate.metadata().is_ok_and(|metadata| !metadata.is_dir()))
+    let mut candidates = start.ancestors().map(|folder| folder.join(FILE_NAME));
+    let found = candidates.find(|candidate| match candidate.symlink_metadata() {
+        Ok(_) => true,
+        Err(error) => !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
+    });
+    if let Some(path) = found.as_deref().filter(|path| path.parent() != Some(&start)) {
+        trust::check(path)?;
+    }
+    Ok(found)
+}
+
+/// Reads a file that may be a device, such as `/dev/null`, but no pipe: reading one may wait without an end, and relative paths
+/// would start from a folder such as `/dev/fd`.
+fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+    let failed = |source| LoadError::Read { path: path.to_owned(), source };
+    if path.metadata().map_err(failed)?.file_type().is_fifo() {
+        return Err(LoadError::Pipe { path: path.to_owned() });
+    }
+    std::fs::read(path).map_err(failed)
 }
 
 pub(super) fn load(path: PathBuf) -> Result<Config, LoadError> {
     let absolute = std::path::absolute(&path).map_err(|source| LoadError::Read { path: path.clone(), source })?;
-    let bytes = std::fs::read(&path).map_err(|source| LoadError::Read { path: path.clone(), source })?;
+    let bytes = read(&path)?;
     let text = match String::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => return Err(not_utf8(path, &error)),
@@ -56,6 +77,12 @@ pub enum LoadError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// It is a pipe, named or of a shell's process substitution.
+    #[error("the configuration {} is a pipe, and only a file can be one", path.display())]
+    Pipe {
+        /// The pipe, as it was named.
+        path: PathBuf,
     },
     /// The file is not UTF-8, which TOML has to be.
     #[error("{}:{position}: byte 0x{byte:02x} is not UTF-8", path.display())]

@@ -1,47 +1,131 @@
-//! Which files an instance's seeds need and do not find. The one thing here that looks beside the configuration, for
-//! those who check one before they use it.
+//! What an instance's seeds need and do not find: files and programs. The one thing here that looks beside the
+//! configuration, for those who check one before they use it.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::EffectiveInstance;
 use crate::instance::{InstanceName, SeedName};
-use crate::seed::spec::SeedSpec;
+use crate::seed::spec::{CacheStrategy, FileGlob, SeedSpec};
+use crate::seed::{COMMAND_HINT, FilesError, UnkeyedFiles, find_files, names_program_with_arguments, unkeyed_files};
 
-/// A file that a seed needs and that is not there.
+/// Something that a seed needs and that is not there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingFile {
     /// The instance.
     pub instance: InstanceName,
     /// The seed.
     pub seed: SeedName,
-    /// The file, as the configuration names it.
+    /// The file, the glob or the program, as the configuration names it.
     pub path: PathBuf,
+    /// What is missing.
+    pub kind: MissingKind,
+}
+
+/// What of a seed is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MissingKind {
+    /// There is no such file.
+    File,
+    /// There is a folder in place of the file.
+    FileIsFolder,
+    /// The glob matches no file.
+    Glob,
+    /// The glob matches no file, since it names a folder.
+    GlobIsFolder,
+    /// There is no such program: its name and its arguments are one text.
+    Command,
 }
 
 impl fmt::Display for MissingFile {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "seed {} of {}: no file {}", self.seed, self.instance, self.path.display())
+        let Self { instance, seed, path, kind } = self;
+        let path = path.display();
+        write!(formatter, "seed {seed} of {instance}: ")?;
+        match kind {
+            MissingKind::File => write!(formatter, "no file {path}"),
+            MissingKind::FileIsFolder => write!(formatter, "{path} is a folder, not a file"),
+            MissingKind::Glob | MissingKind::GlobIsFolder => write!(formatter, "no file matches {path}"),
+            MissingKind::Command => write!(formatter, "no program \"{path}\""),
+        }
+    }
+}
+
+impl MissingFile {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self.kind {
+            MissingKind::File | MissingKind::Glob => "paths start from the folder of the configuration",
+            MissingKind::FileIsFolder => "name a file in it; a folder that pg_dump wrote is for a seed of type dump",
+            MissingKind::GlobIsFolder => FilesError::FOLDER_HINT,
+            MissingKind::Command => COMMAND_HINT,
+        }
     }
 }
 
 impl EffectiveInstance {
-    /// The files of the working tree that seeds name and that are not there. Files of a git revision, and what programs
-    /// need, are not looked for.
+    /// The files of the working tree that seeds name and that are not there, the globs that match none, and the commands
+    /// that hold arguments. Files of a git revision, and what programs need, are not looked for.
     #[must_use]
     pub fn missing_files(&self) -> Vec<MissingFile> {
-        let files = self.seeds.iter().flat_map(|(seed, spec)| files(spec).iter().map(move |path| (seed, path)));
-        let missing = files.filter(|(_, path)| !self.folder.join(path).is_file());
-        missing
-            .map(|(seed, path)| MissingFile { instance: self.name.clone(), seed: seed.clone(), path: path.to_owned() })
-            .collect()
+        let missing = |(seed, spec): (&SeedName, &SeedSpec)| {
+            let globs = spec.files().iter().filter_map(|glob| missing_glob(glob, &self.folder));
+            let missing = missing_file(spec, &self.folder).into_iter().chain(globs);
+            let missing = missing.chain(missing_commands(spec, &self.folder));
+            missing.map(move |(path, kind)| self.missing(seed, path, kind)).collect::<Vec<_>>()
+        };
+        self.seeds.iter().flat_map(missing).collect()
+    }
+
+    /// The files of the project that scripts and commands name and that no layer's key covers.
+    #[must_use]
+    pub fn unkeyed_files(&self) -> Vec<UnkeyedFiles> {
+        unkeyed_files(&self.name, &self.seeds, &self.folder)
+    }
+
+    fn missing(&self, seed: &SeedName, path: &Path, kind: MissingKind) -> MissingFile {
+        MissingFile { instance: self.name.clone(), seed: seed.clone(), path: path.to_owned(), kind }
     }
 }
 
-fn files(spec: &SeedSpec) -> &[PathBuf] {
-    match spec {
-        SeedSpec::SqlFile { path, git_revision: None } | SeedSpec::CsvFile { path, .. } => std::slice::from_ref(path),
-        SeedSpec::ContainerScript { files, .. } => files,
-        _ => &[],
-    }
+fn missing_file<'a>(spec: &'a SeedSpec, folder: &Path) -> Option<(&'a Path, MissingKind)> {
+    let (path, may_be_folder) = match spec {
+        SeedSpec::SqlFile { path, git_revision: None, .. } | SeedSpec::CsvFile { path, .. } => (path, false),
+        SeedSpec::Dump { path, .. } => (path, true),
+        _ => return None,
+    };
+    let full = folder.join(path);
+    let kind = match full.is_dir() {
+        true if may_be_folder => return None,
+        true => MissingKind::FileIsFolder,
+        false if full.exists() => return None,
+        false => MissingKind::File,
+    };
+    Some((path, kind))
+}
+
+fn missing_glob<'a>(glob: &'a FileGlob, folder: &Path) -> Option<(&'a Path, MissingKind)> {
+    let kind = match find_files(folder, std::slice::from_ref(glob)) {
+        Ok(_) => return None,
+        Err(FilesError::NoMatch { is_folder: true, .. }) => MissingKind::GlobIsFolder,
+        Err(_) => MissingKind::Glob,
+    };
+    Some((Path::new(glob.as_str()), kind))
+}
+
+fn missing_commands<'a>(spec: &'a SeedSpec, folder: &Path) -> impl Iterator<Item = (&'a Path, MissingKind)> {
+    let (command, cache) = match spec {
+        SeedSpec::Command { command, cache, .. } => (Some(command), Some(cache)),
+        SeedSpec::Script { cache, .. } => (None, Some(cache)),
+        _ => (None, None),
+    };
+    let key_command = cache.and_then(|cache| match cache {
+        CacheStrategy::KeyCommand { command, .. } => Some(command),
+        _ => None,
+    });
+    let commands = command.into_iter().chain(key_command);
+    let missing = commands.filter(|command| names_program_with_arguments(command, folder));
+    missing.map(|command| (Path::new(command), MissingKind::Command)).collect::<Vec<_>>().into_iter()
 }

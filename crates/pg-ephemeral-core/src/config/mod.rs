@@ -34,11 +34,13 @@ use indexmap::IndexMap;
 use crate::instance::InstanceName;
 
 pub use cache_registry::{CacheRegistry, CacheRegistryError};
+pub use chosen::{INSTANCE_VARIABLE, InstanceVariableError, instance_of_environment};
 pub use database_name::{DatabaseName, DatabaseNameError};
 pub use diagnostic::{Diagnostic, Diagnostics, Position};
 pub use effective::{Effective, EffectiveError, EffectiveInstance, Origin, Overrides};
 pub use file::{FILE_NAME, LoadError, find};
-pub use missing_files::MissingFile;
+pub use locale::{Encoding, IcuLocale, Locale, LocaleNameError, LocaleProvider, LocaleProviderError};
+pub use missing_files::{MissingFile, MissingKind};
 pub use problem::{Problem, TablePath};
 pub(crate) use read::sets_ssl;
 pub use schema::schema;
@@ -48,12 +50,15 @@ pub use settings::{
 pub use ssl::{SslConfig, SslHostname, SslHostnameError};
 pub use superuser::{Superuser, SuperuserError};
 pub use template::template;
+pub use trust::{Distrust, UntrustedConfig};
 
 mod cache_registry;
+mod chosen;
 mod database_name;
 mod diagnostic;
 mod effective;
 mod file;
+mod locale;
 mod missing_files;
 mod picture;
 mod problem;
@@ -66,6 +71,7 @@ mod ssl;
 mod suggest;
 mod superuser;
 mod template;
+mod trust;
 
 #[cfg(test)]
 mod tests;
@@ -77,6 +83,7 @@ pub struct Config {
     folder: PathBuf,
     backend: Option<BackendChoice>,
     cache_registry: Option<CacheRegistry>,
+    default_instance: Option<InstanceName>,
     defaults: Settings,
     instances: IndexMap<InstanceName, InstanceConfig>,
 }
@@ -90,6 +97,7 @@ impl Config {
             folder: folder.into(),
             backend: None,
             cache_registry: None,
+            default_instance: None,
             defaults: Settings::default(),
             instances: IndexMap::from([(InstanceName::default(), InstanceConfig::default())]),
         }
@@ -140,6 +148,12 @@ impl Config {
     #[must_use]
     pub fn cache_registry(&self) -> Option<&CacheRegistry> {
         self.cache_registry.as_ref()
+    }
+
+    /// The instance that the file says is used unless another is named.
+    #[must_use]
+    pub fn default_instance(&self) -> Option<&InstanceName> {
+        self.default_instance.as_ref()
     }
 
     /// What the top level sets for every instance.

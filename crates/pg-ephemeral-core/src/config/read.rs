@@ -14,7 +14,7 @@ use super::diagnostic::{Diagnostics, Position, Problems};
 use super::file::folder_of;
 use super::problem::{Problem, TablePath};
 use super::reader::{Entry, Table, reason};
-use super::{BackendChoice, Config, Durability, InstanceConfig, Settings, SslConfig, read_seed};
+use super::{BackendChoice, Config, Durability, InstanceConfig, LocaleProvider, Settings, SslConfig, read_seed};
 use crate::instance::{InstanceName, SeedName};
 use crate::parameter::{ParameterName, ParameterValue, Parameters};
 use crate::seed::spec::SeedSpec;
@@ -38,6 +38,7 @@ pub(super) fn config(text: &str, path: PathBuf) -> Result<Config, Diagnostics> {
         path: Some(path),
         backend: read.backend,
         cache_registry: read.cache_registry,
+        default_instance: read.default_instance,
         defaults: read.defaults,
         instances,
     })
@@ -72,6 +73,7 @@ fn note_syntax_errors(text: &str, errors: &[toml::de::Error], problems: &mut Pro
 struct TopLevel {
     backend: Option<BackendChoice>,
     cache_registry: Option<super::CacheRegistry>,
+    default_instance: Option<InstanceName>,
     defaults: Settings,
     instances: IndexMap<InstanceName, InstanceConfig>,
 }
@@ -80,6 +82,7 @@ fn top_level(text: &str, mut table: Table<'_, '_>) -> TopLevel {
     let (defaults, ssl_parameters) = settings(text, &mut table);
     let backend = backend(&mut table);
     let cache_registry = table.parsed("cache_registry");
+    let default_instance = table.take("default_instance");
     table.refuse("seeds", "seeds belong to an instance, as in [instances.main.seeds.schema]");
 
     let mut instances = IndexMap::new();
@@ -97,11 +100,33 @@ fn top_level(text: &str, mut table: Table<'_, '_>) -> TopLevel {
         }
     }
 
+    let default_instance = default_instance.and_then(|entry| default_among(&entry, &instances, table.problems));
+
     if defaults.ssl_config.is_some() || an_instance_has_ssl {
         refuse_ssl_parameters(&ssl_parameters, table.problems);
     }
     table.finish();
-    TopLevel { backend, cache_registry, defaults, instances }
+    TopLevel { backend, cache_registry, default_instance, defaults, instances }
+}
+
+/// The default instance, which must be one of those of the file; `main` where there is none.
+fn default_among(
+    entry: &Entry<'_>,
+    instances: &IndexMap<InstanceName, InstanceConfig>,
+    problems: &mut Problems,
+) -> Option<InstanceName> {
+    let name = entry.string(problems)?;
+    let main = InstanceName::main();
+    let names = if instances.is_empty() { vec![&main] } else { instances.keys().collect() };
+    let found = names.iter().find(|known| known.as_str() == name);
+    if found.is_none() {
+        let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+        problems.add(
+            entry.span(),
+            entry.bad_value(&format!("no instance is called that: {}", super::effective::listed(&names))),
+        );
+    }
+    found.map(|&name| name.clone())
 }
 
 /// One instance, and whether it has SSL of its own.
@@ -125,6 +150,7 @@ fn instance(text: &str, mut table: Table<'_, '_>, top_level_has_ssl: bool) -> (I
     }
 
     table.refuse("backend", "it is the same for all instances, so it belongs to the top level");
+    table.refuse("default_instance", "it chooses among the instances, so it belongs to the top level");
     table.refuse("cache_registry", "it is the same for all instances, so it belongs to the top level");
     table.finish();
     (InstanceConfig { settings, seeds }, has_ssl)
@@ -138,6 +164,10 @@ fn settings<'t>(text: &str, table: &mut Table<'t, '_>) -> (Settings, Vec<Entry<'
         durability: table.boolean("durability").map(Durability::from),
         superuser: table.parsed("superuser"),
         database: table.parsed("database"),
+        locale: table.parsed("locale"),
+        encoding: table.parsed("encoding"),
+        locale_provider: locale_provider(table),
+        icu_locale: table.parsed("icu_locale"),
         ssl_config: ssl_config(table),
         parameters: Parameters::default(),
     };
@@ -148,6 +178,10 @@ fn settings<'t>(text: &str, table: &mut Table<'t, '_>) -> (Settings, Vec<Entry<'
 
 fn backend(table: &mut Table<'_, '_>) -> Option<BackendChoice> {
     table.choice("backend", &BackendChoice::NAMES)?.parse().ok()
+}
+
+fn locale_provider(table: &mut Table<'_, '_>) -> Option<LocaleProvider> {
+    table.choice("locale_provider", &LocaleProvider::NAMES)?.parse().ok()
 }
 
 fn timeout(table: &mut Table<'_, '_>) -> Option<Duration> {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::reader::Table;
-use crate::seed::spec::{CacheStrategy, CsvTable, SeedSpec};
+use crate::seed::spec::{CacheStrategy, CsvTable, DumpOptions, DumpOwner, DumpSection, SeedSpec};
 
 /// The seed a table describes; `None` when something in it is wrong, which is noted.
 pub(super) fn seed(mut table: Table<'_, '_>) -> Option<SeedSpec> {
@@ -14,6 +14,7 @@ pub(super) fn seed(mut table: Table<'_, '_>) -> Option<SeedSpec> {
     let seed = match type_name {
         "sql-file" => sql_file(&mut table),
         "sql-statement" => sql_statement(&mut table),
+        "dump" => dump(&mut table),
         "csv-file" => csv_file(&mut table),
         "script" => script(&mut table),
         "command" => command(&mut table),
@@ -26,11 +27,22 @@ pub(super) fn seed(mut table: Table<'_, '_>) -> Option<SeedSpec> {
 fn sql_file(table: &mut Table<'_, '_>) -> Option<SeedSpec> {
     let path = path(table);
     let git_revision = table.parsed("git_revision");
-    Some(SeedSpec::SqlFile { path: path?, git_revision })
+    let files = table.parsed_array("files");
+    Some(SeedSpec::SqlFile { path: path?, git_revision, files })
 }
 
 fn sql_statement(table: &mut Table<'_, '_>) -> Option<SeedSpec> {
     Some(SeedSpec::SqlStatement { statement: table.require_text("statement")?.to_owned() })
+}
+
+fn dump(table: &mut Table<'_, '_>) -> Option<SeedSpec> {
+    let path = path(table);
+    let jobs = table.positive("jobs");
+    let owner = table.choice("owner", &DumpOwner::NAMES);
+    let owner = owner.map(|name| if name == DumpOwner::Drop.as_str() { DumpOwner::Drop } else { DumpOwner::Keep });
+    let names = table.choices("sections", &DumpSection::ALL.map(DumpSection::as_str));
+    let sections = DumpSection::ALL.into_iter().filter(|section| names.contains(&section.as_str())).collect();
+    Some(SeedSpec::Dump { path: path?, options: DumpOptions { jobs, owner, sections } })
 }
 
 fn csv_file(table: &mut Table<'_, '_>) -> Option<SeedSpec> {
@@ -51,20 +63,22 @@ fn csv_table(table: &mut Table<'_, '_>) -> Option<CsvTable> {
 
 fn script(table: &mut Table<'_, '_>) -> Option<SeedSpec> {
     let script = table.require_text("script");
+    let files = table.parsed_array("files");
     let cache = cache(table);
-    Some(SeedSpec::Script { script: script?.to_owned(), cache: cache? })
+    Some(SeedSpec::Script { script: script?.to_owned(), files, cache: cache? })
 }
 
 fn command(table: &mut Table<'_, '_>) -> Option<SeedSpec> {
     let command = table.require_text("command");
     let arguments = table.strings("arguments");
+    let files = table.parsed_array("files");
     let cache = cache(table);
-    Some(SeedSpec::Command { command: command?.to_owned(), arguments, cache: cache? })
+    Some(SeedSpec::Command { command: command?.to_owned(), arguments, files, cache: cache? })
 }
 
 fn container_script(table: &mut Table<'_, '_>) -> Option<SeedSpec> {
     let script = table.require_text("script");
-    let files = table.strings("files").into_iter().map(PathBuf::from).collect();
+    let files = table.parsed_array("files");
     Some(SeedSpec::ContainerScript { script: script?.to_owned(), files })
 }
 

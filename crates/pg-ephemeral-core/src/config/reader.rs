@@ -5,6 +5,7 @@
 
 use std::error::Error;
 use std::fmt::Display;
+use std::num::NonZeroU16;
 use std::ops::Range;
 use std::str::FromStr;
 
@@ -209,6 +210,56 @@ impl<'t, 'p> Table<'t, 'p> {
             }
         }
         strings
+    }
+
+    /// A whole number from 1 to 65535.
+    pub(super) fn positive(&mut self, key: &'static str) -> Option<NonZeroU16> {
+        let entry = self.take(key)?;
+        let DeValue::Integer(integer) = entry.value.get_ref() else {
+            self.problems.add(entry.span(), entry.wrong_type("an integer"));
+            return None;
+        };
+        let number = integer.to_string().parse().ok();
+        if number.is_none() {
+            self.problems.add(entry.span(), entry.bad_value(&"it must be a whole number from 1 to 65535"));
+        }
+        number
+    }
+
+    /// Any of a few words, in an array; empty when the key is absent.
+    pub(super) fn choices(&mut self, key: &'static str, valid: &[&'static str]) -> Vec<&'static str> {
+        let Some(entry) = self.take(key) else {
+            return Vec::new();
+        };
+        let DeValue::Array(items) = entry.value.get_ref() else {
+            self.problems.add(entry.span(), entry.wrong_type("an array of strings"));
+            return Vec::new();
+        };
+        let items = items.iter().map(|value| Entry { key: entry.key, key_span: entry.key_span.clone(), value });
+        items.filter_map(|item| self.choose(&item, valid)).collect()
+    }
+
+    /// An array of strings that are parsed to a type of their own, empty when the key is absent.
+    pub(super) fn parsed_array<T>(&mut self, key: &'static str) -> Vec<T>
+    where
+        T: FromStr<Err: Error>,
+    {
+        let Some(entry) = self.take(key) else {
+            return Vec::new();
+        };
+        let DeValue::Array(items) = entry.value.get_ref() else {
+            self.problems.add(entry.span(), entry.wrong_type("an array of strings"));
+            return Vec::new();
+        };
+        let mut values = Vec::new();
+        for value in items {
+            let item = Entry { key: entry.key, key_span: entry.key_span.clone(), value };
+            match value.get_ref() {
+                DeValue::String(_) => values.extend(self.parse(&item)),
+                _ => self.problems.add(item.span(), item.wrong_type("an array of strings")),
+            }
+        }
+        values
     }
 
     /// One of a few words.

@@ -4,8 +4,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{BackendChoice, DEFAULT_WAIT_AVAILABLE_TIMEOUT};
-use crate::seed::spec::Identifier;
+use super::{BackendChoice, DEFAULT_WAIT_AVAILABLE_TIMEOUT, Encoding, Locale, LocaleProvider};
+use crate::seed::spec::{DumpOwner, DumpSection, Identifier};
 
 /// The schema (JSON Schema draft 2020-12).
 #[must_use]
@@ -24,9 +24,16 @@ pub fn schema() -> Value {
         text("Where `cache push` and `cache pull` keep layers: a registry, and a path in it."),
     );
     properties.insert(
+        "default_instance".to_owned(),
+        json!({
+            "description": "The instance that is used unless another is named. Without it, that is `main`, or the only one.",
+            "$ref": "#/$defs/name",
+        }),
+    );
+    properties.insert(
         "instances".to_owned(),
         json!({
-            "description": "Named set-ups; the one used unless another is named is `main`.",
+            "description": "Named set-ups; the one used unless another is named is `main`, or the only one.",
             "type": "object",
             "propertyNames": { "$ref": "#/$defs/name" },
             "additionalProperties": { "$ref": "#/$defs/instance" },
@@ -67,6 +74,24 @@ fn settings() -> Map<String, Value> {
         ),
         ("superuser", identifier("The role everything connects as.", Some("postgres"))),
         ("database", identifier("The database everything connects to.", Some("postgres"))),
+        (
+            "locale",
+            name_for_initdb(
+                "How text is sorted: a locale of the operating system; with the provider builtin C, C.UTF-8 or PG_UNICODE_FAST.",
+                "_.@+-",
+                Some(Locale::default().as_str()),
+            ),
+        ),
+        ("encoding", name_for_initdb("The encoding of text.", "_-", Some(Encoding::default().as_str()))),
+        (
+            "locale_provider",
+            json!({
+                "description": "What sorts text: the C library, ICU (PostgreSQL 15 and newer) or PostgreSQL itself (17 and newer).",
+                "enum": LocaleProvider::NAMES,
+                "default": LocaleProvider::default().as_str(),
+            }),
+        ),
+        ("icu_locale", name_for_initdb("The locale that ICU sorts by, such as de-AT or en-u-kn-true.", "_@=-", None)),
         ("ssl_config", json!({ "$ref": "#/$defs/ssl_config" })),
         ("parameters", json!({ "$ref": "#/$defs/parameters" })),
     ];
@@ -127,20 +152,53 @@ fn seeds() -> Value {
         "pattern": "^[\\x01-\\x09\\x0b\\x0c\\x0e-\\x21\\x23-\\x7f]$",
         "default": ",",
     });
-    let files = json!({
-        "description": "Files that it finds in its working directory, relative to this file's folder.",
-        "type": "array",
-        "items": { "type": "string", "minLength": 1 },
-        "default": [],
-    });
+    let files = globs("Globs from this file's folder. The names and contents of the files they match join the key.");
+    let sql_files = globs(
+        "More files that the script reads, as globs from this file's folder: those that only a variable names. Their names and contents join the key.",
+    );
+    let script_files = globs("Globs from this file's folder. It finds the files they match in its working directory.");
     json!([
         variant(
             "sql-file",
-            "A file of SQL.",
-            json!({ "path": &path, "git_revision": text("Take the file from this git revision.") }),
+            "A script for psql, run as psql -X -v ON_ERROR_STOP=1 -f; it may be compressed by gzip or zstd.",
+            json!({
+                "path": &path,
+                "git_revision": text("Take the file, and those that it includes, from this git revision."),
+                "files": sql_files,
+            }),
             &["path"],
         ),
-        variant("sql-statement", "SQL.", json!({ "statement": text("One or more statements.") }), &["statement"]),
+        variant(
+            "sql-statement",
+            "A script for psql, written in this file.",
+            json!({ "statement": text("One or more statements, with psql's own commands if need be.") }),
+            &["statement"],
+        ),
+        variant(
+            "dump",
+            "What pg_dump or pg_dumpall wrote, in any format; a file may be compressed by gzip or zstd.",
+            json!({
+                "path": text("A file, or the folder of a dump in directory format, relative to this file's folder."),
+                "jobs": {
+                    "description": "How many connections restore at the same time. Only for the formats custom and directory.",
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": 65535,
+                },
+                "owner": {
+                    "description": "keep: owners and privileges are restored, and every role that they name must exist. drop: they are left out, and the superuser owns everything. Not for plain dumps.",
+                    "enum": DumpOwner::NAMES,
+                    "default": DumpOwner::default().as_str(),
+                },
+                "sections": {
+                    "description": "The sections that are restored; without this key, or with an empty list, all of them. Not for plain dumps.",
+                    "type": "array",
+                    "items": { "enum": DumpSection::ALL.map(DumpSection::as_str) },
+                    "default": [],
+                },
+            }),
+            &["path"],
+        ),
         variant(
             "csv-file",
             "A CSV file whose first row names the columns.",
@@ -150,19 +208,19 @@ fn seeds() -> Value {
         variant(
             "script",
             "A script run on this machine by sh -e -c.",
-            json!({ "script": text("The script."), "cache": &cache }),
+            json!({ "script": text("The script."), "files": &files, "cache": &cache }),
             &["script"],
         ),
         variant(
             "command",
             "A program run on this machine.",
-            json!({ "command": text("The program."), "arguments": &arguments, "cache": &cache }),
+            json!({ "command": text("The program."), "arguments": &arguments, "files": &files, "cache": &cache }),
             &["command"],
         ),
         variant(
             "container-script",
             "A script run inside the image while PostgreSQL is not running.",
-            json!({ "script": text("The script."), "files": files }),
+            json!({ "script": text("The script."), "files": script_files }),
             &["script"],
         ),
     ])
@@ -188,6 +246,16 @@ fn cache_strategies() -> Value {
     ])
 }
 
+fn globs(description: &str) -> Value {
+    json!({
+        "description": description,
+        "type": "array",
+        "items": { "type": "string", "minLength": 1 },
+        "default": [],
+        "examples": [["migrations/**/*.sql", "seed.py"]],
+    })
+}
+
 fn text(description: &str) -> Value {
     json!({ "description": description, "type": "string", "minLength": 1 })
 }
@@ -195,6 +263,17 @@ fn text(description: &str) -> Value {
 fn identifier(description: &str, default: Option<&str>) -> Value {
     let mut schema = text(description);
     schema["maxLength"] = json!(Identifier::MAX_BYTES);
+    if let Some(default) = default {
+        schema["default"] = json!(default);
+    }
+    schema
+}
+
+/// A name of ASCII letters, digits and this punctuation, whose last character is `-`.
+fn name_for_initdb(description: &str, punctuation: &str, default: Option<&str>) -> Value {
+    let mut schema = text(description);
+    schema["maxLength"] = json!(63);
+    schema["pattern"] = json!(format!("^[A-Za-z0-9][A-Za-z0-9{punctuation}]*$"));
     if let Some(default) = default {
         schema["default"] = json!(default);
     }

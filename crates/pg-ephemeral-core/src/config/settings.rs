@@ -7,7 +7,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use ociman::{Kind, UnknownKind};
 
-use super::{DatabaseName, SslConfig, Superuser};
+use super::{DatabaseName, Encoding, IcuLocale, Locale, LocaleProvider, SslConfig, Superuser};
 use crate::image::Image;
 use crate::instance::SeedName;
 use crate::parameter::Parameters;
@@ -29,6 +29,14 @@ pub struct Settings {
     pub superuser: Option<Superuser>,
     /// The database everything connects to.
     pub database: Option<DatabaseName>,
+    /// The locale of the cluster.
+    pub locale: Option<Locale>,
+    /// The encoding of the cluster's text.
+    pub encoding: Option<Encoding>,
+    /// What sorts text.
+    pub locale_provider: Option<LocaleProvider>,
+    /// The locale that ICU sorts by, where it is ICU that sorts.
+    pub icu_locale: Option<IcuLocale>,
     /// SSL, when there is any.
     pub ssl_config: Option<SslConfig>,
     /// Server parameters set here, and no others.

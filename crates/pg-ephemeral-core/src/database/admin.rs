@@ -109,6 +109,31 @@ pub(super) async fn swap(client: &Client, of: &DatabaseInfo, fresh: &str, old: &
     swapped
 }
 
+/// Tells a name that a database has.
+pub(super) async fn refuse_taken(client: &Client, name: &str) -> Result<(), DatabaseError> {
+    let row = client.query_opt("SELECT 1 FROM pg_database WHERE datname = $1", &[&name]).await;
+    match row.map_err(DatabaseError::Query)? {
+        Some(_) => Err(DatabaseError::Exists { name: name.to_owned() }),
+        None => Ok(()),
+    }
+}
+
+/// Gives a database of a process the name that it is to have, and notes at the same moment that it belongs to none.
+pub(super) async fn hand_out(client: &Client, owned: &str, name: &str) -> Result<(), DatabaseError> {
+    let (old, new) = (quoted(owned), quoted(name));
+    let statements =
+        format!("BEGIN; ALTER DATABASE {old} RENAME TO {new}; COMMENT ON DATABASE {new} IS '{MARK}'; COMMIT");
+    let renamed = client.batch_execute(&statements).await;
+    if renamed.is_err() {
+        // Without a connection there is nothing to undo.
+        let _ = client.batch_execute("ROLLBACK").await;
+    }
+    renamed.map_err(|source| match source.code() {
+        Some(code) if *code == SqlState::DUPLICATE_DATABASE => DatabaseError::Exists { name: name.to_owned() },
+        _ => DatabaseError::Create { name: name.to_owned(), source },
+    })
+}
+
 /// Ends the connections to a database and lets nobody else in. `DROP DATABASE … WITH (FORCE)` does the same, but sleeps
 /// for a tenth of a second before it looks whether they have gone.
 async fn end_connections(client: &Client, name: &str) -> Result<(), DatabaseError> {

@@ -18,7 +18,7 @@ use super::error::DatabaseError;
 use super::template::{MEETING, Template};
 use super::{DROP_LIMIT, name};
 use crate::keeper;
-use crate::server::{ConnectionParameters, connect};
+use crate::server::{ConnectionParameters, connect_for_set_up};
 
 /// How many copies are made at once. More only wait for the same disk.
 const CONNECTIONS: usize = 4;
@@ -96,6 +96,11 @@ impl Databases {
                 let _ = cleared.await;
             }
         }
+    }
+
+    /// Does no more work, since the server is about to go with all its databases.
+    pub(crate) fn abandon(&self) {
+        self.permits.close();
     }
 
     pub(super) fn inner(&self) -> Arc<Inner> {
@@ -192,10 +197,20 @@ impl Inner {
         Ok(name)
     }
 
-    /// A new database that belongs to no process.
+    /// A new database that belongs to no process. Until it is complete it has a name of this process, so that what a cut-off
+    /// command leaves is swept.
     pub(super) async fn create_named(&self, name: &str) -> Result<(), DatabaseError> {
-        self.copy(name).await?;
-        self.mark(name).await
+        // Before there is a template nobody may be connected.
+        self.template().await?;
+        admin::refuse_taken(&*self.admin().await?, name).await?;
+        let owned = self.make().await?;
+        let admin = self.admin().await?;
+        let named = admin::hand_out(&admin, &owned, name).await;
+        if named.is_err() {
+            // Why it could not have the name is the better error.
+            let _ = admin::discard(&admin, &owned).await;
+        }
+        named
     }
 
     pub(super) async fn mark(&self, name: &str) -> Result<(), DatabaseError> {
@@ -289,7 +304,7 @@ impl Inner {
             return Ok(template.clone());
         }
         let meeting = ConnectionParameters { database: MEETING.to_owned(), ..self.seeded.clone() };
-        let client = connect(&meeting).await.map_err(DatabaseError::Connect)?;
+        let client = connect_for_set_up(&meeting).await.map_err(DatabaseError::Connect)?;
         let found = Template::find_or_make(&client, &self.seeded.database).await?;
         admin::sweep(&client).await?;
         Ok(template.insert(found).clone())
@@ -301,7 +316,7 @@ impl Inner {
         let known = self.idle().pop().filter(|client| !client.is_closed());
         let client = match known {
             Some(client) => client,
-            None => Arc::new(connect(&self.seeded).await.map_err(DatabaseError::Connect)?),
+            None => Arc::new(connect_for_set_up(&self.seeded).await.map_err(DatabaseError::Connect)?),
         };
         Ok(Admin { client, inner: self, _permit: permit })
     }

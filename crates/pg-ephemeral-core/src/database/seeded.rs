@@ -101,7 +101,7 @@ impl Seeded {
             None => None,
         };
         let endpoint = if host.starts_with('/') {
-            Endpoint::Socket { folder: host.into() }
+            Endpoint::Socket { folder: host.into(), port }
         } else {
             let address = variable("PGHOSTADDR").unwrap_or_else(|| host.clone());
             Endpoint::Tcp { address: address_of(&address, port)?, port }
@@ -136,7 +136,7 @@ fn address_of(host: &str, port: u16) -> Result<IpAddr, EnvironmentError> {
 fn checked(host: &str, file: &Path) -> Result<TlsParameters, EnvironmentError> {
     let hostname: SslHostname =
         host.parse().map_err(|source| EnvironmentError::Hostname { host: host.to_owned(), source })?;
-    let ca_cert_pem = std::fs::read_to_string(file)
+    let ca_cert_pem = ociman::files::read_to_string(file)
         .map_err(|source| EnvironmentError::Authority { path: file.to_owned(), source })?;
     Ok(TlsParameters { hostname, ca_cert_pem, ca_file: file.to_owned() })
 }
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(seeded.connection.endpoint, Endpoint::Tcp { address: [127, 0, 0, 1].into(), port: 5433 });
         assert_eq!((seeded.connection.user.as_str(), seeded.connection.database.as_str()), ("me", "shop"));
         let inside = of(&[("PGHOST", "/run/postgresql")]).unwrap();
-        assert_eq!(inside.connection.endpoint, Endpoint::Socket { folder: "/run/postgresql".into() });
+        assert_eq!(inside.connection.endpoint, Endpoint::Socket { folder: "/run/postgresql".into(), port: 5433 });
     }
 
     #[test]

@@ -4,20 +4,20 @@ use std::path::PathBuf;
 
 use super::Definition;
 use crate::instance::SeedName;
-use crate::seed::spec::{CacheStrategy, CsvDelimiter, CsvTable, GitRevision, SeedSpec};
+use crate::seed::spec::{CacheStrategy, CsvDelimiter, CsvTable, FileGlob, GitRevision, SeedSpec};
 
 /// Each adds a seed to the end of the chain. [`Definition::seed`] takes all that a type has, such as a delimiter.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// use pg_ephemeral_core::Definition;
-/// use pg_ephemeral_core::seed::spec::{CacheStrategy, CsvTable};
+/// use pg_ephemeral_core::seed::spec::CsvTable;
 ///
 /// let countries = CsvTable { schema: "public".parse()?, table: "countries".parse()? };
 /// let server = Definition::new()?
 ///     .sql_file("schema".parse()?, "schema.sql")
 ///     .csv_file("countries".parse()?, "countries.csv", countries)
-///     .command("migrate".parse()?, "./migrate", ["--quiet"], CacheStrategy::KeyScript { script: "cat migrations/*".into() })
+///     .command_with_files("migrate".parse()?, "./migrate", ["--quiet"], ["migrate".parse()?, "migrations/*".parse()?])
 ///     .sql_statement("clock".parse()?, "create table clock as select now()")
 ///     .start()
 ///     .await?;
@@ -29,13 +29,13 @@ impl Definition {
     /// Runs a file of SQL.
     #[must_use]
     pub fn sql_file(self, name: SeedName, path: impl Into<PathBuf>) -> Self {
-        self.seed(name, SeedSpec::SqlFile { path: path.into(), git_revision: None })
+        self.seed(name, SeedSpec::SqlFile { path: path.into(), git_revision: None, files: Vec::new() })
     }
 
     /// Runs a file of SQL as it is in a git revision, whatever the working tree holds.
     #[must_use]
     pub fn sql_file_at(self, name: SeedName, path: impl Into<PathBuf>, revision: GitRevision) -> Self {
-        self.seed(name, SeedSpec::SqlFile { path: path.into(), git_revision: Some(revision) })
+        self.seed(name, SeedSpec::SqlFile { path: path.into(), git_revision: Some(revision), files: Vec::new() })
     }
 
     /// Runs one or more SQL statements.
@@ -53,7 +53,19 @@ impl Definition {
     /// Runs a shell script on this machine.
     #[must_use]
     pub fn script(self, name: SeedName, script: impl Into<String>, cache: CacheStrategy) -> Self {
-        self.seed(name, SeedSpec::Script { script: script.into(), cache })
+        self.seed(name, SeedSpec::Script { script: script.into(), files: Vec::new(), cache })
+    }
+
+    /// Runs a shell script on this machine, again whenever a file that the globs match changes.
+    #[must_use]
+    pub fn script_with_files(
+        self,
+        name: SeedName,
+        script: impl Into<String>,
+        files: impl IntoIterator<Item = FileGlob>,
+    ) -> Self {
+        let files = files.into_iter().collect();
+        self.seed(name, SeedSpec::Script { script: script.into(), files, cache: CacheStrategy::CommandHash })
     }
 
     /// Runs a program on this machine.
@@ -66,7 +78,21 @@ impl Definition {
         cache: CacheStrategy,
     ) -> Self {
         let arguments = arguments.into_iter().map(Into::into).collect();
-        self.seed(name, SeedSpec::Command { command: command.into(), arguments, cache })
+        self.seed(name, SeedSpec::Command { command: command.into(), arguments, files: Vec::new(), cache })
+    }
+
+    /// Runs a program on this machine, again whenever a file that the globs match changes.
+    #[must_use]
+    pub fn command_with_files<A: Into<String>>(
+        self,
+        name: SeedName,
+        command: impl Into<String>,
+        arguments: impl IntoIterator<Item = A>,
+        files: impl IntoIterator<Item = FileGlob>,
+    ) -> Self {
+        let (command, cache) = (command.into(), CacheStrategy::CommandHash);
+        let arguments = arguments.into_iter().map(Into::into).collect();
+        self.seed(name, SeedSpec::Command { command, arguments, files: files.into_iter().collect(), cache })
     }
 
     /// Runs a shell script inside the image while PostgreSQL is not running.
@@ -75,15 +101,15 @@ impl Definition {
         self.seed(name, SeedSpec::ContainerScript { script: script.into(), files: Vec::new() })
     }
 
-    /// The same, with files that the script finds in its working directory.
+    /// Runs a shell script inside the image, which finds the files that the globs match in its working directory.
     #[must_use]
-    pub fn container_script_with_files<P: Into<PathBuf>>(
+    pub fn container_script_with_files(
         self,
         name: SeedName,
         script: impl Into<String>,
-        files: impl IntoIterator<Item = P>,
+        files: impl IntoIterator<Item = FileGlob>,
     ) -> Self {
-        let files = files.into_iter().map(Into::into).collect();
+        let files = files.into_iter().collect();
         self.seed(name, SeedSpec::ContainerScript { script: script.into(), files })
     }
 }
@@ -107,10 +133,13 @@ mod tests {
             f = { type = "command", command = "make", arguments = ["f"] }
             g = { type = "container-script", script = "apt-get update" }
             h = { type = "container-script", script = "dpkg -i h.deb", files = ["h.deb"] }
+            i = { type = "script", script = "./i", files = ["i", "i/*"] }
+            j = { type = "command", command = "./j", arguments = ["j"], files = ["j"] }
         "#;
         let config = Config::parse(text, "/project/database.toml").unwrap();
         let expected = config.instance(&"main".parse().unwrap(), &Overrides::default()).unwrap().seeds;
         let name = |text: &str| text.parse().unwrap();
+        let glob = |text: &str| text.parse().unwrap();
         let table = CsvTable { schema: "public".parse().unwrap(), table: "d".parse().unwrap() };
         let definition = Definition::in_folders(Folders::at(std::path::Path::new("/home/me")))
             .sql_file(name("a"), "a.sql")
@@ -120,7 +149,9 @@ mod tests {
             .script(name("e"), "true", CacheStrategy::None)
             .command(name("f"), "make", ["f"], CacheStrategy::default())
             .container_script(name("g"), "apt-get update")
-            .container_script_with_files(name("h"), "dpkg -i h.deb", ["h.deb"]);
+            .container_script_with_files(name("h"), "dpkg -i h.deb", [glob("h.deb")])
+            .script_with_files(name("i"), "./i", [glob("i"), glob("i/*")])
+            .command_with_files(name("j"), "./j", ["j"], [glob("j")]);
         assert!(definition.seeds.iter().eq(&expected), "{:?}", definition.seeds);
     }
 

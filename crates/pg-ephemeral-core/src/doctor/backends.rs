@@ -76,7 +76,7 @@ pub(super) async fn examine(examination: &Examination, configured: BackendChoice
                 let origin =
                     chosen.as_ref().filter(|_| is_chosen).map(|(_, origin)| format!(", and was chosen {origin}"));
                 let message = format!("does not work{}: {reason}", origin.unwrap_or_default());
-                findings.push(Finding::new(Area::Backend, kind.as_str(), level, message).advice(remedy(kind)));
+                findings.push(Finding::new(Area::Backend, kind.as_str(), level, message).advice(remedy(kind, &reason)));
             }
         }
     }

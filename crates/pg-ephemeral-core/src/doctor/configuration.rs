@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::backends::with_causes;
 use super::{Area, Finding, Level};
-use crate::config::{Config, EffectiveInstance, LoadError, Overrides};
+use crate::config::{Config, EffectiveInstance, LoadError, Overrides, UntrustedConfig};
 
 pub(super) fn examine(path: Option<&Path>) -> (Option<Config>, Vec<Finding>) {
     let Some(path) = path else {
@@ -31,14 +31,19 @@ pub(super) fn examine(path: Option<&Path>) -> (Option<Config>, Vec<Finding>) {
         }
     }
     for missing in instances.iter().flat_map(EffectiveInstance::missing_files) {
-        let advice = "paths start from the folder of the configuration";
-        findings.push(finding(Level::Missing, missing.to_string()).advice(advice));
+        findings.push(finding(Level::Missing, missing.to_string()).advice(missing.hint()));
     }
     if findings.is_empty() {
         let noun = if instances.len() == 1 { "instance" } else { "instances" };
         findings.push(finding(Level::Ok, format!("valid: {} {noun}", instances.len())));
     }
     (Some(config), findings)
+}
+
+/// A configuration that may be somebody else's is not even read.
+pub(super) fn refused(refused: &UntrustedConfig) -> Finding {
+    let subject = refused.path.display().to_string();
+    Finding::new(Area::Configuration, subject, Level::Missing, with_causes(refused)).advice(refused.hint())
 }
 
 /// The picture of the place takes more lines than a finding has.

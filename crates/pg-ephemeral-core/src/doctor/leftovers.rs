@@ -31,8 +31,13 @@ pub(super) async fn examine(folders: &Folders, backends: &[&Backend]) -> Vec<Fin
             continue;
         }
         let subject = format!("containers on {}", backend.kind());
-        match reap::garbage(backend).await {
-            Ok(garbage) => findings.extend(counted(&subject, "containers of dead owners", garbage.len(), GC)),
+        match reap::garbage(folders, backend).await {
+            Ok(garbage) => findings.extend(counted(
+                &subject,
+                "containers of dead owners, or of sessions whose server has ended",
+                garbage.len(),
+                GC,
+            )),
             Err(error) => {
                 let message = format!("can't be listed: {error}");
                 findings.push(Finding::new(Area::Leftovers, subject, Level::Warning, message).advice("try again"));
@@ -95,16 +100,17 @@ mod tests {
         fs::write(servers.join("podman-x"), "garbage").unwrap();
         let dead = Owner { boot: "before".to_owned(), ..Owner::current() };
         let owner = serde_json::to_string(&dead).unwrap();
-        let labels = [("pg-ephemeral.version", "1"), ("pg-ephemeral.owner", owner.as_str())];
+        let labels =
+            [("pg-ephemeral.version", "1"), ("pg-ephemeral.owner", owner.as_str()), ("pg-ephemeral.nonce", "n")];
         let image = pg_ephemeral_testkit::FakeImage::postgres("17");
-        let container = pg_ephemeral_testkit::FakeContainer::new("left", "docker.io/library/postgres:17");
+        let container = pg_ephemeral_testkit::FakeContainer::new("pg-ephemeral-left", "docker.io/library/postgres:17");
         let container = labels.iter().fold(container, |container, (key, value)| container.label(key, value));
         let fake = FakeBackend::podman().with_image(image).with_container(container);
         let found = examine(&folders, &[&fake.backend()]).await;
         let told: Vec<_> = found.iter().map(|finding| finding.message.as_str()).collect();
         assert!(told.contains(&"a record that can't be read"), "{told:?}");
-        assert!(told.contains(&"1 containers of dead owners"), "{told:?}");
-        assert_eq!(fake.containers(), ["left"]);
+        assert!(told.contains(&"1 containers of dead owners, or of sessions whose server has ended"), "{told:?}");
+        assert_eq!(fake.containers(), ["pg-ephemeral-left"]);
         assert!(servers.join("podman-x").exists());
     }
 

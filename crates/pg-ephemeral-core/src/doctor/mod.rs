@@ -5,6 +5,7 @@ mod backends;
 mod configuration;
 mod disk;
 mod leftovers;
+mod locales;
 mod permissions;
 mod programs;
 mod rootless;
@@ -16,7 +17,7 @@ use ociman::Backend;
 use ociman::command::Executor;
 use serde::Serialize;
 
-use crate::config::BackendChoice;
+use crate::config::{BackendChoice, UntrustedConfig};
 use crate::folders::Folders;
 
 pub use backends::{Support, support};
@@ -113,13 +114,13 @@ pub struct Examination {
     folders: Folders,
     executor: Arc<dyn Executor>,
     choice: Option<BackendChoice>,
-    config_file: Option<PathBuf>,
+    config_file: Result<Option<PathBuf>, Arc<UntrustedConfig>>,
 }
 
 impl Examination {
     /// Of the machine as it is without a configuration.
     pub fn new(folders: Folders) -> Self {
-        Self { folders, executor: Arc::new(ociman::System), choice: None, config_file: None }
+        Self { folders, executor: Arc::new(ociman::System), choice: None, config_file: Ok(None) }
     }
 
     /// Executes engine commands by something else than the operating system; for tests.
@@ -139,19 +140,31 @@ impl Examination {
     /// The configuration that counts.
     #[must_use]
     pub fn config_file(mut self, path: Option<PathBuf>) -> Self {
-        self.config_file = path;
+        self.config_file = Ok(path);
+        self
+    }
+
+    /// A configuration that was found and is refused.
+    #[must_use]
+    pub fn refused_config_file(mut self, refused: UntrustedConfig) -> Self {
+        self.config_file = Err(Arc::new(refused));
         self
     }
 
     /// Looks at everything.
     pub async fn run(&self) -> Report {
-        let (config, mut configuration) = configuration::examine(self.config_file.as_deref());
+        let config_file = self.config_file.as_ref().ok().and_then(|path| path.as_deref());
+        let (config, mut configuration) = match &self.config_file {
+            Ok(_) => configuration::examine(config_file),
+            Err(refused) => (None, vec![configuration::refused(refused)]),
+        };
         let configured = config.as_ref().and_then(crate::config::Config::backend).unwrap_or_default();
         let (working, mut findings) = backends::examine(self, configured).await;
         findings.extend(rootless::examine(&working).await);
         findings.extend(disk::examine(&self.folders, &working).await);
         findings.extend(programs::examine(&self.folders));
-        findings.extend(permissions::examine(&self.folders, self.config_file.as_deref()));
+        findings.extend(locales::examine(&self.folders, config.as_ref()));
+        findings.extend(permissions::examine(&self.folders, config_file));
         findings.extend(
             leftovers::examine(&self.folders, &working.iter().map(|one| &one.backend).collect::<Vec<_>>()).await,
         );

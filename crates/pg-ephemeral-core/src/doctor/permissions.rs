@@ -1,10 +1,12 @@
 //! Who may read and write the files and folders that count.
 
 use std::fs::Metadata;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::fs::{Access, access};
+use rustix::io::Errno;
 
 use super::{Area, Finding, Level, nearest};
 use crate::folders::Folders;
@@ -13,9 +15,9 @@ use crate::folders::Folders;
 const SECRET_LENGTH: u64 = 32;
 
 pub(super) fn examine(folders: &Folders, config_file: Option<&Path>) -> Vec<Finding> {
-    let mut findings = vec![private_folder(folders.state()), private_folder(folders.host())];
+    let mut findings = vec![private_folder(folders.state(), STATE), private_folder(folders.host(), STATE)];
     findings.extend(secret(&folders.state().join("secret")));
-    findings.push(private_folder(&Folders::sockets_path()));
+    findings.push(private_folder(&Folders::sockets_path(), TEMPORARY));
     let own = etcetera::choose_base_strategy().ok();
     let own = own.map(|strategy| etcetera::BaseStrategy::config_dir(&strategy).join("ociman.toml"));
     for path in config_file.into_iter().chain(own.as_deref()) {
@@ -28,8 +30,12 @@ fn finding(path: &Path, level: Level, message: impl Into<String>) -> Finding {
     Finding::new(Area::Permissions, path.display().to_string(), level, message)
 }
 
-/// A folder that is made when it is needed, for its owner alone.
-fn private_folder(path: &Path) -> Finding {
+/// The variables that say where private folders are.
+const STATE: &str = "XDG_STATE_HOME";
+const TEMPORARY: &str = "TMPDIR";
+
+/// A folder that is made when it is needed, for its owner alone, where a variable says.
+fn private_folder(path: &Path, variable: &str) -> Finding {
     let Ok(metadata) = path.symlink_metadata() else {
         return match nearest(path) {
             Some(parent) if access(parent, Access::WRITE_OK | Access::EXEC_OK).is_ok() => {
@@ -38,20 +44,30 @@ fn private_folder(path: &Path) -> Finding {
             parent => {
                 let parent = parent.unwrap_or(path).display();
                 finding(path, Level::Missing, format!("can't be made in {parent}"))
-                    .advice(format!("let {parent} be yours to write, or set XDG_STATE_HOME to a folder that is"))
+                    .advice(format!("let {parent} be yours to write, or set {variable} to a folder that is"))
             }
         };
     };
-    let path_metadata = path.metadata().unwrap_or(metadata);
+    let metadata = path.metadata().unwrap_or(metadata);
+    let writable = access(path, Access::WRITE_OK | Access::EXEC_OK);
+    judge_folder(path, variable, &metadata, writable)
+}
+
+/// Judges a private folder that is there, by whether the caller can write it.
+fn judge_folder(path: &Path, variable: &str, metadata: &Metadata, writable: Result<(), Errno>) -> Finding {
     match () {
-        () if !path_metadata.is_dir() => finding(path, Level::Missing, "is not a folder").advice("move it away"),
-        () if !is_ours(&path_metadata) => finding(path, Level::Missing, "belongs to another user")
+        () if !metadata.is_dir() => finding(path, Level::Missing, "is not a folder").advice("move it away"),
+        () if !is_ours(metadata) => finding(path, Level::Missing, "belongs to another user")
             .advice(format!("remove it, or `chown -R {}` it", rustix::process::geteuid().as_raw())),
-        () if path_metadata.mode() & 0o077 != 0 => {
-            finding(path, Level::Warning, format!("others may look into it: mode {:o}", path_metadata.mode() & 0o777))
-                .advice(format!("`chmod 700 {}`", path.display()))
-        }
-        () => finding(path, Level::Ok, "is yours alone"),
+        () => match writable {
+            Err(errno) => finding(path, Level::Missing, format!("can't be written: {}", io::Error::from(errno)))
+                .advice(format!("let it be writable, or set {variable} to a folder that is")),
+            Ok(()) if metadata.mode() & 0o077 != 0 => {
+                finding(path, Level::Warning, format!("others may look into it: mode {:o}", metadata.mode() & 0o777))
+                    .advice(format!("`chmod 700 {}`", path.display()))
+            }
+            Ok(()) => finding(path, Level::Ok, "is yours alone"),
+        },
     }
 }
 
@@ -101,13 +117,28 @@ mod tests {
     fn a_folder_is_private_open_to_others_or_yet_to_be_made() {
         let folder = tempfile::tempdir().unwrap();
         with_mode(folder.path(), 0o700);
-        assert_eq!(private_folder(folder.path()).level, Level::Ok);
+        assert_eq!(private_folder(folder.path(), STATE).level, Level::Ok);
         with_mode(folder.path(), 0o750);
-        let open = private_folder(folder.path());
+        let open = private_folder(folder.path(), STATE);
         assert_eq!((open.level, open.message.as_str()), (Level::Warning, "others may look into it: mode 750"));
-        assert_eq!(private_folder(&folder.path().join("not/yet")).level, Level::Ok);
+        assert_eq!(private_folder(&folder.path().join("not/yet"), STATE).level, Level::Ok);
         fs::write(folder.path().join("file"), "").unwrap();
-        assert_eq!(private_folder(&folder.path().join("file")).level, Level::Missing);
+        assert_eq!(private_folder(&folder.path().join("file"), STATE).level, Level::Missing);
+    }
+
+    #[test]
+    fn a_folder_that_can_not_be_written_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        with_mode(folder.path(), 0o700);
+        let judged = |writable| judge_folder(folder.path(), STATE, &folder.path().metadata().unwrap(), writable);
+        assert_eq!(judged(Ok(())).level, Level::Ok);
+        let read_only = judged(Err(Errno::ROFS));
+        assert_eq!(read_only.level, Level::Missing);
+        assert_eq!(read_only.message, "can't be written: Read-only file system (os error 30)");
+        if !rustix::process::geteuid().is_root() {
+            with_mode(folder.path(), 0o500);
+            assert_eq!(private_folder(folder.path(), STATE).level, Level::Missing);
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::instance::NameError;
 
 /// Why the labels of a container or an image could not be read.
 #[derive(Debug, thiserror::Error)]
-pub enum LabelError {
+pub enum ReadError {
     /// It has no such label, or an empty one.
     #[error("the label {key} is missing")]
     Missing {
@@ -52,7 +52,7 @@ pub enum LabelError {
     },
 }
 
-impl LabelError {
+impl ReadError {
     /// The label that it is about.
     #[must_use]
     pub fn key(&self) -> &Key {
@@ -70,7 +70,7 @@ impl LabelError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NewerVersion { version, .. } => Some(format!("use pg-ephemeral {version} or later")),
-            Self::Missing { key } if *key == super::VERSION => Some("pg-ephemeral did not make it".to_owned()),
+            Self::Missing { key } if *key == super::VERSION_KEY => Some("pg-ephemeral did not make it".to_owned()),
             _ => None,
         }
     }

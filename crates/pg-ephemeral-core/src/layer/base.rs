@@ -6,6 +6,7 @@ use super::SeedHash;
 use super::key::KeyHasher;
 use super::parameters::shapes_data;
 use crate::config::{DatabaseName, SslHostname, Superuser};
+use crate::locale::ClusterLocale;
 use crate::parameter::Parameters;
 
 /// What a base image is, whatever it is called and whichever store it is in: the digests of its file systems and its
@@ -37,6 +38,8 @@ pub struct BaseInputs<'a> {
     pub superuser: &'a Superuser,
     /// The database that is there from the start.
     pub database: &'a DatabaseName,
+    /// How text is sorted and stored: by what the cluster really gets, where that is not what was asked for.
+    pub locale: &'a ClusterLocale,
     /// Server parameters. Those that are known not to shape what is stored, such as `work_mem` and `log_statement`,
     /// are left out of the key.
     pub parameters: &'a Parameters,
@@ -49,6 +52,7 @@ pub struct BaseInputs<'a> {
 /// ```
 /// use pg_ephemeral_core::config::{DatabaseName, Superuser};
 /// use pg_ephemeral_core::layer::{BaseIdentity, BaseInputs, base_hash};
+/// use pg_ephemeral_core::locale::ClusterLocale;
 /// use pg_ephemeral_core::parameter::Parameters;
 ///
 /// let identity = BaseIdentity {
@@ -60,6 +64,7 @@ pub struct BaseInputs<'a> {
 ///     identity: &identity,
 ///     superuser: &Superuser::default(),
 ///     database: &DatabaseName::default(),
+///     locale: &ClusterLocale::default(),
 ///     parameters: &Parameters::default(),
 ///     ssl_hostname: None,
 /// };
@@ -78,6 +83,10 @@ pub fn base_hash(inputs: &BaseInputs<'_>) -> SeedHash {
     key.text("architecture", &inputs.identity.architecture);
     key.text("superuser", inputs.superuser.as_str());
     key.text("database", inputs.database.as_str());
+    key.optional_text("locale", inputs.locale.locale.as_deref());
+    key.text("encoding", inputs.locale.encoding.as_str());
+    key.text("locale provider", inputs.locale.provider.as_str());
+    key.optional_text("provider locale", inputs.locale.provider_locale.as_deref());
     key.optional_text("ssl hostname", inputs.ssl_hostname.map(SslHostname::as_str));
     let parameters = shaping(inputs.parameters);
     key.texts("parameter names", parameters.iter().map(|(name, _)| name.as_str()));
@@ -96,6 +105,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::config::LocaleProvider;
 
     fn identity(diff_ids: &[&str], os: &str, architecture: &str) -> BaseIdentity {
         let diff_ids = diff_ids.iter().map(|&id| id.to_owned()).collect();
@@ -122,6 +132,11 @@ mod tests {
             parameters(&["timezone="]),
             parameters(&["datestyle=UTC"]),
         ];
+        let mut locales = vec![ClusterLocale::default(); 5];
+        locales[1].locale = Some("C.utf8".to_owned());
+        locales[2].encoding = "LATIN1".parse().unwrap();
+        locales[3].provider = LocaleProvider::Icu;
+        locales[4].provider_locale = Some("en-US".to_owned());
         let names = [("postgres", "postgres"), ("postgres", "shop"), ("shop", "postgres")];
 
         let mut keys = BTreeSet::new();
@@ -132,8 +147,11 @@ mod tests {
                     for ssl_hostname in [None, Some(&hostname)] {
                         let superuser = &superuser.parse().unwrap();
                         let database = &database.parse().unwrap();
-                        keys.insert(base_hash(&BaseInputs { identity, superuser, database, parameters, ssl_hostname }));
-                        count += 1;
+                        for locale in &locales {
+                            let inputs = BaseInputs { identity, superuser, database, locale, parameters, ssl_hostname };
+                            keys.insert(base_hash(&inputs));
+                            count += 1;
+                        }
                     }
                 }
             }
@@ -149,6 +167,7 @@ mod tests {
                 identity: &identity,
                 superuser: &Superuser::default(),
                 database: &DatabaseName::default(),
+                locale: &ClusterLocale::default(),
                 parameters: &parameters(&[assignment]),
                 ssl_hostname: None,
             })
@@ -163,9 +182,10 @@ mod tests {
             identity: &identity(&["sha256:aa"], "linux", "amd64"),
             superuser: &Superuser::default(),
             database: &DatabaseName::default(),
+            locale: &ClusterLocale::default(),
             parameters: &Parameters::default(),
             ssl_hostname: None,
         });
-        insta::assert_snapshot!(key, @"3bb2c6803692cdd2f80ba38c9d3c1f8dde730d46c7690e806bb1d0d0600d5776");
+        insta::assert_snapshot!(key, @"87d6ce25cefcf48db96e1c0d459e0ce3def006153efc70cdce5185c424e95af6");
     }
 }

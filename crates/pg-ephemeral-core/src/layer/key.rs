@@ -5,7 +5,7 @@ use super::SeedHash;
 
 /// The version of everything that goes into a key. It is raised whenever the fields, their order or the meaning of a
 /// layer's content change, and makes all earlier layers unknown.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 3;
 
 /// Hashes fields. Each is one byte for its type, its name and its value, both with their length in front.
 #[derive(Debug, Clone)]
@@ -29,6 +29,11 @@ impl KeyHasher {
         hasher.field(FieldType::Bytes, "format", &FORMAT.to_le_bytes());
         hasher.text("purpose", purpose);
         hasher
+    }
+
+    /// Adds bytes that need not be UTF-8.
+    pub(crate) fn bytes(&mut self, name: &str, value: &[u8]) {
+        self.field(FieldType::Bytes, name, value);
     }
 
     /// Adds a text.

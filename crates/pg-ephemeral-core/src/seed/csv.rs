@@ -6,7 +6,6 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc;
-use tokio::task::spawn_blocking;
 
 use super::spec::{CsvDelimiter, CsvTable};
 use end_mark::EndMarkFinder;
@@ -159,13 +158,18 @@ pub(super) fn columns_of<'p>(
 /// Reads a file on a thread that may wait, no faster than its pieces are taken.
 fn pieces(path: PathBuf) -> mpsc::Receiver<io::Result<Vec<u8>>> {
     let (sender, receiver) = mpsc::channel(4);
-    spawn_blocking(move || {
-        let read = File::open(path).and_then(|file| send_pieces(file, &sender));
+    let refused = sender.clone();
+    let started = ociman::blocking::start(move || {
+        let read = ociman::files::open(&path).and_then(|file| send_pieces(file, &sender));
         if let Err(error) = read {
             // When nobody takes pieces any more, nobody wants to know.
             let _ = sender.blocking_send(Err(error));
         }
     });
+    if let Err(error) = started {
+        // It is empty, so it has room.
+        let _ = refused.try_send(Err(error));
+    }
     receiver
 }
 

@@ -3,40 +3,36 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::UnkeyedFiles;
+pub use crate::child::OutputStream;
+
 /// Something that happened while a seed was applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ApplyEvent<'a> {
-    /// A script or a command wrote a line. Values that were given to it as secrets are struck out.
+    /// A script, a command, psql or pg_restore wrote a line. Values that were given to it as secrets are struck out.
     Output {
         /// The stream it was written to.
         stream: OutputStream,
         /// The line, without its end.
         line: &'a str,
     },
-    /// Some of a CSV file went to the server.
+    /// The seed is about to run, and it names files that its layer's key does not cover.
+    Unkeyed(&'a UnkeyedFiles),
+    /// Some of a file went to the server.
     Copied {
         /// Bytes so far.
         bytes: u64,
         /// Bytes of the whole file.
         total: u64,
     },
-    /// Some of the statements were run.
-    Ran {
-        /// Statements so far.
-        statements: usize,
-        /// Statements of the whole seed.
-        total: usize,
+    /// Some of the objects of an archive were restored.
+    Restored {
+        /// Objects so far.
+        objects: u64,
+        /// Objects in the archive.
+        total: u64,
     },
-}
-
-/// A stream that a program writes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum OutputStream {
-    /// Standard output.
-    Stdout,
-    /// Standard error.
-    Stderr,
 }
 
 /// Takes each [`ApplyEvent`] as it happens; by default nobody does.
@@ -51,7 +47,7 @@ impl EventSink {
         Self(Some(Arc::new(function)))
     }
 
-    pub(super) fn send(&self, event: ApplyEvent<'_>) {
+    pub(crate) fn send(&self, event: ApplyEvent<'_>) {
         if let Some(function) = &self.0 {
             function(event);
         }

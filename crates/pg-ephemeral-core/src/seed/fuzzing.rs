@@ -2,38 +2,13 @@
 
 use super::csv::columns_of;
 use super::spec::CsvDelimiter;
-use super::sql::{Place, SqlScript};
+use super::sql::references_in;
 
-fn check_place(text: &str, place: Place) {
-    let line = text.split('\n').nth(place.line.wrapping_sub(1));
-    assert!(line.is_some_and(|line| (1..=line.chars().count() + 1).contains(&place.column)), "{place} in {text:?}");
-}
-
-/// A file of SQL. Its messages are the whole text up to the last statement, and every place is inside of it.
-pub fn sql(text: &str) {
-    let script = match SqlScript::parse(text) {
-        Ok(script) => script,
-        Err(refused) => {
-            check_place(text, refused.place);
-            assert!(!refused.to_string().is_empty());
-            return;
-        }
-    };
-    let batches = script.batches();
-    let sent: String = batches.iter().map(|batch| batch.text).collect();
-    assert!(text.starts_with(&sent), "{sent:?} of {text:?}");
-    assert_eq!(batches.iter().map(super::sql::Batch::len).sum::<usize>(), script.len());
-    // Of what Unicode has as white space, PostgreSQL takes the most for letters.
-    let is_blank = |character: char| character == '\u{b}' || character.is_ascii_whitespace();
-    for batch in &batches {
-        assert!(batch.len() > 0 && !batch.text.trim_matches(is_blank).is_empty());
-        for index in 0..batch.len() {
-            check_place(text, script.place_of_statement(batch, index));
-        }
-        for number in [0, 1, 2, 100, u32::MAX] {
-            check_place(text, script.place_of_character(batch, number));
-        }
-    }
+/// A script of psql. It does not matter in which pieces it comes, and no path is empty.
+pub fn psql_script(bytes: &[u8]) {
+    let whole = references_in([bytes]);
+    assert_eq!(references_in(bytes.chunks(1)), whole);
+    assert!(whole.iter().all(|reference| !reference.path.as_os_str().is_empty()), "{whole:?}");
 }
 
 /// The first row of a CSV file: it does not matter in which pieces it comes, nor what follows it.

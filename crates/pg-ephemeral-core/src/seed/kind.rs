@@ -22,6 +22,8 @@ pub enum SeedKind {
     SqlFile,
     /// SQL written in the configuration itself.
     SqlStatement,
+    /// What pg_dump or pg_dumpall wrote.
+    Dump,
     /// A CSV file.
     CsvFile,
     /// A shell script on the host.
@@ -34,8 +36,15 @@ pub enum SeedKind {
 
 impl SeedKind {
     /// Every type.
-    pub const ALL: [Self; 6] =
-        [Self::SqlFile, Self::SqlStatement, Self::CsvFile, Self::Script, Self::Command, Self::ContainerScript];
+    pub const ALL: [Self; 7] = [
+        Self::SqlFile,
+        Self::SqlStatement,
+        Self::Dump,
+        Self::CsvFile,
+        Self::Script,
+        Self::Command,
+        Self::ContainerScript,
+    ];
 
     /// The name, as in `database.toml`, in labels and in listings.
     #[must_use]
@@ -43,6 +52,7 @@ impl SeedKind {
         match self {
             Self::SqlFile => "sql-file",
             Self::SqlStatement => "sql-statement",
+            Self::Dump => "dump",
             Self::CsvFile => "csv-file",
             Self::Script => "script",
             Self::Command => "command",
@@ -56,6 +66,7 @@ impl From<&SeedSpec> for SeedKind {
         match spec {
             SeedSpec::SqlFile { .. } => Self::SqlFile,
             SeedSpec::SqlStatement { .. } => Self::SqlStatement,
+            SeedSpec::Dump { .. } => Self::Dump,
             SeedSpec::CsvFile { .. } => Self::CsvFile,
             SeedSpec::Script { .. } => Self::Script,
             SeedSpec::Command { .. } => Self::Command,

@@ -8,17 +8,21 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use indexmap::IndexMap;
 
+use super::archive::{ArchiveFormat, ForeignFormat};
 use super::csv::{CsvFile, CsvFileError};
+use super::dump::{Dump, LoadDumpError};
 use super::events::OutputStream;
-use super::loaded::{Body, CacheKey, LoadedSeed, LoadedSeeds, ScriptFile, SqlSource};
-use super::process::{Program, ProgramText, run};
-use super::spec::{CacheStrategy, SeedSpec};
-use super::sql::Place;
+use super::files::{self, FilesError};
+use super::process::{Program, ProgramText};
+use super::read_seeds::{Body, CacheKey, ReadSeed, ReadSeeds, ScriptFile};
+use super::spec::{CacheStrategy, FileGlob, SeedSpec};
+use super::sql::{LoadSqlError, SqlScript};
+use crate::child::{self, Input};
 use crate::instance::SeedName;
 
 pub use git::GitError;
 
-mod git;
+pub(super) mod git;
 
 /// How many seeds are loaded at once: some run programs.
 const AT_ONCE: usize = 8;
@@ -28,7 +32,7 @@ const LONGEST_MESSAGE: usize = 4096;
 
 /// Why a seed could not be loaded.
 #[derive(Debug, thiserror::Error)]
-pub enum LoadError {
+pub enum ReadError {
     /// The folder that paths start from is relative, and there is no working directory.
     #[error("find the folder {}", path.display())]
     Folder {
@@ -49,6 +53,15 @@ pub enum LoadError {
         #[source]
         source: std::io::Error,
     },
+    /// The files that globs of the seed match could not be read.
+    #[error("read seed {seed}")]
+    Files {
+        /// The seed.
+        seed: SeedName,
+        /// Which glob or file, and what came of it.
+        #[source]
+        source: FilesError,
+    },
     /// Two files of a container script would be one.
     #[error("read seed {seed}: two of its files are {name} inside the image")]
     SameFile {
@@ -57,15 +70,34 @@ pub enum LoadError {
         /// The file, from the script's working directory.
         name: String,
     },
-    /// A file of SQL is not UTF-8.
-    #[error("read seed {seed}: {file}:{place} is not UTF-8")]
-    NotUtf8 {
+    /// The file of a `sql-file` seed is an archive, which psql can't read.
+    #[error("seed \"{seed}\" of type sql-file can't run {}: it is an archive of pg_dump in {format} format", path.display())]
+    Archive {
         /// The seed.
         seed: SeedName,
-        /// The file.
-        file: SqlSource,
-        /// Where the first byte is that can't be.
-        place: Place,
+        /// The file, as the user wrote it.
+        path: PathBuf,
+        /// The format of the archive.
+        format: ArchiveFormat,
+    },
+    /// The file of a `sql-file` seed has to be unpacked.
+    #[error("seed \"{seed}\" can't run {}: it is {format}", path.display())]
+    Foreign {
+        /// The seed.
+        seed: SeedName,
+        /// The file, as the user wrote it.
+        path: PathBuf,
+        /// The format of the file.
+        format: ForeignFormat,
+    },
+    /// A dump can't be used.
+    #[error("failed to read seed \"{seed}\"")]
+    Dump {
+        /// The seed.
+        seed: SeedName,
+        /// What is wrong with it.
+        #[source]
+        source: LoadDumpError,
     },
     /// A CSV file could not be read.
     #[error("read seed {seed}")]
@@ -92,8 +124,10 @@ pub enum LoadError {
     StartKey {
         /// The seed.
         seed: SeedName,
-        /// What was run, in words.
+        /// What was to be started, in words.
         program: String,
+        /// What the user can do about it.
+        hint: Option<&'static str>,
         /// What the system said.
         #[source]
         source: std::io::Error,
@@ -121,11 +155,11 @@ fn quoted(message: &str) -> String {
 ///
 /// # Errors
 /// The first seed, in their order, that can't be loaded.
-pub async fn load(seeds: &IndexMap<SeedName, SeedSpec>, folder: &Path) -> Result<LoadedSeeds, LoadError> {
-    let folder = std::path::absolute(folder).map_err(|source| LoadError::Folder { path: folder.to_owned(), source })?;
+pub async fn read(seeds: &IndexMap<SeedName, SeedSpec>, folder: &Path) -> Result<ReadSeeds, ReadError> {
+    let folder = std::path::absolute(folder).map_err(|source| ReadError::Folder { path: folder.to_owned(), source })?;
     let loading: Vec<_> = seeds.iter().map(|(name, spec)| Loader { name, folder: &folder }.load(spec)).collect();
     let loaded: Vec<_> = stream::iter(loading).buffered(AT_ONCE).collect().await;
-    loaded.into_iter().collect::<Result<_, _>>().map(LoadedSeeds::new)
+    loaded.into_iter().collect::<Result<_, _>>().map(ReadSeeds::new)
 }
 
 /// Loads one seed.
@@ -135,81 +169,81 @@ struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    async fn load(self, spec: &SeedSpec) -> Result<LoadedSeed, LoadError> {
+    async fn load(self, spec: &SeedSpec) -> Result<ReadSeed, ReadError> {
         let body = match spec {
-            SeedSpec::SqlFile { path, git_revision: None } => {
-                let bytes = self.read(path).await?;
-                self.sql(bytes, SqlSource::File(path.clone()))?
+            SeedSpec::SqlFile { path, git_revision, files } => {
+                let named = files::hash(self.folder, files).await.map_err(|error| self.files_failed(error))?;
+                let script = SqlScript::of_file(path, git_revision.as_ref(), self.folder).await;
+                self.sql(script.map(|script| script.with_files(named)))?
             }
-            SeedSpec::SqlFile { path, git_revision: Some(revision) } => {
-                let bytes = git::file(&self.folder.join(path), revision).await;
-                let bytes = bytes.map_err(|source| LoadError::Git { seed: self.seed(), path: path.clone(), source })?;
-                self.sql(bytes, SqlSource::Revision { revision: revision.clone(), path: path.clone() })?
+            SeedSpec::SqlStatement { statement } => self.sql(SqlScript::of_text(statement, self.folder).await)?,
+            SeedSpec::Dump { path, options } => {
+                let dump = Dump::load(path, options, self.folder).await;
+                Body::Dump(dump.map_err(|source| ReadError::Dump { seed: self.seed(), source })?)
             }
-            SeedSpec::SqlStatement { statement } => Body::Sql { text: statement.clone(), source: SqlSource::Statement },
             SeedSpec::CsvFile { path, table, delimiter } => {
                 let file = CsvFile::read(self.folder.join(path), path.clone(), table.clone(), *delimiter).await;
-                Body::Csv(file.map_err(|source| LoadError::Csv { seed: self.seed(), source })?)
+                Body::Csv(file.map_err(|source| ReadError::Csv { seed: self.seed(), source })?)
             }
-            SeedSpec::Script { script, cache } => Body::Program {
+            SeedSpec::Script { script, files, cache } => Body::Program {
                 program: self.program(ProgramText::Script(script.clone())),
+                files: files::hash(self.folder, files).await.map_err(|source| self.files_failed(source))?,
                 cache: self.cache_key(cache).await?,
             },
-            SeedSpec::Command { command, arguments, cache } => Body::Program {
+            SeedSpec::Command { command, arguments, files, cache } => Body::Program {
                 program: self.program(ProgramText::Command { command: command.clone(), arguments: arguments.clone() }),
+                files: files::hash(self.folder, files).await.map_err(|source| self.files_failed(source))?,
                 cache: self.cache_key(cache).await?,
             },
             SeedSpec::ContainerScript { script, files } => {
                 Body::ContainerScript { script: script.clone(), files: self.script_files(files).await? }
             }
         };
-        Ok(LoadedSeed::new(self.seed(), body))
+        Ok(ReadSeed::new(self.seed(), body))
     }
 
     fn seed(&self) -> SeedName {
         self.name.clone()
     }
 
-    async fn read(&self, path: &Path) -> Result<Vec<u8>, LoadError> {
+    async fn read(&self, path: &Path) -> Result<Vec<u8>, ReadError> {
         let full = self.folder.join(path);
-        let read = tokio::task::spawn_blocking(move || std::fs::read(full)).await;
-        let read = read.unwrap_or_else(|stopped| Err(std::io::Error::other(stopped)));
-        read.map_err(|source| LoadError::Open { seed: self.seed(), path: path.to_owned(), source })
+        let read = ociman::blocking::run(move || ociman::files::read(&full)).await;
+        read.flatten().map_err(|source| ReadError::Open { seed: self.seed(), path: path.to_owned(), source })
     }
 
-    async fn script_files(&self, paths: &[PathBuf]) -> Result<Vec<ScriptFile>, LoadError> {
+    async fn script_files(&self, globs: &[FileGlob]) -> Result<Vec<ScriptFile>, ReadError> {
+        let found = files::find_on_a_thread(self.folder, globs).await.map_err(|source| self.files_failed(source))?;
         let mut files: Vec<ScriptFile> = Vec::new();
-        for path in paths {
-            let name = name_inside(path);
+        for file in found {
+            let name = name_inside(&file.name);
             if files.iter().any(|file| file.name == name) {
-                return Err(LoadError::SameFile { seed: self.seed(), name });
+                return Err(ReadError::SameFile { seed: self.seed(), name });
             }
-            files.push(ScriptFile { name, content: self.read(path).await? });
+            files.push(ScriptFile { name, content: self.read(&file.name).await? });
         }
         Ok(files)
     }
 
-    fn sql(&self, bytes: Vec<u8>, source: SqlSource) -> Result<Body, LoadError> {
-        match String::from_utf8(bytes) {
-            Ok(text) => {
-                // The mark that some programs put at the start of a UTF-8 file; the server does not take it.
-                let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
-                Ok(Body::Sql { text, source })
-            }
-            Err(error) => {
-                let valid = error.utf8_error().valid_up_to();
-                let before = String::from_utf8_lossy(&error.as_bytes()[..valid]);
-                let place = Place::of_byte(&before, valid);
-                Err(LoadError::NotUtf8 { seed: self.seed(), file: source, place })
-            }
-        }
+    fn files_failed(&self, source: FilesError) -> ReadError {
+        ReadError::Files { seed: self.seed(), source }
+    }
+
+    fn sql(&self, script: Result<SqlScript, LoadSqlError>) -> Result<Body, ReadError> {
+        let seed = self.seed();
+        script.map(Body::Sql).map_err(|error| match error {
+            LoadSqlError::Open { path, source } => ReadError::Open { seed, path, source },
+            LoadSqlError::Git { path, source } => ReadError::Git { seed, path, source },
+            LoadSqlError::Archive { path, format } => ReadError::Archive { seed, path, format },
+            LoadSqlError::Foreign { path, format } => ReadError::Foreign { seed, path, format },
+        })
     }
 
     fn program(&self, text: ProgramText) -> Program {
         Program { text, folder: self.folder.to_owned() }
     }
 
-    async fn cache_key(&self, cache: &CacheStrategy) -> Result<CacheKey, LoadError> {
+    async fn cache_key(&self, cache: &CacheStrategy) -> Result<CacheKey, ReadError> {
         match cache {
             CacheStrategy::CommandHash => Ok(CacheKey::Nothing),
             CacheStrategy::None => Ok(CacheKey::Uncacheable),
@@ -223,7 +257,7 @@ impl Loader<'_> {
         }
     }
 
-    async fn output_hash(&self, program: Program) -> Result<CacheKey, LoadError> {
+    async fn output_hash(&self, program: Program) -> Result<CacheKey, ReadError> {
         let mut output = blake3::Hasher::new();
         let mut message = Vec::new();
         let take = |stream, piece: &[u8]| match stream {
@@ -235,14 +269,18 @@ impl Loader<'_> {
                 message.drain(..message.len().saturating_sub(LONGEST_MESSAGE));
             }
         };
-        let ended = run(&program, |_| {}, take).await;
-        let status =
-            ended.map_err(|source| LoadError::StartKey { seed: self.seed(), program: program.to_string(), source })?;
+        let ended = child::run(program.command(), Input::Empty, |_| {}, take).await;
+        let status = ended.map_err(|error| ReadError::StartKey {
+            seed: self.seed(),
+            program: program.started(),
+            hint: program.hint(),
+            source: error.into_source(),
+        })?;
         if status.success() {
             return Ok(CacheKey::Output(output.finalize()));
         }
         let message = String::from_utf8_lossy(&message).into_owned();
-        Err(LoadError::Key { seed: self.seed(), program: program.to_string(), status, message })
+        Err(ReadError::Key { seed: self.seed(), program: program.to_string(), status, message })
     }
 }
 
@@ -258,13 +296,17 @@ fn name_inside(path: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
-impl LoadError {
+impl ReadError {
     /// What the user can do about it.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Git { source, .. } => source.hint(),
-            Self::NotUtf8 { .. } => Some("convert the file to UTF-8, for example with iconv"),
+            Self::Dump { source, .. } => source.hint(),
+            Self::Archive { .. } => Some("use a seed with `type = \"dump\"`, which restores it with pg_restore"),
+            Self::Foreign { .. } => Some(ForeignFormat::HINT),
+            Self::Files { source, .. } => source.hint(),
+            Self::StartKey { hint, .. } => *hint,
             Self::Csv { source: CsvFileError::Header { .. }, .. } => {
                 Some("the first row names the columns, with the delimiter of the seed between them")
             }

@@ -1,284 +1,88 @@
-//! Seeds with everything read that they point to. Plain values; how they came here and what becomes of them is known
-//! elsewhere.
+//! The seeds of a definition with the keys that they have on its base image. Plain values, to be compared with what a
+//! session was started for.
 
-use std::fmt;
-use std::path::PathBuf;
-
-use super::SeedKind;
-use super::csv::CsvFile;
-use super::process::{Program, ProgramText};
-use super::spec::GitRevision;
+use crate::image::Image;
 use crate::instance::SeedName;
-use crate::layer::{Chain, KeyHasher, NewLink, SeedHash, UncacheableReason};
-use crate::parameter::Parameters;
+use crate::layer::SeedHash;
 
-/// All seeds of an instance, in order.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct LoadedSeeds(Vec<LoadedSeed>);
+/// The seeds of a [`Definition`](crate::Definition), in order, as a start would apply them now.
+/// [`Definition::load_seeds`](crate::Definition::load_seeds) makes it.
+#[derive(Debug, Clone)]
+pub struct LoadedSeeds<'a> {
+    image: Image,
+    seeds: Vec<LoadedSeed<'a>>,
+}
 
-impl LoadedSeeds {
-    pub(super) fn new(seeds: Vec<LoadedSeed>) -> Self {
-        Self(seeds)
-    }
+/// One of them.
+#[derive(Debug, Clone)]
+pub struct LoadedSeed<'a> {
+    name: &'a SeedName,
+    cache_status: SeedCacheStatus,
+    /// The key of the state after it, whether or not that state is cached.
+    state: Option<SeedHash>,
+}
 
-    /// The chain of their layers on top of the base layer.
+/// Whether the state after a seed is kept as a layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SeedCacheStatus {
+    /// It is.
+    Cacheable {
+        /// The key of the layer.
+        hash: SeedHash,
+    },
+    /// It is not, because the seed is not cached, or one before it.
+    Uncacheable,
+    /// The base image is not there, so that the key is not known.
+    Unknown,
+}
+
+impl SeedCacheStatus {
+    /// The key of the layer after the seed; `None` when there can be no layer, or the base image is not there.
     #[must_use]
-    pub fn chain(&self, base: SeedHash) -> Chain {
-        self.chain_with_libraries(base, &Parameters::new())
-    }
-
-    /// As [`chain`](Self::chain), where `libraries` are the parameters that hold from the last container script on: the
-    /// seed after that is the first whose effect they change.
-    pub(crate) fn chain_with_libraries(&self, base: SeedHash, libraries: &Parameters) -> Chain {
-        let mut chain = Chain::new(base);
-        let last_script = self.0.iter().rposition(|seed| seed.kind() == SeedKind::ContainerScript);
-        let first_with_libraries = last_script.map(|index| index + 1).filter(|_| !libraries.is_empty());
-        for (index, seed) in self.0.iter().enumerate() {
-            let with_libraries = first_with_libraries == Some(index);
-            chain.push(NewLink {
-                name: seed.name.clone(),
-                kind: seed.kind(),
-                description: seed.description(),
-                content: if with_libraries { seed.content_with(libraries) } else { seed.content },
-                uncacheable: seed.body.uncacheable(),
-            });
+    pub fn hash(&self) -> Option<&SeedHash> {
+        match self {
+            Self::Cacheable { hash } => Some(hash),
+            Self::Uncacheable | Self::Unknown => None,
         }
-        chain
+    }
+}
+
+impl<'a> LoadedSeeds<'a> {
+    pub(crate) fn new(image: Image, seeds: Vec<LoadedSeed<'a>>) -> Self {
+        Self { image, seeds }
     }
 
-    /// Whether there is a container script.
-    pub(crate) fn have_container_script(&self) -> bool {
-        self.0.iter().any(|seed| seed.kind() == SeedKind::ContainerScript)
-    }
-
-    /// The chain on top of nothing: it tells what can be cached, and its keys are nobody's.
-    pub(crate) fn placeless_chain(&self) -> Chain {
-        self.chain(KeyHasher::new("no base").finish_layer())
-    }
-
-    /// The seed at a place of the chain, as [`Step::seed`](crate::layer::Step::seed) counts them.
+    /// The base image that a start would use.
     #[must_use]
-    pub fn get(&self, index: usize) -> Option<&LoadedSeed> {
-        self.0.get(index)
+    pub fn image(&self) -> &Image {
+        &self.image
     }
 
     /// The seeds, in order.
-    pub fn iter(&self) -> std::slice::Iter<'_, LoadedSeed> {
-        self.0.iter()
-    }
-
-    /// How many seeds there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there is no seed.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    pub fn iter_seeds(&self) -> impl Iterator<Item = &LoadedSeed<'a>> {
+        self.seeds.iter()
     }
 }
 
-/// One seed, ready to be applied.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LoadedSeed {
-    pub(super) name: SeedName,
-    pub(super) body: Body,
-    /// The hash of everything that changes its effect.
-    content: blake3::Hash,
-}
-
-/// What a seed does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Body {
-    Sql { text: String, source: SqlSource },
-    Csv(CsvFile),
-    Program { program: Program, cache: CacheKey },
-    ContainerScript { script: String, files: Vec<ScriptFile> },
-}
-
-/// A file that a container script finds in its working directory.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct ScriptFile {
-    /// Where it is, from there.
-    pub(crate) name: String,
-    pub(crate) content: Vec<u8>,
-}
-
-impl fmt::Debug for ScriptFile {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} ({} bytes)", self.name, self.content.len())
-    }
-}
-
-/// What a program's cache strategy adds to the key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum CacheKey {
-    Nothing,
-    /// The seed is not cached.
-    Uncacheable,
-    /// The hash of what the key's program wrote.
-    Output(blake3::Hash),
-}
-
-/// Where SQL comes from. Displayed in short, as in errors.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SqlSource {
-    /// A file, by the path that the user gave.
-    File(PathBuf),
-    /// A file of a git revision.
-    Revision {
-        /// The revision.
-        revision: GitRevision,
-        /// The file, by the path that the user gave.
-        path: PathBuf,
-    },
-    /// The configuration or a program itself.
-    Statement,
-}
-
-impl fmt::Display for SqlSource {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(path) => write!(formatter, "{}", path.display()),
-            Self::Revision { revision, path } => write!(formatter, "{revision}:{}", path.display()),
-            Self::Statement => formatter.write_str("statement"),
-        }
-    }
-}
-
-impl LoadedSeed {
-    pub(super) fn new(name: SeedName, body: Body) -> Self {
-        let content = body.hash();
-        Self { name, body, content }
-    }
-
-    fn content_with(&self, libraries: &Parameters) -> blake3::Hash {
-        let names: Vec<_> = libraries.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
-        let mut key = KeyHasher::new("seed with libraries");
-        key.hash("seed", &self.content);
-        key.texts("names", names.iter().map(String::as_str));
-        key.texts("values", libraries.iter().map(|(_, value)| value.as_str()));
-        key.finish()
+impl<'a> LoadedSeed<'a> {
+    pub(crate) fn new(name: &'a SeedName, cache_status: SeedCacheStatus, state: Option<SeedHash>) -> Self {
+        Self { name, cache_status, state }
     }
 
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &SeedName {
-        &self.name
+        self.name
     }
 
-    /// Its type.
+    /// Whether the state after it is kept as a layer, and under which key.
     #[must_use]
-    pub fn kind(&self) -> SeedKind {
-        self.body.kind()
+    pub fn cache_status(&self) -> &SeedCacheStatus {
+        &self.cache_status
     }
 
-    /// A few words on it: where its content comes from, or its size. Never its body, nor a command's arguments.
-    #[must_use]
-    pub fn description(&self) -> String {
-        match &self.body {
-            Body::Sql { source: SqlSource::Statement, text } => lines(text),
-            Body::Sql { source, .. } => source.to_string(),
-            Body::Csv(file) => file.shown().display().to_string(),
-            Body::Program { program, .. } => match &program.text {
-                ProgramText::Script(script) => lines(script),
-                ProgramText::Command { command, .. } => command.clone(),
-            },
-            Body::ContainerScript { script, .. } => lines(script),
-        }
-    }
-
-    /// The text of a container script; `None` for every other seed.
-    #[must_use]
-    pub fn container_script(&self) -> Option<&str> {
-        match &self.body {
-            Body::ContainerScript { script, .. } => Some(script),
-            _ => None,
-        }
-    }
-
-    /// What a container script finds in its working directory.
-    pub(crate) fn script_files(&self) -> &[ScriptFile] {
-        match &self.body {
-            Body::ContainerScript { files, .. } => files,
-            _ => &[],
-        }
+    pub(crate) fn state(&self) -> Option<&SeedHash> {
+        self.state.as_ref()
     }
 }
-
-fn lines(text: &str) -> String {
-    match text.trim().lines().count() {
-        1 => "1 line".to_owned(),
-        count => format!("{count} lines"),
-    }
-}
-
-impl Body {
-    fn kind(&self) -> SeedKind {
-        match self {
-            Self::Sql { source: SqlSource::Statement, .. } => SeedKind::SqlStatement,
-            Self::Sql { .. } => SeedKind::SqlFile,
-            Self::Csv(_) => SeedKind::CsvFile,
-            Self::Program { program, .. } => match program.text {
-                ProgramText::Script(_) => SeedKind::Script,
-                ProgramText::Command { .. } => SeedKind::Command,
-            },
-            Self::ContainerScript { .. } => SeedKind::ContainerScript,
-        }
-    }
-
-    fn uncacheable(&self) -> Option<UncacheableReason> {
-        match self {
-            Self::Program { cache: CacheKey::Uncacheable, .. } => Some(UncacheableReason::CacheNone),
-            _ => None,
-        }
-    }
-
-    /// The hash of the type and of all that changes the effect. Where a file lies does not, what it holds does.
-    fn hash(&self) -> blake3::Hash {
-        let mut key = KeyHasher::new("seed");
-        key.text("type", self.kind().as_str());
-        match self {
-            Self::Sql { text, .. } => key.text("sql", text),
-            Self::Csv(file) => {
-                key.hash("content", file.content());
-                key.text("schema", file.table().schema.as_str());
-                key.text("table", file.table().table.as_str());
-                key.text("delimiter", &file.delimiter().to_string());
-            }
-            Self::Program { program, cache } => {
-                match &program.text {
-                    ProgramText::Script(script) => key.text("script", script),
-                    ProgramText::Command { command, arguments } => {
-                        key.text("command", command);
-                        key.texts("arguments", arguments.iter().map(String::as_str));
-                    }
-                }
-                cache.add_to(&mut key);
-            }
-            Self::ContainerScript { script, files } => {
-                key.text("script", script);
-                for file in files {
-                    key.text("file", &file.name);
-                    key.hash("content", &blake3::hash(&file.content));
-                }
-            }
-        }
-        key.finish()
-    }
-}
-
-impl CacheKey {
-    fn add_to(&self, key: &mut KeyHasher) {
-        match self {
-            Self::Nothing => key.text("cache", "command-hash"),
-            Self::Uncacheable => key.text("cache", "none"),
-            Self::Output(output) => key.hash("cache", output),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,7 +1,7 @@
 //! Seeds: the named steps that put schema and data into an instance.
 //!
-//! [`spec`] is what the user wrote. [`load()`] reads what it points to, which gives [`LoadedSeeds`] with the hash of each;
-//! together with the key of the base layer they are a [`Chain`](crate::layer::Chain). [`apply()`] runs one of them against a
+//! [`spec`] is what the user wrote. [`read()`] reads what it points to, which gives [`ReadSeeds`] with the hash of each;
+//! together with the key of the base layer they are a [`Chain`](crate::layer::Chain). `apply` runs one of them against a
 //! server that somebody else started. This module must not start servers, know backends or decide what is cached.
 //!
 //! ```
@@ -15,7 +15,7 @@
 //! statement = "create table orders (id bigint primary key)"
 //! "#;
 //! let main = Config::parse(text, "/project/database.toml")?.instance(&"main".parse()?, &Overrides::default())?;
-//! let seeds = pg_ephemeral_core::seed::load(&main.seeds, &main.folder).await?;
+//! let seeds = pg_ephemeral_core::seed::read(&main.seeds, &main.folder).await?;
 //!
 //! let base: SeedHash = "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262".parse()?;
 //! assert_eq!(seeds.chain(base).links()[0].name.as_str(), "schema");
@@ -25,23 +25,36 @@
 //! ```
 
 mod apply;
+mod archive;
 mod csv;
+mod dump;
 mod events;
+mod files;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod kind;
 mod load;
 mod loaded;
 mod process;
+mod read_seeds;
 pub mod spec;
-pub mod sql;
+mod sql;
+mod unkeyed;
 
-pub use apply::{
-    ApplyContext, ApplyError, ChildEnvironment, CopyError, Location, PostgresError, ProgramError, SqlError, apply,
-    copy_csv, run_sql,
-};
+pub use crate::postgres::ClientProgramError;
+pub(crate) use apply::{ApplyContext, ChildEnvironment, apply, copy_csv, run_sql};
+pub use apply::{ApplyError, CopyError, Location, PostgresError, ProgramError, RestoreError, SqlError};
+pub use archive::{ArchiveFormat, ForeignFormat};
 pub use csv::{CsvFile, CsvFileError, CsvHeaderError};
+pub use dump::LoadDumpError;
 pub use events::{ApplyEvent, EventSink, OutputStream};
+pub use files::FilesError;
+pub(crate) use files::find as find_files;
 pub use kind::{SeedKind, UnknownSeedKind};
-pub use load::{GitError, LoadError, load};
-pub use loaded::{LoadedSeed, LoadedSeeds, SqlSource};
+pub use load::{GitError, ReadError, read};
+pub use loaded::{LoadedSeed, LoadedSeeds, SeedCacheStatus};
+pub(crate) use process::{COMMAND_HINT, names_program_with_arguments};
+pub use read_seeds::{ReadSeed, ReadSeeds, SqlSource};
+pub(crate) use sql::{LoadSqlError, SqlScript};
+pub(crate) use unkeyed::of_seed as unkeyed_files_of_seed;
+pub use unkeyed::{UnkeyedFiles, unkeyed_files};

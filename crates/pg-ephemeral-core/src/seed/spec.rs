@@ -8,24 +8,38 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+pub use dump::{DumpOptions, DumpOwner, DumpSection};
+pub(crate) use file_glob::GlobPart;
+pub use file_glob::{FileGlob, FileGlobError};
 pub use identifier::{Identifier, IdentifierError};
 
+mod dump;
+mod file_glob;
 mod identifier;
 
 /// One step that puts schema or data into an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SeedSpec {
-    /// A file of SQL statements.
+    /// A script for psql.
     SqlFile {
         /// The file, relative to the configuration's folder.
         path: PathBuf,
-        /// Take the file from this git revision instead of the working tree.
+        /// Take the file, and those that it includes, from this git revision instead of the working tree.
         git_revision: Option<GitRevision>,
+        /// More files of the working tree that the script reads: those whose paths only a variable names.
+        files: Vec<FileGlob>,
     },
-    /// SQL written in the configuration itself.
+    /// A script for psql, written in the configuration itself.
     SqlStatement {
         /// One or more statements.
         statement: String,
+    },
+    /// What pg_dump or pg_dumpall wrote, restored by the server's own pg_restore or psql.
+    Dump {
+        /// The file, or the folder in directory format, relative to the configuration's folder.
+        path: PathBuf,
+        /// How it is restored.
+        options: DumpOptions,
     },
     /// A CSV file whose first row names the columns.
     CsvFile {
@@ -40,7 +54,9 @@ pub enum SeedSpec {
     Script {
         /// The script's text.
         script: String,
-        /// What the layer's key takes from it.
+        /// Files whose names and contents join the layer's key.
+        files: Vec<FileGlob>,
+        /// What else joins the layer's key.
         cache: CacheStrategy,
     },
     /// A program run on the host.
@@ -49,22 +65,24 @@ pub enum SeedSpec {
         command: String,
         /// Its arguments, passed as they are.
         arguments: Vec<String>,
-        /// What the layer's key takes from it.
+        /// Files whose names and contents join the layer's key.
+        files: Vec<FileGlob>,
+        /// What else joins the layer's key.
         cache: CacheStrategy,
     },
     /// A shell script run inside the image while PostgreSQL is not running, for packages and extensions.
     ContainerScript {
         /// The script's text.
         script: String,
-        /// Files that it finds in its working directory, relative to the configuration's folder.
-        files: Vec<PathBuf>,
+        /// Files that it finds in its working directory. Their names and contents join the layer's key.
+        files: Vec<FileGlob>,
     },
 }
 
 impl SeedSpec {
     /// Every seed type's name, as `type` in `database.toml` takes it.
-    pub const TYPE_NAMES: [&'static str; 6] =
-        ["sql-file", "sql-statement", "csv-file", "script", "command", "container-script"];
+    pub const TYPE_NAMES: [&'static str; 7] =
+        ["sql-file", "sql-statement", "dump", "csv-file", "script", "command", "container-script"];
 
     /// The name of this seed's type, as in `database.toml` and in labels.
     #[must_use]
@@ -72,10 +90,23 @@ impl SeedSpec {
         match self {
             Self::SqlFile { .. } => "sql-file",
             Self::SqlStatement { .. } => "sql-statement",
+            Self::Dump { .. } => "dump",
             Self::CsvFile { .. } => "csv-file",
             Self::Script { .. } => "script",
             Self::Command { .. } => "command",
             Self::ContainerScript { .. } => "container-script",
+        }
+    }
+
+    /// The globs of `files`; none for a type that has no such key.
+    #[must_use]
+    pub fn files(&self) -> &[FileGlob] {
+        match self {
+            Self::SqlFile { files, .. }
+            | Self::Script { files, .. }
+            | Self::Command { files, .. }
+            | Self::ContainerScript { files, .. } => files,
+            Self::SqlStatement { .. } | Self::Dump { .. } | Self::CsvFile { .. } => &[],
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::{ConnectError, Server};
+use super::boot::client_programs;
+use super::{ConnectError, Server, StartError};
 use crate::seed::spec::{CsvDelimiter, CsvTable};
-use crate::seed::{CopyError, CsvFile, CsvFileError, EventSink, SqlError, SqlSource, copy_csv, run_sql};
+use crate::seed::{CopyError, CsvFile, CsvFileError, EventSink, LoadSqlError, SqlError, SqlScript, copy_csv, run_sql};
 
 /// Why SQL or a CSV file could not be applied to a running server.
 #[derive(Debug, thiserror::Error)]
@@ -12,9 +13,24 @@ pub enum ApplyToServerError {
     /// There is no connection.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    /// The working directory is gone.
+    #[error("failed to find the working directory")]
+    WorkingDirectory(#[source] std::io::Error),
+    /// The way to the server could not be found.
+    #[error("failed to reach the server")]
+    Reach(#[source] Box<StartError>),
+    /// A file that the SQL includes could not be read.
+    #[error("failed to read {}", path.display())]
+    Include {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// The SQL.
-    #[error(transparent)]
-    Sql(Box<SqlError>),
+    #[error("SQL failed{}", .0.at())]
+    Sql(#[source] Box<SqlError>),
     /// The CSV file can't be read, or its first row names no columns.
     #[error(transparent)]
     CsvFile(#[from] CsvFileError),
@@ -30,13 +46,14 @@ impl ApplyToServerError {
         match self {
             Self::Sql(source) => source.hint(),
             Self::Copy(source) => source.hint(),
-            Self::Connect(_) | Self::CsvFile(_) => None,
+            _ => None,
         }
     }
 }
 
 impl Server {
-    /// Runs SQL over a connection of its own: any number of statements, in as few transactions as they allow.
+    /// Runs SQL as `psql -X -v ON_ERROR_STOP=1` does: any number of statements, with psql's own commands between them.
+    /// Relative paths in it start from the working directory.
     ///
     /// ```no_run
     /// # async fn example(server: &pg_ephemeral_core::Server) -> Result<(), Box<dyn std::error::Error>> {
@@ -50,8 +67,23 @@ impl Server {
     /// # Errors
     /// [`ApplyToServerError`], with the line; statements before the one that failed may have been run.
     pub async fn apply_sql(&self, sql: &str) -> Result<(), ApplyToServerError> {
-        let client = self.connect().await?;
-        let ran = run_sql(&client, sql, &SqlSource::Statement, &EventSink::default()).await;
+        let folder = std::env::current_dir().map_err(ApplyToServerError::WorkingDirectory)?;
+        let script = SqlScript::of_text(sql, &folder).await.map_err(|error| match error {
+            LoadSqlError::Open { path, source } => ApplyToServerError::Include { path, source },
+            LoadSqlError::Git { path, .. }
+            | LoadSqlError::Archive { path, .. }
+            | LoadSqlError::Foreign { path, .. } => {
+                ApplyToServerError::Include { path, source: std::io::ErrorKind::Unsupported.into() }
+            }
+        })?;
+        let mut shell = None;
+        let connection = self.from_here.clone();
+        let programs = client_programs(self.container(), &connection, self.programs(), &mut shell).await;
+        let mut programs = programs.map_err(|error| ApplyToServerError::Reach(Box::new(error)))?;
+        let ran = run_sql(&mut programs, &script, &EventSink::default()).await;
+        if let Some(shell) = shell {
+            shell.close().await;
+        }
         ran.map_err(|error| ApplyToServerError::Sql(Box::new(error)))
     }
 

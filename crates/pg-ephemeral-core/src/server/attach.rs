@@ -13,11 +13,11 @@ use super::{Hold, Inside, Server};
 use crate::database::{Databases, Tenure};
 use crate::folders::Folders;
 use crate::host_image::{FindError, Installations};
-use crate::label::{self, LabelError};
+use crate::label::{self, ReadError};
 use crate::progress::Observer;
-use crate::secret::{MachineSecret, SecretError};
+use crate::secret::{MachineSecret, MadeWith, SecretError};
 use crate::session::{Name, Session};
-use crate::tls::{CaFile, CaFileError, TlsParameters};
+use crate::tls::{CaFile, CaFileError, TlsParameters, replaced_authority};
 
 /// Why a session could not be attached to.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +25,12 @@ pub enum AttachError {
     /// The machine's secret.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// The session was started with another secret, so this one does not make its password.
+    #[error("attach to the session {session}: it was started with another secret")]
+    AnotherSecret {
+        /// The session.
+        session: Name,
+    },
     /// A label that an attach needs is not there.
     #[error("attach to the session {session}: its container has no label {key}")]
     MissingLabel {
@@ -46,7 +52,7 @@ pub enum AttachError {
         session: Name,
         /// Which machine, and why.
         #[source]
-        source: ociman::Error,
+        source: ociman::CommandError,
     },
     /// Somebody has paused the session's container: its server would not answer.
     #[error("attach to the session {session}: its container is paused")]
@@ -61,7 +67,7 @@ pub enum AttachError {
         session: Name,
         /// Which label, and what is wrong with it.
         #[source]
-        source: Box<LabelError>,
+        source: Box<ReadError>,
     },
     /// The file with its certificate authority could not be written.
     #[error(transparent)]
@@ -69,6 +75,22 @@ pub enum AttachError {
     /// The programs of the session's server could not be found on this machine.
     #[error(transparent)]
     Find(#[from] FindError),
+}
+
+impl AttachError {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Secret(error) => Some(error.hint().to_owned()),
+            Self::AnotherSecret { session } => Some(format!(
+                "it belongs to another user or state folder, or the secret was changed since it was started; whoever may remove \
+                 it does so with: pg-ephemeral session stop --name {session} --force"
+            )),
+            Self::Find(error) => error.hint(),
+            _ => None,
+        }
+    }
 }
 
 impl Server {
@@ -96,8 +118,12 @@ impl Server {
             let value = labels.get(&key).map(ToString::to_string);
             value.ok_or_else(|| AttachError::MissingLabel { session: session.name().clone(), key })
         };
-        let password = MachineSecret::load_or_create(folders)?.server_password(&text(label::NONCE)?);
-        let (user, database) = (text(label::SUPERUSER_USER)?, text(label::SUPERUSER_DATABASE)?);
+        if session.made_with(folders)? == MadeWith::AnotherSecret {
+            return Err(AttachError::AnotherSecret { session: session.name().clone() });
+        }
+        let credential = text(label::CREDENTIAL_KEY).or_else(|_| text(label::NONCE_KEY))?;
+        let password = MachineSecret::load_or_create(folders)?.server_password(&credential);
+        let (user, database) = (text(label::SUPERUSER_USER_KEY)?, text(label::SUPERUSER_DATABASE_KEY)?);
         let parameters = |endpoint| ConnectionParameters {
             endpoint,
             user: user.clone(),
@@ -120,7 +146,10 @@ impl Server {
         let ssl = label::ssl(labels)
             .map_err(|source| AttachError::Label { session: session.name().clone(), source: Box::new(source) })?;
         let tls = match ssl {
-            Some(ssl) => Some((ssl.hostname, text(label::SSL_CA_CERT_PEM)?)),
+            Some(ssl) => {
+                let labelled = text(label::SSL_CA_CERT_PEM_KEY)?;
+                Some((ssl.hostname, replaced_authority(folders, session).unwrap_or(labelled)))
+            }
             None => None,
         };
         let ca_file = tls.as_ref().map(|(_, pem)| CaFile::write(folders, pem)).transpose()?;
@@ -134,13 +163,13 @@ impl Server {
         };
         let is_host = session.container().backend().kind() == Kind::Host;
         let inside = || Inside {
-            socket: parameters(Endpoint::Socket { folder: SOCKET_INSIDE.into() }),
+            socket: parameters(Endpoint::Socket { folder: SOCKET_INSIDE.into(), port: PORT }),
             loopback: verified(
                 parameters(Endpoint::Tcp { address: Ipv4Addr::LOCALHOST.into(), port: PORT }),
                 Some(ca_file_inside()),
             ),
         };
-        let image = text(label::IMAGE)?;
+        let image = text(label::IMAGE_KEY)?;
         let programs = if is_host {
             let installations = Installations::find(folders)?;
             let same = |found: &&crate::host_image::Installation| {

@@ -1,36 +1,47 @@
 //! How a server comes to run, one way without going back: look up, plan, build what is missing under a lock, start from
 //! the deepest layer, apply the seeds that no layer has, and give the server its own password.
 
-use ociman::{Backend, Error, Kind, Reference, RunSpec, Secret};
+use std::path::Path;
+
+use ociman::{Backend, CommandError, Container, Kind, Mount, Network, Reference, RunSpec, Secret, Variable};
 use tokio_postgres::Client;
 
-use super::connect;
-use super::endpoint::{ConnectionParameters, Endpoint, PORT};
+use super::connect::{self, ConnectError};
+use super::displaced::{Displaced, remove_displaced};
+use super::endpoint::{ConnectionParameters, Endpoint, PORT, socket_environment};
 use super::found::{self, Found};
-use super::launch::{Launched, Libraries, Role, port_was_taken};
+use super::guard::Guard;
+use super::launch::{Launched, Libraries, OWNED_PREFIX, Role, port_was_taken};
 use super::tls::ServerTls;
 use super::{Hold, Inside, Server, StartError, refuse_remote_folder};
 use crate::config::sets_ssl;
 use crate::database::{Databases, Tenure};
 use crate::definition::{Definition, Reach};
+use crate::folders::Folders;
+use crate::instance::SeedName;
 use crate::label;
-use crate::layer::{self, BootFrom, Link, Place, Plan, SeedHash};
+use crate::layer::{self, BootFrom, Place, Plan, SeedHash};
 use crate::lock::Lock;
 use crate::owner::Owner;
 use crate::parameter::ParameterName;
+use crate::postgres::{ClientPrograms, ContainerShell, ProgramsHere, ShellSlot, SocketLink};
 use crate::progress::Step;
 use crate::reap::{self, Patience};
-use crate::secret::MachineSecret;
-use crate::seed::{self, ChildEnvironment, LoadedSeeds, SeedKind};
-use crate::session::{ExpectedState, SeedState};
+use crate::secret::{self, MachineSecret, random_name};
+use crate::seed::{self, ApplyError, ChildEnvironment, ReadSeeds, SeedKind};
 use crate::snapshot::LayerLabel;
 
 /// The socket's folder in every official image.
 pub(super) const SOCKET_INSIDE: &str = "/var/run/postgresql";
+/// The folder of the socket on the host backend, from the data folder. The start script of TLS makes it anew.
+pub(super) const SOCKET_ON_HOST: &str = "../run";
 /// Where the caller's folder for a socket is mounted.
 pub(super) const SOCKET_SHARED: &str = "/pg-ephemeral";
 /// How many of a dead server's last words are shown.
 pub(super) const LOG_LINES: usize = 20;
+/// Ends with [`PROGRAM_IS_MISSING`] when there is no program `$1`.
+const LOOK_FOR_PROGRAM: &str = r#"command -v -- "$1" >/dev/null || exit 33"#;
+const PROGRAM_IS_MISSING: i32 = 33;
 /// How often another port is tried when one turns out to be taken.
 const PORT_ATTEMPTS: u32 = 5;
 /// What this crate sets itself.
@@ -38,13 +49,18 @@ const RESERVED_PARAMETERS: [&str; 4] = ["data_directory", "listen_addresses", "p
 /// What it sets itself for a server that speaks TLS.
 const RESERVED_FOR_TLS: [&str; 2] = ["config_file", "hba_file"];
 
+/// Whether the superuser's password is not valid any more, and whether a login loads libraries, which may not be there.
+const LOGIN: &str = "SELECT coalesce(rolvaliduntil < pg_catalog.clock_timestamp(), false), \
+    EXISTS (SELECT FROM pg_catalog.pg_db_role_setting WHERE setconfig::text LIKE '%preload_libraries%') \
+    FROM pg_catalog.pg_roles WHERE rolname = session_user";
+
 /// Everything a start has found out.
 pub(super) struct Boot<'a> {
     pub(super) definition: &'a Definition,
     pub(super) backend: Backend,
     pub(super) secret: MachineSecret,
     pub(super) owner: Owner,
-    pub(super) seeds: LoadedSeeds,
+    pub(super) seeds: ReadSeeds,
     pub(super) found: Found,
 }
 
@@ -53,28 +69,39 @@ pub(super) struct Boot<'a> {
 pub(super) struct Running {
     pub(super) launched: Launched,
     pub(super) password: Secret,
-    /// The connection that proved it ready, as long as nothing was done on it.
+    /// A connection for this crate's own statements. None is open while a seed is applied: the seed may rename the
+    /// database, or copy it.
     pub(super) client: Option<Client>,
+    /// Runs client programs in the container, once one was needed.
+    shell: Option<ContainerShell>,
+    /// The seed that was applied last, since the superuser was given its password.
+    pub(super) applied: Option<SeedName>,
+    /// A hash of the configuration files that it was started with, where seeds are to be committed from it while it runs.
+    pub(super) configuration: Option<Vec<u8>>,
+}
+
+impl Running {
+    pub(super) fn new(launched: Launched, password: Secret, client: Client) -> Self {
+        Self { launched, password, client: Some(client), shell: None, applied: None, configuration: None }
+    }
+
+    /// Gives up what ends when the server stops.
+    pub(super) fn disconnect(&mut self) {
+        self.client = None;
+        self.shell = None;
+        self.configuration = None;
+    }
 }
 
 pub(super) async fn start(definition: &Definition) -> Result<Server, StartError> {
     let mut boot = Boot::prepare(definition).await?;
-    match boot.serve_or_build().await {
-        Err(error) => {
-            boot.look_up_after(error).await?;
-            boot.serve_or_build().await
+    for _ in 0..boot.most_lost_layers() {
+        match boot.serve_or_build().await {
+            Err(error) => boot.look_up_after(error).await?,
+            ended => return ended,
         }
-        ended => ended,
     }
-}
-
-/// The image and the seeds that a server would be started with now.
-pub(super) async fn expected_state(definition: &Definition) -> Result<ExpectedState, StartError> {
-    let seeds = definition.load_seeds().await.map_err(StartError::LoadSeeds)?;
-    let backend = definition.find_backend().await?;
-    let (image, chain) = found::chain_now(definition, &backend, &seeds).await?;
-    let state = |link: &Link| SeedState { name: link.name.clone(), hash: link.hash.clone() };
-    Ok(ExpectedState { image: image.to_string(), seeds: chain.links().iter().map(state).collect() })
+    boot.serve_or_build().await
 }
 
 /// Builds the layers that are missing and leaves no server.
@@ -83,13 +110,18 @@ pub(super) async fn populate(definition: &Definition) -> Result<(), StartError> 
     if boot.plan_known()?.is_some_and(|plan| !plan.builds()) {
         return Ok(());
     }
-    let built = match boot.build().await {
-        Err(error) => {
-            boot.look_up_after(error).await?;
-            boot.build().await?
+    let mut built = boot.build().await;
+    for _ in 0..boot.most_lost_layers() {
+        match built {
+            Err(error) => boot.look_up_after(error).await?,
+            ended => {
+                built = ended;
+                break;
+            }
         }
-        ended => ended?,
-    };
+        built = boot.build().await;
+    }
+    let built = built?;
     definition.observer.begin(Step::Stop);
     match built {
         Some(running) => running.launched.guard.remove().await.map_err(StartError::Watch),
@@ -116,7 +148,7 @@ impl<'a> Boot<'a> {
     /// Everything before the first container.
     pub(super) async fn prepare(definition: &'a Definition) -> Result<Self, StartError> {
         refuse_reserved(definition)?;
-        let seeds = seed::load(&definition.seeds, &definition.folder).await.map_err(StartError::LoadSeeds)?;
+        let seeds = definition.read_seeds().await.map_err(StartError::LoadSeeds)?;
         let secret = MachineSecret::load_or_create(&definition.folders)?;
         let owner = Owner::current();
         let look_up = async |backend: &Backend| {
@@ -129,7 +161,11 @@ impl<'a> Boot<'a> {
     }
 
     async fn serve_or_build(&mut self) -> Result<Server, StartError> {
-        if let Some(plan) = self.plan_known()?.filter(|plan| !plan.builds()) {
+        let plan = self.plan_known()?.filter(|plan| !plan.builds());
+        if plan.as_ref().is_none_or(|plan| !plan.steps.is_empty()) {
+            self.look_for_program().await?;
+        }
+        if let Some(plan) = plan {
             return self.serve(&plan).await;
         }
         let built = self.build().await?;
@@ -147,6 +183,29 @@ impl<'a> Boot<'a> {
         }
     }
 
+    /// Checks that the program that the server is for is in the image, where a container script can't add it. An image in
+    /// which it can't be looked for is taken to have it.
+    async fn look_for_program(&self) -> Result<(), StartError> {
+        let Some(program) = self.definition.program.as_deref().filter(|_| self.backend.kind() != Kind::Host) else {
+            return Ok(());
+        };
+        if self.seeds.have_container_script() {
+            return Ok(());
+        }
+        let words = ["sh", "-c", LOOK_FOR_PROGRAM, "sh", program];
+        let mut spec = RunSpec::new(self.container_name(OWNED_PREFIX)?, self.found.image.clone()).entrypoint(words);
+        spec.labels = self.labels(&random_name().map_err(StartError::Thread)?);
+        spec.network = Network::None;
+        spec.mounts = self.found.data_volume.iter().map(|volume| Mount::Tmpfs { target: volume.into() }).collect();
+        let guard = Guard::run(&self.definition.folders, &self.backend, spec, self.owner.clone(), None).await?;
+        let status = guard.container().wait().await.map_err(StartError::Watch)?;
+        guard.remove().await.map_err(StartError::Watch)?;
+        if status.code() == PROGRAM_IS_MISSING {
+            return Err(StartError::ProgramNotInImage { program: program.to_owned(), image: self.found.image.clone() });
+        }
+        Ok(())
+    }
+
     /// Builds every layer that is missing, unless another process has done so by then. The server of the build goes on
     /// to run, when there was one.
     pub(super) async fn build(&mut self) -> Result<Option<Running>, StartError> {
@@ -155,6 +214,10 @@ impl<'a> Boot<'a> {
         found::look_again(&self.backend, &mut self.found).await?;
         let plan = self.flat_enough(self.plan()?);
         let built = self.build_layers(&plan).await?;
+        if plan.builds() && self.backend.kind() != Kind::Host {
+            let keys: Vec<_> = plan.commits().collect();
+            remove_displaced(&self.backend, Displaced::Of(&keys)).await.map_err(StartError::Commit)?;
+        }
         self.found.present.extend(plan.commits().cloned());
         Ok(built)
     }
@@ -170,7 +233,6 @@ impl<'a> Boot<'a> {
         let plan = layer::plan(&self.found.chain, &self.found.present);
         for step in &plan.steps {
             let Some(seed) = self.seeds.get(step.seed) else { continue };
-            seed.check().map_err(|source| self.seed_failed(source))?;
             if step.place == Place::Image && self.backend.kind() == Kind::Host {
                 return Err(StartError::NoImageForScript { seed: seed.name().clone() });
             }
@@ -193,7 +255,7 @@ impl<'a> Boot<'a> {
     /// Starts from a layer and does what is left.
     async fn serve(&self, plan: &Plan) -> Result<Server, StartError> {
         let BootFrom::Layer(hash) = &plan.boot_from else {
-            return Err(StartError::Commit(Error::ImageNotFound { image: self.found.image.to_string() }));
+            return Err(StartError::Commit(CommandError::ImageNotFound { image: self.found.image.to_string() }));
         };
         let layer = self.found.layer(hash)?;
         let origin = LayerLabel {
@@ -285,7 +347,7 @@ impl<'a> Boot<'a> {
     ) -> Result<Running, StartError> {
         self.definition.observer.begin(Step::Run);
         let origin = origin.filter(|_| self.definition.session.is_some());
-        let labels = origin.map(|origin| (label::LAYER, label::json_value(origin)));
+        let labels = origin.map(|origin| (label::LAYER_KEY, label::json_value(origin)));
         let direct = |mut spec: RunSpec| {
             spec.labels.extend(labels);
             self.direct(spec)
@@ -295,16 +357,28 @@ impl<'a> Boot<'a> {
         let limit = self.definition.wait_available_timeout;
         let client = match self.wait(&launched, password, limit).await {
             Err(StartError::Connect(error)) if error.is_wrong_password() => {
-                if self.backend.kind() == Kind::Host {
-                    // It was made under another secret, and no way leads past the password.
-                    return Err(StartError::LostLayer { layer: layer.clone() });
-                }
-                self.set_password_inside(launched.guard.container(), password).await?;
+                self.open_foreign(&launched, layer, password).await?;
                 self.wait(&launched, password, limit).await?
             }
             ended => ended?,
         };
-        Ok(Running { launched, password: password.clone(), client: Some(client) })
+        Ok(Running::new(launched, password.clone(), client))
+    }
+
+    /// Gives a layer that was made under another secret the password that counts, over a socket that asks for none.
+    async fn open_foreign(&self, launched: &Launched, layer: &Reference, password: &Secret) -> Result<(), StartError> {
+        if self.backend.kind() != Kind::Host {
+            return self.set_password_inside(launched.guard.container(), password).await;
+        }
+        let (connection, _link) = self.private_connection(launched, password).await?;
+        let client = connect::connect_for_set_up(&connection).await;
+        let client = client.map_err(|_| StartError::LostLayer { layer: layer.clone() })?;
+        self.set_password(&client, password).await
+    }
+
+    /// How many attempts may end with a layer that can't be opened: each layer of the chain may be one.
+    fn most_lost_layers(&self) -> usize {
+        self.found.chain.links().len() + 1
     }
 
     /// The server's program itself is what runs; nothing of the image's start script is needed any more.
@@ -320,38 +394,115 @@ impl<'a> Boot<'a> {
     async fn look_up_after(&mut self, error: StartError) -> Result<(), StartError> {
         match error {
             StartError::LostLayer { layer } => match self.backend.remove_image(&layer).await {
-                Ok(()) | Err(Error::ImageNotFound { .. }) => {}
+                Ok(()) | Err(CommandError::ImageNotFound { .. }) => {}
                 Err(error) => return Err(StartError::Commit(error)),
             },
             // Somebody else has removed it since it was looked up.
-            StartError::Run(Error::ImageNotFound { .. }) => {}
+            StartError::Run(CommandError::ImageNotFound { .. }) => {}
             error => return Err(error),
         }
         self.found = found::look_up(self.definition, &self.backend, &self.seeds).await?;
         Ok(())
     }
 
-    /// Applies one seed over a connection of its own: what a session sets must not reach the next seed.
+    /// Applies one seed.
     pub(super) async fn apply(&self, running: &mut Running, index: usize) -> Result<(), StartError> {
         let Some(seed) = self.seeds.get(index) else { return Ok(()) };
         let total = self.seeds.len();
         self.definition.observer.begin(Step::Seed { name: seed.name().clone(), position: index + 1, total });
-        let client = self.client(running).await?;
-        let environment = ChildEnvironment::new(self.current(running).environment());
-        let context =
-            seed::ApplyContext { client: &client, environment: &environment, events: &self.definition.seed_events };
-        seed::apply(seed, &context).await.map_err(|source| self.seed_failed(source))
+        if running.applied.is_some() {
+            self.restore_password(running).await?;
+        }
+        running.client = None;
+        let connection = self.current(running);
+        let environment = ChildEnvironment::new(connection.environment());
+        let bin = self.found.installation.as_ref().map(|installation| installation.bin.as_path());
+        let container = running.launched.guard.container();
+        let programs = client_programs(container, &connection, bin, &mut running.shell).await?;
+        let mut context =
+            seed::ApplyContext { programs, connection, environment, events: &self.definition.seed_events };
+        seed::apply(seed, &mut context).await.map_err(|source| self.seed_failed(source))?;
+        running.applied = Some(seed.name().clone());
+        Ok(())
     }
 
     pub(super) fn seed_failed(&self, source: seed::ApplyError) -> StartError {
         StartError::Seed { instance: self.definition.instance.clone(), source: Box::new(source) }
     }
 
+    /// A connection for this crate's own statements.
     pub(super) async fn client(&self, running: &mut Running) -> Result<Client, StartError> {
-        match running.client.take() {
-            Some(client) => Ok(client),
-            None => connect::connect(&self.current(running)).await.map_err(StartError::Connect),
+        if let Some(client) = running.client.take() {
+            return Ok(client);
         }
+        let Some(seed) = &running.applied else {
+            return connect::connect_for_set_up(&self.current(running)).await.map_err(StartError::Connect);
+        };
+        // What a seed does to the superuser, other than changing its password, can't be served.
+        let locked_out = |refusal| self.seed_failed(ApplyError::LockedOut { seed: seed.clone(), refusal });
+        let expired = || self.seed_failed(ApplyError::Expired { seed: seed.clone() });
+        let client = match self.connect_after_seed(running).await {
+            Ok(client) => client,
+            Err(StartError::Password { message }) => return Err(locked_out(message)),
+            // It was given the right one just now.
+            Err(StartError::Connect(refused)) if refused.is_unknown_password() => return Err(expired()),
+            Err(StartError::Connect(refused @ ConnectError::Refused(_))) => return Err(locked_out(refused.words())),
+            Err(error) => return Err(error),
+        };
+        let row = client.query_one(LOGIN, &[]).await.map_err(StartError::SetUp)?;
+        // Over a socket no password is asked for, and so none has expired.
+        if row.get::<_, bool>(0) {
+            return Err(expired());
+        }
+        // This connection loads no libraries; one of the user's does.
+        if row.get::<_, bool>(1) {
+            let (connection, _link) = self.private_connection(&running.launched, &running.password).await?;
+            connect::connect(&connection).await.map_err(|refused| locked_out(refused.words()))?;
+        }
+        Ok(client)
+    }
+
+    /// Connects to a server whose superuser a seed may have given another password.
+    async fn connect_after_seed(&self, running: &Running) -> Result<Client, StartError> {
+        let (connection, _link) = self.private_connection(&running.launched, &running.password).await?;
+        match connect::connect_for_set_up(&connection).await {
+            Err(refused) if refused.is_wrong_password() && self.backend.kind() != Kind::Host => {
+                self.set_password_inside(running.launched.guard.container(), &running.password).await?;
+                connect::connect_for_set_up(&connection).await
+            }
+            connected => connected,
+        }
+        .map_err(StartError::Connect)
+    }
+
+    /// How to connect to a server whose superuser may have any password: on the host by the private socket, which asks for
+    /// none and is reached as long as the link is kept.
+    async fn private_connection(
+        &self,
+        launched: &Launched,
+        password: &Secret,
+    ) -> Result<(ConnectionParameters, Option<SocketLink>), StartError> {
+        let mut connection = self.parameters(launched.endpoint.clone(), password.clone());
+        if self.backend.kind() != Kind::Host {
+            return Ok((connection, None));
+        }
+        let link = socket_link(launched.guard.container()).await?;
+        connection.endpoint = Endpoint::Socket { folder: link.path().to_owned(), port: connection.endpoint.port() };
+        Ok((connection, Some(link)))
+    }
+
+    /// Gives the superuser the password that counts, which a seed may have changed.
+    async fn restore_password(&self, running: &mut Running) -> Result<(), StartError> {
+        let client = self.client(running).await?;
+        self.set_password(&client, &running.password).await
+    }
+
+    async fn set_password(&self, client: &Client, password: &Secret) -> Result<(), StartError> {
+        let password = password.clone();
+        let verifier = ociman::blocking::run(move || secret::verifier(&password)).await;
+        let verifier = verifier.map_err(StartError::Thread)?;
+        let user = self.definition.superuser.as_str();
+        connect::set_password(client, user, &verifier).await.map_err(StartError::SetUp)
     }
 
     fn current(&self, running: &Running) -> ConnectionParameters {
@@ -368,18 +519,22 @@ impl<'a> Boot<'a> {
         let client = self.client(&mut running).await?;
         let mut launched = running.launched;
         let verifier = (&mut launched.verifier).await;
-        let verifier = verifier.map_err(|panic| StartError::Thread(std::io::Error::other(panic)))?;
-        let sql = connect::set_password_sql(self.definition.superuser.as_str(), &verifier);
-        client.batch_execute(&sql).await.map_err(StartError::SetUp)?;
+        let verifier = verifier.map_err(StartError::Thread)?;
+        let user = self.definition.superuser.as_str();
+        connect::set_password(&client, user, &verifier).await.map_err(StartError::SetUp)?;
         self.turn_tls_on(&client, &launched).await?;
         // Its connection is closed by a task that has to run for that: a caller that blocks the thread from here on, or
         // copies the database, must not find it connected still.
         drop(client);
         tokio::task::yield_now().await;
+        if let Some(shell) = running.shell {
+            shell.close().await;
+        }
         let Launched { guard, own_password, endpoint, tls, .. } = launched;
         let with_tls = |parameters, tls| ConnectionParameters { tls, ..parameters };
         let inside = || Inside {
-            socket: self.parameters(Endpoint::Socket { folder: SOCKET_INSIDE.into() }, own_password.clone()),
+            socket: self
+                .parameters(Endpoint::Socket { folder: SOCKET_INSIDE.into(), port: PORT }, own_password.clone()),
             loopback: with_tls(
                 self.parameters(
                     Endpoint::Tcp { address: std::net::Ipv4Addr::LOCALHOST.into(), port: PORT },
@@ -401,4 +556,34 @@ impl<'a> Boot<'a> {
             observer: self.definition.observer.clone(),
         })
     }
+}
+
+/// Where the client programs of a server run: the installation's on this machine, or the image's in the container. `shell`
+/// is the container's place for the shell that runs them.
+pub(super) async fn client_programs<'a>(
+    container: &'a Container,
+    connection: &ConnectionParameters,
+    bin: Option<&Path>,
+    shell: &'a mut Option<ContainerShell>,
+) -> Result<ClientPrograms<'a>, StartError> {
+    if container.backend().kind() != Kind::Host {
+        let mut environment = socket_environment(connection, PORT);
+        environment.push(Variable::plain("PGHOST", SOCKET_INSIDE));
+        return Ok(ClientPrograms::Container(ShellSlot { container, user: "postgres", environment, shell }));
+    }
+    let link = socket_link(container).await?;
+    Ok(ClientPrograms::Here(ProgramsHere {
+        bin: bin.unwrap_or(Path::new("")).to_owned(),
+        environment: socket_environment(connection, connection.endpoint.port()),
+        temporary: Folders::sockets()?,
+        link,
+    }))
+}
+
+/// The way to the private socket of a server of the host backend.
+async fn socket_link(container: &Container) -> Result<SocketLink, StartError> {
+    let gone = || StartError::Watch(CommandError::ContainerNotFound { container: container.name().to_string() });
+    let host = container.backend().as_host().ok_or_else(gone)?;
+    let root = host.root_folder(container.name()).await.map_err(StartError::Watch)?;
+    SocketLink::new(&Folders::sockets()?, &root.join("run")).map_err(StartError::Socket)
 }

@@ -3,21 +3,22 @@
 use std::time::Duration;
 
 use ociman::label::Labels;
-use ociman::{CommitSpec, Container, Error, ExecSpec, Kind, RunSpec};
+use ociman::{CommandError, CommitSpec, Container, ExecSpec, Kind, RunSpec};
+use tokio_postgres::Client;
 
 use super::StartError;
 use super::boot::{Boot, LOG_LINES, Running};
 use super::connect;
 use super::first_start::DATA;
 use super::guard::Guard;
-use super::launch::Role;
-use crate::definition::Reach;
+use super::launch::{OWNED_PREFIX, Role};
+use crate::definition::{Definition, Reach};
 use crate::label;
 use crate::layer::{self, BootFrom, Place, Plan, SeedHash};
 use crate::parameter::{ParameterName, ParameterValue};
 use crate::progress::Step;
-use crate::secret;
-use crate::seed::{ApplyError, LoadedSeed, SeedKind};
+use crate::secret::{self, random_name};
+use crate::seed::{self, ApplyError, ApplyEvent, ReadSeed, SeedKind};
 
 /// How long a clean stop may take.
 pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(300);
@@ -38,6 +39,11 @@ pub(super) const ANY_UNLOGGED: &str = "WITH version (folder) AS ( \
         SELECT concat_ws('/', 'pg_tblspc', space.oid, version.folder, base.oid) \
         FROM version, pg_tablespace AS space, pg_database AS base WHERE spcname NOT IN ('pg_default', 'pg_global')) \
     SELECT EXISTS (SELECT FROM folder, LATERAL pg_ls_dir(path, true, false) AS file WHERE file LIKE '%\\_init')";
+
+/// A hash of the server's configuration files. Their times would tell changes too, but are given in whole seconds.
+const CONFIGURATION: &str = "SELECT string_agg(sha256(pg_read_binary_file(file, 0, 100000000, true)), '' ORDER BY file) \
+    FROM unnest(ARRAY[current_setting('config_file'), current_setting('hba_file'), current_setting('ident_file'), \
+        current_setting('data_directory') || '/postgresql.auto.conf']) AS file";
 
 impl Boot<'_> {
     /// Does everything of a plan up to its last commit. The server goes on to run when there is one at that point.
@@ -78,6 +84,10 @@ impl Boot<'_> {
                         Some(running) => running,
                         None => self.boot_layer(at, reach, Role::Builder).await?,
                     };
+                    if !self.found.present.contains(hash) {
+                        self.tell_unkeyed_files(step.seed).await;
+                    }
+                    self.note_configuration(&mut server).await?;
                     self.apply(&mut server, step.seed).await?;
                     if self.found.present.contains(hash) {
                         Some(server)
@@ -114,19 +124,34 @@ impl Boot<'_> {
         hash: &SeedHash,
         seeds: usize,
     ) -> Result<Running, StartError> {
+        let seed = running.applied.clone();
         if self.commit_running(&mut running, hash, seeds).await? {
             return Ok(running);
         }
+        running.disconnect();
         self.commit_stopped(&running, hash, seeds).await?;
-        running.launched.guard.container().start().await.map_err(StartError::Commit)?;
-        let limit = self.definition.wait_available_timeout;
-        running.client = Some(self.wait(&running.launched, &running.password, limit).await?);
+        let started = self.start_again(&running).await;
+        running.client = Some(match (started, seed) {
+            (Err(error), Some(seed)) => {
+                // Every start from this layer would fail.
+                let _ = self.backend.remove_image(&self.found.layer(hash)?).await;
+                let instance = self.definition.instance.clone();
+                return Err(StartError::StartAfterSeed { instance, seed, source: Box::new(error) });
+            }
+            (started, _) => started?,
+        });
         Ok(running)
+    }
+
+    async fn start_again(&self, running: &Running) -> Result<Client, StartError> {
+        running.launched.guard.container().start().await.map_err(StartError::Run)?;
+        self.wait(&running.launched, &running.password, self.definition.wait_available_timeout).await
     }
 
     /// Gives a server a layer's password, and commits its files as they are, and tells whether it did. On the host it does
     /// not, nor when an engine can't make the server hold still, nor with UNLOGGED relations: those come back empty from
-    /// what looks like a crash.
+    /// what looks like a crash. Nor after a seed that has changed the server's configuration: the seeds that follow run
+    /// under it, as they do on the host, and a server that does not start with it is that seed's failure.
     pub(super) async fn commit_running(
         &self,
         running: &mut Running,
@@ -136,30 +161,40 @@ impl Boot<'_> {
         let password = self.layer_password(hash);
         let verified = password.clone();
         // It takes milliseconds to compute, as logging in does.
-        let verifier = tokio::task::spawn_blocking(move || secret::verifier(&verified));
+        let verifier = ociman::blocking::run(move || secret::verifier(&verified));
         let client = self.client(running).await?;
         self.definition.observer.begin(Step::Commit);
-        let verifier = verifier.await.map_err(|panic| StartError::Thread(std::io::Error::other(panic)))?;
-        let sql = connect::set_password_sql(self.definition.superuser.as_str(), &verifier);
-        client.batch_execute(&sql).await.map_err(StartError::SetUp)?;
+        let verifier = verifier.await.map_err(StartError::Thread)?;
+        let user = self.definition.superuser.as_str();
+        connect::set_password(&client, user, &verifier).await.map_err(StartError::SetUp)?;
         running.password = password;
+        let has_seed = running.applied.take().is_some();
         if self.backend.kind() == Kind::Host {
             return Ok(false);
         }
         let row = client.query_one(ANY_UNLOGGED, &[]).await.map_err(StartError::SetUp)?;
-        if row.get::<_, bool>(0) {
+        if row.get::<_, bool>(0) || has_seed && configuration(&client).await? != running.configuration {
             return Ok(false);
         }
-        client.batch_execute("CHECKPOINT; RESET ALL").await.map_err(StartError::SetUp)?;
+        client.batch_execute("CHECKPOINT").await.map_err(StartError::SetUp)?;
         match running.launched.guard.commit(self.commit_spec(hash, seeds)?).await {
-            Err(StartError::Commit(Error::CanNotPause { .. })) => Ok(false),
+            Err(StartError::Commit(CommandError::CanNotPause { .. })) => Ok(false),
             Err(error) => Err(error),
             Ok(()) => {
-                // The next seed's: it was opened after this one, and its session is as a new one.
                 running.client = Some(client);
                 Ok(true)
             }
         }
+    }
+
+    /// Notes the configuration that a server was started with, before the first seed that may change it.
+    async fn note_configuration(&self, running: &mut Running) -> Result<(), StartError> {
+        if self.backend.kind() != Kind::Host && running.configuration.is_none() {
+            let client = self.client(running).await?;
+            running.configuration = configuration(&client).await?;
+            running.client = Some(client);
+        }
+        Ok(())
     }
 
     /// Stops a server cleanly and commits its files.
@@ -177,14 +212,16 @@ impl Boot<'_> {
     /// the seeds are those that are in it.
     pub(super) fn commit_spec(&self, hash: &SeedHash, seeds: usize) -> Result<CommitSpec, StartError> {
         let mut labels = Labels::from_iter(
-            [label::OWNER, label::NONCE, label::STARTED, label::FOLDER].map(|key| (key, label::value(""))),
+            [label::OWNER_KEY, label::NONCE_KEY, label::STARTED_KEY, label::FOLDER_KEY]
+                .map(|key| (key, label::value(""))),
         );
         if let Some(ssl) = &self.definition.ssl_config {
             // Whoever starts a server from it makes another authority.
-            labels.insert(label::SSL_HOSTNAME, label::value(ssl.hostname.as_str()));
-            labels.insert(label::SSL_CA_CERT_PEM, label::value(""));
+            labels.insert(label::SSL_HOSTNAME_KEY, label::value(ssl.hostname.as_str()));
+            labels.insert(label::SSL_CA_CERT_PEM_KEY, label::value(""));
         }
-        labels.insert(label::SEEDS, label::value(&self.seeds_label(seeds)));
+        labels.insert(label::SEEDS_KEY, label::value(&self.seeds_label(seeds)));
+        labels.insert(label::TAG_KEY, label::value(hash.as_str()));
         Ok(CommitSpec { image: self.found.layer(hash)?, labels })
     }
 
@@ -197,9 +234,9 @@ impl Boot<'_> {
         // With files to come first it waits for them, and the script is run inside.
         let entrypoint: &[&str] = if has_files { &["tail", "-f", "/dev/null"] } else { &["sh", "-e", "-c", script] };
         let layer = self.found.layer(from)?;
-        let mut spec = RunSpec::new(self.container_name()?, layer).entrypoint(entrypoint.iter().copied());
+        let mut spec = RunSpec::new(self.container_name(OWNED_PREFIX)?, layer).entrypoint(entrypoint.iter().copied());
         spec.user = Some("0".to_owned());
-        spec.labels = self.labels("");
+        spec.labels = self.labels(&random_name().map_err(StartError::Thread)?);
         let guard = Guard::run(&self.definition.folders, &self.backend, spec, self.owner.clone(), None).await?;
         if has_files {
             self.exec_script(guard.container(), seed).await?;
@@ -221,12 +258,12 @@ impl Boot<'_> {
     pub(super) async fn run_script_inside(&self, running: &mut Running, index: usize) -> Result<(), StartError> {
         let Some(seed) = self.seeds.get(index) else { return Ok(()) };
         self.begin_seed(seed, index);
+        running.disconnect();
         let container = running.launched.guard.container();
         self.exec_script(container, seed).await?;
         if !self.seeds.iter().skip(index + 1).any(|later| later.kind() == SeedKind::ContainerScript) {
             self.add_libraries(container, seed).await?;
         }
-        running.client = None;
         container.stop(STOP_LIMIT).await.map_err(StartError::Watch)?;
         container.start().await.map_err(StartError::Watch)?;
         let limit = self.definition.wait_available_timeout;
@@ -234,13 +271,27 @@ impl Boot<'_> {
         Ok(())
     }
 
-    fn begin_seed(&self, seed: &LoadedSeed, index: usize) {
+    /// Tells which files a seed that is about to run for its layer names, though a change of them would not run it again.
+    async fn tell_unkeyed_files(&self, index: usize) {
+        let Definition { instance, seeds, folder, seed_events, .. } = self.definition;
+        let (instance, seeds, folder) = (instance.clone(), seeds.clone(), folder.clone());
+        let look = move || {
+            let folder = std::path::absolute(folder).ok()?;
+            seed::unkeyed_files_of_seed(&instance, &seeds, index, &folder)
+        };
+        // It is a warning: without the thread there is none.
+        if let Ok(Some(unkeyed)) = ociman::blocking::run(look).await {
+            seed_events.send(ApplyEvent::Unkeyed(&unkeyed));
+        }
+    }
+
+    fn begin_seed(&self, seed: &ReadSeed, index: usize) {
         let total = self.seeds.len();
         self.definition.observer.begin(Step::Seed { name: seed.name().clone(), position: index + 1, total });
     }
 
     /// Runs a container script in a container that runs, with its files in a folder that goes with it.
-    async fn exec_script(&self, container: &Container, seed: &LoadedSeed) -> Result<(), StartError> {
+    async fn exec_script(&self, container: &Container, seed: &ReadSeed) -> Result<(), StartError> {
         let Some(script) = seed.container_script() else { return Ok(()) };
         for file in seed.script_files() {
             self.append(container, seed, &format!("{FILES_INSIDE}/{}", file.name), &file.content).await?;
@@ -262,7 +313,7 @@ impl Boot<'_> {
 
     /// Gives a server that was started without its libraries, since they were not there yet, those from its next start
     /// on: what its container runs does not change any more, its files do.
-    async fn add_libraries(&self, container: &Container, seed: &LoadedSeed) -> Result<(), StartError> {
+    async fn add_libraries(&self, container: &Container, seed: &ReadSeed) -> Result<(), StartError> {
         let libraries = self.definition.parameters.iter().filter(|(name, _)| layer::preloads(name.as_str()));
         let line = |(name, value): (&ParameterName, &ParameterValue)| {
             let value = value.as_str().replace('\\', "\\\\").replace('\'', "''");
@@ -279,7 +330,7 @@ impl Boot<'_> {
     async fn append(
         &self,
         container: &Container,
-        seed: &LoadedSeed,
+        seed: &ReadSeed,
         file: &str,
         content: &[u8],
     ) -> Result<(), StartError> {
@@ -293,6 +344,10 @@ impl Boot<'_> {
         let file = file.to_owned();
         Err(self.seed_failed(ApplyError::ScriptFile { seed: seed.name().clone(), file, message }))
     }
+}
+
+async fn configuration(client: &Client) -> Result<Option<Vec<u8>>, StartError> {
+    Ok(client.query_one(CONFIGURATION, &[]).await.map_err(StartError::SetUp)?.get(0))
 }
 
 fn last_lines(text: &str, count: usize) -> String {

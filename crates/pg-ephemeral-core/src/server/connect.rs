@@ -12,7 +12,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::TlsConnect;
 use tokio_postgres::{Client, Config, NoTls};
 
-use super::endpoint::{ConnectionParameters, Endpoint, PORT};
+use super::endpoint::{ConnectionParameters, Endpoint};
 use crate::tls::Connector;
 
 /// The shortest and the longest pause between two attempts. In between it is a tenth of the time already waited, so
@@ -48,6 +48,23 @@ impl ConnectError {
         }
     }
 
+    /// What the server said, or else what went wrong.
+    pub(super) fn words(&self) -> String {
+        let said = match self {
+            Self::Refused(error) => error.as_db_error().map(|error| error.message().to_owned()),
+            Self::Unreachable(_) | Self::Authority(_) => None,
+        };
+        said.unwrap_or_else(|| self.to_string())
+    }
+
+    /// Whether the server takes the password for a wrong one, which it also says of one that has expired.
+    pub(super) fn is_unknown_password(&self) -> bool {
+        match self {
+            Self::Refused(error) => error.code() == Some(&SqlState::INVALID_PASSWORD),
+            Self::Unreachable(_) | Self::Authority(_) => false,
+        }
+    }
+
     /// Whether the password was not the right one.
     pub(crate) fn is_wrong_password(&self) -> bool {
         match self {
@@ -80,7 +97,7 @@ pub(crate) async fn until_ready<D>(
     let deadline = begin + limit;
     let attempts = async {
         loop {
-            let error = match tokio::time::timeout_at(deadline, connect(parameters)).await {
+            let error = match tokio::time::timeout_at(deadline, connect_for_set_up(parameters)).await {
                 Ok(Ok(client)) => return Ok(client),
                 Ok(Err(error)) => error,
                 Err(_) => ConnectError::Unreachable(io::ErrorKind::TimedOut.into()),
@@ -102,9 +119,52 @@ pub(crate) async fn until_ready<D>(
     }
 }
 
-/// Connects once.
+/// Settings under which this crate's own statements mean what they say, and stay out of the log, whatever a seed has set
+/// for the superuser or for the database: options of a connection are stronger than both.
+pub(super) const SET_UP_OPTIONS: &str = "-c role=none -c search_path=pg_catalog -c default_transaction_read_only=off \
+    -c default_transaction_deferrable=off -c default_transaction_isolation=read\\ committed -c statement_timeout=0 \
+    -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 -c standard_conforming_strings=on \
+    -c session_preload_libraries= -c local_preload_libraries= -c log_statement=none -c log_min_duration_statement=-1 \
+    -c log_min_error_statement=panic";
+
+/// The same for what PostgreSQL has since version 14. A server refuses options that it does not know.
+const SET_UP_OPTIONS_SINCE_14: &str = "-c idle_session_timeout=0";
+/// The same for what PostgreSQL has since version 17.
+const SET_UP_SINCE_17: &str = "SET transaction_timeout = 0";
+
+/// Connects once, for a client of the user's: under the settings that hold for the superuser and the database.
+///
+/// # Errors
+/// [`ConnectError`].
 pub(crate) async fn connect(parameters: &ConnectionParameters) -> Result<Client, ConnectError> {
-    let mut config = Config::new();
+    connect_with(parameters, Config::new()).await.map(|(client, _)| client)
+}
+
+/// Connects once, for this crate's own statements.
+///
+/// # Errors
+/// [`ConnectError`].
+pub(crate) async fn connect_for_set_up(parameters: &ConnectionParameters) -> Result<Client, ConnectError> {
+    let with = |options: &str| {
+        let mut config = Config::new();
+        config.options(options);
+        connect_with(parameters, config)
+    };
+    let connected = match with(&format!("{SET_UP_OPTIONS} {SET_UP_OPTIONS_SINCE_14}")).await {
+        Err(ConnectError::Refused(error)) if error.code() == Some(&SqlState::UNDEFINED_OBJECT) => {
+            with(SET_UP_OPTIONS).await
+        }
+        connected => connected,
+    };
+    let (client, version) = connected?;
+    if version >= 17 {
+        client.batch_execute(SET_UP_SINCE_17).await.map_err(ConnectError::Refused)?;
+    }
+    Ok(client)
+}
+
+/// A connection, and the major version of the server.
+async fn connect_with(parameters: &ConnectionParameters, mut config: Config) -> Result<(Client, u32), ConnectError> {
     config
         .user(&parameters.user)
         .password(parameters.password.expose())
@@ -123,33 +183,70 @@ pub(crate) async fn connect(parameters: &ConnectionParameters) -> Result<Client,
                 None => log_in(&config, stream, NoTls).await,
             }
         }
-        Endpoint::Socket { folder } => {
-            let path = folder.join(format!(".s.PGSQL.{PORT}"));
+        Endpoint::Socket { folder, port } => {
+            let path = folder.join(format!(".s.PGSQL.{port}"));
             let stream = UnixStream::connect(path).await.map_err(ConnectError::Unreachable)?;
             log_in(&config, stream, NoTls).await
         }
     }
 }
 
-async fn log_in<S, T>(config: &Config, stream: S, tls: T) -> Result<Client, ConnectError>
+async fn log_in<S, T>(config: &Config, stream: S, tls: T) -> Result<(Client, u32), ConnectError>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     T: TlsConnect<S>,
     T::Stream: Send + 'static,
 {
     let (client, connection) = config.connect_raw(stream, tls).await.map_err(ConnectError::Refused)?;
+    let version = connection.parameter("server_version").map_or(0, major_version);
     // It ends with the client; its error is the client's as well.
     tokio::spawn(connection);
-    Ok(client)
+    Ok((client, version))
 }
 
-/// SQL that gives a role a password, in a form that shows neither in the log nor on the wire.
+/// The major version in a server's description of its version, such as `15.3 (Debian 15.3-1)` or `18beta1`.
+fn major_version(version: &str) -> u32 {
+    let digits = version.split(|character: char| !character.is_ascii_digit()).next();
+    digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+}
+
+/// Keeps what is said next out of the log, whatever the server's parameters: statements, their durations, plans, and
+/// above all the values of their parameters. Not every version and every module has each of these. It must be a
+/// transaction of its own, since whether a transaction is sampled for the log is decided when it begins.
+pub(super) const BE_QUIET: &str = "\
+    SELECT pg_catalog.set_config(name, value, false) FROM (VALUES \
+        ('log_statement', 'none'), ('log_min_duration_statement', '-1'), ('log_min_duration_sample', '-1'), \
+        ('log_transaction_sample_rate', '0'), ('log_duration', 'off'), ('log_min_error_statement', 'panic'), \
+        ('log_parameter_max_length', '0'), ('log_parameter_max_length_on_error', '0'), \
+        ('debug_print_parse', 'off'), ('debug_print_rewritten', 'off'), ('debug_print_plan', 'off'), \
+        ('debug_print_raw_parse', 'off'), ('auto_explain.log_min_duration', '-1'), ('pgaudit.log', 'none')\
+    ) AS quiet (name, value) WHERE pg_catalog.current_setting(name, true) IS NOT NULL";
+
+/// Gives a role a password. What the server stores for it is in no log.
+pub(super) async fn set_password(client: &Client, user: &str, verifier: &str) -> Result<(), tokio_postgres::Error> {
+    client.batch_execute(BE_QUIET).await?;
+    client.batch_execute(&set_password_sql(user, verifier)).await
+}
+
+/// SQL that gives a role a password, which it does not show.
 pub(crate) fn set_password_sql(user: &str, verifier: &str) -> String {
-    let user = quote_identifier(user);
-    format!("SET log_statement = 'none'; SET log_min_duration_statement = -1; ALTER ROLE {user} PASSWORD '{verifier}'")
+    format!("ALTER ROLE {} PASSWORD '{verifier}'", quote_identifier(user))
 }
 
 /// A name as SQL takes it.
 pub(crate) fn quote_identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::major_version;
+
+    #[test]
+    fn the_major_version_is_the_first_number() {
+        assert_eq!(major_version("15.3 (Debian 15.3-1)"), 15);
+        assert_eq!(major_version("18beta1"), 18);
+        assert_eq!(major_version("9.6.24"), 9);
+        assert_eq!(major_version("unknown"), 0);
+    }
 }

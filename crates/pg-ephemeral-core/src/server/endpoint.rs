@@ -23,11 +23,22 @@ pub enum Endpoint {
     Socket {
         /// The folder, as the client sees it.
         folder: PathBuf,
+        /// The number in the socket's name.
+        port: u16,
     },
 }
 
-/// The port in every container, and the number in the name of every socket.
+/// The port in every container, and the number in the name of its socket.
 pub(crate) const PORT: u16 = 5432;
+
+impl Endpoint {
+    /// The port, or the number in the socket's name.
+    pub(crate) fn port(&self) -> u16 {
+        match self {
+            Self::Tcp { port, .. } | Self::Socket { port, .. } => *port,
+        }
+    }
+}
 
 /// Everything a client needs to connect.
 #[derive(Debug, Clone)]
@@ -44,6 +55,15 @@ pub struct ConnectionParameters {
     pub tls: Option<TlsParameters>,
 }
 
+/// The variables by which PostgreSQL's own clients reach a socket that lets them in without a password, but for its folder.
+pub(super) fn socket_environment(parameters: &ConnectionParameters, port: u16) -> Vec<Variable> {
+    vec![
+        Variable::plain("PGPORT", port.to_string()),
+        Variable::plain("PGUSER", &parameters.user),
+        Variable::plain("PGDATABASE", &parameters.database),
+    ]
+}
+
 /// What stays as it is in a URL (RFC 3986, unreserved characters).
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -55,7 +75,7 @@ impl ConnectionParameters {
             (Endpoint::Tcp { address, port }, Some(tls)) => {
                 (tls.hostname.to_string(), (!tls.leads_to(*address)).then_some(address), *port)
             }
-            (Endpoint::Socket { folder }, _) => (folder.to_string_lossy().into_owned(), None, PORT),
+            (Endpoint::Socket { folder, port }, _) => (folder.to_string_lossy().into_owned(), None, *port),
         };
         let mut variables = vec![Variable::plain("PGHOST", host)];
         variables.extend(address.map(|address| Variable::plain("PGHOSTADDR", address.to_string())));
@@ -106,9 +126,9 @@ impl ConnectionParameters {
                 };
                 format!("postgresql://{user}:{password}@{host}:{port}/{database}?{query}")
             }
-            Endpoint::Socket { folder } => {
+            Endpoint::Socket { folder, port } => {
                 let folder = encode(&folder.to_string_lossy());
-                format!("postgresql://{user}:{password}@/{database}?host={folder}&port={PORT}")
+                format!("postgresql://{user}:{password}@/{database}?host={folder}&port={port}")
             }
         })
     }
@@ -167,7 +187,10 @@ mod tests {
 
     #[test]
     fn over_a_socket_there_is_no_tls() {
-        let socket = ConnectionParameters { endpoint: Endpoint::Socket { folder: "/run/x".into() }, ..over_tls("db") };
+        let socket = ConnectionParameters {
+            endpoint: Endpoint::Socket { folder: "/run/x".into(), port: PORT },
+            ..over_tls("db")
+        };
         let without = ConnectionParameters { tls: None, ..socket.clone() };
         assert_eq!(socket.environment(), without.environment());
     }
@@ -176,7 +199,7 @@ mod tests {
     fn a_url_quotes_what_would_end_a_part() {
         let tcp = parameters(Endpoint::Tcp { address: [127, 0, 0, 1].into(), port: 5433 });
         assert_eq!(tcp.url().expose(), "postgresql://me%40work:p%2Fw@127.0.0.1:5433/my%20db?sslmode=disable");
-        let socket = parameters(Endpoint::Socket { folder: "/run/x".into() });
+        let socket = parameters(Endpoint::Socket { folder: "/run/x".into(), port: PORT });
         assert_eq!(socket.url().expose(), "postgresql://me%40work:p%2Fw@/my%20db?host=%2Frun%2Fx&port=5432");
     }
 

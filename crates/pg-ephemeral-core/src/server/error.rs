@@ -1,14 +1,16 @@
 //! Why a server could not be started.
 
+use std::error::Error;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ociman::{Backend, Kind};
+use ociman::{Backend, Container, Kind};
 
 use crate::choose::ChooseError;
 use crate::folders::FoldersError;
 use crate::host_image::FindError;
 use crate::instance::{InstanceName, SeedName};
+use crate::locale::LocaleError;
 use crate::lock::LockError;
 use crate::parameter::ParameterName;
 use crate::record::RecordError;
@@ -18,6 +20,7 @@ use crate::session::{FindError as FindSessionError, Name};
 use crate::tls::{CaFileError, CertificateError};
 
 use super::attach::AttachError;
+use super::boot::LOG_LINES;
 use super::connect::ConnectError;
 
 /// Why a server could not be started. Nothing of it is left then.
@@ -39,6 +42,9 @@ pub enum StartError {
     /// There is no fitting PostgreSQL on the host.
     #[error(transparent)]
     Find(#[from] FindError),
+    /// There can be no cluster that sorts and stores text as was asked for.
+    #[error(transparent)]
+    Locale(#[from] LocaleError),
     /// The user's folders.
     #[error(transparent)]
     Folders(#[from] FoldersError),
@@ -88,7 +94,7 @@ pub enum StartError {
         image: String,
         /// What the backend said.
         #[source]
-        source: ociman::Error,
+        source: ociman::CommandError,
     },
     /// The image is not there and could not be fetched.
     #[error("pull the image {image}")]
@@ -97,13 +103,21 @@ pub enum StartError {
         image: String,
         /// What the backend said.
         #[source]
-        source: ociman::Error,
+        source: ociman::CommandError,
+    },
+    /// The image lacks the program that the server is for.
+    #[error("no program {program:?} in the image {image}")]
+    ProgramNotInImage {
+        /// The program.
+        program: String,
+        /// The image.
+        image: ociman::Reference,
     },
     /// The seeds could not be read.
     #[error(transparent)]
-    LoadSeeds(crate::seed::LoadError),
+    LoadSeeds(crate::seed::ReadError),
     /// A seed failed.
-    #[error("seed the instance {instance}")]
+    #[error("failed to seed instance {instance}")]
     Seed {
         /// The instance.
         instance: InstanceName,
@@ -111,8 +125,19 @@ pub enum StartError {
         #[source]
         source: Box<ApplyError>,
     },
+    /// The server does not start with the configuration that a seed has left.
+    #[error("failed to start the server of instance {instance} again after seed \"{seed}\"")]
+    StartAfterSeed {
+        /// The instance.
+        instance: InstanceName,
+        /// The seed.
+        seed: SeedName,
+        /// What came of it.
+        #[source]
+        source: Box<StartError>,
+    },
     /// There is no image for a container script: the host backend has none.
-    #[error("apply seed {seed}: there is no image for its script")]
+    #[error("seed \"{seed}\" can't run: there is no image for its script")]
     NoImageForScript {
         /// The seed.
         seed: SeedName,
@@ -137,10 +162,10 @@ pub enum StartError {
     Attach(#[from] AttachError),
     /// The container could not be started.
     #[error("run the server's container")]
-    Run(#[source] ociman::Error),
+    Run(#[source] ociman::CommandError),
     /// A layer could not be saved.
     #[error("commit a layer")]
-    Commit(#[source] ociman::Error),
+    Commit(#[source] ociman::CommandError),
     /// A command inside the container could not be run, or failed.
     #[error("hand the password to the server's container: {message}")]
     Password {
@@ -149,7 +174,7 @@ pub enum StartError {
     },
     /// The container disappeared, or its backend did.
     #[error("watch the server's container")]
-    Watch(#[source] ociman::Error),
+    Watch(#[source] ociman::CommandError),
     /// The server ended instead of getting ready.
     #[error("the server ended with status {status} before it was ready{}", quoted(log))]
     Died {
@@ -172,10 +197,17 @@ pub enum StartError {
     /// The server is up and does not let us in.
     #[error("connect to the server")]
     Connect(#[source] ConnectError),
-    /// The first words to the server failed.
+    /// The way to the server's private socket could not be made.
+    #[error("failed to make a link to the server's socket")]
+    Socket(#[source] std::io::Error),
+    /// The initial set-up statements failed.
     #[error("set up the server")]
     SetUp(#[source] tokio_postgres::Error),
 }
+
+/// What to do about a full disk.
+const FULL_DISK: &str = "the disk is full: free some space; `pg-ephemeral doctor` shows how much is left where, and \
+                         `pg-ephemeral cache prune` removes old layers";
 
 /// Nothing of this machine can be mounted on another.
 pub(crate) fn refuse_remote_folder(backend: &Backend, folder: Option<&PathBuf>) -> Result<(), StartError> {
@@ -189,14 +221,49 @@ fn quoted(log: &str) -> String {
 }
 
 impl StartError {
+    /// What became of a server that was started again and ended by itself.
+    pub(crate) async fn ended(container: &Container) -> Self {
+        let status = container.inspect().await.ok().and_then(|info| info.exit_code).unwrap_or(-1);
+        Self::Died { status, log: container.last_log_lines(LOG_LINES).await.unwrap_or_default() }
+    }
+
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
+        self.own_hint().or_else(|| self.is_about_full_disk().then(|| FULL_DISK.to_owned()))
+    }
+
+    /// Whether a full disk is a cause, as the system, an engine or PostgreSQL says.
+    fn is_about_full_disk(&self) -> bool {
+        let mut cause: Option<&dyn Error> = Some(self);
+        while let Some(error) = cause {
+            if error.to_string().contains("No space left on device") {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
+    }
+
+    fn own_hint(&self) -> Option<String> {
         match self {
+            Self::Died { log, .. }
+                if ["unrecognized configuration parameter", "invalid value for parameter"]
+                    .iter()
+                    .any(|refusal| log.contains(refusal)) =>
+            {
+                Some("correct the parameter, in `parameters` of database.toml or in --parameter".to_owned())
+            }
+            Self::Died { log, .. } if log.contains("encoding mismatch") => Some(
+                "`encoding` does not fit `locale`: leave `encoding` out, or set `locale` to one of that encoding; \
+                 `locale = \"C\"` fits every encoding"
+                    .to_owned(),
+            ),
             Self::Choose(error) => Some(error.hint()),
             Self::RemoteFolder { .. } => Some(
                 "use the `host` form of the command, or the `container` form, which does without the folder".to_owned(),
             ),
             Self::Find(error) => error.hint(),
+            Self::Locale(error) => error.hint(),
             Self::Folders(error) => Some(error.hint().to_owned()),
             Self::Secret(error) => Some(error.hint().to_owned()),
             Self::LostLayer { .. } => {
@@ -207,6 +274,11 @@ impl StartError {
             ),
             Self::LoadSeeds(error) => error.hint().map(str::to_owned),
             Self::Seed { source, .. } => source.hint(),
+            Self::StartAfterSeed { .. } => Some(
+                "the seed changed the server's configuration, for example by ALTER SYSTEM: leave out what keeps the \
+                 server from starting"
+                    .to_owned(),
+            ),
             Self::NoImageForScript { .. } => Some("use docker or podman".to_owned()),
             Self::SessionExists { name } => {
                 Some(format!("attach to it, or stop it first: pg-ephemeral session stop --name {name}"))
@@ -216,5 +288,24 @@ impl StartError {
             Self::TimedOut { .. } => Some("wait_available_timeout in database.toml sets the time".to_owned()),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_named_wherever_it_shows() {
+        let io = || std::io::Error::from_raw_os_error(rustix::io::Errno::NOSPC.raw_os_error());
+        let died = |log: &str| StartError::Died { status: 1, log: log.to_owned() };
+        for error in [StartError::Thread(io()), StartError::Socket(io()), died("PANIC:  x: No space left on device")] {
+            assert!(error.hint().unwrap().starts_with("the disk is full"), "{error:?}");
+        }
+        assert_eq!(died("FATAL:  no").hint(), None);
+        let parameter = died("FATAL:  unrecognized configuration parameter \"nosuch\"").hint().unwrap();
+        assert!(parameter.starts_with("correct the parameter"), "{parameter}");
+        let mismatch = died("initdb: error: encoding mismatch").hint().unwrap();
+        assert!(mismatch.starts_with("`encoding` does not fit `locale`"), "{mismatch}");
     }
 }

@@ -3,20 +3,22 @@
 
 use std::time::Duration;
 
-use ociman::{Container, ContainerName, Error, ExecSpec, RunSpec, Secret, Variable};
+use ociman::{CommandError, Container, ContainerName, ExecSpec, RunSpec, Secret, Variable};
 
 use super::StartError;
 use super::boot::{Boot, LOG_LINES, Running, SOCKET_INSIDE};
 use super::connect;
 use super::guard::Guard;
-use super::launch::Role;
+use super::launch::{OWNED_PREFIX, Role};
 use crate::definition::Reach;
-use crate::host_image::{Installation, host_locale};
+use crate::host_image::Installation;
 use crate::progress::Step;
-use crate::secret;
+use crate::secret::{self, random_name};
 
 /// Where the data stands in a container: not where an image has a volume, since a commit leaves volumes out.
 pub(super) const DATA: &str = "/var/lib/pg-ephemeral/data";
+/// How many lines of a log are looked through for an error.
+const LOG_LINES_READ: usize = 500;
 /// How long the first start of an image may take at least, whatever the limit for a start.
 const INITIALISE_LIMIT: Duration = Duration::from_secs(120);
 /// What runs as the first start on the host: `$0` is `initdb`. It is told no password, since it prints it when it
@@ -61,10 +63,11 @@ leave() {
     exit 131
 }
 trap leave QUIT
-"$0" --pgdata="$PGDATA" --auth=trust --encoding=UTF8 --no-sync "$@" >/dev/null &
+"$0" --pgdata="$PGDATA" --auth=trust --no-sync "$@" >/dev/null &
 wait "$!"
-printf '%s\n' 'local all all scram-sha-256' 'host all all all scram-sha-256' \
-    'local replication all scram-sha-256' 'host replication all all scram-sha-256' >"$PGDATA/pg_hba.conf"
+printf '%s\n' 'local all all trust' 'host all all all scram-sha-256' \
+    'local replication all trust' 'host replication all all scram-sha-256' >"$PGDATA/pg_hba.conf"
+mkdir -m 700 "$OCIMAN_ROOT/run"
 printf '%s;\n\n' "$SET_UP_SQL" | "$POSTGRES" --single -j -c fsync=off -c dynamic_shared_memory_type=mmap \
     -D "$PGDATA" postgres >/dev/null &
 wait "$!"
@@ -87,7 +90,7 @@ impl Boot<'_> {
         self.send_password(launched.guard.container(), &password).await?;
         let limit = self.definition.wait_available_timeout.max(INITIALISE_LIMIT);
         let client = self.wait(&launched, &password, limit).await?;
-        let mut running = Running { launched, password, client: Some(client) };
+        let mut running = Running::new(launched, password, client);
         if self.commit_running(&mut running, self.found.chain.base(), 0).await? {
             return Ok(Some(running));
         }
@@ -105,13 +108,20 @@ impl Boot<'_> {
             "mkfifo -m 600 {pipe} && read -r POSTGRES_PASSWORD <{pipe} && rm {pipe} && \
              export POSTGRES_PASSWORD && exec docker-entrypoint.sh postgres \"$@\""
         );
+        // The image trusts everybody who connects from inside its container, and some network modes of engines make any
+        // user of this machine such a one. Small segments: less to commit with every layer.
+        let own = ["--auth-local=trust", "--auth-host=scram-sha-256", "--no-sync", "--wal-segsize=1"];
+        let mut arguments = own.map(str::to_owned).to_vec();
+        arguments.extend(self.found.locale.initdb_arguments());
+        let initdb_arguments = arguments.join(" ");
         let mut spec = spec.entrypoint(["sh", "-c", &script, "sh"]);
         spec.environment.extend([
             Variable::plain("PGDATA", DATA),
             Variable::plain("POSTGRES_USER", self.definition.superuser.as_str()),
             Variable::plain("POSTGRES_DB", self.definition.database.as_str()),
-            // Small segments: less to commit with every layer.
-            Variable::plain("POSTGRES_INITDB_ARGS", "--no-sync --wal-segsize=1"),
+            Variable::plain("POSTGRES_INITDB_ARGS", &initdb_arguments),
+            // An image may have another value, such as `trust`, in its environment.
+            Variable::plain("POSTGRES_HOST_AUTH_METHOD", "scram-sha-256"),
         ]);
         spec
     }
@@ -129,14 +139,16 @@ impl Boot<'_> {
         let spec = ExecSpec::new(["psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--host", SOCKET_INSIDE])
             .user("postgres")
             .variable(Variable::plain("PGUSER", user))
-            .variable(Variable::plain("PGDATABASE", self.definition.database.as_str()));
-        self.exec_inside(container, spec, &connect::set_password_sql(user, &secret::verifier(password))).await
+            .variable(Variable::plain("PGDATABASE", self.definition.database.as_str()))
+            .variable(Variable::plain("PGOPTIONS", connect::SET_UP_OPTIONS));
+        let sql = connect::set_password_sql(user, &secret::verifier(password));
+        self.exec_inside(container, spec, &format!("{};\n{sql}", connect::BE_QUIET)).await
     }
 
     async fn exec_inside(&self, container: &Container, spec: ExecSpec, input: &str) -> Result<(), StartError> {
         let output = match container.exec(&spec, input.as_bytes()).await {
             Ok(output) if output.status.success() => return Ok(()),
-            Err(Error::ContainerNotRunning { .. }) => return Err(self.death(container).await),
+            Err(CommandError::ContainerNotRunning { .. }) => return Err(self.death(container).await),
             Err(error) => return Err(StartError::Watch(error)),
             Ok(output) => output,
         };
@@ -152,9 +164,10 @@ impl Boot<'_> {
     /// First start on the host: no server, only `initdb`, whose result becomes the base layer as it is.
     pub(super) async fn initialise_on_host(&self, installation: &Installation) -> Result<(), StartError> {
         let program = |name: &str| installation.bin.join(name).to_string_lossy().into_owned();
-        let mut spec = RunSpec::new(self.container_name()?, self.found.image.clone())
+        let mut spec = RunSpec::new(self.container_name(OWNED_PREFIX)?, self.found.image.clone())
             .entrypoint(["sh", "-e", "-c", INITIALISE_ON_HOST, &program("initdb")])
-            .arguments(["--username", self.definition.superuser.as_str(), "--locale", host_locale()])
+            .arguments(["--username", self.definition.superuser.as_str()])
+            .arguments(self.found.locale.initdb_arguments())
             .variable(Variable::plain("POSTGRES", program("postgres")))
             // The zone that `initdb` writes down: what a seed makes of a time must not depend on the caller's.
             .variable(Variable::plain("TZ", "Etc/UTC"))
@@ -163,7 +176,7 @@ impl Boot<'_> {
             // Small segments: less to copy for each new server.
             spec = spec.arguments(["--wal-segsize=1"]);
         }
-        spec.labels = self.labels("");
+        spec.labels = self.labels(&random_name().map_err(StartError::Thread)?);
         let guard = Guard::run(&self.definition.folders, &self.backend, spec, self.owner.clone(), None).await?;
         let status = guard.container().wait().await.map_err(StartError::Watch)?;
         if !status.success() {
@@ -189,7 +202,35 @@ impl Boot<'_> {
 
     /// The end of a server's log. An image's start script may have made PostgreSQL print the password.
     pub(super) async fn last_words(&self, container: &Container) -> String {
-        let log = container.last_log_lines(LOG_LINES).await.unwrap_or_default();
-        log.replace(self.layer_password(self.found.chain.base()).expose(), "[secret]")
+        let log = container.last_log_lines(LOG_LINES_READ).await.unwrap_or_default();
+        last_words(&log).replace(self.layer_password(self.found.chain.base()).expose(), "[secret]")
+    }
+}
+
+/// The last lines of a log, after the last one that tells of an error when none of them does: what follows an error, such
+/// as a long statement, would hide it.
+fn last_words(log: &str) -> String {
+    const ERRORS: [&str; 4] = ["PANIC:  ", "FATAL:  ", "ERROR:  ", "initdb: error: "];
+    let is_error = |line: &&&str| ERRORS.iter().any(|error| line.contains(error));
+    let lines: Vec<&str> = log.lines().collect();
+    let (before, last) = lines.split_at(lines.len().saturating_sub(LOG_LINES));
+    let hidden = before.iter().rfind(is_error).filter(|_| !last.iter().any(|line| is_error(&line)));
+    let hidden = hidden.into_iter().copied().flat_map(|line| [line, "…"]);
+    hidden.chain(last.iter().copied()).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_words_of_a_server_have_its_error_in_them() {
+        let statement = "  a long statement\n".repeat(LOG_LINES);
+        let log = format!("starting\nPANIC:  could not write: No space left on device\n{statement}");
+        let told = last_words(&log);
+        assert!(told.starts_with("PANIC:  could not write: No space left on device\n…\n  a long"), "{told}");
+        assert_eq!(told.lines().count(), LOG_LINES + 2);
+        assert_eq!(last_words("ERROR:  one\nFATAL:  two\n"), "ERROR:  one\nFATAL:  two");
+        assert_eq!(last_words(&statement).lines().count(), LOG_LINES);
     }
 }

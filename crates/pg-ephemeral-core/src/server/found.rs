@@ -2,7 +2,6 @@
 //! that one question about both is enough as long as the image has not changed.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::PathBuf;
 
 use ociman::{Backend, Host, ImageInfo, Reference};
@@ -15,10 +14,12 @@ use crate::folders::{Folders, write_whole};
 use crate::host_image::{FindError, Installation, Installations, major_of};
 use crate::image::Image;
 use crate::instance::InstanceName;
+use crate::label;
 use crate::layer::{self, BaseIdentity, BaseInputs, Chain, SeedHash};
+use crate::locale::{self, ClusterLocale, InstalledLocales, LocaleError};
 use crate::parameter::Parameters;
 use crate::progress::Step;
-use crate::seed::LoadedSeeds;
+use crate::seed::ReadSeeds;
 
 /// On how many file systems a layer may lie for another one to be put on it. Docker takes 125 in all.
 const DEEP: usize = 100;
@@ -40,6 +41,8 @@ pub(crate) struct Found {
     /// The programs, on the host backend.
     pub(super) installation: Option<Installation>,
     pub(super) instance: InstanceName,
+    /// How a new cluster is to sort and store text.
+    pub(super) locale: ClusterLocale,
 }
 
 impl Found {
@@ -62,7 +65,10 @@ impl Found {
     /// for.
     fn take_in(&mut self, skipped: usize, found: &[Option<ImageInfo>]) {
         let asked = || self.chain.hashes().skip(skipped);
-        let layers = || asked().zip(found).filter_map(|(hash, info)| Some((hash, info.as_ref()?)));
+        let layer = |hash: &SeedHash, info: &&ImageInfo| label::has_key(&info.labels, hash.as_str());
+        let layers = || {
+            asked().zip(found).filter_map(|(hash, info)| Some((hash, info.as_ref().filter(|info| layer(hash, info))?)))
+        };
         let present = layers().map(|(hash, _)| hash.clone()).collect();
         self.deep = layers().filter(|(_, info)| info.diff_ids.len() > DEEP).map(|(hash, _)| hash.clone()).collect();
         self.present = present;
@@ -74,13 +80,20 @@ impl Found {
 struct Known {
     identity: BaseIdentity,
     data_volume: Option<String>,
+    /// The locale of its environment.
+    #[serde(default)]
+    locale: Option<String>,
 }
 
 impl Known {
     fn of(info: &ImageInfo) -> Self {
         let data = info.variable("PGDATA").unwrap_or_default();
         let hides = |volume: &&String| std::path::Path::new(data).starts_with(volume);
-        Self { identity: BaseIdentity::from(info), data_volume: info.volumes.iter().find(hides).cloned() }
+        Self {
+            identity: BaseIdentity::from(info),
+            data_volume: info.volumes.iter().find(hides).cloned(),
+            locale: locale::of_image(info),
+        }
     }
 }
 
@@ -111,7 +124,7 @@ enum Purpose {
 pub(crate) async fn look_up(
     definition: &Definition,
     backend: &Backend,
-    seeds: &LoadedSeeds,
+    seeds: &ReadSeeds,
 ) -> Result<Found, StartError> {
     match look(definition, backend, seeds, Purpose::Boot).await? {
         LookedUp::Found(found) => Ok(*found),
@@ -142,40 +155,39 @@ pub(crate) async fn base_image(definition: &Definition, backend: &Backend) -> Re
 pub(crate) async fn look_up_here(
     definition: &Definition,
     backend: &Backend,
-    seeds: &LoadedSeeds,
+    seeds: &ReadSeeds,
 ) -> Result<LookedUp, StartError> {
     look(definition, backend, seeds, Purpose::Tell).await
 }
 
-/// The base image and the chain that a start would have now. Nothing is fetched or made, and no layer is looked for: one
-/// engine command when the definition names an image. An image that is not there is like one with other content.
+/// The base image and the chain that a start would have now; no chain when the image is not there. Nothing is fetched or
+/// made, and no layer is looked for: one engine command when the definition names an image.
 pub(crate) async fn chain_now(
     definition: &Definition,
     backend: &Backend,
-    seeds: &LoadedSeeds,
-) -> Result<(Reference, Chain), StartError> {
-    let not_here = |image: &Reference| assemble(definition, seeds, image.clone(), &Known::default());
+    seeds: &ReadSeeds,
+) -> Result<(Reference, Option<Chain>), StartError> {
     let found = if backend.as_host().is_some() {
         match (installed(definition, seeds), &definition.image) {
-            (Err(FindError::NotInstalled { .. } | FindError::NotOfHost { .. }), Some(image)) => {
-                not_here(image.reference())
+            (Err(StartError::Find(FindError::NotInstalled { .. } | FindError::NotOfHost { .. })), Some(image)) => {
+                return Ok((image.reference().clone(), None));
             }
             (found, _) => found?.1,
         }
     } else {
         let image = image_on_engine(definition, backend).await?;
         match inspect_one(backend, &image).await? {
-            Some(info) => assemble(definition, seeds, image, &Known::of(&info)),
-            None => not_here(&image),
+            Some(info) => on_image(definition, seeds, image, &Known::of(&info))?,
+            None => return Ok((image, None)),
         }
     };
-    Ok((found.image, found.chain))
+    Ok((found.image, Some(found.chain)))
 }
 
 async fn look(
     definition: &Definition,
     backend: &Backend,
-    seeds: &LoadedSeeds,
+    seeds: &ReadSeeds,
     purpose: Purpose,
 ) -> Result<LookedUp, StartError> {
     definition.observer.begin(Step::LookUp);
@@ -187,7 +199,7 @@ async fn look(
 
 fn not_there(image: &Reference) -> StartError {
     let image = image.to_string();
-    StartError::LookUp { image: image.clone(), source: ociman::Error::ImageNotFound { image } }
+    StartError::LookUp { image: image.clone(), source: ociman::CommandError::ImageNotFound { image } }
 }
 
 /// Looks for the layers once more, after waiting for others that may have built them.
@@ -201,7 +213,7 @@ async fn on_host(
     definition: &Definition,
     backend: &Backend,
     host: &Host,
-    seeds: &LoadedSeeds,
+    seeds: &ReadSeeds,
 ) -> Result<Found, StartError> {
     let (installation, mut found) = installed(definition, seeds)?;
     if inspect_one(backend, &found.image).await?.is_none() {
@@ -214,7 +226,7 @@ async fn on_host(
 }
 
 /// The installation that counts on the host, and the chain on it.
-fn installed(definition: &Definition, seeds: &LoadedSeeds) -> Result<(Installation, Found), FindError> {
+fn installed(definition: &Definition, seeds: &ReadSeeds) -> Result<(Installation, Found), StartError> {
     let installations = Installations::find(&definition.folders)?;
     let installation = installations.pick(definition.image.as_ref())?.clone();
     let image = installation.reference().unwrap_or_else(|| Image::default().reference().clone());
@@ -223,7 +235,8 @@ fn installed(definition: &Definition, seeds: &LoadedSeeds) -> Result<(Installati
         os: std::env::consts::OS.to_owned(),
         architecture: std::env::consts::ARCH.to_owned(),
     };
-    let found = assemble(definition, seeds, image, &Known { identity, data_volume: None });
+    let locale = definition.locale.on_host(&installation, || InstalledLocales::find(&definition.folders))?;
+    let found = assemble(definition, seeds, image, &Known { identity, ..Known::default() }, locale);
     Ok((installation, found))
 }
 
@@ -237,7 +250,7 @@ async fn image_on_engine(definition: &Definition, backend: &Backend) -> Result<R
 async fn on_engine(
     definition: &Definition,
     backend: &Backend,
-    seeds: &LoadedSeeds,
+    seeds: &ReadSeeds,
     purpose: Purpose,
 ) -> Result<LookedUp, StartError> {
     let look = Look { definition, backend, seeds, purpose };
@@ -259,7 +272,7 @@ async fn on_engine(
     };
     let known = Known::of(&info);
     Memory::of_image(&definition.folders, backend, &image).write(&known);
-    let mut found = assemble(definition, seeds, image, &known);
+    let mut found = on_image(definition, seeds, image, &known)?;
     look_again(backend, &mut found).await?;
     Ok(LookedUp::Found(Box::new(found)))
 }
@@ -269,7 +282,7 @@ async fn on_engine(
 struct Look<'a> {
     definition: &'a Definition,
     backend: &'a Backend,
-    seeds: &'a LoadedSeeds,
+    seeds: &'a ReadSeeds,
     purpose: Purpose,
 }
 
@@ -278,7 +291,7 @@ impl Look<'_> {
     async fn as_remembered(self, image: &Reference) -> Result<Option<Found>, StartError> {
         let memory = Memory::of_image(&self.definition.folders, self.backend, image);
         let Some(known) = memory.read() else { return Ok(None) };
-        let mut found = assemble(self.definition, self.seeds, image.clone(), &known);
+        let mut found = on_image(self.definition, self.seeds, image.clone(), &known)?;
         let layers = found.layers()?;
         // Each image takes an engine milliseconds.
         let skipped = if self.purpose == Purpose::Boot { layers.len().saturating_sub(1) } else { 0 };
@@ -314,12 +327,25 @@ impl Look<'_> {
     }
 }
 
-fn assemble(definition: &Definition, seeds: &LoadedSeeds, image: Reference, known: &Known) -> Found {
+/// The base image and the chain on an engine.
+fn on_image(definition: &Definition, seeds: &ReadSeeds, image: Reference, known: &Known) -> Result<Found, LocaleError> {
+    let locale = definition.locale.on_engine(known.locale.as_deref())?;
+    Ok(assemble(definition, seeds, image, known, locale))
+}
+
+fn assemble(
+    definition: &Definition,
+    seeds: &ReadSeeds,
+    image: Reference,
+    known: &Known,
+    locale: ClusterLocale,
+) -> Found {
     let (libraries, parameters) = split_libraries(&definition.parameters, seeds);
     let base = layer::base_hash(&BaseInputs {
         identity: &known.identity,
         superuser: &definition.superuser,
         database: &definition.database,
+        locale: &locale,
         parameters: &parameters,
         ssl_hostname: definition.ssl_config.as_ref().map(|ssl| &ssl.hostname),
     });
@@ -331,11 +357,12 @@ fn assemble(definition: &Definition, seeds: &LoadedSeeds, image: Reference, know
         data_volume: known.data_volume.clone(),
         installation: None,
         instance: definition.instance.clone(),
+        locale,
     }
 }
 
 /// The parameters that hold from the last container script on, and those that hold from the start.
-fn split_libraries(parameters: &Parameters, seeds: &LoadedSeeds) -> (Parameters, Parameters) {
+fn split_libraries(parameters: &Parameters, seeds: &ReadSeeds) -> (Parameters, Parameters) {
     let (mut late, mut early) = (Parameters::new(), Parameters::new());
     for (name, value) in parameters {
         let is_late = layer::preloads(name.as_str()) && seeds.have_container_script();
@@ -351,7 +378,7 @@ async fn fetch(definition: &Definition, backend: &Backend, image: &Reference) ->
     backend.pull(image).await.map_err(pull)?;
     definition.observer.begin(Step::LookUp);
     let found = inspect_one(backend, image).await?;
-    found.ok_or_else(|| pull(ociman::Error::ImageNotFound { image: image.to_string() }))
+    found.ok_or_else(|| pull(ociman::CommandError::ImageNotFound { image: image.to_string() }))
 }
 
 async fn inspect_one(backend: &Backend, image: &Reference) -> Result<Option<ImageInfo>, StartError> {
@@ -415,7 +442,7 @@ impl Memory {
     }
 
     fn read<T: DeserializeOwned>(&self) -> Option<T> {
-        serde_json::from_slice(&fs::read(self.folder.as_ref()?.join(&self.name)).ok()?).ok()
+        serde_json::from_slice(&ociman::files::read(&self.folder.as_ref()?.join(&self.name)).ok()?).ok()
     }
 
     /// Not being able to remember only costs the next start a question more.
@@ -441,6 +468,7 @@ mod tests {
             data_volume: None,
             installation: None,
             instance: InstanceName::impossible(),
+            locale: ClusterLocale::default(),
         };
         assert!(matches!(found.layer(&key), Err(StartError::LayerName(_))));
     }

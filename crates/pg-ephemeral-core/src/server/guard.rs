@@ -6,7 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use ociman::command::Process;
-use ociman::{Backend, CommitSpec, Container, Error, RunSpec, Terminal};
+use ociman::{Backend, CommandError, CommitSpec, Container, ContainerName, RunSpec, Terminal};
 use tokio::sync::{Mutex, oneshot, watch};
 
 use crate::folders::{Folders, make_socket_folder};
@@ -126,7 +126,7 @@ impl Guard {
         &self.container
     }
 
-    /// Commits the container's files. Once begun, that comes to its end even if the future is dropped, and a removal
+    /// Commits the container's files as a layer. Once begun, that comes to its end even if the future is dropped, and a removal
     /// waits for it: an engine's command that is cut off leaves its temporary files.
     pub(crate) async fn commit(&self, spec: CommitSpec) -> Result<(), StartError> {
         let busy = match &self.charge {
@@ -136,7 +136,11 @@ impl Guard {
         let container = self.container.clone();
         let committing = keeper::spawn(async move {
             let _busy = busy;
-            container.commit(&spec).await
+            match container.commit(&spec).await {
+                // Who builds the same layer may take it for a displaced one in the moment before it has its name.
+                Err(ociman::CommandError::ImageNotFound { .. }) => container.commit(&spec).await,
+                committed => committed,
+            }
         });
         let committed = committing.map_err(StartError::Thread)?.await;
         committed.map_err(|panic| StartError::Thread(std::io::Error::other(panic)))?.map_err(StartError::Commit)
@@ -144,7 +148,7 @@ impl Guard {
 
     /// Removes the container and waits until it is gone. Once begun, the removal goes on even if the future is dropped,
     /// and the drop blocks until it is done.
-    pub(crate) async fn remove(mut self) -> Result<(), ociman::Error> {
+    pub(crate) async fn remove(mut self) -> Result<(), ociman::CommandError> {
         let Some(charge) = self.charge.take() else { return Ok(()) };
         let container = self.container.clone();
         let (done, finished) = mpsc::channel::<()>();
@@ -161,13 +165,14 @@ impl Guard {
         removed
     }
 
-    /// Lets the container live on by itself, as long as it is wanted.
-    pub(crate) fn release(mut self, tenure: Option<Tenure>) -> Result<Container, RecordError> {
-        if let Some(mut charge) = self.charge.take()
-            && let Err(error) = charge.filed.outlive_owner(tenure)
-        {
-            self.charge = Some(charge);
-            return Err(error);
+    /// Lets the container live on by itself, as long as it is wanted, under the name that it has or is about to get.
+    pub(crate) fn release(mut self, name: &ContainerName, tenure: Option<Tenure>) -> Result<Container, RecordError> {
+        if let Some(mut charge) = self.charge.take() {
+            name.clone_into(&mut charge.filed.record.container);
+            if let Err(error) = charge.filed.outlive_owner(tenure) {
+                self.charge = Some(charge);
+                return Err(error);
+            }
         }
         Ok(self.container.clone())
     }
@@ -175,7 +180,7 @@ impl Guard {
     /// Gives up a container that is not there.
     fn forget(&mut self) {
         if let Some(charge) = self.charge.take() {
-            remove_folder(charge.filed.record.folder.as_deref());
+            remove_folder(&charge.filed.record);
             charge.filed.remove();
         }
     }
@@ -203,7 +208,7 @@ impl Drop for Unfinished {
     }
 }
 
-async fn remove(container: Container, mut charge: Charge) -> Result<(), ociman::Error> {
+async fn remove(container: Container, mut charge: Charge) -> Result<(), ociman::CommandError> {
     // An error means that the starting task is gone, and with it the start.
     let _ = tokio::time::timeout(START_LIMIT, charge.settled.wait_for(|settled| *settled)).await;
     let busy = charge.busy.clone();
@@ -220,14 +225,14 @@ async fn remove(container: Container, mut charge: Charge) -> Result<(), ociman::
         attempt += 1;
         tokio::time::sleep(REMOVAL_PAUSE).await;
     }
-    remove_folder(charge.filed.record.folder.as_deref());
+    remove_folder(&charge.filed.record);
     charge.filed.remove();
     Ok(())
 }
 
 /// Waits for a container whose client was killed, until it is there or can come no more.
 async fn wait_until_there(container: &Container, filed: &Filed) {
-    while matches!(container.inspect().await, Err(Error::ContainerNotFound { .. })) && filed.may_start_late() {
+    while matches!(container.inspect().await, Err(CommandError::ContainerNotFound { .. })) && filed.may_start_late() {
         tokio::time::sleep(LATE_PAUSE).await;
     }
 }
@@ -251,7 +256,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
         let mut spec = RunSpec::new(NAME.container_name().clone(), IMAGE.parse().unwrap()).entrypoint(["sleep", "60"]);
-        spec.labels.insert(label::NONCE, label::value("loser"));
+        spec.labels.insert(label::NONCE_KEY, label::value("loser"));
         let backend = fake.backend();
         let mut start = Box::pin(Guard::run(&folders, &backend, spec, Owner::current(), None));
         // The engine gets to it when nobody waits for it any more.

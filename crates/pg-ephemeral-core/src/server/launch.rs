@@ -2,20 +2,18 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use ociman::blocking::Blocking;
 use ociman::label::Labels;
 use ociman::{
-    Access, Backend, Container, ContainerName, Error, Kind, Lifetime, Mount, Network, PublishedPort, Reference,
+    Access, Backend, CommandError, Container, ContainerName, Kind, Lifetime, Mount, Network, PublishedPort, Reference,
     RunSpec, Secret,
 };
-use serde::Serialize;
-use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 
 use super::StartError;
-use super::boot::{Boot, SOCKET_INSIDE, SOCKET_SHARED};
+use super::boot::{Boot, SOCKET_INSIDE, SOCKET_ON_HOST, SOCKET_SHARED};
 use super::connect::{self, WaitEnd};
 use super::endpoint::{ConnectionParameters, Endpoint, PORT};
 use super::guard::Guard;
@@ -23,14 +21,16 @@ use super::tls::ServerTls;
 use crate::config::Durability;
 use crate::definition::{Definition, Reach};
 use crate::folders::Folders;
-use crate::label;
-use crate::layer::{self, Link};
-use crate::record;
+use crate::label::{self, SeedEntry};
+use crate::layer;
 use crate::secret::{self, random_name};
+use crate::session::PENDING_PREFIX;
 use crate::snapshot::SettingsLabel;
 
 /// A server that is not ready by then is watched for its end, which costs an engine command.
-const WATCH_AFTER: Duration = Duration::from_millis(500);
+pub(super) const WATCH_AFTER: Duration = Duration::from_millis(500);
+/// What the name of a container starts with that goes with its owner.
+pub(super) const OWNED_PREFIX: &str = "pg-ephemeral-";
 /// Size of `/dev/shm`, of which engines give too little for parallel queries.
 const SHARED_MEMORY: u64 = 1 << 30;
 
@@ -59,7 +59,7 @@ pub(super) struct Launched {
     /// The server's own password, which it is yet to be told.
     pub(super) own_password: Secret,
     /// What the server is to store for its own password. It takes milliseconds to compute, while the server starts.
-    pub(super) verifier: JoinHandle<String>,
+    pub(super) verifier: Blocking<String>,
     pub(super) endpoint: Endpoint,
     /// Who was to reach it.
     pub(super) reach: Reach,
@@ -79,22 +79,23 @@ impl Boot<'_> {
     ) -> Result<Launched, StartError> {
         let session = self.definition.session.as_ref().filter(|_| role == Role::Server);
         let heritage = session.map(|session| &session.heritage);
-        let nonce = match heritage.and_then(|heritage| heritage.nonce.clone()) {
-            Some(nonce) => nonce,
-            None => random_name().map_err(StartError::Thread)?,
-        };
-        let own_password = self.secret.server_password(&nonce);
+        let nonce = random_name().map_err(StartError::Thread)?;
+        let credential = heritage.and_then(|heritage| heritage.credential.clone()).unwrap_or_else(|| nonce.clone());
+        let own_password = self.secret.server_password(&credential);
         let verified = own_password.clone();
-        let verifier = tokio::task::spawn_blocking(move || secret::verifier(&verified));
+        let verifier = ociman::blocking::run(move || secret::verifier(&verified));
         let name = match session {
+            Some(session) if session.heritage.replaces.is_some() => self.container_name(PENDING_PREFIX)?,
             Some(session) => session.name.container_name().clone(),
-            None => self.container_name()?,
+            None => self.container_name(OWNED_PREFIX)?,
         };
         let mut spec = complete(RunSpec::new(name.clone(), image.clone()));
         let particular = std::mem::replace(&mut spec.labels, self.labels(&nonce));
         spec.labels.extend(particular);
         if let Some(session) = session {
-            spec.labels.insert(label::SETTINGS, label::json_value(&SettingsLabel::of(self.definition)));
+            spec.labels.insert(label::SETTINGS_KEY, label::json_value(&SettingsLabel::of(self.definition)));
+            spec.labels.insert(label::SECRET_KEY, label::value(&self.secret.label(&credential)));
+            spec.labels.insert(label::CREDENTIAL_KEY, label::value(&credential));
             spec.labels.extend(session.labels());
             spec.lifetime = Lifetime::Detached;
         }
@@ -131,7 +132,7 @@ impl Boot<'_> {
                     spec.network = Network::None;
                 }
                 folder = Some(shared.clone());
-                Endpoint::Socket { folder: shared }
+                Endpoint::Socket { folder: shared, port: PORT }
             }
         };
         spec.arguments = self.settings(&endpoint, listens_on, libraries);
@@ -148,9 +149,7 @@ impl Boot<'_> {
         }
         if let Some(replaced) = heritage.and_then(|heritage| heritage.replaces.as_ref()) {
             // The last moment at which nothing has changed yet.
-            let before = self.backend.container(name);
-            record::remove_session(&before, &nonce).await.map_err(StartError::Run)?;
-            replaced.store(true, Ordering::Relaxed);
+            replaced.make_room_for(&name, &nonce).await?;
         }
         let guard = Guard::run(&self.definition.folders, &self.backend, spec, self.owner.clone(), folder).await?;
         Ok(Launched { guard, own_password, verifier, endpoint, reach, tls })
@@ -228,7 +227,8 @@ impl Boot<'_> {
             (Kind::Host, Endpoint::Tcp { port, .. }) => settings.extend([
                 format!("listen_addresses={listens_on}"),
                 format!("port={port}"),
-                "unix_socket_directories=".to_owned(),
+                // Only whoever may enter the state folder reaches it, for it asks for no password.
+                format!("unix_socket_directories={SOCKET_ON_HOST}"),
                 // Segments live in the data folder and go with it, however the server ends.
                 "dynamic_shared_memory_type=mmap".to_owned(),
             ]),
@@ -248,51 +248,32 @@ impl Boot<'_> {
         let all = self.found.chain.links().len();
         let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let folder = self.definition.transparent_workdir.as_ref();
-        let folder = folder.map(|folder| (label::FOLDER, label::value(&folder.to_string_lossy())));
+        let folder = folder.map(|folder| (label::FOLDER_KEY, label::value(&folder.to_string_lossy())));
         let labels = [
-            (label::VERSION, label::value(env!("CARGO_PKG_VERSION"))),
-            (label::INSTANCE, label::value(self.definition.instance.as_str())),
-            (label::IMAGE, label::value(&self.found.image.to_string())),
-            (label::SEEDS, label::value(&self.seeds_label(all))),
-            (label::SUPERUSER_USER, label::value(self.definition.superuser.as_str())),
-            (label::SUPERUSER_DATABASE, label::value(self.definition.database.as_str())),
-            (label::OWNER, label::value(&owner)),
-            (label::NONCE, label::value(nonce)),
-            (label::STARTED, label::value(&started.to_string())),
+            (label::VERSION_KEY, label::value(env!("CARGO_PKG_VERSION"))),
+            (label::INSTANCE_KEY, label::value(self.definition.instance.as_str())),
+            (label::IMAGE_KEY, label::value(&self.found.image.to_string())),
+            (label::SEEDS_KEY, label::value(&self.seeds_label(all))),
+            (label::SUPERUSER_USER_KEY, label::value(self.definition.superuser.as_str())),
+            (label::SUPERUSER_DATABASE_KEY, label::value(self.definition.database.as_str())),
+            (label::OWNER_KEY, label::value(&owner)),
+            (label::NONCE_KEY, label::value(nonce)),
+            (label::STARTED_KEY, label::value(&started.to_string())),
         ];
         labels.into_iter().chain(folder).collect()
     }
 
     /// The first seeds of the chain, as a label tells them.
     pub(super) fn seeds_label(&self, count: usize) -> String {
-        let seeds: Vec<_> = self.found.chain.links().iter().take(count).map(SeedLabel::of).collect();
+        let seeds: Vec<_> = self.found.chain.links().iter().take(count).map(SeedEntry::of).collect();
         serde_json::to_string(&seeds).unwrap_or_default()
     }
 
-    pub(super) fn container_name(&self) -> Result<ContainerName, StartError> {
+    /// A name that no other container has.
+    pub(super) fn container_name(&self, prefix: &str) -> Result<ContainerName, StartError> {
         let id = random_name().map_err(StartError::Thread)?;
-        let name = format!("pg-ephemeral-{id}").parse();
+        let name = format!("{prefix}{id}").parse();
         name.map_err(|_| StartError::Thread(std::io::ErrorKind::InvalidData.into()))
-    }
-}
-
-/// One seed of the label [`label::SEEDS`].
-#[derive(Serialize)]
-struct SeedLabel<'a> {
-    name: &'a str,
-    r#type: &'static str,
-    hash: &'a str,
-    description: &'a str,
-}
-
-impl<'a> SeedLabel<'a> {
-    fn of(link: &'a Link) -> Self {
-        Self {
-            name: link.name.as_str(),
-            r#type: link.kind.as_str(),
-            hash: link.hash.as_str(),
-            description: &link.description,
-        }
     }
 }
 
@@ -307,8 +288,8 @@ async fn address_of(backend: &Backend) -> Result<IpAddr, StartError> {
         return Ok(Ipv4Addr::LOCALHOST.into());
     }
     let backend = backend.clone();
-    let found = tokio::task::spawn_blocking(move || backend.address()).await;
-    found.map_err(|panic| StartError::Thread(std::io::Error::other(panic)))?.map_err(StartError::Run)
+    let found = ociman::blocking::run(move || backend.address()).await;
+    found.map_err(StartError::Thread)?.map_err(StartError::Run)
 }
 
 /// All addresses of another machine: whatever translates between it and us, the one that we reach need not be its own.
@@ -322,9 +303,9 @@ fn free_port(address: Ipv4Addr) -> std::io::Result<u16> {
     Ok(TcpListener::bind((address, 0))?.local_addr()?.port())
 }
 
-pub(super) fn port_was_taken(error: &StartError) -> bool {
+pub(crate) fn port_was_taken(error: &StartError) -> bool {
     match error {
-        StartError::Run(Error::PortTaken { .. }) => true,
+        StartError::Run(CommandError::PortTaken { .. }) => true,
         StartError::Died { log, .. } => log.contains("Address already in use"),
         _ => false,
     }

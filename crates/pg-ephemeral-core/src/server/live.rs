@@ -1,14 +1,15 @@
 //! Committing the files of a session's server as they are, while clients work with it.
 
-use std::future;
 use std::time::Duration;
 
 use ociman::{CommitSpec, Kind};
 use tokio_postgres::Client;
 
+use super::boot::LOG_LINES;
 use super::build::{ANY_UNLOGGED, STOP_LIMIT};
 use super::connect::{self, WaitEnd};
-use super::{Server, StartError};
+use super::launch::WATCH_AFTER;
+use super::{ConnectionParameters, Server, StartError};
 use crate::config::DEFAULT_WAIT_AVAILABLE_TIMEOUT;
 use crate::session::Name;
 use crate::snapshot::{Manner, SnapshotError, Stopped};
@@ -28,20 +29,22 @@ impl Server {
         stopped: &Stopped,
     ) -> Result<Manner, SnapshotError> {
         let prepare = |source| SnapshotError::Prepare { session: session.clone(), source };
-        let connected = self.connect().await;
+        let connected = connect::connect_for_set_up(self.connection()).await;
         let client = connected.map_err(|source| SnapshotError::Connect { session: session.clone(), source })?;
         let can_stand_still = self.backend() != Kind::Host || cfg!(target_os = "linux");
         if can_stand_still && !any_unlogged(&client).await.map_err(prepare)? {
             // Little is left to be recovered, and whatever was committed up to now is in the files.
             client.batch_execute("CHECKPOINT").await.map_err(prepare)?;
             match self.commit_live(&spec).await {
-                Err(ociman::Error::CanNotPause { .. }) => {}
+                Err(ociman::CommandError::CanNotPause { .. }) => {}
                 committed => {
                     committed.map_err(SnapshotError::Commit)?;
                     // One that was made since then is empty in the commit.
                     if !any_unlogged(&client).await.map_err(prepare)? {
                         return Ok(Manner::Live);
                     }
+                    // The next commit would take its name away, and leave it without any.
+                    self.container().backend().remove_image(&spec.image).await.map_err(SnapshotError::Commit)?;
                 }
             }
         }
@@ -55,26 +58,38 @@ impl Server {
         let committed = container.commit(&spec).await;
         let lost = |source| SnapshotError::Lost { session: session.clone(), source: Box::new(source) };
         container.start().await.map_err(|source| lost(StartError::Run(source)))?;
-        self.wait_until_back().await.map_err(lost)?;
+        self.wait_until_back().await.map(drop).map_err(lost)?;
         stopped.remove();
         committed.map_err(SnapshotError::Commit)?;
         Ok(Manner::Stopped)
     }
 
-    async fn commit_live(&self, spec: &CommitSpec) -> Result<(), ociman::Error> {
+    async fn commit_live(&self, spec: &CommitSpec) -> Result<(), ociman::CommandError> {
         match self.container().backend().as_host() {
             Some(host) => host.commit_live(self.container().name(), spec, &OF_THE_PROCESS).await,
             None => self.container().commit(spec).await,
         }
     }
 
-    /// Waits until the server answers that was started again.
-    pub(crate) async fn wait_until_back(&self) -> Result<(), StartError> {
-        match connect::until_ready(self.connection(), BACK_LIMIT, future::pending::<()>()).await {
-            Ok(_) | Err(WaitEnd::Died(())) => Ok(()),
+    /// Waits until the server answers that was started again. It speaks no TLS yet.
+    pub(crate) async fn wait_until_back(&self) -> Result<Client, StartError> {
+        let parameters = ConnectionParameters { tls: None, ..self.connection().clone() };
+        self.wait_with(&parameters).await
+    }
+
+    /// Waits until the server answers over such connections.
+    pub(super) async fn wait_with(&self, parameters: &ConnectionParameters) -> Result<Client, StartError> {
+        let death = async {
+            tokio::time::sleep(WATCH_AFTER).await;
+            self.container().wait().await
+        };
+        match connect::until_ready(parameters, BACK_LIMIT, death).await {
+            Ok(client) => Ok(client),
+            Err(WaitEnd::Died(Ok(_))) => Err(StartError::ended(self.container()).await),
+            Err(WaitEnd::Died(Err(error))) => Err(StartError::Watch(error)),
             Err(WaitEnd::Refused(error)) => Err(StartError::Connect(error)),
             Err(WaitEnd::TimedOut(source)) => {
-                let log = self.container().last_log_lines(20).await.unwrap_or_default();
+                let log = self.container().last_log_lines(LOG_LINES).await.unwrap_or_default();
                 Err(StartError::TimedOut { limit: BACK_LIMIT, log, source })
             }
         }

@@ -6,6 +6,7 @@ mod attach;
 mod boot;
 mod build;
 mod connect;
+mod displaced;
 mod endpoint;
 mod error;
 mod first_start;
@@ -18,18 +19,21 @@ mod tls;
 
 use std::path::{Path, PathBuf};
 
-use ociman::command::{CommandError, CommandLine, Output};
-use ociman::{Container, ContainerState, Error, ExecSpec, Kind, Secret, Variable, VariableValue};
+use ociman::command::{CommandLine, Output, ProcessError};
+use ociman::{CommandError, Container, ContainerState, ExecSpec, Kind, Secret, Variable, VariableValue};
 use tokio_postgres::Client;
 
 pub use apply::ApplyToServerError;
 pub use attach::AttachError;
 pub(crate) use build::STOP_LIMIT;
 pub use connect::ConnectError;
-pub(crate) use connect::connect;
+pub(crate) use connect::{connect, connect_for_set_up};
+pub(crate) use displaced::{Displaced, remove_displaced};
 pub use endpoint::{ConnectionParameters, Endpoint};
 pub use error::StartError;
 pub(crate) use error::refuse_remote_folder;
+pub(crate) use found::chain_now;
+pub(crate) use launch::port_was_taken;
 pub(crate) use revive::Revival;
 
 use crate::database::{Database, Databases};
@@ -40,7 +44,8 @@ use crate::owner::Liveness;
 use crate::progress::{Observer, Step};
 use crate::reap::{self, Patience};
 use crate::record;
-use crate::session::{ExpectedState, Name, Request, Session};
+use crate::secret;
+use crate::session::{Name, Request, Session};
 use crate::snapshot;
 use crate::tls::{self as certificates, CaFile, CaFileError};
 use guard::Guard;
@@ -88,7 +93,7 @@ pub enum WithServerError<E> {
     Body(E),
     /// The server could not be removed.
     #[error("remove the server")]
-    Stop(#[source] Error),
+    Stop(#[source] CommandError),
 }
 
 /// Why there is no schema dump.
@@ -96,10 +101,10 @@ pub enum WithServerError<E> {
 pub enum DumpError {
     /// `pg_dump` could not be run inside the container.
     #[error("run pg_dump")]
-    Exec(#[source] Error),
+    Exec(#[source] CommandError),
     /// `pg_dump` could not be run on this machine.
     #[error("run pg_dump")]
-    Command(#[source] CommandError),
+    Command(#[source] ProcessError),
     /// `pg_dump` failed.
     #[error("pg_dump ended with {status}: {message}")]
     Failed {
@@ -123,10 +128,6 @@ impl Server {
         Ok(())
     }
 
-    pub(crate) async fn expected_state(definition: &Definition) -> Result<ExpectedState, StartError> {
-        boot::expected_state(definition).await
-    }
-
     pub(crate) async fn start_session(definition: &Definition, request: &Request) -> Result<Session, StartError> {
         let backend = definition.find_backend().await?;
         let definition = definition.clone().backend(backend.clone());
@@ -134,12 +135,12 @@ impl Server {
         reap::reap_recorded(&definition.folders, &backend, Patience::Hurry).await;
         refuse_existing(&definition, &backend, &request.name).await?;
         let server = match boot::start(&definition).await {
-            Err(StartError::Run(Error::NameTaken { .. })) => {
+            Err(StartError::Run(CommandError::NameTaken { .. })) => {
                 // Somebody was faster; but it may be a killed start that came late, or one that has failed since.
                 reap::reap_recorded(&definition.folders, &backend, Patience::Hurry).await;
                 refuse_existing(&definition, &backend, &request.name).await?;
                 match boot::start(&definition).await {
-                    Err(StartError::Run(Error::NameTaken { .. })) => {
+                    Err(StartError::Run(CommandError::NameTaken { .. })) => {
                         return Err(StartError::SessionExists { name: request.name.clone() });
                     }
                     started => started?,
@@ -158,6 +159,11 @@ impl Server {
             Hold::Owned(guard) => guard.container(),
             Hold::Attached(container) => container,
         }
+    }
+
+    /// The session that it is, when it is one.
+    pub fn session(&self) -> Option<Name> {
+        self.container().name().as_str().strip_prefix(Name::OCI_PREFIX)?.parse().ok()
     }
 
     /// What runs it.
@@ -218,7 +224,7 @@ impl Server {
     pub fn keep_ca_file(&mut self, session: &Session, folders: &Folders) -> Result<(), CaFileError> {
         if let Some(tls) = &mut self.from_here.tls {
             let kind = session.container().backend().kind();
-            tls.ca_file = certificates::session_ca_file(folders, kind, session.nonce(), &tls.ca_cert_pem)?;
+            tls.ca_file = certificates::session_ca_file(folders, kind, session.credential(), &tls.ca_cert_pem)?;
             self.ca_file = None;
         }
         Ok(())
@@ -237,7 +243,7 @@ impl Server {
     ///
     /// # Errors
     /// When the container or its backend is gone.
-    pub async fn exec(&self, mut spec: ExecSpec, input: &[u8]) -> Result<Output, Error> {
+    pub async fn exec(&self, mut spec: ExecSpec, input: &[u8]) -> Result<Output, CommandError> {
         let connection = self.socket_inside().unwrap_or(&self.from_here);
         let mut environment = connection.environment();
         environment.append(&mut spec.environment);
@@ -261,7 +267,7 @@ impl Server {
         Err(DumpError::Failed { status: output.status, message })
     }
 
-    async fn dump_here(&self, programs: &Path) -> Result<Output, CommandError> {
+    async fn dump_here(&self, programs: &Path) -> Result<Output, ProcessError> {
         let line = CommandLine::new(programs.join("pg_dump")).argument("--schema-only");
         self.executor.capture(with_environment(line, self.pg_env()), b"").await
     }
@@ -271,10 +277,14 @@ impl Server {
     ///
     /// # Errors
     /// When the backend does not remove it. The next command tries again.
-    pub async fn stop(self) -> Result<(), Error> {
+    pub async fn stop(self) -> Result<(), CommandError> {
         self.observer.begin(Step::Stop);
         let removed = match self.hold {
-            Hold::Owned(guard) => guard.remove().await,
+            Hold::Owned(guard) => {
+                // Dropping them one by one takes minutes when there are thousands.
+                self.databases.abandon();
+                guard.remove().await
+            }
             Hold::Attached(_) => {
                 self.databases.close().await;
                 Ok(())
@@ -295,8 +305,8 @@ async fn refuse_existing(definition: &Definition, backend: &ociman::Backend, nam
     let container = backend.container(name.container_name().clone());
     match Session::find(backend, name).await.map_err(StartError::FindSession)? {
         Some(session) if session.has_expired() => {
-            record::remove_session(&container, session.nonce()).await.map_err(StartError::Run)?;
-            certificates::forget_session(&definition.folders, backend.kind(), session.nonce());
+            container.remove_force_if(&session.summary().id).await.map_err(StartError::Run)?;
+            certificates::forget_session(&definition.folders, backend.kind(), session.credential());
             return Ok(());
         }
         Some(_) => return Err(exists()),
@@ -304,24 +314,24 @@ async fn refuse_existing(definition: &Definition, backend: &ociman::Backend, nam
     }
     let info = match container.inspect().await {
         Ok(info) => info,
-        Err(Error::ContainerNotFound { .. }) => return Ok(()),
+        Err(CommandError::ContainerNotFound { .. }) => return Ok(()),
         Err(error) => return Err(StartError::Run(error)),
     };
-    if info.labels.get(&label::SESSION).is_none() {
-        return Err(StartError::Run(Error::NameTaken { name: container.name().to_string() }));
+    if info.labels.get(&label::SESSION_KEY).is_none() {
+        return Err(StartError::Run(CommandError::NameTaken { name: container.name().to_string() }));
     }
     // Where the records are another user's, the labels tell whose start it is.
     let is_dead = || matches!(label::owner(&info.labels), Ok(Some(owner)) if owner.liveness() == Liveness::Dead);
     match info.state {
         _ if record::is_being_started(&definition.folders, &container) => Err(exists()),
         ContainerState::Exited => {
-            container.remove_forced().await.map_err(StartError::Run)?;
-            if let Some(nonce) = info.labels.get(&label::NONCE) {
-                certificates::forget_session(&definition.folders, backend.kind(), nonce.as_str());
+            container.remove_force_if(&info.id).await.map_err(StartError::Run)?;
+            if let Some(credential) = secret::credential(&info.labels) {
+                certificates::forget_session(&definition.folders, backend.kind(), credential);
             }
             Ok(())
         }
-        ContainerState::Created if is_dead() => container.remove_forced().await.map_err(StartError::Run),
+        ContainerState::Created if is_dead() => container.remove_force_if(&info.id).await.map_err(StartError::Run),
         _ => Err(exists()),
     }
 }

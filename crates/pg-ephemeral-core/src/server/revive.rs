@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ociman::{Backend, Error, Kind, Reference, Secret};
+use ociman::{Backend, CommandError, Kind, Reference, Secret};
 
 use super::boot::{self, Boot};
 use super::found::Found;
@@ -12,9 +12,10 @@ use crate::definition::{Definition, Reach};
 use crate::folders::Folders;
 use crate::host_image::{Installation, Installations};
 use crate::layer::{Chain, SeedHash};
+use crate::locale::ClusterLocale;
 use crate::owner::Owner;
 use crate::secret::MachineSecret;
-use crate::seed::LoadedSeeds;
+use crate::seed::ReadSeeds;
 use crate::session::{Name, Request, Session};
 
 /// A server that is to be, and what it is started from.
@@ -50,7 +51,7 @@ impl Server {
             backend: backend.clone(),
             secret: MachineSecret::load_or_create(&definition.folders)?,
             owner: Owner::current(),
-            seeds: LoadedSeeds::default(),
+            seeds: ReadSeeds::default(),
             found,
         };
         let running =
@@ -83,15 +84,28 @@ impl Server {
         request: Option<&Request>,
     ) -> Result<Session, StartError> {
         let container = self.container().name().to_string();
-        let gone = || StartError::Watch(Error::ContainerNotFound { container: container.clone() });
+        let gone = || StartError::Watch(CommandError::ContainerNotFound { container: container.clone() });
         let request = request.ok_or_else(gone)?;
-        let found = Session::find(backend, &request.name).await.map_err(StartError::FindSession)?;
-        let session = found.ok_or_else(gone)?;
-        // From here on nothing waits: whoever gives the start up before has no session, and afterwards it is there.
-        if let Hold::Owned(guard) = self.hold {
-            guard.release(request.tenure())?;
+        let find = async || {
+            let found = Session::find(backend, &request.name).await.map_err(StartError::FindSession)?;
+            found.ok_or_else(gone)
+        };
+        let name = request.name.container_name();
+        match (self.hold, &request.heritage.replaces) {
+            (Hold::Owned(guard), Some(replaced)) => {
+                // From here on a note tells what is to become of the container.
+                let successor = guard.release(name, request.tenure())?;
+                replaced.give_way_to(&successor).await.map_err(StartError::Run)?;
+                find().await
+            }
+            (Hold::Owned(guard), None) => {
+                let session = find().await?;
+                // From here on nothing waits: whoever gives the start up before has no session, and afterwards it is there.
+                guard.release(name, request.tenure())?;
+                Ok(session)
+            }
+            (Hold::Attached(_), _) => find().await,
         }
-        Ok(session)
     }
 }
 
@@ -111,6 +125,8 @@ impl Found {
             data_volume,
             installation: None,
             instance,
+            // It has a cluster already.
+            locale: ClusterLocale::default(),
         }
     }
 }

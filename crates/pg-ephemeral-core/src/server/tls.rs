@@ -10,32 +10,22 @@ use ociman::label::Labels;
 use ociman::{Kind, RunSpec};
 use tokio_postgres::Client;
 
-use super::StartError;
-use super::boot::Boot;
+use super::boot::{Boot, SOCKET_ON_HOST};
 use super::connect;
 use super::endpoint::{ConnectionParameters, Endpoint};
 use super::launch::Launched;
+use super::{Server, StartError};
 use crate::config::{SslConfig, SslHostname};
+use crate::folders::Folders;
 use crate::label;
-use crate::tls::{CaFile, Certificates, NAMES_IN_CONTAINERS, TlsParameters};
+use crate::session::Session;
+use crate::tls::{self, CaFile, Certificates, NAMES_IN_CONTAINERS, TlsParameters};
 
 /// In a container: in its memory, which no commit holds.
 const FOLDER_IN_CONTAINER: &str = "/dev/shm/pg-ephemeral";
-/// On the host, beside the data folder, from where the server's processes run.
-const FOLDER_ON_HOST: &str = "../run";
 /// How long to wait between two looks at whether a server that can't be reached by TCP has turned TLS on.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// Keeps what is said next out of the log, whatever the server's parameters: statements, their durations, plans, and
-/// above all the values of their parameters. Not every version and every module has each of these.
-const BE_QUIET: &str = "\
-    SELECT pg_catalog.set_config(name, quiet.value, false) FROM (VALUES \
-        ('log_statement', 'none'), ('log_min_duration_statement', '-1'), ('log_min_duration_sample', '-1'), \
-        ('log_transaction_sample_rate', '0'), ('log_duration', 'off'), ('log_min_error_statement', 'panic'), \
-        ('log_parameter_max_length', '0'), ('log_parameter_max_length_on_error', '0'), \
-        ('debug_print_parse', 'off'), ('debug_print_rewritten', 'off'), ('debug_print_plan', 'off'), \
-        ('auto_explain.log_min_duration', '-1'), ('pgaudit.log', 'none')\
-    ) AS quiet (name, value) JOIN pg_catalog.pg_settings USING (name)";
 /// A setting is in the memory of one session only.
 const TAKE: &str = "SELECT pg_catalog.set_config('pg_ephemeral.server', $1, false), \
     pg_catalog.set_config('pg_ephemeral.authority', $2, false)";
@@ -66,8 +56,8 @@ impl ServerTls {
 
     pub(super) fn labels(&self) -> Labels {
         Labels::from_iter([
-            (label::SSL_HOSTNAME, label::value(self.hostname.as_str())),
-            (label::SSL_CA_CERT_PEM, label::value(&self.certificates.ca_cert_pem)),
+            (label::SSL_HOSTNAME_KEY, label::value(self.hostname.as_str())),
+            (label::SSL_CA_CERT_PEM_KEY, label::value(&self.certificates.ca_cert_pem)),
         ])
     }
 
@@ -111,18 +101,10 @@ impl Boot<'_> {
     /// Gives a server its key, lets it speak TLS and nothing else over TCP, and waits until it does.
     pub(super) async fn turn_tls_on(&self, client: &Client, launched: &Launched) -> Result<(), StartError> {
         let Some(tls) = &launched.tls else { return Ok(()) };
-        let library = "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'ssl_library'";
-        let library = client.query_opt(library, &[]).await.map_err(StartError::TurnTlsOn)?;
-        if library.is_some_and(|row| row.get::<_, &str>(0).is_empty()) {
-            return Err(StartError::BuiltWithoutTls);
-        }
-        let folder = if self.backend.kind() == Kind::Host { FOLDER_ON_HOST } else { FOLDER_IN_CONTAINER };
-        client.batch_execute(BE_QUIET).await.map_err(StartError::TurnTlsOn)?;
-        let pem = [tls.certificates.server_pem.expose(), tls.certificates.ca_cert_pem.as_str()];
-        client.query_one(TAKE, &[&pem[0], &pem[1]]).await.map_err(StartError::TurnTlsOn)?;
-        client.batch_execute(&hand_over_sql(folder)).await.map_err(StartError::TurnTlsOn)?;
+        let kind = self.backend.kind();
+        hand_key_over(client, kind, &tls.certificates).await?;
         self.wait_for_tls(launched, tls).await?;
-        client.batch_execute(&remove_key_sql(folder)).await.map_err(StartError::TurnTlsOn)
+        remove_key(client, kind).await
     }
 
     async fn wait_for_tls(&self, launched: &Launched, tls: &ServerTls) -> Result<(), StartError> {
@@ -143,6 +125,51 @@ impl Boot<'_> {
             },
         }
     }
+}
+
+impl Server {
+    /// Lets the server of a session speak TLS that was started again and has lost its key. It gets a new key, of a new
+    /// authority, whose certificate clients find where they found the last one. `client` is connected without TLS.
+    pub(crate) async fn turn_tls_on_again(
+        &self,
+        client: &Client,
+        session: &Session,
+        folders: &Folders,
+    ) -> Result<(), StartError> {
+        let Some(tls) = self.connection().tls.clone() else { return Ok(()) };
+        let certificates = Certificates::generate(&tls.hostname, &NAMES_IN_CONTAINERS)?;
+        let ca_cert_pem = certificates.ca_cert_pem.clone();
+        tls::replace_authority(folders, session, &ca_cert_pem)?;
+        let kind = self.backend();
+        hand_key_over(client, kind, &certificates).await?;
+        let parameters =
+            ConnectionParameters { tls: Some(TlsParameters { ca_cert_pem, ..tls }), ..self.connection().clone() };
+        self.wait_with(&parameters).await?;
+        remove_key(client, kind).await
+    }
+}
+
+/// Gives a server its key, and makes it read that.
+async fn hand_key_over(client: &Client, kind: Kind, certificates: &Certificates) -> Result<(), StartError> {
+    let library = "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'ssl_library'";
+    let library = client.query_opt(library, &[]).await.map_err(StartError::TurnTlsOn)?;
+    if library.is_some_and(|row| row.get::<_, &str>(0).is_empty()) {
+        return Err(StartError::BuiltWithoutTls);
+    }
+    client.batch_execute(connect::BE_QUIET).await.map_err(StartError::TurnTlsOn)?;
+    let pem = [certificates.server_pem.expose(), certificates.ca_cert_pem.as_str()];
+    client.query_one(TAKE, &[&pem[0], &pem[1]]).await.map_err(StartError::TurnTlsOn)?;
+    client.batch_execute(&hand_over_sql(folder_of(kind))).await.map_err(StartError::TurnTlsOn)
+}
+
+/// Removes the file of the key, once the server has read it.
+async fn remove_key(client: &Client, kind: Kind) -> Result<(), StartError> {
+    client.batch_execute(&remove_key_sql(folder_of(kind))).await.map_err(StartError::TurnTlsOn)
+}
+
+/// Where the server finds its key and its configuration.
+fn folder_of(kind: Kind) -> &'static str {
+    if kind == Kind::Host { SOCKET_ON_HOST } else { FOLDER_IN_CONTAINER }
 }
 
 /// A new connection sees what the server has read anew, once it has.
@@ -189,8 +216,9 @@ mod tests {
 
     #[test]
     fn what_is_said_in_sql_has_a_place_for_the_key_and_not_the_key() {
-        for folder in [FOLDER_IN_CONTAINER, FOLDER_ON_HOST] {
-            let said = [hand_over_sql(folder), remove_key_sql(folder), BE_QUIET.to_owned(), TAKE.to_owned()].concat();
+        for folder in [FOLDER_IN_CONTAINER, SOCKET_ON_HOST] {
+            let said =
+                [hand_over_sql(folder), remove_key_sql(folder), connect::BE_QUIET.to_owned(), TAKE.to_owned()].concat();
             assert!(!said.contains("BEGIN") && !said.contains('\n'), "{said}");
             assert!(said.contains("umask 077") && said.contains(&format!("rm {folder}/server.pem")));
         }

@@ -4,41 +4,31 @@
 mod name;
 mod status;
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use ociman::backend::ContainerListWithNameError;
 use ociman::label::{Filter, Labels};
-use ociman::{Backend, Container, ContainerNameError, ContainerState, ContainerSummary};
+use ociman::{
+    Backend, CommandError, Container, ContainerName, ContainerNameError, ContainerState, ContainerSummary, Reference,
+};
+
+/// Set for the commands that run on a session: its name.
+pub const SESSION_VARIABLE: &str = "PG_EPHEMERAL_SESSION";
 
 pub use name::Name;
-pub use status::{Divergence, SeedState, SeedStatus, compute_seed_status, divergence};
+pub use status::{Divergence, SeedStatus, compute_seed_status, divergence};
 
-use crate::label::{self, LabelError, Metadata};
+use crate::folders::Folders;
+use crate::label::{self, Metadata, ReadError};
+use crate::layer::snapshot_name;
 use crate::owner::Owner;
 use crate::record::Tenure;
-use crate::snapshot::{Restored, State};
+use crate::secret::{self, MachineSecret, MadeWith, SecretError};
+use crate::snapshot::{Replaced, Restored, SnapshotLabel, State};
 
-/// What a session of a definition would be if it were started now; [`Definition::expected_state`] tells it.
-///
-/// [`Definition::expected_state`]: crate::Definition::expected_state
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExpectedState {
-    /// The base image.
-    pub image: String,
-    /// The seeds, in order.
-    pub seeds: Vec<SeedState>,
-}
-
-impl ExpectedState {
-    /// What differs first from a session; `None` when nothing does.
-    #[must_use]
-    pub fn divergence(&self, session: &Metadata) -> Option<Divergence> {
-        let state = |seed: &label::SeedEntry| SeedState { name: seed.name.clone(), hash: seed.hash.clone() };
-        let stored: Vec<_> = session.seeds.iter().map(state).collect();
-        divergence(&session.image.to_string(), &stored, &self.image, &self.seeds)
-    }
-}
+/// What the name of the container starts with that is to take over a session, until it does. The label of such a one
+/// names the session already.
+pub(crate) const PENDING_PREFIX: &str = "pg-ephemeral-pending-";
 
 /// A session that is to be started.
 #[derive(Debug, Clone)]
@@ -54,15 +44,14 @@ pub(crate) struct Request {
 /// What a session has from another: from the one in whose place it comes, or whose state it begins with.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Heritage {
-    /// Its nonce, and with that the password.
-    pub(crate) nonce: Option<String>,
+    /// What the password is derived from.
+    pub(crate) credential: Option<String>,
     /// Its port on this machine.
     pub(crate) port: Option<u16>,
     /// Labels, on top of a start's own.
     pub(crate) labels: Labels,
-    /// Whether it comes in the place of the one with its name and nonce, which is removed as late as can be; becomes
-    /// true then.
-    pub(crate) replaces: Option<Arc<AtomicBool>>,
+    /// The session of the same name that it takes over.
+    pub(crate) replaces: Option<Replaced>,
 }
 
 impl Request {
@@ -77,9 +66,9 @@ impl Request {
 
     /// The labels that only a session has.
     pub(crate) fn labels(&self) -> Labels {
-        let name = [(label::SESSION, label::value(self.name.as_str()))];
-        let expires = self.expires.map(|end| (label::EXPIRES, label::value(&end.to_string())));
-        let process = self.process.iter().map(|process| (label::PROCESS, label::json_value(process)));
+        let name = [(label::SESSION_KEY, label::value(self.name.as_str()))];
+        let expires = self.expires.map(|end| (label::EXPIRES_KEY, label::value(&end.to_string())));
+        let process = self.process.iter().map(|process| (label::PROCESS_KEY, label::json_value(process)));
         let inherited = self.heritage.labels.clone();
         name.into_iter().chain(expires).chain(process).chain(inherited).collect()
     }
@@ -123,27 +112,20 @@ pub struct Session {
 #[derive(Debug, thiserror::Error)]
 pub enum ListError {
     /// The backend did not list its containers.
-    #[error("list sessions")]
-    ListWithName(#[source] ociman::Error),
+    #[error("failed to list session containers")]
+    ListWithName(#[source] ContainerListWithNameError),
     /// A container has a session's label, and not the name of a session's container.
     #[error(
-        "the container {container_name} has the label {} and not the prefix {} in its name",
-        label::SESSION,
+        "container {container_name} matched session label filter but name does not start with \"{}\"",
         Name::OCI_PREFIX
     )]
     MissingOciPrefix {
         /// The container.
-        container_name: String,
+        container_name: ContainerName,
     },
     /// A container has a session's label and prefix, and no name of a session behind that.
-    #[error("the container {container_name} is not named after a session")]
-    InvalidSessionName {
-        /// The container.
-        container_name: String,
-        /// What is wrong with the name.
-        #[source]
-        source: ContainerNameError,
-    },
+    #[error("session container name suffix is not a valid session name")]
+    InvalidSessionName(#[source] ContainerNameError),
 }
 
 /// Why a session could not be looked for.
@@ -153,10 +135,8 @@ pub enum FindError {
     #[error(transparent)]
     List(#[from] ListError),
     /// Several containers claim to be the session.
-    #[error("{count} containers claim to be the session {name}")]
+    #[error("multiple containers ({count}) carry the same session label value")]
     MultipleMatches {
-        /// The session.
-        name: Name,
         /// How many.
         count: usize,
     },
@@ -166,31 +146,19 @@ pub enum FindError {
 #[derive(Debug, thiserror::Error)]
 pub enum MetadataError {
     /// The backend did not tell its container's labels.
-    #[error("read the labels of the session {session}")]
-    ReadLabels {
-        /// The session.
-        session: Name,
-        /// What the backend said.
-        #[source]
-        source: ociman::Error,
-    },
+    #[error("failed to read session container labels")]
+    ReadLabels(#[from] ociman::label::ContainerError),
     /// The labels are not those of a server.
-    #[error("read the labels of the session {session}")]
-    Decode {
-        /// The session.
-        session: Name,
-        /// Which label, and what is wrong with it.
-        #[source]
-        source: Box<LabelError>,
-    },
+    #[error("failed to decode pg-ephemeral metadata from session labels")]
+    Decode(#[from] ReadError),
 }
 
 /// Why a session could not be stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum StopError {
     /// The backend did not remove its container.
-    #[error("remove the session's container")]
-    Remove(#[source] ociman::Error),
+    #[error("failed to remove session container")]
+    Remove(#[source] CommandError),
 }
 
 impl Session {
@@ -199,9 +167,27 @@ impl Session {
     /// # Errors
     /// [`ListError`].
     pub async fn list(backend: &Backend) -> Result<Vec<Self>, ListError> {
-        let mut sessions = matching(backend, Filter::Key(label::SESSION)).await?;
+        let mut sessions = matching(backend, Filter::key_only(&label::SESSION_KEY)).await?;
         sessions.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(sessions)
+    }
+
+    /// The sessions on a backend, by name, with those whose server has ended. One engine command.
+    ///
+    /// # Errors
+    /// [`ListError`].
+    pub async fn list_all(backend: &Backend) -> Result<Vec<Self>, ListError> {
+        let mut sessions = existing(backend, Filter::key_only(&label::SESSION_KEY)).await?;
+        sessions.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(sessions)
+    }
+
+    /// The session of this name, when it runs or its server has ended. One engine command.
+    ///
+    /// # Errors
+    /// [`FindError`].
+    pub async fn find_any(backend: &Backend, name: &Name) -> Result<Option<Self>, FindError> {
+        only(existing(backend, named(name)).await?, name)
     }
 
     /// The session of this name, when it runs. One engine command.
@@ -209,12 +195,7 @@ impl Session {
     /// # Errors
     /// [`FindError`].
     pub async fn find(backend: &Backend, name: &Name) -> Result<Option<Self>, FindError> {
-        let mut matches = matching(backend, Filter::KeyValue(label::SESSION, label::value(name.as_str()))).await?;
-        match matches.len() {
-            // A label alone does not make a container the session: its name must be the derived one.
-            0 | 1 => Ok(matches.pop().filter(|session| session.name == *name)),
-            count => Err(FindError::MultipleMatches { name: name.clone(), count }),
-        }
+        only(matching(backend, named(name)).await?, name)
     }
 
     /// Its name.
@@ -246,9 +227,7 @@ impl Session {
     /// # Errors
     /// [`MetadataError`].
     pub async fn metadata(&self) -> Result<Metadata, MetadataError> {
-        let info = self.container.inspect().await;
-        let info = info.map_err(|source| MetadataError::ReadLabels { session: self.name.clone(), source })?;
-        self.decode(&info.labels)
+        Ok(label::read_container(&self.container.labels().await?)?)
     }
 
     /// What its labels said when it was listed.
@@ -256,24 +235,39 @@ impl Session {
     /// # Errors
     /// [`MetadataError::Decode`].
     pub fn listed_metadata(&self) -> Result<Metadata, MetadataError> {
-        self.decode(&self.summary.labels)
-    }
-
-    fn decode(&self, labels: &Labels) -> Result<Metadata, MetadataError> {
-        let decoded = label::read_container(labels);
-        decoded.map_err(|source| MetadataError::Decode { session: self.name.clone(), source: Box::new(source) })
+        Ok(label::read_container(&self.summary.labels)?)
     }
 
     /// What tells it from earlier and later sessions of its name.
     pub(crate) fn nonce(&self) -> &str {
-        self.summary.labels.get(&label::NONCE).map(|nonce| nonce.as_str()).unwrap_or_default()
+        self.summary.labels.get(&label::NONCE_KEY).map(|nonce| nonce.as_str()).unwrap_or_default()
+    }
+
+    /// What its password is derived from.
+    pub(crate) fn credential(&self) -> &str {
+        secret::credential(&self.summary.labels).unwrap_or_default()
+    }
+
+    /// Which secret its password was derived with. Only the one in these folders makes its password.
+    ///
+    /// # Errors
+    /// [`SecretError`] when the secret can't be read.
+    pub fn made_with(&self, folders: &Folders) -> Result<MadeWith, SecretError> {
+        Ok(secret::made_with(&self.summary.labels, MachineSecret::load(folders)?.as_ref()))
+    }
+
+    /// Whether its server has ended, so that the next command removes it.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.summary.state == ContainerState::Exited
     }
 
     /// Whether its time to live is over, so that the next command removes it.
     #[must_use]
     pub fn has_expired(&self) -> bool {
         let end = label::expires(&self.summary.labels);
-        matches!(end, Ok(Some(end)) if end <= SystemTime::now())
+        label::is_own_container(&self.summary.name, &self.summary.labels)
+            && matches!(end, Ok(Some(end)) if end <= SystemTime::now())
     }
 
     /// Removes it. Afterwards it is gone from the backend.
@@ -281,37 +275,72 @@ impl Session {
     /// # Errors
     /// [`StopError::Remove`].
     pub async fn stop(self) -> Result<(), StopError> {
-        self.container.remove_forced().await.map_err(StopError::Remove)?;
+        self.container.remove_force_if(&self.summary.id).await.map_err(StopError::Remove)?;
         self.discard_its_image().await;
         Ok(())
     }
 
     /// Removes the image that was made for this session alone, once the session is gone.
     pub(crate) async fn discard_its_image(&self) {
-        let restored = label::json::<Restored>(&self.summary.labels, label::RESTORED);
-        if let Ok(Some(Restored { to: State::Session { image, .. }, .. })) = restored
+        let restored = label::json::<Restored>(&self.summary.labels, label::RESTORED_KEY);
+        if let Ok(Some(Restored { to: State::Session { image, session }, .. })) = restored
             && let Ok(image) = image.parse()
+            && self.is_nameless_snapshot(&image, &session).await
         {
             // What stays is swept when nothing runs on it any more.
             let _ = self.container.backend().remove_image(&image).await;
         }
     }
+
+    /// Whether an image is what its name and its labels have to be for it to be a fork's: a label can name any image.
+    async fn is_nameless_snapshot(&self, image: &Reference, session: &Name) -> bool {
+        if image.domain().is_some() || snapshot_name(image).is_none() {
+            return false;
+        }
+        let found = self.container.backend().inspect_images(std::slice::from_ref(image)).await.unwrap_or_default();
+        let labels = found.into_iter().flatten().next().map(|info| info.labels).unwrap_or_default();
+        let snapshot = label::json::<SnapshotLabel>(&labels, label::SNAPSHOT_KEY);
+        matches!(snapshot, Ok(Some(snapshot)) if snapshot.name.is_none() && snapshot.session == *session)
+    }
 }
 
+fn named(name: &Name) -> Filter {
+    Filter::exact(&label::SESSION_KEY, &label::value(name.as_str()))
+}
+
+/// A label alone does not make a container the session: its name must be the derived one.
+fn only(mut matches: Vec<Session>, name: &Name) -> Result<Option<Session>, FindError> {
+    match matches.len() {
+        0 | 1 => Ok(matches.pop().filter(|session| session.name == *name)),
+        count => Err(FindError::MultipleMatches { count }),
+    }
+}
+
+/// Those that run.
 async fn matching(backend: &Backend, filter: Filter) -> Result<Vec<Session>, ListError> {
-    let containers = backend.list(&[filter], &label::ALL).await.map_err(ListError::ListWithName)?;
-    let alive =
-        |container: &ContainerSummary| matches!(container.state, ContainerState::Running | ContainerState::Paused);
-    containers.into_iter().filter(alive).map(|container| session(backend, container)).collect()
+    let mut sessions = existing(backend, filter).await?;
+    sessions.retain(|session| !session.has_ended());
+    Ok(sessions)
+}
+
+/// Those that run, and those whose server has ended.
+async fn existing(backend: &Backend, filter: Filter) -> Result<Vec<Session>, ListError> {
+    let containers = backend.list(&[filter], &label::ALL).await;
+    let containers = containers.map_err(|error| ListError::ListWithName(error.into()))?;
+    let is_session = |container: &ContainerSummary| {
+        let states = [ContainerState::Running, ContainerState::Paused, ContainerState::Exited];
+        states.contains(&container.state) && !container.name.starts_with(PENDING_PREFIX)
+    };
+    containers.into_iter().filter(is_session).map(|container| session(backend, container)).collect()
 }
 
 fn session(backend: &Backend, summary: ContainerSummary) -> Result<Session, ListError> {
-    let container_name = || summary.name.clone();
-    let Some(plain) = summary.name.strip_prefix(Name::OCI_PREFIX) else {
-        return Err(ListError::MissingOciPrefix { container_name: container_name() });
+    let invalid = |source| ContainerListWithNameError::Name { name: summary.name.clone(), source };
+    let container_name: ContainerName =
+        summary.name.parse().map_err(|source| ListError::ListWithName(invalid(source)))?;
+    let Some(plain) = container_name.as_str().strip_prefix(Name::OCI_PREFIX) else {
+        return Err(ListError::MissingOciPrefix { container_name });
     };
-    let name: Name =
-        plain.parse().map_err(|source| ListError::InvalidSessionName { container_name: container_name(), source })?;
-    let container = backend.container(name.container_name().clone());
-    Ok(Session { name, container, summary })
+    let name: Name = plain.parse().map_err(ListError::InvalidSessionName)?;
+    Ok(Session { name, container: backend.container(container_name), summary })
 }

@@ -2,17 +2,16 @@
 
 use std::fmt;
 
-use crate::instance::SeedName;
-use crate::layer::SeedHash;
+use ociman::Reference;
 
-/// One seed, as far as a comparison looks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SeedState {
-    /// Its name.
-    pub name: SeedName,
-    /// The key of the state after it.
-    pub hash: SeedHash,
-}
+use crate::image::Image;
+use crate::instance::SeedName;
+use crate::label::SeedEntry;
+use crate::layer::SeedHash;
+use crate::seed::LoadedSeeds;
+
+/// One seed, as far as a comparison looks: its name, and the key of the state after it.
+type SeedState<'s> = (&'s SeedName, Option<&'s SeedHash>);
 
 /// Whether a session matches the configuration. Displayed as `sync` and `diverged`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,9 +45,9 @@ pub enum Divergence {
     /// The base image.
     Image {
         /// The session's.
-        stored: String,
+        stored: Reference,
         /// The configuration's.
-        current: String,
+        current: Reference,
     },
     /// The configuration has a seed that the session has not.
     Added {
@@ -97,23 +96,31 @@ impl fmt::Display for Divergence {
 }
 
 /// Compares what a session was started with to what the configuration says now: diverged when the base image, the
-/// number of seeds, or a name or a hash at any position differs.
+/// number of seeds, or the name of a seed or the state after it differs at any position. A base image that is not there
+/// counts as another one.
 ///
 /// ```
-/// use pg_ephemeral_core::session::{SeedState, SeedStatus, compute_seed_status};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use pg_ephemeral_core::session::{SeedStatus, compute_seed_status};
+/// use pg_ephemeral_core::{Definition, Folders};
+/// use pg_ephemeral_testkit::{FakeBackend, FakeImage};
 ///
-/// let seed = SeedState { name: "schema".parse()?, hash: "a".repeat(64).parse()? };
-/// let seeds = std::slice::from_ref(&seed);
-/// assert_eq!(compute_seed_status("postgres:17", seeds, "postgres:17", seeds), SeedStatus::Sync);
-/// assert_eq!(compute_seed_status("postgres:17", seeds, "postgres:18", seeds), SeedStatus::Diverged);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// let home = tempfile::tempdir()?;
+/// let backend = FakeBackend::podman().with_image(FakeImage::postgres("17")).backend();
+/// let definition = Definition::in_folders(Folders::at(home.path())).image("17".parse()?);
+/// let seeds = definition.load_seeds(&backend).await?;
+/// let stored_image = "docker.io/library/postgres:17".parse()?;
+/// assert_eq!(compute_seed_status(&stored_image, &[], seeds.image(), &seeds), SeedStatus::Sync);
+/// # Ok(())
+/// # }
 /// ```
 #[must_use]
 pub fn compute_seed_status(
-    stored_image: &str,
-    stored_seeds: &[SeedState],
-    current_image: &str,
-    current_seeds: &[SeedState],
+    stored_image: &Reference,
+    stored_seeds: &[SeedEntry],
+    current_image: &Image,
+    current_seeds: &LoadedSeeds<'_>,
 ) -> SeedStatus {
     match divergence(stored_image, stored_seeds, current_image, current_seeds) {
         None => SeedStatus::Sync,
@@ -121,49 +128,46 @@ pub fn compute_seed_status(
     }
 }
 
-/// What differs first; `None` when nothing does.
-///
-/// ```
-/// use pg_ephemeral_core::session::{SeedState, divergence};
-///
-/// let seed = SeedState { name: "schema".parse()?, hash: "a".repeat(64).parse()? };
-/// let difference = divergence("postgres:17", &[], "postgres:17", &[seed]);
-/// assert_eq!(difference.unwrap().to_string(), "seed schema added at position 1");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
+/// What differs first, as [`compute_seed_status`] compares; `None` when nothing does.
 #[must_use]
 pub fn divergence(
-    stored_image: &str,
-    stored_seeds: &[SeedState],
-    current_image: &str,
-    current_seeds: &[SeedState],
+    stored_image: &Reference,
+    stored_seeds: &[SeedEntry],
+    current_image: &Image,
+    current_seeds: &LoadedSeeds<'_>,
 ) -> Option<Divergence> {
-    if stored_image != current_image {
-        return Some(Divergence::Image { stored: stored_image.to_owned(), current: current_image.to_owned() });
+    if stored_image != current_image.reference() {
+        return Some(Divergence::Image { stored: stored_image.clone(), current: current_image.reference().clone() });
     }
-    let common = stored_seeds.iter().zip(current_seeds).enumerate();
-    for (index, (stored, current)) in common {
-        if stored != current {
-            return Some(first_difference(index + 1, &stored_seeds[index..], &current_seeds[index..]));
+    let stored: Vec<_> = stored_seeds.iter().map(|seed| (&seed.name, seed.state())).collect();
+    let current: Vec<_> = current_seeds.iter_seeds().map(|seed| (seed.name(), seed.state())).collect();
+    first_divergence(&stored, &current)
+}
+
+fn first_divergence(stored: &[SeedState<'_>], current: &[SeedState<'_>]) -> Option<Divergence> {
+    let common = stored.iter().zip(current).enumerate();
+    for (index, (was, is)) in common {
+        if was != is {
+            return Some(first_difference(index + 1, &stored[index..], &current[index..]));
         }
     }
-    let position = stored_seeds.len().min(current_seeds.len()) + 1;
-    match (stored_seeds.get(position - 1), current_seeds.get(position - 1)) {
-        (Some(stored), None) => Some(Divergence::Removed { position, name: stored.name.clone() }),
-        (None, Some(current)) => Some(Divergence::Added { position, name: current.name.clone() }),
+    let position = stored.len().min(current.len()) + 1;
+    match (stored.get(position - 1), current.get(position - 1)) {
+        (Some((name, _)), None) => Some(Divergence::Removed { position, name: (*name).clone() }),
+        (None, Some((name, _))) => Some(Divergence::Added { position, name: (*name).clone() }),
         _ => None,
     }
 }
 
 /// Names the difference at the head of both lists, which are not empty there: a name that only one list has was added
 /// or removed, names that changed while the lists kept their length were renamed.
-fn first_difference(position: usize, stored: &[SeedState], current: &[SeedState]) -> Divergence {
-    let (was, is) = (&stored[0].name, &current[0].name);
+fn first_difference(position: usize, stored: &[SeedState<'_>], current: &[SeedState<'_>]) -> Divergence {
+    let (was, is) = (stored[0].0, current[0].0);
     if was == is {
         return Divergence::Changed { position, name: is.clone() };
     }
-    let still_there = current.iter().any(|seed| seed.name == *was);
-    let was_there = stored.iter().any(|seed| seed.name == *is);
+    let still_there = current.iter().any(|(name, _)| *name == was);
+    let was_there = stored.iter().any(|(name, _)| *name == is);
     match (still_there, was_there) {
         (true, false) => Divergence::Added { position, name: is.clone() },
         (false, true) => Divergence::Removed { position, name: was.clone() },
@@ -173,33 +177,56 @@ fn first_difference(position: usize, stored: &[SeedState], current: &[SeedState]
 
 #[cfg(test)]
 mod tests {
+    use crate::seed::{LoadedSeed, SeedCacheStatus, SeedKind};
+
     use super::*;
 
-    /// Seeds from texts such as `name=content`.
-    fn seeds(texts: &[&str]) -> Vec<SeedState> {
+    /// Pairs of a name and a key from texts such as `name=content`. A text without `=` has no key.
+    fn seeds(texts: &[&str]) -> Vec<(SeedName, Option<SeedHash>)> {
         let seed = |text: &&str| {
-            let (name, content) = text.split_once('=').unwrap();
-            SeedState { name: name.parse().unwrap(), hash: SeedHash::of_text(content) }
+            let (name, content) = text.split_once('=').map_or((*text, None), |(name, content)| (name, Some(content)));
+            (name.parse().unwrap(), content.map(SeedHash::of_text))
         };
         texts.iter().map(seed).collect()
     }
 
-    fn difference(stored: &[&str], current: &[&str]) -> Option<String> {
-        divergence("i", &seeds(stored), "i", &seeds(current)).map(|difference| difference.to_string())
+    fn compare(stored: (&str, &[&str]), current: (&str, &[&str])) -> Option<Divergence> {
+        let entry = |(name, hash)| SeedEntry::new(name, SeedKind::SqlStatement, hash);
+        let entries: Vec<_> = seeds(stored.1).into_iter().map(entry).collect();
+        let named = seeds(current.1);
+        let loaded = named.iter().map(|(name, hash)| match hash {
+            Some(hash) => LoadedSeed::new(name, SeedCacheStatus::Cacheable { hash: hash.clone() }, Some(hash.clone())),
+            None => LoadedSeed::new(name, SeedCacheStatus::Unknown, None),
+        });
+        let image: Image = current.0.parse().unwrap();
+        let stored_image = stored.0.parse::<Image>().unwrap();
+        let loaded = LoadedSeeds::new(image.clone(), loaded.collect());
+        let status = compute_seed_status(stored_image.reference(), &entries, &image, &loaded);
+        let difference = divergence(stored_image.reference(), &entries, &image, &loaded);
+        assert_eq!(status, if difference.is_none() { SeedStatus::Sync } else { SeedStatus::Diverged });
+        difference
     }
 
     #[test]
     fn the_same_image_and_seeds_are_in_sync() {
-        let both = seeds(&["a=1", "b=2"]);
-        assert_eq!(compute_seed_status("i", &both, "i", &both), SeedStatus::Sync);
-        assert_eq!(compute_seed_status("i", &[], "i", &[]).to_string(), "sync");
+        assert_eq!(compare(("17", &["a=1", "b=2"]), ("17", &["a=1", "b=2"])), None);
+        assert_eq!(compare(("17", &[]), ("docker.io/library/postgres:17", &[])), None);
+        assert_eq!(
+            (SeedStatus::Sync.to_string(), SeedStatus::Diverged.to_string()),
+            ("sync".into(), "diverged".into())
+        );
     }
 
     #[test]
     fn another_image_is_the_first_difference() {
-        let difference = divergence("15", &seeds(&["a=1"]), "17", &[]).unwrap();
-        assert_eq!(difference.to_string(), "image 15 is now 17");
-        assert_eq!(compute_seed_status("15", &[], "17", &[]).to_string(), "diverged");
+        let difference = compare(("15", &["a=1"]), ("17", &[])).unwrap();
+        assert_eq!(difference.to_string(), "image docker.io/library/postgres:15 is now docker.io/library/postgres:17");
+    }
+
+    #[test]
+    fn seeds_on_an_image_that_is_not_there_have_changed() {
+        let difference = compare(("17", &["a=1"]), ("17", &["a"])).unwrap();
+        assert_eq!(difference.to_string(), "seed a at position 1 changed");
     }
 
     #[test]
@@ -215,7 +242,8 @@ mod tests {
             (&["a=1", "b=9", "c=8"], "seed b at position 2 changed"),
         ];
         for (current, expected) in cases {
-            assert_eq!(difference(&stored, current).as_deref(), Some(expected), "{current:?}");
+            let difference = compare(("17", &stored), ("17", current)).map(|difference| difference.to_string());
+            assert_eq!(difference.as_deref(), Some(expected), "{current:?}");
         }
     }
 }

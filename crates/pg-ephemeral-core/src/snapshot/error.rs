@@ -4,7 +4,7 @@ use ociman::ReferenceError;
 
 use super::Name;
 use crate::cache::CacheError;
-use crate::label::LabelError;
+use crate::label::ReadError;
 use crate::lock::LockError;
 use crate::secret::SecretError;
 use crate::server::{AttachError, ConnectError, StartError};
@@ -23,7 +23,7 @@ pub enum SnapshotError {
         of: String,
         /// Which label, and what is wrong with it.
         #[source]
-        source: Box<LabelError>,
+        source: Box<ReadError>,
     },
     /// The session's server can't be reached.
     #[error(transparent)]
@@ -98,20 +98,31 @@ pub enum SnapshotError {
         /// The snapshot.
         name: Name,
     },
-    /// The snapshot was made under another secret, and on the host backend no way leads past its password.
-    #[error("the snapshot {image} was made under another secret, and can't be opened on the host backend")]
-    OtherSecret {
-        /// Its image.
-        image: String,
+    /// The session was started with another secret: to replace its server would change its password.
+    #[error("the session {session} was started with another secret")]
+    AnotherSecret {
+        /// The session.
+        session: session::Name,
     },
-    /// A server that a killed command had stopped for a snapshot did not come up again.
-    #[error("start the server of the session {session} again, which a killed command had stopped for a snapshot")]
+    /// A session whose server a killed command had stopped could not be put right.
+    #[error(
+        "the server of the session {session} was stopped by a command that was killed, and could not be started again"
+    )]
     PutBack {
+        /// The session.
+        session: session::Name,
+        /// What came of it.
+        #[source]
+        source: Box<StartError>,
+    },
+    /// The container that was to take the session over could not be removed.
+    #[error("remove the container that was to take the session {session} over")]
+    Abandon {
         /// The session.
         session: session::Name,
         /// What the backend said.
         #[source]
-        source: ociman::Error,
+        source: ociman::CommandError,
     },
     /// The session has ended meanwhile.
     #[error("no session {session} runs any more")]
@@ -124,13 +135,13 @@ pub enum SnapshotError {
     Find(#[from] FindError),
     /// The images could not be looked up.
     #[error("look up the snapshot's image")]
-    LookUp(#[source] ociman::Error),
+    LookUp(#[source] ociman::CommandError),
     /// The snapshots could not be listed.
     #[error(transparent)]
     List(#[from] CacheError),
     /// The files could not be saved.
     #[error("commit the snapshot")]
-    Commit(#[source] ociman::Error),
+    Commit(#[source] ociman::CommandError),
     /// A snapshot's image could not be renamed or removed.
     #[error("replace the snapshot {image}")]
     Replace {
@@ -138,7 +149,7 @@ pub enum SnapshotError {
         image: String,
         /// What the backend said.
         #[source]
-        source: ociman::Error,
+        source: ociman::CommandError,
     },
     /// The state after its seeds can't be made again: the configuration has changed.
     #[error(
@@ -148,7 +159,7 @@ pub enum SnapshotError {
         /// The session.
         session: session::Name,
         /// What differs first.
-        difference: Divergence,
+        difference: Box<Divergence>,
     },
     /// No server could be started from the state; nothing else has changed.
     #[error(transparent)]
@@ -176,13 +187,56 @@ impl SnapshotError {
             Self::Diverged { session, .. } => {
                 Some(format!("stop it and start it anew: pg-ephemeral session stop --name {session}"))
             }
+            Self::PutBack { session, .. } => Some(format!(
+                "the next command on it tries again; `pg-ephemeral session stop --name {session}` ends the session"
+            )),
             Self::Lost { session, .. } => Some(format!(
                 "its snapshots are still there: pg-ephemeral session fork --name {session} --to {session} --from SNAPSHOT"
             )),
+            Self::AnotherSecret { session } => Some(format!(
+                "it belongs to another user or state folder, or the secret was changed since it was started; with --force the \
+                 session {session} gets a password from this one"
+            )),
+            Self::Attach(error) => error.hint(),
             Self::UnloggedWithTls { .. } => Some("drop them, or make them logged: ALTER TABLE … SET LOGGED".to_owned()),
             Self::Start(error) => error.hint(),
             Self::List(error) => error.hint(),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session_name;
+
+    #[test]
+    fn what_can_be_done_is_said_wherever_something_can() {
+        let session = || session_name!("review");
+        let name = || "clean".parse::<Name>().unwrap();
+        let difference = Divergence::Image { stored: "a/a".parse().unwrap(), current: "b/b".parse().unwrap() };
+        let start = || StartError::SessionExists { name: session() };
+        let attach = || AttachError::AnotherSecret { session: session() };
+        let hints = [
+            (SnapshotError::Exists { session: session(), name: name() }, Some("--replace")),
+            (SnapshotError::NotFound { session: session(), name: name() }, Some("session snapshots --name review`")),
+            (
+                SnapshotError::Diverged { session: session(), difference: Box::new(difference) },
+                Some("session stop --name review"),
+            ),
+            (SnapshotError::Lost { session: session(), source: Box::new(start()) }, Some("--from SNAPSHOT")),
+            (SnapshotError::AnotherSecret { session: session() }, Some("with --force the session review")),
+            (SnapshotError::UnloggedWithTls { session: session() }, Some("SET LOGGED")),
+            (SnapshotError::Attach(attach()), attach().hint().as_deref()),
+            (SnapshotError::Start(start()), start().hint().as_deref()),
+            (SnapshotError::List(CacheError::NoRegistry), Some("--cache-registry")),
+            (SnapshotError::Ended { session: session() }, None),
+        ]
+        .map(|(error, hint)| (error.hint(), hint.map(str::to_owned)));
+        for (found, expected) in hints {
+            assert_eq!(found.is_some(), expected.is_some(), "{found:?} {expected:?}");
+            assert!(found.unwrap_or_default().contains(&expected.unwrap_or_default()));
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::layer::SeedHash;
 use crate::parameter::{ParameterAssignment, Parameters};
 use crate::session;
 
-/// The label [`SNAPSHOT`](crate::label::SNAPSHOT) of an image.
+/// The label [`SNAPSHOT`](crate::label::SNAPSHOT_KEY) of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SnapshotLabel {
     /// The session that it was taken of.
@@ -28,7 +28,7 @@ pub struct SnapshotLabel {
     pub secret: Option<String>,
 }
 
-/// The label [`RESTORED`](crate::label::RESTORED) of a session's container: what the session was put back to last, or
+/// The label [`RESTORED`](crate::label::RESTORED_KEY) of a session's container: what the session was put back to last, or
 /// forked from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Restored {
@@ -75,7 +75,7 @@ impl Restored {
     }
 }
 
-/// The label [`SETTINGS`](crate::label::SETTINGS): how a session's server is started.
+/// The label [`SETTINGS`](crate::label::SETTINGS_KEY): how a session's server is started.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SettingsLabel {
     durable: bool,
@@ -101,7 +101,7 @@ impl SettingsLabel {
     }
 }
 
-/// The label [`LAYER`](crate::label::LAYER): what a session was started from.
+/// The label [`LAYER`](crate::label::LAYER_KEY): what a session was started from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LayerLabel {
     /// The layer's key.
@@ -147,6 +147,8 @@ mod tests {
         let restored = Restored::now(State::Session { session: session_name!("a"), image: "i".to_owned() });
         let text = serde_json::to_string(&restored).unwrap();
         assert_eq!(serde_json::from_str::<Restored>(&text).unwrap(), restored);
+        assert_eq!(restored.time(), Some(UNIX_EPOCH + Duration::from_secs(restored.at)));
+        assert_eq!(Restored { at: u64::MAX, ..restored }.time(), None);
         assert!(serde_json::from_str::<SnapshotLabel>(r#"{"session":"no name","name":null,"nonce":""}"#).is_err());
     }
 

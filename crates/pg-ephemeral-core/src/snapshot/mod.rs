@@ -17,8 +17,8 @@ pub use error::SnapshotError;
 pub(crate) use label::{LayerLabel, SettingsLabel};
 pub use label::{Restored, SnapshotLabel, State};
 pub use name::{Name, SnapshotTag};
-pub use revive::ForkOptions;
-pub(crate) use stopped::{FOLDER as STOPPED_FOLDER, Stopped};
+pub use revive::{AnotherSecret, ForkOptions};
+pub(crate) use stopped::{FOLDER as STOPPED_FOLDER, Replaced, Stopped, is_successor};
 pub use take::{Existing, Manner, Taken};
 
 use crate::cache::{self, LayerTag, Scope};
@@ -28,7 +28,7 @@ use crate::lock::{Lock, LockError};
 use crate::session;
 
 /// How long after it was made an image without a name is some command's that is about to use it.
-const PASSING: std::time::Duration = std::time::Duration::from_secs(10 * 60);
+const PASSING: std::time::Duration = std::time::Duration::from_mins(10);
 
 /// A session's state of some moment, kept as an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,8 +96,8 @@ pub async fn sweep(backend: &Backend) -> Result<Vec<Reference>, SnapshotError> {
 /// Removes an image unless something runs on it. Whether it is gone.
 async fn discard(backend: &Backend, image: &Reference) -> Result<bool, SnapshotError> {
     match backend.remove_image(image).await {
-        Ok(()) | Err(ociman::Error::ImageNotFound { .. }) => Ok(true),
-        Err(ociman::Error::ImageInUse { .. }) => Ok(false),
+        Ok(()) | Err(ociman::CommandError::ImageNotFound { .. }) => Ok(true),
+        Err(ociman::CommandError::ImageInUse { .. }) => Ok(false),
         Err(source) => Err(SnapshotError::Replace { image: image.to_string(), source }),
     }
 }
@@ -140,6 +140,57 @@ pub async fn put_back(folders: &Folders, backend: &Backend, session: &session::N
     Ok(was_stopped)
 }
 
+/// Gives up starting the server of a session again that a killed command had stopped, or replacing it, so that the session can be
+/// stopped. Returns whether there was anything to give up. While a command that is alive has the server stopped, this waits for the
+/// end of that command.
+///
+/// # Errors
+/// [`SnapshotError::Lock`] and [`SnapshotError::Abandon`].
+pub async fn abandon(folders: &Folders, backend: &Backend, session: &session::Name) -> Result<bool, SnapshotError> {
+    if !stopped::is_noted(folders, backend, session) {
+        return Ok(false);
+    }
+    let _lock = lock(folders, backend, session).await?;
+    stopped::abandon(folders, backend, session).await
+}
+
+/// The sessions of a backend whose server a command has stopped, to start it again.
+#[must_use]
+pub fn stopped(folders: &Folders, backend: &Backend) -> Vec<session::Name> {
+    stopped::noted(folders, backend)
+}
+
+/// Puts every session of a backend right whose server a killed command had stopped. It is only a look into a folder unless a
+/// server is stopped.
+///
+/// # Errors
+/// As [`put_back`], for the first one that stays as it is. The others are put right.
+pub async fn put_all_back(folders: &Folders, backend: &Backend, whose: Whose) -> Result<(), SnapshotError> {
+    let mut ended = Ok(());
+    for session in stopped::noted(folders, backend) {
+        let lock = match whose {
+            Whose::Dead => lock_if_free(folders, backend, &session),
+            Whose::Any => lock(folders, backend, &session).await.map(Some),
+        };
+        let put = match lock {
+            Ok(Some(_lock)) => stopped::put_back(folders, backend, &session).await,
+            Ok(None) => Ok(()),
+            Err(error) => Err(error.into()),
+        };
+        ended = ended.and(put);
+    }
+    ended
+}
+
+/// Whose stopped servers are seen to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// Those of commands that were killed.
+    Dead,
+    /// Those of commands that still run too: their end is waited for.
+    Any,
+}
+
 /// Whether a command has stopped a session's server to start it again, killed or not.
 pub(crate) async fn is_stopped(folders: &Folders, backend: &Backend, session: &session::Name) -> bool {
     stopped::is_noted(folders, backend, session) && stopped::is_there(folders, backend, session).await
@@ -165,6 +216,20 @@ pub async fn remove(
     }
 }
 
+/// Whether there is a note of a session, whose server a command has stopped for a moment.
+pub(crate) fn is_noted(folders: &Folders, backend: &Backend, session: &session::Name) -> bool {
+    stopped::is_noted(folders, backend, session)
+}
+
+/// The lock of a session, unless somebody saves it or replaces its server.
+pub(crate) fn lock_if_free(
+    folders: &Folders,
+    backend: &Backend,
+    session: &session::Name,
+) -> Result<Option<Lock>, LockError> {
+    Lock::take_if_free(folders, &lock_name(backend, session))
+}
+
 /// The lock that whoever saves or replaces the server of a session holds.
 async fn lock(folders: &Folders, backend: &Backend, session: &session::Name) -> Result<Lock, LockError> {
     Lock::take(folders, &lock_name(backend, session)).await
@@ -173,4 +238,24 @@ async fn lock(folders: &Folders, backend: &Backend, session: &session::Name) -> 
 /// No instance's name has a colon.
 fn lock_name(backend: &Backend, session: &session::Name) -> String {
     format!("{}:{session}", backend.kind())
+}
+
+#[cfg(test)]
+mod tests {
+    use pg_ephemeral_testkit::{FakeBackend, FakeImage};
+
+    use super::*;
+    use crate::layer::snapshot_reference;
+
+    #[tokio::test]
+    async fn an_image_without_a_name_that_was_just_made_is_not_swept() {
+        let tag = SnapshotTag::nameless().unwrap();
+        let image = snapshot_reference(None, &"main".parse().unwrap(), &tag).unwrap().to_string();
+        let image = FakeImage::new(image).label(labels::VERSION_KEY.as_str(), "1");
+        let fake = FakeBackend::podman().with_image(image);
+        let made = cache::images(&fake.backend(), Scope::All).await.unwrap();
+        assert!(matches!(&made[..], [image] if image.created.is_some()), "{made:?}");
+        assert!(sweep(&fake.backend()).await.unwrap().is_empty());
+        assert_eq!(fake.images().len(), 1);
+    }
 }

@@ -1,13 +1,12 @@
 //! Putting a session back to an earlier state, and beginning one with another's.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ociman::label::{Key, Labels};
 use ociman::{Backend, Kind, Reference, Secret};
 
+use super::stopped::{self, Stopped};
 use super::take::nameless;
 use super::{LayerLabel, Name, Restored, SettingsLabel, Snapshot, SnapshotError, SnapshotTag, State, discard, lock};
 use crate::config::SslConfig;
@@ -17,16 +16,16 @@ use crate::instance::InstanceName;
 use crate::keeper;
 use crate::label::{self, Metadata};
 use crate::layer::{SeedHash, image_reference, snapshot_reference};
-use crate::secret::MachineSecret;
+use crate::secret::{MachineSecret, MadeWith};
 use crate::server::found::data_volume;
 use crate::server::{Revival, Server, StartError};
-use crate::session::{self, Heritage, Request, Session};
+use crate::session::{self, Heritage, Request, Session, divergence};
 use crate::tls::session_ca_file;
 
 /// How long somebody who gives a restoring up waits for it at most.
 const LIMIT: Duration = Duration::from_secs(60);
 /// Labels that tell of what is in a server, and go along with it.
-const OF_CONTENT: [Key; 3] = [label::IMAGE, label::SEEDS, label::LAYER];
+const OF_CONTENT: [Key; 3] = [label::IMAGE_KEY, label::SEEDS_KEY, label::LAYER_KEY];
 
 /// How a session that begins with another's state is to be.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +36,16 @@ pub struct ForkOptions {
     pub transparent_workdir: Option<PathBuf>,
 }
 
+/// What becomes of a session that was started with another secret, when its server is to be replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum AnotherSecret {
+    /// It is left alone, which is an error.
+    #[default]
+    Refuse,
+    /// It gets a password that is derived from this secret; the one that others know is good no more.
+    TakeOver,
+}
+
 impl Session {
     /// Puts the session back to a snapshot: another server takes its server's place, with the same name, port, password
     /// and end. Connections to it are cut. Once begun it is done to its end: dropping the future blocks until then. Two
@@ -44,9 +53,9 @@ impl Session {
     ///
     /// # Errors
     /// [`SnapshotError`]. With [`SnapshotError::Lost`] the session is gone, with any other as it was.
-    pub async fn restore(&self, folders: &Folders, from: &Name) -> Result<Self, SnapshotError> {
+    pub async fn restore(&self, folders: &Folders, from: &Name, foreign: AnotherSecret) -> Result<Self, SnapshotError> {
         let (session, folders, from) = (self.clone(), folders.clone(), from.clone());
-        let restored = keeper::to_the_end(async move || restore(&session, &folders, &from).await, LIMIT);
+        let restored = keeper::to_the_end(async move || restore(&session, &folders, &from, foreign).await, LIMIT);
         restored.await.map_err(SnapshotError::System)?
     }
 
@@ -56,9 +65,9 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::restore`].
-    pub async fn reset(&self, definition: &Definition) -> Result<Self, SnapshotError> {
+    pub async fn reset(&self, definition: &Definition, foreign: AnotherSecret) -> Result<Self, SnapshotError> {
         let (session, definition) = (self.clone(), definition.clone());
-        let reset = keeper::to_the_end(async move || reset(&session, definition).await, LIMIT);
+        let reset = keeper::to_the_end(async move || reset(&session, definition, foreign).await, LIMIT);
         reset.await.map_err(SnapshotError::System)?
     }
 
@@ -106,7 +115,7 @@ impl Session {
 
     /// The base image, as the label has it.
     fn image(&self) -> Option<Reference> {
-        self.summary().labels.get(&label::IMAGE)?.as_str().parse().ok()
+        self.summary().labels.get(&label::IMAGE_KEY)?.as_str().parse().ok()
     }
 }
 
@@ -154,6 +163,12 @@ impl Source {
         let tag = SnapshotTag::of(session, name);
         let image = snapshot_reference(None, instance, &tag).map_err(SnapshotError::ImageName)?;
         let found = Self::of_image(backend, secret, &image, base).await?;
+        let is_asked_for = |source: &Self| {
+            let label = source.metadata.snapshot.as_ref();
+            label.is_some_and(|label| label.session == *session && label.name.as_ref() == Some(name))
+        };
+        // An image of another session or name only has the name of this one.
+        let found = found.filter(is_asked_for);
         found.ok_or_else(|| SnapshotError::NotFound { session: session.clone(), name: name.clone() })
     }
 
@@ -175,13 +190,9 @@ impl Source {
             base_info =
                 backend.inspect_images(asked).await.map_err(SnapshotError::LookUp)?.into_iter().flatten().next();
         }
-        let layer: Option<LayerLabel> = label::json(&info.labels, label::LAYER).map_err(labels)?;
+        let layer: Option<LayerLabel> = label::json(&info.labels, label::LAYER_KEY).map_err(labels)?;
         let (key, password) = match (&metadata.snapshot, layer) {
             (Some(snapshot), _) => {
-                let is_other = |made_under: &String| *made_under != secret.fingerprint(&snapshot.nonce);
-                if backend.kind() == Kind::Host && snapshot.secret.as_ref().is_some_and(is_other) {
-                    return Err(SnapshotError::OtherSecret { image: image.to_string() });
-                }
                 let name = snapshot.name.as_ref();
                 let tag = name.map_or_else(SnapshotTag::nameless, |name| Ok(SnapshotTag::of(&snapshot.session, name)));
                 let tag = tag.map_err(SnapshotError::System)?;
@@ -189,7 +200,7 @@ impl Source {
             }
             (None, Some(layer)) => (layer.key, secret.layer_password(&layer.password)),
             (None, None) => {
-                return Err(labels(label::LabelError::Missing { key: label::SNAPSHOT }));
+                return Err(labels(label::ReadError::Missing { key: label::SNAPSHOT_KEY }));
             }
         };
         let data_volume = base_info.as_ref().and_then(data_volume);
@@ -209,10 +220,15 @@ impl Source {
     }
 }
 
-async fn restore(session: &Session, folders: &Folders, from: &Name) -> Result<Session, SnapshotError> {
+async fn restore(
+    session: &Session,
+    folders: &Folders,
+    from: &Name,
+    foreign: AnotherSecret,
+) -> Result<Session, SnapshotError> {
     let backend = session.container().backend();
     let _lock = lock(folders, backend, session.name()).await?;
-    let session = still_there(session).await?;
+    let session = still_there(session, folders, foreign).await?;
     let metadata = session.listed_metadata()?;
     let secret = MachineSecret::load_or_create(folders)?;
     let source =
@@ -225,18 +241,18 @@ async fn restore(session: &Session, folders: &Folders, from: &Name) -> Result<Se
     replace(folders, &session, &metadata, source, state).await
 }
 
-async fn reset(session: &Session, definition: Definition) -> Result<Session, SnapshotError> {
+async fn reset(session: &Session, definition: Definition, foreign: AnotherSecret) -> Result<Session, SnapshotError> {
     let backend = session.container().backend();
     let folders = definition.folders.clone();
     let _lock = lock(&folders, backend, session.name()).await?;
-    let session = still_there(session).await?;
+    let session = still_there(session, &folders, foreign).await?;
     let metadata = session.listed_metadata()?;
-    let layer: Option<LayerLabel> = read(&session, label::LAYER)?;
+    let layer: Option<LayerLabel> = read(&session, label::LAYER_KEY)?;
     if let Some(layer) = layer.filter(|layer| layer.complete) {
         let image = image_reference(None, &metadata.instance, &layer.key).map_err(SnapshotError::ImageName)?;
         let found = backend.inspect_images(&[image.clone(), metadata.image.clone()]).await;
         let mut found = found.map_err(SnapshotError::LookUp)?.into_iter();
-        if found.next().flatten().is_some() {
+        if found.next().flatten().is_some_and(|info| label::has_key(&info.labels, layer.key.as_str())) {
             let secret = MachineSecret::load_or_create(&folders)?;
             let source = Source {
                 image,
@@ -257,17 +273,18 @@ async fn again(session: &Session, metadata: &Metadata, definition: Definition) -
     let backend = session.container().backend();
     let folders = &definition.folders.clone();
     let definition = definition.backend(backend.clone());
-    if let Some(difference) = definition.expected_state().await?.divergence(metadata) {
-        return Err(SnapshotError::Diverged { session: session.name().clone(), difference });
+    let seeds = definition.load_seeds(backend).await.map_err(StartError::from)?;
+    if let Some(difference) = divergence(&metadata.image, &metadata.seeds, seeds.image(), &seeds) {
+        return Err(SnapshotError::Diverged { session: session.name().clone(), difference: Box::new(difference) });
     }
-    let settings: SettingsLabel = read(session, label::SETTINGS)?.unwrap_or_default();
-    let labels = only(&session.summary().labels, &[label::STARTED]);
-    let (request, replaced) = successor(session, labels, &State::Seeds)?;
+    let settings: SettingsLabel = read(session, label::SETTINGS_KEY)?.unwrap_or_default();
+    let labels = only(&session.summary().labels, &[label::STARTED_KEY]);
+    let request = successor(folders, session, labels, State::Seeds)?;
     let mut definition = settings.apply(definition);
     definition.transparent_workdir = folder(session);
     definition.session = Some(request);
     let ended = Server::begin_session(definition).await;
-    ended_or_lost(folders, session, ended, &replaced).await
+    ended_or_lost(folders, session, ended).await
 }
 
 /// Starts a server from an image in the place of a session's.
@@ -279,15 +296,15 @@ async fn replace(
     state: State,
 ) -> Result<Session, SnapshotError> {
     let backend = session.container().backend();
-    let settings: SettingsLabel = read(session, label::SETTINGS)?.unwrap_or_default();
+    let settings: SettingsLabel = read(session, label::SETTINGS_KEY)?.unwrap_or_default();
     let mut labels = only(&source.labels, &OF_CONTENT);
-    labels.extend(only(&session.summary().labels, &[label::STARTED]));
-    let (request, replaced) = successor(session, labels, &state)?;
+    labels.extend(only(&session.summary().labels, &[label::STARTED_KEY]));
+    let request = successor(folders, session, labels, state)?;
     let mut definition = settings.apply(definition_of(folders, backend, metadata));
     definition.transparent_workdir = folder(session);
     definition.session = Some(request);
     let ended = Server::revive(source.revival(definition, backend)).await;
-    ended_or_lost(folders, session, ended, &replaced).await
+    ended_or_lost(folders, session, ended).await
 }
 
 /// Starts a session of its own from an image.
@@ -300,9 +317,9 @@ async fn begin(
     state: State,
 ) -> Result<Session, SnapshotError> {
     let labels = |error| SnapshotError::Labels { of: source.image.to_string(), source: Box::new(error) };
-    let settings: Option<SettingsLabel> = label::json(&source.labels, label::SETTINGS).map_err(labels)?;
+    let settings: Option<SettingsLabel> = label::json(&source.labels, label::SETTINGS_KEY).map_err(labels)?;
     let mut labels = only(&source.labels, &OF_CONTENT);
-    labels.insert(label::RESTORED, label::json_value(&Restored::now(state)));
+    labels.insert(label::RESTORED_KEY, label::json_value(&Restored::now(state)));
     let mut request = Request::new(to.clone(), options.ttl);
     request.heritage = Heritage { labels, ..Heritage::default() };
     let definition = definition_of(folders, backend, &source.metadata);
@@ -310,7 +327,7 @@ async fn begin(
     definition.transparent_workdir = options.transparent_workdir.clone().filter(|_| backend.kind() != Kind::Host);
     definition.session = Some(request);
     match Server::revive(source.revival(definition, backend)).await {
-        Err(StartError::Run(ociman::Error::NameTaken { .. })) => {
+        Err(StartError::Run(ociman::CommandError::NameTaken { .. })) => {
             Err(StartError::SessionExists { name: to.clone() }.into())
         }
         ended => Ok(ended?),
@@ -318,46 +335,49 @@ async fn begin(
 }
 
 /// The session of now: somebody else may have put it back to something before the lock was there.
-async fn still_there(session: &Session) -> Result<Session, SnapshotError> {
+async fn still_there(session: &Session, folders: &Folders, foreign: AnotherSecret) -> Result<Session, SnapshotError> {
     let found = Session::find(session.container().backend(), session.name()).await?;
-    found.ok_or_else(|| SnapshotError::Ended { session: session.name().clone() })
+    let found = found.ok_or_else(|| SnapshotError::Ended { session: session.name().clone() })?;
+    match (found.made_with(folders)?, foreign) {
+        (MadeWith::AnotherSecret, AnotherSecret::Refuse) => {
+            Err(SnapshotError::AnotherSecret { session: session.name().clone() })
+        }
+        _ => Ok(found),
+    }
 }
 
-/// A session in the place of one that is there, and whether it has made room by now.
-fn successor(session: &Session, labels: Labels, state: &State) -> Result<(Request, Arc<AtomicBool>), SnapshotError> {
+/// A session that takes over one that is there.
+fn successor(folders: &Folders, session: &Session, labels: Labels, state: State) -> Result<Request, SnapshotError> {
     let mut labels = labels;
-    labels.insert(label::RESTORED, label::json_value(&Restored::now(state.clone())));
-    let replaced = Arc::new(AtomicBool::new(false));
+    labels.insert(label::RESTORED_KEY, label::json_value(&Restored::now(state)));
     let port = session.summary().ports.first().map(|port| port.published.port());
-    let heritage =
-        Heritage { nonce: Some(session.nonce().to_owned()), port, labels, replaces: Some(Arc::clone(&replaced)) };
-    let expires: Option<u64> = session.summary().labels.get(&label::EXPIRES).and_then(|end| end.as_str().parse().ok());
-    let process = read(session, label::PROCESS)?;
-    Ok((Request { name: session.name().clone(), expires, process, heritage }, replaced))
+    let credential = Some(session.credential().to_owned());
+    let heritage = Heritage { credential, port, labels, replaces: Some(Stopped::beginning(folders, session)) };
+    let expires: Option<u64> =
+        session.summary().labels.get(&label::EXPIRES_KEY).and_then(|end| end.as_str().parse().ok());
+    let process = read(session, label::PROCESS_KEY)?;
+    Ok(Request { name: session.name().clone(), expires, process, heritage })
 }
 
 async fn ended_or_lost(
     folders: &Folders,
     before: &Session,
     ended: Result<Session, StartError>,
-    replaced: &AtomicBool,
 ) -> Result<Session, SnapshotError> {
-    if replaced.load(Ordering::Relaxed) {
-        before.discard_its_image().await;
-    }
     match ended {
         Ok(session) => {
+            before.discard_its_image().await;
             // A server that speaks TLS has another authority now, and clients read that from the same file.
-            if let Some(pem) = session.summary().labels.get(&label::SSL_CA_CERT_PEM) {
+            if let Some(pem) = session.summary().labels.get(&label::SSL_CA_CERT_PEM_KEY) {
                 let kind = session.container().backend().kind();
-                session_ca_file(folders, kind, session.nonce(), pem.as_str()).map_err(StartError::from)?;
+                session_ca_file(folders, kind, session.credential(), pem.as_str()).map_err(StartError::from)?;
             }
             Ok(session)
         }
-        Err(source) if replaced.load(Ordering::Relaxed) => {
-            Err(SnapshotError::Lost { session: before.name().clone(), source: Box::new(source) })
-        }
-        Err(source) => Err(source.into()),
+        Err(source) => match stopped::put_back(folders, before.container().backend(), before.name()).await {
+            Ok(()) => Err(source.into()),
+            Err(_) => Err(SnapshotError::Lost { session: before.name().clone(), source: Box::new(source) }),
+        },
     }
 }
 
@@ -372,7 +392,7 @@ fn definition_of(folders: &Folders, backend: &Backend, metadata: &Metadata) -> D
 }
 
 fn folder(session: &Session) -> Option<PathBuf> {
-    session.summary().labels.get(&label::FOLDER).map(|folder| PathBuf::from(folder.as_str()))
+    session.summary().labels.get(&label::FOLDER_KEY).map(|folder| PathBuf::from(folder.as_str()))
 }
 
 fn read<T: serde::de::DeserializeOwned>(session: &Session, key: Key) -> Result<Option<T>, SnapshotError> {
@@ -388,5 +408,5 @@ fn only(labels: &Labels, keys: &[Key]) -> Labels {
 }
 
 fn gone(image: &Reference) -> SnapshotError {
-    SnapshotError::LookUp(ociman::Error::ImageNotFound { image: image.to_string() })
+    SnapshotError::LookUp(ociman::CommandError::ImageNotFound { image: image.to_string() })
 }

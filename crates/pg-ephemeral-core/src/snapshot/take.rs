@@ -70,7 +70,8 @@ async fn named(session: &Session, folders: &Folders, name: &Name, existing: Exis
     let _lock = lock(folders, backend, session.name()).await?;
     let _layers = Lock::of_build(folders, backend.kind(), &instance).await?;
     let found = backend.inspect_images(std::slice::from_ref(&image)).await.map_err(SnapshotError::LookUp)?;
-    let is_there = found.iter().any(Option::is_some);
+    // An image that is no snapshot only has the name, and loses it.
+    let is_there = found.iter().flatten().any(|info| info.labels.get(&label::SNAPSHOT_KEY).is_some());
     if is_there && existing == Existing::Refuse {
         return Err(SnapshotError::Exists { session: session.name().clone(), name: name.clone() });
     }
@@ -111,23 +112,26 @@ async fn commit(
 ) -> Result<Taken, SnapshotError> {
     let server = Server::attach(session, folders)?;
     let stopped = Stopped::beginning(folders, session);
-    let nonce = session.nonce().to_owned();
+    let nonce = session.credential().to_owned();
     let secret = Some(MachineSecret::load_or_create(folders)?.fingerprint(&nonce));
     let label = SnapshotLabel { session: session.name().clone(), name: name.cloned(), nonce, secret };
     // An image takes over the labels of its container: those that tell of one server are not for it.
     let own = [
-        label::SESSION,
-        label::OWNER,
-        label::EXPIRES,
-        label::PROCESS,
-        label::NONCE,
-        label::STARTED,
-        label::FOLDER,
-        label::RESTORED,
-        label::SSL_CA_CERT_PEM,
+        label::SESSION_KEY,
+        label::OWNER_KEY,
+        label::EXPIRES_KEY,
+        label::PROCESS_KEY,
+        label::NONCE_KEY,
+        label::CREDENTIAL_KEY,
+        label::SECRET_KEY,
+        label::STARTED_KEY,
+        label::FOLDER_KEY,
+        label::RESTORED_KEY,
+        label::SSL_CA_CERT_PEM_KEY,
     ];
     let mut labels = Labels::from_iter(own.map(|key| (key, label::value(""))));
-    labels.insert(label::SNAPSHOT, label::json_value(&label));
+    labels.insert(label::SNAPSHOT_KEY, label::json_value(&label));
+    labels.extend(image.tag().map(|tag| (label::TAG_KEY, label::value(tag.as_str()))));
     let manner = server.commit_as_it_is(session.name(), CommitSpec { image: image.clone(), labels }, &stopped).await?;
     Ok(Taken { image, manner })
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use ociman::Kind;
 
 use crate::folders::{Folders, FoldersError, write_whole};
+use crate::session::Session;
 
 /// Below the state folder.
 pub(crate) const FOLDER: &str = "tls";
@@ -19,6 +20,12 @@ pub enum CaFileError {
     /// Its folder.
     #[error(transparent)]
     Folders(#[from] FoldersError),
+    /// Clients are told the path in variables and URLs.
+    #[error("the folder for the certificate authority's file, {}, has a path that is not UTF-8: set XDG_STATE_HOME to another", folder.display())]
+    NotUtf8 {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// The file.
     #[error("write the certificate authority's file in {}", folder.display())]
     Write {
@@ -40,7 +47,7 @@ pub(crate) struct CaFile {
 
 impl CaFile {
     pub(crate) fn write(folders: &Folders, pem: &str) -> Result<Self, CaFileError> {
-        let folder = ociman::host::temporary(&folders.state_folder(FOLDER)?);
+        let folder = ociman::host::temporary(&folder_of_files(folders)?);
         let file = Self { path: folder.join("ca.pem"), folder };
         let written = DirBuilder::new().mode(0o700).create(&file.folder).and_then(|()| {
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file.path)?.write_all(pem.as_bytes())
@@ -61,12 +68,21 @@ impl Drop for CaFile {
     }
 }
 
+/// Where the files are, which clients can be told.
+fn folder_of_files(folders: &Folders) -> Result<PathBuf, CaFileError> {
+    let folder = folders.state().join(FOLDER);
+    if folder.to_str().is_none() {
+        return Err(CaFileError::NotUtf8 { folder });
+    }
+    Ok(folders.state_folder(FOLDER)?)
+}
+
 /// Writes the file of a session, which stays until the session is forgotten.
 pub(crate) fn session_ca_file(folders: &Folders, kind: Kind, nonce: &str, pem: &str) -> Result<PathBuf, CaFileError> {
-    let folder = folders.state_folder(FOLDER)?;
+    let folder = folder_of_files(folders)?;
     let path = folder.join(name(kind, nonce));
     // It never changes; and whoever reads it right now must not miss it.
-    match fs::read(&path) {
+    match ociman::files::read(&path) {
         Ok(there) if there == pem.as_bytes() => Ok(path),
         _ => match write_whole(&path, pem.as_bytes()) {
             Ok(()) => Ok(path),
@@ -75,15 +91,41 @@ pub(crate) fn session_ca_file(folders: &Folders, kind: Kind, nonce: &str, pem: &
     }
 }
 
-/// Removes the file of a session, when there is one.
+/// Notes that the server of a session has another authority than the label of its container says, and writes the session's file.
+/// Labels of a container can't be changed.
+pub(crate) fn replace_authority(folders: &Folders, session: &Session, pem: &str) -> Result<(), CaFileError> {
+    let kind = session.container().backend().kind();
+    let folder = folder_of_files(folders)?;
+    let note = format!("{}\n{pem}", session.nonce());
+    let written = write_whole(&folder.join(name_of_note(kind, session.credential())), note.as_bytes());
+    written.map_err(|source| CaFileError::Write { folder, source })?;
+    session_ca_file(folders, kind, session.credential(), pem).map(drop)
+}
+
+/// The authority of a session's server, when it is another than the label of its container says.
+pub(crate) fn replaced_authority(folders: &Folders, session: &Session) -> Option<String> {
+    let name = name_of_note(session.container().backend().kind(), session.credential());
+    let note = ociman::files::read_to_string(&folders.state().join(FOLDER).join(name)).ok()?;
+    // A container that came in the place of the noted one has the authority that its label says.
+    let (nonce, pem) = note.split_once('\n')?;
+    (nonce == session.nonce()).then(|| pem.to_owned())
+}
+
+/// Removes the files of a session, when there are any.
 pub(crate) fn forget_session(folders: &Folders, kind: Kind, nonce: &str) {
-    // Most sessions have none.
-    let _ = fs::remove_file(folders.state().join(FOLDER).join(name(kind, nonce)));
+    for name in [name(kind, nonce), name_of_note(kind, nonce)] {
+        // Most sessions have none.
+        let _ = fs::remove_file(folders.state().join(FOLDER).join(name));
+    }
 }
 
 /// What a container says of itself must not lead out of the folder.
 fn name(kind: Kind, nonce: &str) -> String {
     format!("{kind}-{}.pem", blake3::hash(nonce.as_bytes()).to_hex())
+}
+
+fn name_of_note(kind: Kind, nonce: &str) -> String {
+    format!("{}.replaced", name(kind, nonce))
 }
 
 #[cfg(test)]
@@ -94,6 +136,15 @@ mod tests {
 
     fn mode(path: &Path) -> u32 {
         path.metadata().unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_path_that_clients_can_not_be_told_is_refused() {
+        use std::os::unix::ffi::OsStrExt;
+        let home = tempfile::tempdir().unwrap();
+        let folders = Folders::at(home.path().join(std::ffi::OsStr::from_bytes(b"a\xff")));
+        assert!(matches!(CaFile::write(&folders, "pem"), Err(CaFileError::NotUtf8 { .. })));
+        assert!(!folders.state().exists());
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod certificate;
 mod connector;
 
 pub use ca_file::CaFileError;
-pub(crate) use ca_file::{CaFile, FOLDER, forget_session, session_ca_file};
+pub(crate) use ca_file::{CaFile, FOLDER, forget_session, replace_authority, replaced_authority, session_ca_file};
 pub use certificate::CertificateError;
 pub(crate) use certificate::{Certificates, NAMES_IN_CONTAINERS};
 pub(crate) use connector::Connector;

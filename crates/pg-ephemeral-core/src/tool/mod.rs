@@ -63,7 +63,7 @@ pub enum ToolError {
     Prepare(#[from] StartError),
     /// The container could not be run.
     #[error("run the tool's container")]
-    Run(#[source] ociman::Error),
+    Run(#[source] ociman::CommandError),
 }
 
 impl ToolError {
@@ -126,12 +126,12 @@ impl Definition {
         let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let owner = serde_json::to_string(owner).unwrap_or_default();
         let labels = [
-            (label::VERSION, label::value(env!("CARGO_PKG_VERSION"))),
-            (label::INSTANCE, label::value(self.instance.as_str())),
-            (label::IMAGE, label::value(image)),
-            (label::OWNER, label::value(&owner)),
-            (label::NONCE, label::value(nonce)),
-            (label::STARTED, label::value(&started.to_string())),
+            (label::VERSION_KEY, label::value(env!("CARGO_PKG_VERSION"))),
+            (label::INSTANCE_KEY, label::value(self.instance.as_str())),
+            (label::IMAGE_KEY, label::value(image)),
+            (label::OWNER_KEY, label::value(&owner)),
+            (label::NONCE_KEY, label::value(nonce)),
+            (label::STARTED_KEY, label::value(&started.to_string())),
         ];
         labels.into_iter().collect()
     }
@@ -148,7 +148,7 @@ impl Tool {
     ///
     /// # Errors
     /// When the backend does not remove it. The next command tries again.
-    pub async fn ended(self, status: ExitStatus) -> Result<(), ociman::Error> {
+    pub async fn ended(self, status: ExitStatus) -> Result<(), ociman::CommandError> {
         match status {
             ExitStatus::Exited(code) if code != ENGINE_REFUSED => {
                 self.guard.gone();

@@ -8,7 +8,7 @@ use ociman::{Backend, Kind};
 use pg_ephemeral_core::cache::{self, CacheError, InUse, Pulled, Scope};
 use pg_ephemeral_core::config::{Config, Overrides};
 use pg_ephemeral_core::session::{self, Session};
-use pg_ephemeral_core::snapshot::{self, Existing, ForkOptions, SnapshotError};
+use pg_ephemeral_core::snapshot::{self, AnotherSecret, Existing, ForkOptions, SnapshotError};
 use pg_ephemeral_core::{Definition, Folders, InstanceName, SeedName, Server};
 
 /// What the second seed puts into its table.
@@ -157,7 +157,7 @@ async fn snapshot_travels(
     assert_eq!(rows(&session, folders).await, 2);
     let client = Server::attach(&session, folders).unwrap().connect().await.unwrap();
     client.batch_execute("truncate t").await.unwrap();
-    let session = session.restore(folders, &clean).await.unwrap();
+    let session = session.restore(folders, &clean, AnotherSecret::Refuse).await.unwrap();
     assert_eq!(rows(&session, folders).await, 2);
     let error = snapshot::remove(folders, &engine, &of, &clean).await.unwrap_err();
     assert!(matches!(&error, SnapshotError::InUse { .. }), "{error:?}");

@@ -2,9 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cache;
+mod corpus;
 mod layering;
 mod tls;
 
+#[path = "../corpus_cases/mod.rs"]
+mod corpus_cases;
 #[path = "../layers/mod.rs"]
 mod layers;
 #[path = "../registry/mod.rs"]

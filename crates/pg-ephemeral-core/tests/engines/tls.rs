@@ -5,9 +5,10 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use ociman::{Backend, Kind};
+use ociman::{Backend, ExecSpec, Kind};
 use pg_ephemeral_core::config::{BackendChoice, SslConfig};
-use pg_ephemeral_core::{Definition, Endpoint, Folders, InstanceName, Server};
+use pg_ephemeral_core::session::Name;
+use pg_ephemeral_core::{Definition, Endpoint, Folders, InstanceName, Server, label, snapshot};
 
 const IMAGE: &str = "docker.io/library/postgres:15";
 const IS_ENCRYPTED: &str = "select ssl from pg_stat_ssl where pid = pg_backend_pid()";
@@ -25,6 +26,11 @@ macro_rules! engine {
             #[tokio::test]
             async fn the_key_is_in_nothing_that_the_engine_shows_or_keeps() {
                 super::the_key_is_in_nothing($kind).await;
+            }
+
+            #[tokio::test]
+            async fn a_session_that_is_put_back_after_a_kill_speaks_tls_from_here_and_inside() {
+                super::a_session_that_is_put_back_speaks_tls($kind).await;
             }
         }
     };
@@ -59,6 +65,15 @@ impl Ground {
             .ssl_config(ssl)
     }
 
+    /// The name of its session.
+    fn session(&self) -> Name {
+        self.instance.to_string().parse().unwrap()
+    }
+
+    fn backend(&self) -> Backend {
+        if self.kind == Kind::Docker { Backend::docker() } else { Backend::podman() }
+    }
+
     fn engine(&self, words: &[&str]) -> Output {
         Command::new(self.kind.as_str()).args(words).output().unwrap()
     }
@@ -73,6 +88,8 @@ impl Ground {
 
 impl Drop for Ground {
     fn drop(&mut self) {
+        // A test that failed may have left it.
+        self.engine(&["rm", "--force", "--volumes", self.session().container_name().as_str()]);
         for layer in self.layers() {
             self.engine(&["rmi", "--force", &layer]);
         }
@@ -153,6 +170,30 @@ async fn the_key_is_in_nothing(kind: Kind) {
     let labels = String::from_utf8(ground.engine(&["image", "inspect", &layer]).stdout).unwrap();
     assert!(labels.contains("db.example.com") && !labels.contains("BEGIN CERTIFICATE"), "{labels}");
     server.stop().await.unwrap();
-    let backend = if kind == Kind::Docker { Backend::docker() } else { Backend::podman() };
-    backend.remove_image(&committed.parse().unwrap()).await.unwrap();
+    ground.backend().remove_image(&committed.parse().unwrap()).await.unwrap();
+}
+
+async fn a_session_that_is_put_back_speaks_tls(kind: Kind) {
+    let ground = Ground::new(kind);
+    let (folders, name) = (Folders::at(ground.home.path()), ground.session());
+    let session = ground.definition().start_session(&name, None).await.unwrap();
+    // What a command leaves that is killed in the middle of a restore.
+    let nonce = session.summary().labels.get(&label::NONCE_KEY).unwrap().as_str();
+    let selection = serde_json::to_string(&ground.backend().selection()).unwrap();
+    let boot = ociman::host::boot_id();
+    let note = format!(r#"{{"nonce": "{nonce}", "selection": {selection}, "boot": "{boot}"}}"#);
+    let notes = folders.state().join("stopped");
+    std::fs::create_dir_all(&notes).unwrap();
+    std::fs::write(notes.join(format!("{kind}:{name}")), note).unwrap();
+    session.container().stop(Duration::from_secs(60)).await.unwrap();
+
+    assert!(snapshot::put_back(&folders, &ground.backend(), &name).await.unwrap());
+    let server = Server::attach(&session, &folders).unwrap();
+    let is_encrypted = server.connect().await.unwrap().query_one(IS_ENCRYPTED, &[]).await.unwrap();
+    assert!(is_encrypted.get::<_, bool>(0));
+    let mut psql = ExecSpec::new(["psql", "-Atc", IS_ENCRYPTED]);
+    psql.environment = server.loopback_inside().unwrap().environment();
+    let output = session.container().exec(&psql, b"").await.unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "t\n", "{output:?}");
+    session.stop().await.unwrap();
 }

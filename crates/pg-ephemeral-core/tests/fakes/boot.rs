@@ -56,7 +56,7 @@ async fn an_image_that_vanishes_twice_is_an_error_that_names_it() {
         let error = start(kind, &fake).await;
         assert_eq!(fake.journal().count(Operation::Run), 2, "{}", fake.journal());
         assert!(
-            matches!(&error, StartError::Run(ociman::Error::ImageNotFound { image }) if image == IMAGE),
+            matches!(&error, StartError::Run(ociman::CommandError::ImageNotFound { image }) if image == IMAGE),
             "{error:?}"
         );
         fake.assert_nothing_left();
@@ -68,7 +68,7 @@ async fn any_other_failure_of_a_run_is_not_tried_again() {
     for (kind, fake) in engines() {
         let fake = fake.with_image(FakeImage::postgres("17")).fail(Operation::Run, refusal()).on_every_call();
         let error = start(kind, &fake).await;
-        assert!(matches!(error, StartError::Run(ociman::Error::Engine { .. })), "{error:?}");
+        assert!(matches!(error, StartError::Run(ociman::CommandError::Failed { .. })), "{error:?}");
         assert_eq!(fake.journal().count(Operation::Run), 1, "{}", fake.journal());
         fake.assert_nothing_left();
     }

@@ -3,6 +3,7 @@
 
 mod boot;
 mod errors;
+mod forged;
 mod reaping;
 mod session_life;
 mod sessions;

@@ -4,10 +4,13 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use ociman::label::Key;
-use pg_ephemeral_core::label::LabelError;
+use ociman::label::{ContainerError, Key};
+use pg_ephemeral_core::label::ReadError;
 use pg_ephemeral_core::owner::Owner;
-use pg_ephemeral_core::session::{Divergence, MetadataError, Name, SeedStatus, Session, compute_seed_status};
+use pg_ephemeral_core::reap::{Patience, reap_labelled, reap_recorded};
+use pg_ephemeral_core::session::{
+    Divergence, MetadataError, Name, SeedStatus, Session, compute_seed_status, divergence,
+};
 use pg_ephemeral_core::snapshot::{self, SnapshotError};
 use pg_ephemeral_core::{Definition, Folders, Image, StartError, label, session_name};
 use pg_ephemeral_testkit::{Failure, FakeBackend, FakeContainer, FakeImage, FakeLife, Operation};
@@ -21,19 +24,24 @@ fn engines() -> [FakeBackend; 2] {
 
 /// The labels of a session that runs, with changes; an empty label is none.
 fn labelled(owner: &Owner, changes: &[(Key, &str)]) -> FakeContainer {
+    labelled_as(REVIEW.container_name().as_str(), owner, changes)
+}
+
+/// The same, of a container with another name.
+fn labelled_as(name: &str, owner: &Owner, changes: &[(Key, &str)]) -> FakeContainer {
     let owner = serde_json::to_string(owner).unwrap();
     let all = [
-        (label::SESSION, "review"),
-        (label::VERSION, "0.1.0"),
-        (label::INSTANCE, "main"),
-        (label::IMAGE, IMAGE),
-        (label::SEEDS, "[]"),
-        (label::SUPERUSER_USER, "postgres"),
-        (label::SUPERUSER_DATABASE, "postgres"),
-        (label::OWNER, &owner),
-        (label::NONCE, "n"),
+        (label::SESSION_KEY, "review"),
+        (label::VERSION_KEY, "0.1.0"),
+        (label::INSTANCE_KEY, "main"),
+        (label::IMAGE_KEY, IMAGE),
+        (label::SEEDS_KEY, "[]"),
+        (label::SUPERUSER_USER_KEY, "postgres"),
+        (label::SUPERUSER_DATABASE_KEY, "postgres"),
+        (label::OWNER_KEY, &owner),
+        (label::NONCE_KEY, "n"),
     ];
-    let container = FakeContainer::new(REVIEW.container_name().as_str(), IMAGE);
+    let container = FakeContainer::new(name, IMAGE);
     let labels = all.iter().chain(changes);
     labels.fold(container, |container, (key, text)| container.label(key.as_str(), text))
 }
@@ -71,7 +79,7 @@ fn is_there(fake: &FakeBackend) -> bool {
 #[tokio::test]
 async fn a_session_tells_its_metadata_as_listed_and_by_one_more_command_anew() {
     for fake in engines() {
-        let fake = fake.with_container(labelled(&dead(), &[(label::EXPIRES, "99999999999")]));
+        let fake = fake.with_container(labelled(&dead(), &[(label::EXPIRES_KEY, "99999999999")]));
         let session = find(&fake).await;
         let metadata = session.metadata().await.unwrap();
         assert_eq!((fake.journal().total(), fake.journal().count(Operation::Inspect)), (2, 1), "{}", fake.journal());
@@ -83,28 +91,150 @@ async fn a_session_tells_its_metadata_as_listed_and_by_one_more_command_anew() {
     }
 }
 
+/// A container that is to take the session over, and whose session's own is gone, as a killed command left them.
+fn cut_off(fake: FakeBackend, home: &Path) -> FakeBackend {
+    note_successor(&fake, home);
+    fake.with_container(labelled_as("pg-ephemeral-pending-1", &dead(), &[(label::NONCE_KEY, "later")]))
+}
+
+fn note_successor(fake: &FakeBackend, home: &Path) {
+    let successor = serde_json::json!({"container": "pg-ephemeral-pending-1", "nonce": "later"});
+    note(fake, home, ociman::host::boot_id(), Some(&successor));
+}
+
+/// As a command notes that it stops the session's server for a moment.
+fn note(fake: &FakeBackend, home: &Path, boot: &str, successor: Option<&serde_json::Value>) {
+    let selection = fake.backend().selection();
+    let note = serde_json::json!({ "nonce": "n", "selection": selection, "boot": boot, "successor": successor });
+    let folder = home.join("pg-ephemeral/stopped");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join(format!("{}:{REVIEW}", fake.backend().kind())), note.to_string()).unwrap();
+}
+
+fn notes(home: &Path) -> usize {
+    std::fs::read_dir(home.join("pg-ephemeral/stopped")).unwrap().count()
+}
+
+#[tokio::test]
+async fn a_takeover_that_was_cut_off_after_the_old_container_was_removed_is_completed_and_never_taken_for_a_leftover() {
+    for fake in engines() {
+        let home = tempfile::tempdir().unwrap();
+        let fake = cut_off(fake, home.path());
+        let (folders, backend) = (Folders::at(home.path()), fake.backend());
+        assert!(Session::list(&backend).await.unwrap().is_empty());
+        reap_recorded(&folders, &backend, Patience::Hurry).await;
+        assert!(reap_labelled(&folders, &backend).await.unwrap().is_empty());
+        assert_eq!(find(&fake).await.summary().labels.get(&label::NONCE_KEY).unwrap().as_str(), "later");
+        assert_eq!(fake.containers(), [REVIEW.container_name().as_str()]);
+        assert_eq!(notes(home.path()), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_takeover_whose_name_somebody_got_meanwhile_is_given_up() {
+    for fake in engines() {
+        let home = tempfile::tempdir().unwrap();
+        let fake =
+            cut_off(fake, home.path()).with_container(labelled(&Owner::current(), &[(label::NONCE_KEY, "other")]));
+        reap_recorded(&Folders::at(home.path()), &fake.backend(), Patience::Hurry).await;
+        assert_eq!(find(&fake).await.summary().labels.get(&label::NONCE_KEY).unwrap().as_str(), "other");
+        assert_eq!(fake.containers(), [REVIEW.container_name().as_str()]);
+    }
+}
+
+#[tokio::test]
+async fn a_takeover_whose_server_has_ended_or_was_not_all_it_was_to_be_is_given_up() {
+    for (fake, has_ended) in [true, false].iter().flat_map(|ended| engines().map(|fake| (fake, *ended))) {
+        let home = tempfile::tempdir().unwrap();
+        note_successor(&fake, home.path());
+        let pending = labelled_as("pg-ephemeral-pending-1", &dead(), &[(label::NONCE_KEY, "later")]);
+        let life = if has_ended { FakeLife::Exited(0) } else { FakeLife::Running };
+        let fake = fake.with_container(pending.life(life));
+        if !has_ended {
+            let servers = home.path().join("pg-ephemeral/servers");
+            std::fs::create_dir_all(&servers).unwrap();
+            let record = serde_json::json!({
+                "backend": fake.backend().kind().to_string(),
+                "selection": fake.backend().selection(),
+                "container": "pg-ephemeral-pending-1",
+                "nonce": "later",
+                "owner": dead(),
+                "phase": "started",
+            });
+            std::fs::write(servers.join("later"), record.to_string()).unwrap();
+        }
+        snapshot::settled(&Folders::at(home.path()), &fake.backend(), &REVIEW).await.unwrap();
+        assert!(fake.containers().is_empty(), "{:?}", fake.containers());
+        assert_eq!(notes(home.path()), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_container_that_only_has_the_name_of_what_was_to_take_a_session_over_is_left_alone() {
+    for fake in engines() {
+        let home = tempfile::tempdir().unwrap();
+        note_successor(&fake, home.path());
+        let fake =
+            fake.with_container(labelled_as("pg-ephemeral-pending-1", &dead(), &[(label::NONCE_KEY, "another")]));
+        snapshot::settled(&Folders::at(home.path()), &fake.backend(), &REVIEW).await.unwrap();
+        assert_eq!(fake.containers(), ["pg-ephemeral-pending-1"]);
+    }
+}
+
+#[tokio::test]
+async fn a_server_is_not_started_again_that_is_of_a_later_session_or_of_before_the_machine_s_last_start() {
+    let cases = [("another", ociman::host::boot_id()), ("n", "before")];
+    for (fake, (nonce, boot)) in cases.iter().flat_map(|case| engines().map(|fake| (fake, *case))) {
+        let home = tempfile::tempdir().unwrap();
+        note(&fake, home.path(), boot, None);
+        let fake = fake.with_container(labelled(&dead(), &[(label::NONCE_KEY, nonce)]).life(FakeLife::Exited(0)));
+        assert!(snapshot::settled(&Folders::at(home.path()), &fake.backend(), &REVIEW).await.unwrap());
+        assert_eq!(fake.journal().count(Operation::Start), 0, "{}", fake.journal());
+        assert_eq!(notes(home.path()), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_session_whose_server_is_stopped_for_a_moment_keeps_its_name() {
+    for (fake, nonce) in ["n", "another"].iter().flat_map(|nonce| engines().map(|fake| (fake, *nonce))) {
+        let home = tempfile::tempdir().unwrap();
+        note(&fake, home.path(), ociman::host::boot_id(), None);
+        let fake = fake.with_container(labelled(&dead(), &[(label::NONCE_KEY, nonce)]).life(FakeLife::Exited(0)));
+        let definition = definition(&fake, home.path()).wait_available_timeout(Duration::from_millis(1));
+        let error = definition.start_session(&REVIEW, None).await.unwrap_err();
+        let keeps = matches!(error, StartError::SessionExists { .. });
+        // A note of an earlier session says nothing of this one.
+        assert_eq!((keeps, is_there(&fake)), (nonce == "n", nonce == "n"), "{error:?}");
+    }
+}
+
 /// What the labels of a session with a change are refused for.
-async fn refused(fake: FakeBackend, change: (Key, &str)) -> (String, LabelError) {
+async fn refused(fake: FakeBackend, change: (Key, &str)) -> (String, ReadError) {
     let fake = fake.with_container(labelled(&Owner::current(), &[change]));
     let error = find(&fake).await.metadata().await.unwrap_err();
     let listed = find(&fake).await.listed_metadata().unwrap_err();
-    assert_eq!(error.to_string(), "read the labels of the session review");
-    let (MetadataError::Decode { session, source }, MetadataError::Decode { source: same, .. }) = (error, listed)
-    else {
+    assert_eq!(error.to_string(), "failed to decode pg-ephemeral metadata from session labels");
+    let (MetadataError::Decode(source), MetadataError::Decode(same)) = (error, listed) else {
         panic!("the labels could be read");
     };
-    assert_eq!((session, same.to_string()), (REVIEW, source.to_string()));
-    (source.to_string(), *source)
+    assert_eq!(same.to_string(), source.to_string());
+    (source.to_string(), source)
 }
 
 #[tokio::test]
 async fn every_label_that_is_missing_is_named() {
-    let needed = [label::INSTANCE, label::IMAGE, label::SEEDS, label::SUPERUSER_USER, label::SUPERUSER_DATABASE];
-    for key in needed.into_iter().chain([label::VERSION, label::OWNER, label::NONCE]) {
+    let needed = [
+        label::INSTANCE_KEY,
+        label::IMAGE_KEY,
+        label::SEEDS_KEY,
+        label::SUPERUSER_USER_KEY,
+        label::SUPERUSER_DATABASE_KEY,
+    ];
+    for key in needed.into_iter().chain([label::VERSION_KEY, label::OWNER_KEY, label::NONCE_KEY]) {
         for fake in engines() {
             let (message, error) = refused(fake, (key.clone(), "")).await;
             assert_eq!(message, format!("the label {key} is missing"));
-            assert!(matches!(error, LabelError::Missing { key: named } if named == key));
+            assert!(matches!(error, ReadError::Missing { key: named } if named == key));
         }
     }
 }
@@ -112,20 +242,20 @@ async fn every_label_that_is_missing_is_named() {
 #[tokio::test]
 async fn labels_that_are_malformed_contradictory_or_of_a_newer_version_are_told_apart() {
     for fake in engines() {
-        let (message, error) = refused(fake, (label::INSTANCE, "No Instance")).await;
+        let (message, error) = refused(fake, (label::INSTANCE_KEY, "No Instance")).await;
         assert_eq!(message, "read the label pg-ephemeral.instance \"No Instance\"");
-        assert!(matches!(error, LabelError::Malformed { .. }), "{error:?}");
+        assert!(matches!(error, ReadError::Malformed { .. }), "{error:?}");
     }
     for fake in engines() {
-        let (_, error) = refused(fake, (label::SSL_CA_CERT_PEM, "-----BEGIN CERTIFICATE-----")).await;
+        let (_, error) = refused(fake, (label::SSL_CA_CERT_PEM_KEY, "-----BEGIN CERTIFICATE-----")).await;
         assert!(
-            matches!(error, LabelError::Inconsistent { ref key, .. } if *key == label::SSL_CA_CERT_PEM),
+            matches!(error, ReadError::Inconsistent { ref key, .. } if *key == label::SSL_CA_CERT_PEM_KEY),
             "{error:?}"
         );
     }
     for fake in engines() {
-        let (_, error) = refused(fake, (label::VERSION, "999.0.0")).await;
-        assert!(matches!(error, LabelError::NewerVersion { ref version, .. } if version == "999.0.0"), "{error:?}");
+        let (_, error) = refused(fake, (label::VERSION_KEY, "999.0.0")).await;
+        assert!(matches!(error, ReadError::NewerVersion { ref version, .. } if version == "999.0.0"), "{error:?}");
     }
 }
 
@@ -136,13 +266,15 @@ async fn an_engine_that_does_not_tell_the_labels_is_the_cause() {
             fake.with_session("review", IMAGE, &[]).fail(Operation::Inspect, Failure::EngineDown).on_every_call();
         let session = find(&fake).await;
         let error = session.metadata().await.unwrap_err();
-        let is_down = matches!(&error, MetadataError::ReadLabels { source: ociman::Error::Unreachable { .. }, .. });
+        assert_eq!(error.to_string(), "failed to read session container labels");
+        let MetadataError::ReadLabels(ContainerError::Inspect(error)) = error else { panic!("{error:?}") };
+        let is_down = matches!(&error, ociman::CommandError::Unreachable { .. });
         assert!(is_down, "{error:?}");
         fake.recover();
         session.clone().stop().await.unwrap();
         let error = session.metadata().await.unwrap_err();
-        let is_gone =
-            matches!(&error, MetadataError::ReadLabels { source: ociman::Error::ContainerNotFound { .. }, .. });
+        let MetadataError::ReadLabels(ContainerError::Inspect(error)) = error else { panic!("{error:?}") };
+        let is_gone = matches!(&error, ociman::CommandError::ContainerNotFound { .. });
         assert!(is_gone, "{error:?}");
     }
 }
@@ -154,11 +286,12 @@ async fn fifty_sessions_are_compared_by_two_commands() {
         let fake = fake.with_image(FakeImage::postgres("17"));
         let seeds = [("pg-ephemeral.instance", "main"), ("pg-ephemeral.image", IMAGE)];
         let fake = (0..50).fold(fake, |fake, number| fake.with_session(&format!("s{number}"), IMAGE, &seeds));
-        let expected = definition(&fake, home.path()).expected_state().await.unwrap();
+        let definition = definition(&fake, home.path());
+        let seeds = definition.load_seeds(&fake.backend()).await.unwrap();
         let sessions = Session::list(&fake.backend()).await.unwrap();
         for session in &sessions {
-            let image = session.summary().labels.get(&label::IMAGE).unwrap().as_str();
-            let status = compute_seed_status(image, &[], &expected.image, &expected.seeds);
+            let image = session.summary().labels.get(&label::IMAGE_KEY).unwrap().as_str().parse().unwrap();
+            let status = compute_seed_status(&image, &[], seeds.image(), &seeds);
             assert_eq!(status, SeedStatus::Sync);
         }
         let journal = fake.journal();
@@ -171,11 +304,14 @@ async fn fifty_sessions_are_compared_by_two_commands() {
 async fn a_session_of_another_image_has_diverged() {
     let home = tempfile::tempdir().unwrap();
     for fake in engines() {
-        let other = (label::IMAGE, "docker.io/library/postgres:15");
+        let other = (label::IMAGE_KEY, "docker.io/library/postgres:15");
         let fake = fake.with_image(FakeImage::postgres("17")).with_container(labelled(&dead(), &[other]));
-        let expected = definition(&fake, home.path()).expected_state().await.unwrap();
-        let difference = expected.divergence(&find(&fake).await.listed_metadata().unwrap());
-        let is_image = matches!(difference, Some(Divergence::Image { ref current, .. }) if current == IMAGE);
+        let definition = definition(&fake, home.path());
+        let seeds = definition.load_seeds(&fake.backend()).await.unwrap();
+        let metadata = find(&fake).await.listed_metadata().unwrap();
+        let difference = divergence(&metadata.image, &metadata.seeds, seeds.image(), &seeds);
+        let is_image =
+            matches!(difference, Some(Divergence::Image { ref current, .. }) if current.to_string() == IMAGE);
         assert!(is_image, "{difference:?}");
     }
 }
@@ -183,13 +319,13 @@ async fn a_session_of_another_image_has_diverged() {
 #[tokio::test]
 async fn a_session_that_runs_keeps_its_name_until_its_time_is_over() {
     for fake in engines() {
-        let fake = fake.with_container(labelled(&dead(), &[(label::EXPIRES, &seconds_from_now(1000))]));
+        let fake = fake.with_container(labelled(&dead(), &[(label::EXPIRES_KEY, &seconds_from_now(1000))]));
         assert!(!find(&fake).await.has_expired());
         assert!(matches!(start(&fake).await, StartError::SessionExists { name } if name == REVIEW));
         assert!(is_there(&fake));
     }
     for fake in engines() {
-        let fake = fake.with_container(labelled(&dead(), &[(label::EXPIRES, &seconds_from_now(0))]));
+        let fake = fake.with_container(labelled(&dead(), &[(label::EXPIRES_KEY, &seconds_from_now(0))]));
         assert!(find(&fake).await.has_expired());
         let error = start(&fake).await;
         assert!(!matches!(error, StartError::SessionExists { .. }), "{error:?}");
@@ -229,7 +365,7 @@ async fn somebody_elses_container_of_the_name_is_left_alone_whether_it_runs_or_n
             let foreign = FakeContainer::new(REVIEW.container_name().as_str(), IMAGE).life(life);
             let fake = fake.with_container(foreign);
             let error = start(&fake).await;
-            let is_taken = matches!(&error, StartError::Run(ociman::Error::NameTaken { .. }));
+            let is_taken = matches!(&error, StartError::Run(ociman::CommandError::NameTaken { .. }));
             assert!(is_taken, "{error:?}");
             assert!(is_there(&fake));
         }
@@ -237,20 +373,17 @@ async fn somebody_elses_container_of_the_name_is_left_alone_whether_it_runs_or_n
 }
 
 #[tokio::test]
-async fn a_server_that_a_killed_snapshot_had_stopped_or_was_stopping_and_that_does_not_start_again_is_told_once() {
+async fn a_server_that_a_killed_snapshot_had_stopped_or_was_stopping_is_started_again_once_its_engine_answers() {
     let lives = [FakeLife::Exited(0), FakeLife::Running];
     for (fake, life) in lives.iter().flat_map(|life| engines().map(|fake| (fake, *life))) {
         let stopped = labelled(&dead(), &[]).life(life);
         let fake = fake.with_container(stopped).fail(Operation::Start, Failure::EngineDown);
         let (home, backend) = (tempfile::tempdir().unwrap(), fake.backend());
-        let folders = Folders::at(home.path());
-        let notes = folders.state().join("stopped");
-        std::fs::create_dir_all(&notes).unwrap();
-        std::fs::write(notes.join(format!("{}:{REVIEW}", backend.kind())), "n").unwrap();
-        let error = snapshot::settled(&folders, &backend, &REVIEW).await.unwrap_err();
+        note(&fake, home.path(), ociman::host::boot_id(), None);
+        let error = snapshot::settled(&Folders::at(home.path()), &backend, &REVIEW).await.unwrap_err();
         assert!(matches!(&error, SnapshotError::PutBack { session, .. } if *session == REVIEW), "{error:?}");
-        assert_eq!(std::fs::read_dir(&notes).unwrap().count(), 0);
-        snapshot::settled(&folders, &backend, &REVIEW).await.unwrap();
+        // The next command tries again.
+        assert_eq!(notes(home.path()), 1);
         // One that still ran was perhaps about to stop, which nobody can tell.
         let stops = usize::from(life == FakeLife::Running);
         assert_eq!(fake.journal().count(Operation::Stop), stops, "{}", fake.journal());

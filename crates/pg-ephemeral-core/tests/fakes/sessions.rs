@@ -4,8 +4,9 @@
 use std::error::Error;
 use std::path::Path;
 
-use ociman::ContainerNameError;
+use ociman::backend::ContainerListWithNameError;
 use ociman::label::Key;
+use ociman::{CommandError, ContainerNameError};
 use pg_ephemeral_core::session::{FindError, ListError, Name, Session, StopError};
 use pg_ephemeral_core::{AttachError, Folders, Server, label, session_name};
 use pg_ephemeral_testkit::{Failure, FakeBackend, FakeContainer, FakeLife, Operation};
@@ -93,8 +94,12 @@ async fn an_engine_that_is_down_is_the_cause_of_a_failed_listing() {
     for fake in engines() {
         let fake = fake.with_session("review", IMAGE, &[]).fail(Operation::List, Failure::EngineDown).on_every_call();
         let error = list_error(&fake).await;
-        assert!(matches!(error, ListError::ListWithName(ociman::Error::Unreachable { .. })), "{error:?}");
-        assert_eq!(error.to_string(), "list sessions");
+        assert_eq!(error.to_string(), "failed to list session containers");
+        let is_down = matches!(
+            error,
+            ListError::ListWithName(ContainerListWithNameError::List(CommandError::Unreachable { .. }))
+        );
+        assert!(is_down, "{error:?}");
         let error = find_error(&fake).await;
         assert!(matches!(error, FindError::List(ListError::ListWithName(_))), "{error:?}");
         fake.recover();
@@ -108,7 +113,10 @@ async fn an_engine_that_talks_nonsense_or_stops_in_the_middle_is_an_error_that_s
         for fake in engines() {
             let fake = fake.with_session("review", IMAGE, &[]).fail(Operation::List, failure.clone()).on_every_call();
             let error = list_error(&fake).await;
-            let is_about_output = matches!(error, ListError::ListWithName(ociman::Error::UnexpectedOutput { .. }));
+            let is_about_output = matches!(
+                error,
+                ListError::ListWithName(ContainerListWithNameError::List(CommandError::UnexpectedOutput { .. }))
+            );
             assert!(is_about_output, "{error:?}");
         }
     }
@@ -119,13 +127,13 @@ async fn a_foreign_container_with_the_label_is_named() {
     for fake in engines() {
         let fake = fake.with_session("other", IMAGE, &[]).with_container(labelled("somebody-elses", "review"));
         let ListError::MissingOciPrefix { container_name } = list_error(&fake).await else { panic!() };
-        assert_eq!(container_name, "somebody-elses");
+        assert_eq!(container_name.as_str(), "somebody-elses");
         let error = find_error(&fake).await;
         assert!(matches!(error, FindError::List(ListError::MissingOciPrefix { .. })), "{error:?}");
         assert_eq!(
             error.to_string(),
-            "the container somebody-elses has the label pg-ephemeral.session and not the prefix \
-             pg-ephemeral-session- in its name"
+            "container somebody-elses matched session label filter but name does not start with \
+             \"pg-ephemeral-session-\""
         );
     }
 }
@@ -138,11 +146,11 @@ async fn a_container_whose_name_ends_in_no_session_s_name_is_named_with_what_is_
             let name = format!("pg-ephemeral-session-{suffix}");
             let fake = fake.with_container(labelled(&name, "review"));
             let error = list_error(&fake).await;
-            assert_eq!(error.to_string(), format!("the container {name} is not named after a session"));
-            let ListError::InvalidSessionName { container_name, source } = error else { panic!("{error:?}") };
-            assert_eq!((container_name, source), (name, expected));
+            assert_eq!(error.to_string(), "session container name suffix is not a valid session name");
+            let ListError::InvalidSessionName(source) = error else { panic!("{error:?}") };
+            assert_eq!(source, expected);
             let error = find_error(&fake).await;
-            assert!(matches!(error, FindError::List(ListError::InvalidSessionName { .. })), "{error:?}");
+            assert!(matches!(error, FindError::List(ListError::InvalidSessionName(_))), "{error:?}");
         }
     }
 }
@@ -152,9 +160,9 @@ async fn two_containers_that_claim_to_be_one_session_are_counted() {
     for fake in engines() {
         let fake = fake.with_session("review", IMAGE, &[]).with_container(labelled("pg-ephemeral-session-b", "review"));
         let error = find_error(&fake).await;
-        assert_eq!(error.to_string(), "2 containers claim to be the session review");
-        let FindError::MultipleMatches { name, count } = error else { panic!("{error:?}") };
-        assert_eq!((name, count), (REVIEW, 2));
+        assert_eq!(error.to_string(), "multiple containers (2) carry the same session label value");
+        let FindError::MultipleMatches { count } = error else { panic!("{error:?}") };
+        assert_eq!(count, 2);
     }
 }
 
@@ -167,10 +175,10 @@ async fn a_removal_that_the_engine_refuses_is_an_error_and_the_session_stays() {
             let session = Session::find(&fake.backend(), &REVIEW).await.unwrap().unwrap();
             let fake = fake.fail(Operation::Remove, refusal.clone()).on_every_call();
             let error = session.stop().await.unwrap_err();
-            assert_eq!(error.to_string(), "remove the session's container");
+            assert_eq!(error.to_string(), "failed to remove session container");
             assert!(error.source().is_some());
             let StopError::Remove(source) = error;
-            let is_down = matches!(source, ociman::Error::Unreachable { .. });
+            let is_down = matches!(source, ociman::CommandError::Unreachable { .. });
             assert_eq!(is_down, refusal == Failure::EngineDown, "{source:?}");
             assert_eq!(names(&fake).await, ["review"]);
         }
@@ -190,7 +198,13 @@ async fn a_session_that_somebody_else_stopped_meanwhile_is_stopped() {
 
 /// A session with everything that an attach needs, but one label.
 fn without(fake: FakeBackend, missing: Option<&Key>) -> FakeBackend {
-    let needed = [label::NONCE, label::SUPERUSER_USER, label::SUPERUSER_DATABASE, label::IMAGE, label::VERSION];
+    let needed = [
+        label::NONCE_KEY,
+        label::SUPERUSER_USER_KEY,
+        label::SUPERUSER_DATABASE_KEY,
+        label::IMAGE_KEY,
+        label::VERSION_KEY,
+    ];
     let container = labelled(REVIEW.container_name().as_str(), "review").port(5432, ([127, 0, 0, 1], 4000).into());
     let given = needed.iter().filter(|key| Some(*key) != missing);
     fake.with_container(given.fold(container, |container, key| container.label(key.as_str(), "x")))
@@ -217,7 +231,7 @@ async fn attaching_costs_no_command_and_gives_the_published_address() {
 #[tokio::test]
 async fn a_label_that_an_attach_needs_is_named_when_it_is_missing() {
     let home = tempfile::tempdir().unwrap();
-    for key in [label::NONCE, label::SUPERUSER_USER, label::SUPERUSER_DATABASE, label::IMAGE] {
+    for key in [label::NONCE_KEY, label::SUPERUSER_USER_KEY, label::SUPERUSER_DATABASE_KEY, label::IMAGE_KEY] {
         for fake in engines() {
             match attach(&without(fake, Some(&key)), home.path()).await.unwrap_err() {
                 AttachError::MissingLabel { session, key: missing } => {
@@ -233,7 +247,7 @@ async fn a_label_that_an_attach_needs_is_named_when_it_is_missing() {
 async fn a_session_that_publishes_no_port_can_not_be_attached_to() {
     let home = tempfile::tempdir().unwrap();
     for fake in engines() {
-        let labels = [label::NONCE, label::SUPERUSER_USER, label::SUPERUSER_DATABASE, label::IMAGE];
+        let labels = [label::NONCE_KEY, label::SUPERUSER_USER_KEY, label::SUPERUSER_DATABASE_KEY, label::IMAGE_KEY];
         let labels = labels.each_ref().map(|key| (key.as_str(), "x"));
         let fake = fake.with_session("review", IMAGE, &labels);
         let error = attach(&fake, home.path()).await.unwrap_err();
@@ -243,7 +257,7 @@ async fn a_session_that_publishes_no_port_can_not_be_attached_to() {
 
 /// A session with everything that an attach needs and these labels of TLS, published on this address.
 fn with_tls(fake: FakeBackend, labels: &[(Key, &str)], address: [u8; 4]) -> FakeBackend {
-    let needed = [label::NONCE, label::SUPERUSER_USER, label::SUPERUSER_DATABASE, label::IMAGE];
+    let needed = [label::NONCE_KEY, label::SUPERUSER_USER_KEY, label::SUPERUSER_DATABASE_KEY, label::IMAGE_KEY];
     let container = labelled(REVIEW.container_name().as_str(), "review").port(5432, (address, 4000).into());
     let container = needed.iter().fold(container, |container, key| container.label(key.as_str(), "x"));
     fake.with_container(labels.iter().fold(container, |container, (key, value)| container.label(key.as_str(), value)))
@@ -254,7 +268,7 @@ const CA_CERT: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE--
 #[tokio::test]
 async fn a_session_with_tls_is_attached_to_by_its_labels_with_a_file_for_as_long() {
     let home = tempfile::tempdir().unwrap();
-    let labels = [(label::SSL_HOSTNAME, "db.example.com"), (label::SSL_CA_CERT_PEM, CA_CERT)];
+    let labels = [(label::SSL_HOSTNAME_KEY, "db.example.com"), (label::SSL_CA_CERT_PEM_KEY, CA_CERT)];
     for fake in engines() {
         // What is published everywhere is published here.
         let fake = with_tls(fake, &labels, [0, 0, 0, 0]);
@@ -276,7 +290,7 @@ async fn a_session_with_tls_is_attached_to_by_its_labels_with_a_file_for_as_long
 #[tokio::test]
 async fn a_session_on_another_machine_is_attached_to_at_the_address_of_its_engine() {
     let home = tempfile::tempdir().unwrap();
-    let labels = [(label::SSL_HOSTNAME, "db.example.com"), (label::SSL_CA_CERT_PEM, CA_CERT)];
+    let labels = [(label::SSL_HOSTNAME_KEY, "db.example.com"), (label::SSL_CA_CERT_PEM_KEY, CA_CERT)];
     for fake in engines() {
         let fake = with_tls(fake.elsewhere("tcp://192.0.2.7:2375"), &labels, [0, 0, 0, 0]);
         let url = attach(&fake, home.path()).await.unwrap().url();
@@ -288,14 +302,14 @@ async fn a_session_on_another_machine_is_attached_to_at_the_address_of_its_engin
 async fn labels_of_tls_that_do_not_fit_together_are_an_error_of_attaching() {
     let home = tempfile::tempdir().unwrap();
     for fake in engines() {
-        let fake = with_tls(fake, &[(label::SSL_HOSTNAME, "localhost")], [127, 0, 0, 1]);
+        let fake = with_tls(fake, &[(label::SSL_HOSTNAME_KEY, "localhost")], [127, 0, 0, 1]);
         let error = attach(&fake, home.path()).await.unwrap_err();
         assert!(
-            matches!(error, AttachError::MissingLabel { ref key, .. } if *key == label::SSL_CA_CERT_PEM),
+            matches!(error, AttachError::MissingLabel { ref key, .. } if *key == label::SSL_CA_CERT_PEM_KEY),
             "{error}"
         );
     }
-    let malformed = [(label::SSL_HOSTNAME, "no host"), (label::SSL_CA_CERT_PEM, CA_CERT)];
+    let malformed = [(label::SSL_HOSTNAME_KEY, "no host"), (label::SSL_CA_CERT_PEM_KEY, CA_CERT)];
     for labels in [&malformed[..], &malformed[1..]] {
         for fake in engines() {
             let error = attach(&with_tls(fake, labels, [127, 0, 0, 1]), home.path()).await.unwrap_err();
@@ -307,7 +321,7 @@ async fn labels_of_tls_that_do_not_fit_together_are_an_error_of_attaching() {
 #[tokio::test]
 async fn a_folder_that_can_not_hold_the_authoritys_file_is_an_error_of_attaching() {
     let home = tempfile::tempdir().unwrap();
-    let labels = [(label::SSL_HOSTNAME, "localhost"), (label::SSL_CA_CERT_PEM, CA_CERT)];
+    let labels = [(label::SSL_HOSTNAME_KEY, "localhost"), (label::SSL_CA_CERT_PEM_KEY, CA_CERT)];
     std::fs::create_dir(home.path().join("pg-ephemeral")).unwrap();
     std::fs::write(home.path().join("pg-ephemeral/tls"), "in the way").unwrap();
     for fake in engines() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ociman::{Backend, Host, Kind, RunSpec};
 use pg_ephemeral_core::cache::{self, CacheError, InUse, LayerState, PruneRules, Scope, SeedLayerStatus};
 use pg_ephemeral_core::config::{BackendChoice, Config, Overrides};
-use pg_ephemeral_core::label::{self, LabelError};
+use pg_ephemeral_core::label::{self, ReadError};
 use pg_ephemeral_core::{Definition, Folders, InstanceName, SeedName};
 use pg_ephemeral_testkit::base_layer::state_with_base_layer;
 
@@ -101,7 +101,7 @@ async fn what_is_no_layer_is_told_from_what_is_not_there() {
     let base_image = definition.cache_status().await.unwrap().base_image;
     let error = cache::inspect(&backend(home.path()), &base_image).await.unwrap_err();
     let CacheError::Labels { source, .. } = &error else { panic!("{error:?}") };
-    assert!(matches!(&**source, LabelError::Missing { key } if *key == label::VERSION), "{source:?}");
+    assert!(matches!(&**source, ReadError::Missing { key } if *key == label::VERSION_KEY), "{source:?}");
     let error = cache::inspect(&backend(home.path()), &"no/such:1".parse().unwrap()).await.unwrap_err();
     assert!(matches!(error, CacheError::NoSuchImage { .. }), "{error:?}");
 }
@@ -122,7 +122,7 @@ async fn credentials_let_a_client_into_a_server_that_is_started_by_hand() {
         "listen_addresses=127.0.0.1".to_owned(),
     ];
     let run = RunSpec::new("by-hand".parse().unwrap(), credentials.layer.clone()).arguments(arguments);
-    let container = backend(home.path()).run(&run).await.unwrap();
+    let mut container = backend(home.path()).run(&run).await.unwrap();
 
     let mut config = tokio_postgres::Config::new();
     config.host("127.0.0.1").port(port).user(credentials.user.as_str()).dbname(credentials.database.as_str());
@@ -139,7 +139,7 @@ async fn credentials_let_a_client_into_a_server_that_is_started_by_hand() {
     let client = tokio::time::timeout(Duration::from_secs(30), client).await.expect("the server lets nobody in");
     let rows = client.query("select * from t", &[]).await.unwrap();
     assert!(rows.is_empty(), "the layer of the schema has no rows yet");
-    container.remove_forced().await.unwrap();
+    container.remove_force().await.unwrap();
 }
 
 #[tokio::test]

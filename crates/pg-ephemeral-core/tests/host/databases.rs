@@ -121,8 +121,9 @@ async fn one_that_is_kept_stays_and_can_be_reset_and_dropped_by_name() {
     // What can't be put back stays as it is.
     in_it.batch_execute("delete from books where title = 'Emma'").await.unwrap();
     let client = server.connect().await.unwrap();
-    client.batch_execute("alter system set default_transaction_read_only = on").await.unwrap();
-    client.batch_execute("select pg_reload_conf()").await.unwrap();
+    // The mark of a database whose removal was cut off: nothing can be copied of it.
+    let mark = "update pg_database set datconnlimit = -2 where datname = 'pg_ephemeral_template'";
+    client.batch_execute(mark).await.unwrap();
     let is_refused = async || matches!(server.single_database().await, Err(DatabaseError::Create { .. }));
     wait_until_async("the server makes no database", AMPLE, is_refused).await;
     let error = server.reset_database(&name).await.unwrap_err();
@@ -138,13 +139,19 @@ async fn a_reset_that_fails_at_its_end_leaves_the_database_as_it_was() {
     let name: Name = "review".parse().unwrap();
     server.create_database(&name).await.unwrap();
     connect_to(&server, name.as_str()).await.batch_execute("delete from books where title = 'Emma'").await.unwrap();
-    // Whoever waits for what somebody else has changed gives up.
     let client = server.connect().await.unwrap();
-    client.batch_execute("alter system set lock_timeout = '100ms'").await.unwrap();
-    client.batch_execute("select pg_reload_conf()").await.unwrap();
     client.batch_execute("begin").await.unwrap();
     client.batch_execute("alter database review connection limit 7").await.unwrap();
-    let error = server.reset_database(name.as_str()).await.unwrap_err();
+    // Whoever waits for what somebody else has changed is stopped.
+    let canceller = server.connect().await.unwrap();
+    let cancel = async {
+        let waiting = "select count(pg_cancel_backend(pid)) from pg_stat_activity where wait_event_type = 'Lock'";
+        while canceller.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    let (reset, ()) = tokio::join!(server.reset_database(name.as_str()), cancel);
+    let error = reset.unwrap_err();
     assert!(matches!(&error, DatabaseError::Reset { name, .. } if name == "review"), "{error:?}");
     client.batch_execute("rollback").await.unwrap();
     let in_it = connect_to(&server, name.as_str()).await;
@@ -248,6 +255,17 @@ async fn check_session(session: &Session, folders: &Folders) -> Result<(), Box<d
     let last = Server::attach(session, folders)?;
     assert_eq!(names(&last).await, Vec::<String>::new());
     Ok(())
+}
+
+/// One by one, thousands of them would take minutes.
+#[tokio::test]
+async fn a_server_that_stops_takes_its_databases_along_without_dropping_them() {
+    let home = state_with_base_layer();
+    let server = definition(home.path()).start().await.unwrap();
+    let database = server.database().await.unwrap();
+    server.stop().await.unwrap();
+    let error = database.close().await.unwrap_err();
+    assert!(matches!(error, DatabaseError::System(_)), "it tried to connect: {error:?}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cache;
+mod corpus;
 mod databases;
 mod errors;
 mod guards;
@@ -11,5 +12,7 @@ mod server;
 mod session;
 mod tls;
 
+#[path = "../corpus_cases/mod.rs"]
+mod corpus_cases;
 #[path = "../layers/mod.rs"]
 mod layers;

@@ -6,25 +6,26 @@ use std::time::Instant;
 
 use ociman::Kind;
 use pg_ephemeral_core::config::{BackendChoice, Config, Overrides};
-use pg_ephemeral_core::seed::{self, ApplyContext, ApplyError, ApplyEvent, ChildEnvironment, EventSink};
-use pg_ephemeral_core::{Definition, Folders, Server};
+use pg_ephemeral_core::progress::{Observer, Step};
+use pg_ephemeral_core::seed::{ApplyEvent, EventSink};
+use pg_ephemeral_core::{Definition, Folders, Server, StartError};
 use pg_ephemeral_testkit::base_layer::state_with_base_layer;
 use tempfile::TempDir;
 
-/// A server that goes with the test.
+/// A project whose seeds are applied one after the other.
 struct Site {
-    server: Server,
     home: TempDir,
+    /// Those that were applied, as in `database.toml`.
+    seeds: String,
+    server: Option<Server>,
 }
 
 impl Site {
-    /// A running server, and the folder `project` for the seeds' files.
-    async fn start() -> Self {
+    /// A project without seeds.
+    fn new() -> Self {
         let home = state_with_base_layer();
         std::fs::create_dir(home.path().join("project")).unwrap();
-        let definition = Definition::in_folders(Folders::at(home.path()));
-        let server = definition.backend_choice(BackendChoice::Only(Kind::Host)).start().await.unwrap();
-        Self { server, home }
+        Self { home, seeds: String::new(), server: None }
     }
 
     fn project(&self) -> PathBuf {
@@ -35,33 +36,38 @@ impl Site {
         std::fs::write(self.project().join(name), content).unwrap();
     }
 
-    /// Applies the seeds of a configuration, each over a connection of its own.
-    async fn apply(&self, seeds: &str, events: &EventSink) -> Result<(), ApplyError> {
-        let text = format!("[instances.main.seeds]\n{seeds}");
+    fn definition(&self, seeds: &str) -> Definition {
+        let text = format!("[instances.main.seeds]\n{}{seeds}", self.seeds);
         let config = Config::parse(&text, self.project().join("database.toml")).unwrap();
         let main = config.instance(&"main".parse().unwrap(), &Overrides::default()).unwrap();
-        let environment = ChildEnvironment::new(self.server.pg_env());
-        for seed in seed::load(&main.seeds, &main.folder).await.unwrap().iter() {
-            let client = &self.server.connect().await.unwrap();
-            seed::apply(seed, &ApplyContext { client, environment: &environment, events }).await?;
-        }
+        let definition = Definition::of_instance(Folders::at(self.home.path()), &main);
+        definition.backend_choice(BackendChoice::Only(Kind::Host))
+    }
+
+    /// Starts a server with these seeds on top of those before.
+    async fn apply(&mut self, seeds: &str, events: &EventSink) -> Result<(), StartError> {
+        self.server = Some(self.definition(seeds).seed_events(events.clone()).start().await?);
+        self.seeds += &seeds.replace("it = ", &format!("it-{} = ", self.seeds.len()));
+        self.seeds.push('\n');
         Ok(())
     }
 
-    async fn ok(&self, seeds: &str) {
+    async fn ok(&mut self, seeds: &str) {
         if let Err(error) = self.apply(seeds, &EventSink::default()).await {
             panic!("{}", story(&error));
         }
     }
 
     /// The error of a seed with all its causes.
-    async fn failed(&self, seeds: &str) -> String {
-        story(&self.apply(seeds, &EventSink::default()).await.unwrap_err())
+    async fn failed(&mut self, seeds: &str) -> String {
+        let error = self.apply(seeds, &EventSink::default()).await.unwrap_err();
+        let StartError::Seed { source, .. } = error else { panic!("{}", story(&error)) };
+        story(&*source)
     }
 
     /// The only value a query gives.
     async fn value(&self, query: &str) -> String {
-        let client = self.server.connect().await.unwrap();
+        let client = self.server.as_ref().unwrap().connect().await.unwrap();
         client.query_one(&format!("select ({query})::text"), &[]).await.unwrap().get(0)
     }
 }
@@ -82,7 +88,7 @@ fn statement(sql: &str) -> String {
 
 #[tokio::test]
 async fn sql_runs_as_psql_runs_it() {
-    let site = Site::start().await;
+    let mut site = Site::new();
     site.write(
         "schema.sql",
         "create type mood as enum ('sad');\n\
@@ -104,7 +110,7 @@ async fn sql_runs_as_psql_runs_it() {
 
 #[tokio::test]
 async fn what_a_seed_sets_in_its_session_does_not_reach_the_next() {
-    let site = Site::start().await;
+    let mut site = Site::new();
     let seeds = "a = { type = 'sql-statement', statement = \"set search_path = ''; alter role postgres set datestyle = 'German'\" }\n\
                  b = { type = 'sql-statement', statement = \"create table t as select current_setting('datestyle') as style\" }";
     site.ok(seeds).await;
@@ -113,58 +119,53 @@ async fn what_a_seed_sets_in_its_session_does_not_reach_the_next() {
 
 #[tokio::test]
 async fn an_error_of_sql_has_its_line_and_all_that_the_server_says() {
-    let site = Site::start().await;
+    let mut site = Site::new();
     site.write("a.sql", "select 1;\n\n  select 'é', nope\n from pg_class;\n");
     assert_eq!(
         site.failed("it = { type = 'sql-file', path = 'a.sql' }").await,
-        "apply seed it\ncaused by: run a.sql:3:15\ncaused by: column \"nope\" does not exist (SQLSTATE 42703)"
+        "seed \"it\" failed at a.sql:4\ncaused by: ERROR:  column \"nope\" does not exist\n\
+         LINE 1: select 'é', nope\n                    ^"
     );
-    // The server knows no position for what goes wrong while a statement runs.
     site.write("b.sql", "create table t (id int primary key);\nvacuum;\ninsert into t values (1);\n-- again\ninsert into t values (1);\n");
     assert_eq!(
         site.failed("it = { type = 'sql-file', path = 'b.sql' }").await,
-        "apply seed it\ncaused by: run b.sql:5:1\ncaused by: duplicate key value violates unique constraint \"t_pkey\" \
-         (SQLSTATE 23505)\ndetail: Key (id)=(1) already exists."
+        "seed \"it\" failed at b.sql:5\ncaused by: ERROR:  duplicate key value violates unique constraint \"t_pkey\"\n\
+         DETAIL:  Key (id)=(1) already exists."
     );
     let function =
         site.failed(&statement("do $$\nbegin\n  raise exception 'no' using hint = 'try yes';\nend $$")).await;
     assert_eq!(
         function,
-        "apply seed it\ncaused by: run the statement, line 1 column 1\ncaused by: no (SQLSTATE P0001)\n\
-         hint: try yes\ncontext: PL/pgSQL function inline_code_block line 3 at RAISE"
+        "seed \"it\" failed at line 4 of its statement\ncaused by: ERROR:  no\n\
+         HINT:  try yes\nCONTEXT:  PL/pgSQL function inline_code_block line 3 at RAISE"
     );
 }
 
 #[tokio::test]
-async fn an_error_at_the_end_of_a_transaction_is_found_at_its_last_statement() {
-    let site = Site::start().await;
-    let sql = "create table a (id int primary key, b int references a deferrable initially deferred);\n\
-               insert into a values (1, 2);\nselect 1;";
-    let error = site.failed(&statement(sql)).await;
-    assert!(error.contains("run the statement, line 3 column 1\n"), "{error}");
-    assert!(error.contains("detail: Key (b)=(2) is not present"), "{error}");
+async fn what_psql_says_is_handed_out_but_for_the_error_that_ends_it() {
+    let mut site = Site::new();
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let kept = lines.clone();
+    let events = EventSink::new(move |event| {
+        if let ApplyEvent::Output { line, .. } = event {
+            kept.lock().unwrap().push(line.to_owned());
+        }
+    });
+    site.write("a.sql", "drop table if exists t;\nselect 'a result';\n\\warn careful\nselect nope;\n");
+    site.apply("it = { type = 'sql-file', path = 'a.sql' }", &events).await.unwrap_err();
+    let expected = ["psql:a.sql:1: NOTICE:  table \"t\" does not exist, skipping", "careful"];
+    assert_eq!(*lines.lock().unwrap(), expected);
 }
 
 #[tokio::test]
-async fn a_transaction_that_is_left_open_is_an_error() {
-    let site = Site::start().await;
-    let error = site.failed(&statement("begin; create table t()")).await;
-    assert_eq!(error, "apply seed it\ncaused by: run statement: it starts a transaction and leaves it open");
-    site.ok(&statement("begin; create table t(); commit")).await;
-}
-
-#[tokio::test]
-async fn psql_s_commands_are_refused_with_their_line_and_a_way_out() {
-    let site = Site::start().await;
-    site.write("dump.sql", "create table t (a text);\n\\copy t from 'x'\n");
-    let error = site.apply("it = { type = 'sql-file', path = 'dump.sql' }", &EventSink::default()).await.unwrap_err();
-    assert_eq!(
-        story(&error),
-        "apply seed it\ncaused by: read dump.sql:2:1\ncaused by: the backslash command `\\copy` is for psql, \
-         the server does not know it"
-    );
-    assert!(error.hint().unwrap().contains("psql -v ON_ERROR_STOP=1 -f dump.sql"));
-    assert_eq!(site.value("select count(*) from pg_class where relname = 't'").await, "0");
+async fn no_start_up_file_of_psql_is_read_by_a_seed() {
+    let mut site = Site::new();
+    site.write(".psqlrc", "\\set name from_the_start_up_file\n");
+    site.write("echo.sql", "\\echo :name\n");
+    // Only a psql that is told otherwise reads the file.
+    let script = "export HOME=$PWD\ntest \"$(env -u PSQLRC psql -f echo.sql)\" = from_the_start_up_file\n\
+                  test \"$(psql -f echo.sql)\" = :name";
+    site.ok(&format!("it = {{ type = 'script', script = '''{script}''' }}")).await;
 }
 
 fn csv(rest: &str) -> String {
@@ -175,12 +176,12 @@ const TABLE: &str = r#"create table "My Table" (id int primary key, "a""b" text 
 
 #[tokio::test]
 async fn a_csv_file_names_its_columns_in_any_order_and_may_leave_some_out() {
-    let site = Site::start().await;
+    let mut site = Site::new();
     site.ok(&statement(TABLE)).await;
     site.write("t.csv", "at,id\n2024-02-29,1\n,2\n");
     site.ok(&csv("")).await;
-    site.write("t.csv", "\"a\"\"b\";id\r\n\"x;\"\"y\"\"\nz\";3\r\n");
-    site.ok(&csv(", delimiter = ';'")).await;
+    site.write("u.csv", "\"a\"\"b\";id\r\n\"x;\"\"y\"\"\nz\";3\r\n");
+    site.ok(&csv(", delimiter = ';'").replace("t.csv", "u.csv")).await;
     let rows =
         r#"select string_agg(id || ':' || "a""b" || ':' || coalesce(at::text, '-'), '|' order by id) from "My Table""#;
     assert_eq!(site.value(rows).await, "1:none:2024-02-29|2:none:-|3:x;\"y\"\nz:-");
@@ -188,19 +189,19 @@ async fn a_csv_file_names_its_columns_in_any_order_and_may_leave_some_out() {
 
 #[tokio::test]
 async fn an_error_of_a_csv_file_has_its_line() {
-    let site = Site::start().await;
+    let mut site = Site::new();
     site.ok(&statement(TABLE)).await;
     site.write("t.csv", "id,at\n1,2024-01-01\n2,never\n");
     let error = site.failed(&csv("")).await;
     assert!(
-        error.starts_with("apply seed it\ncaused by: load t.csv:3\ncaused by: invalid input syntax for type date"),
+        error.starts_with("seed \"it\" failed\ncaused by: load t.csv:3\ncaused by: invalid input syntax for type date"),
         "{error}"
     );
     assert!(error.contains("column at: \"never\""), "{error}");
     site.write("t.csv", "id,ta\n1,2024-01-01\n");
     assert_eq!(
         site.failed(&csv("")).await,
-        "apply seed it\ncaused by: load t.csv:1: the table public.My Table has no column \"ta\", it has id, a\"b, at"
+        "seed \"it\" failed\ncaused by: load t.csv:1: the table public.My Table has no column \"ta\", it has id, a\"b, at"
     );
     assert_eq!(site.value(r#"select count(*) from "My Table""#).await, "0");
     let missing = site.failed(&csv("").replace("My Table", "no")).await;
@@ -209,7 +210,7 @@ async fn an_error_of_a_csv_file_has_its_line() {
 
 #[tokio::test]
 async fn a_big_csv_file_tells_how_far_it_is() {
-    let site = Site::start().await;
+    let mut site = Site::new();
     site.ok(&statement(TABLE)).await;
     let mut rows = "id,at\n".to_owned();
     (0..200_000).for_each(|id| rows += &format!("{id},2024-01-01\n"));
@@ -231,23 +232,27 @@ async fn a_big_csv_file_tells_how_far_it_is() {
 
 #[tokio::test]
 async fn a_csv_file_that_changed_after_it_was_hashed_is_not_taken() {
-    let site = Site::start().await;
+    let mut site = Site::new();
     site.ok(&statement(TABLE)).await;
     site.write("t.csv", "id\n1\n");
-    let config = Config::parse(&format!("[instances.main.seeds]\n{}", csv("")), site.project().join("x")).unwrap();
-    let main = config.instance(&"main".parse().unwrap(), &Overrides::default()).unwrap();
-    let loaded = seed::load(&main.seeds, &main.folder).await.unwrap();
-    site.write("t.csv", "id\n2\n");
-    let client = &site.server.connect().await.unwrap();
-    let context = ApplyContext { client, environment: &ChildEnvironment::default(), events: &EventSink::default() };
-    let error = seed::apply(loaded.get(0).unwrap(), &context).await.unwrap_err();
-    assert_eq!(story(&error), "apply seed it\ncaused by: t.csv changed while it was in use");
+    let path = site.project().join("t.csv");
+    let change = Observer::new(move |step| {
+        if matches!(step, Step::Seed { position: 2, .. }) {
+            std::fs::write(&path, "id\n2\n").unwrap();
+        }
+    });
+    let error = site.definition(&csv("")).observer(change).start().await.unwrap_err();
+    assert!(
+        story(&error).ends_with("seed \"it\" failed\ncaused by: t.csv changed while it was in use"),
+        "{}",
+        story(&error)
+    );
     assert_eq!(site.value(r#"select count(*) from "My Table""#).await, "0");
 }
 
 #[tokio::test]
 async fn scripts_and_commands_work_on_the_server_they_are_given() {
-    let site = Site::start().await;
+    let mut site = Site::new();
     site.write("t.sql", "\\set name t\ncreate table :name (a int);\n");
     let lines = Arc::new(Mutex::new(Vec::new()));
     let kept = lines.clone();
@@ -264,7 +269,7 @@ async fn scripts_and_commands_work_on_the_server_they_are_given() {
 
     let error = site.failed("it = { type = 'script', script = \"psql -qc 'select nope'\" }").await;
     assert!(
-        error.starts_with("apply seed it\ncaused by: the script ended with exit status: 1; its last words:\n"),
+        error.starts_with("seed \"it\" failed\ncaused by: the script ended with exit status: 1; its last words:\n"),
         "{error}"
     );
     assert!(error.contains("column \"nope\" does not exist"), "{error}");
@@ -284,7 +289,7 @@ async fn a_csv_file_of_a_gigabyte_is_never_whole_in_memory() {
 
 async fn copy_rows_of_a_kilobyte(rows: usize) {
     use std::io::Write;
-    let site = Site::start().await;
+    let mut site = Site::new();
     site.ok(&statement(&TABLE.replace("create", "create unlogged"))).await;
     let mut file = std::io::BufWriter::new(std::fs::File::create(site.project().join("t.csv")).unwrap());
     writeln!(file, "id,\"a\"\"b\"").unwrap();
@@ -298,6 +303,39 @@ async fn copy_rows_of_a_kilobyte(rows: usize) {
     println!("{rows} rows: {:?}, {grown} kB more than before", begin.elapsed());
     assert!(grown < 48 * 1024, "{grown} kB");
     assert_eq!(site.value(r#"select count(*) from "My Table""#).await, rows.to_string());
+}
+
+/// psql does not open a dump itself: its content goes through this process.
+#[tokio::test]
+async fn a_big_plain_dump_is_never_whole_in_memory() {
+    load_rows_of_a_kilobyte(|file| file).await;
+}
+
+#[tokio::test]
+async fn a_big_compressed_dump_is_never_whole_in_memory() {
+    load_rows_of_a_kilobyte(|file| flate2::write::GzEncoder::new(file, flate2::Compression::fast())).await;
+}
+
+async fn load_rows_of_a_kilobyte<W: std::io::Write>(compress: impl Fn(std::fs::File) -> W) {
+    // More than the limit below, and no more than a debug build decompresses in a few seconds.
+    let rows = 100_000;
+    let mut site = Site::new();
+    let file = compress(std::fs::File::create(site.project().join("t.sql")).unwrap());
+    write_sql(std::io::BufWriter::with_capacity(1 << 20, file), rows);
+    let before = peak_memory();
+    let begin = Instant::now();
+    site.ok("it = { type = 'dump', path = 't.sql' }").await;
+    let grown = peak_memory() - before;
+    println!("{rows} rows: {:?}, {grown} kB more than before", begin.elapsed());
+    assert!(grown < 64 * 1024, "{grown} kB");
+    assert_eq!(site.value("select count(*) from t").await, (rows + 1).to_string());
+}
+
+fn write_sql(mut file: impl std::io::Write, rows: usize) {
+    writeln!(file, "-- A table\ncreate unlogged table t (id int, text text);\ncopy t from stdin;").unwrap();
+    let text = "x".repeat(1000);
+    (0..rows).for_each(|id| writeln!(file, "{id}\t{text}").unwrap());
+    writeln!(file, "\\.\ninsert into t values (-1, 'a last one');").unwrap();
 }
 
 /// The most memory that this process has had at once, in kB.

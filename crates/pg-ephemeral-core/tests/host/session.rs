@@ -115,6 +115,7 @@ async fn a_failing_seed_leaves_no_session_and_no_name_taken() {
     let home = Home::new();
     let seed = pg_ephemeral_core::seed::spec::SeedSpec::Script {
         script: "exit 3".to_owned(),
+        files: Vec::new(),
         cache: pg_ephemeral_core::seed::spec::CacheStrategy::None,
     };
     let failing = definition(home.path()).seed("broken".parse().unwrap(), seed);
@@ -148,7 +149,7 @@ async fn a_session_is_reaped_from_its_expiry_on_and_not_before() {
     .await;
     assert_eq!(reaped.len(), 1);
     assert_eq!(reaped[0].container, "pg-ephemeral-session-short");
-    assert!(reap_labelled(&backend(home.path())).await.unwrap().is_empty());
+    assert!(reap_labelled(&folders(home.path()), &backend(home.path())).await.unwrap().is_empty());
     assert_eq!(names(home.path()).await, ["review"]);
     Session::find(&backend(home.path()), &REVIEW).await.unwrap().unwrap().stop().await.unwrap();
 }

@@ -11,7 +11,9 @@ use pg_ephemeral_core::config::{BackendChoice, SslConfig};
 use pg_ephemeral_core::parameter::{ParameterAssignment, Parameters};
 use pg_ephemeral_core::reap::forget;
 use pg_ephemeral_core::session::{Name, Session};
-use pg_ephemeral_core::{ConnectError, ConnectionParameters, Definition, Folders, Server, StartError, session_name};
+use pg_ephemeral_core::{
+    ConnectError, ConnectionParameters, Definition, Folders, Server, StartError, session_name, snapshot,
+};
 
 const REVIEW: Name = session_name!("review");
 /// Far more than any of this takes.
@@ -91,6 +93,42 @@ async fn the_file_of_the_authority_is_private_and_goes_with_the_server() {
     assert_eq!(fs::read_to_string(&path).unwrap(), server.connection().tls.as_ref().unwrap().ca_cert_pem);
     drop(server);
     assert_eq!(fs::read_dir(home.path().join("pg-ephemeral/tls")).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_session_that_is_put_back_after_a_kill_speaks_tls_and_clients_find_its_authority_at_the_same_place() {
+    let home = tempfile::tempdir().unwrap();
+    let folders = Folders::at(home.path());
+    let session = definition(home.path(), "localhost").start_session(&REVIEW, None).await.unwrap();
+    let backend = Backend::host(Host::at(folders.host()));
+    let attach = || {
+        let mut server = Server::attach(&session, &folders).unwrap();
+        server.keep_ca_file(&session, &folders).unwrap();
+        server
+    };
+    let (url, labelled) = (attach().url(), attach().connection().tls.clone().unwrap());
+    for _ in 0..2 {
+        // What a command leaves that is killed in the middle of a restore.
+        let nonce = session.summary().labels.get(&pg_ephemeral_core::label::NONCE_KEY).unwrap().as_str();
+        let note =
+            format!("{{\"nonce\": \"{nonce}\", \"selection\": {{}}, \"boot\": \"{}\"}}", ociman::host::boot_id());
+        let notes = folders.state().join("stopped");
+        fs::create_dir_all(&notes).unwrap();
+        fs::write(notes.join(format!("host:{REVIEW}")), note).unwrap();
+        session.container().stop(LIMIT).await.unwrap();
+
+        assert!(snapshot::put_back(&folders, &backend, &REVIEW).await.unwrap());
+        let server = attach();
+        assert!(is_encrypted(&server).await);
+        assert_eq!(psql(&server, &[], IS_ENCRYPTED).unwrap(), "t\n");
+        assert_eq!(server.url().expose(), url.expose());
+        assert_ne!(server.connection().tls.as_ref().unwrap().ca_cert_pem, labelled.ca_cert_pem);
+        assert_eq!(files_with_key(home.path()), Vec::<PathBuf>::new());
+    }
+    session.clone().stop().await.unwrap();
+    forget(&folders, &session);
+    assert!(!labelled.ca_file.exists());
+    assert_eq!(fs::read_dir(folders.state().join("tls")).unwrap().count(), 0);
 }
 
 #[tokio::test]

@@ -71,7 +71,7 @@ fn assert_built_in_one_container(ground: &Ground) {
         let journal = ground.recorder.journal();
         assert_eq!(ground.recorder.count(Operation::Run), 1, "{journal}");
         assert_eq!(ground.recorder.count(Operation::Commit), LENGTH, "{journal}");
-        assert!(commands(ground) <= LENGTH + 6, "{journal}");
+        assert!(commands(ground) <= LENGTH + 7, "{journal}");
     }
     ground.assert_nothing_runs();
     assert_eq!(ground.layers().len(), LENGTH + 1);

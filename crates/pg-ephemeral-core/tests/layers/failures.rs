@@ -25,11 +25,15 @@ fn chain(ground: &Ground, position: usize) -> String {
 }
 
 pub(crate) async fn a_failing_seed_says_where_and_why_and_keeps_the_layers_before_it(ground: Ground) {
-    let instance = format!("seed the instance {}", ground.instance);
+    let instance = format!("failed to seed instance {}", ground.instance);
     let expected: [&[&str]; 3] = [
-        &["apply seed one", "the statement, line 1 column 39", "type \"nosuchtype\" does not exist"],
-        &["apply seed two", "two.sql:4:3", "duplicate key value", "detail: Key (id)=(2) already exists."],
-        &["apply seed three", "the script ended with exit status: 3", "line 3\nto the end"],
+        &[
+            "seed \"one\" failed at line 1 of its statement",
+            "type \"nosuchtype\" does not exist",
+            "LINE 1: create table",
+        ],
+        &["seed \"two\" failed at two.sql:4", "duplicate key value", "DETAIL:  Key (id)=(2) already exists."],
+        &["seed \"three\" failed", "the script ended with exit status: 3", "line 3\nto the end"],
     ];
     for (position, words) in (1..).zip(expected) {
         let seeds = chain(&ground, position);
@@ -54,7 +58,7 @@ pub(crate) async fn a_failing_seed_says_where_and_why_and_keeps_the_layers_befor
 pub(crate) async fn what_postgresql_suggests_is_part_of_the_error(ground: Ground) {
     let seeds = "s = { type = \"sql-statement\", statement = \"do $$ begin raise 'so it is' using hint = 'try that', detail = 'all of it', errcode = 'P0042'; end $$\" }";
     let text = story(&ground.failed(seeds).await);
-    for word in ["so it is (SQLSTATE P0042)", "detail: all of it", "hint: try that", "context: PL/pgSQL"] {
+    for word in ["ERROR:  so it is", "DETAIL:  all of it", "HINT:  try that", "CONTEXT:  PL/pgSQL"] {
         assert!(text.contains(word), "{word:?} is missing: {text}");
     }
 }
@@ -66,7 +70,7 @@ image = { type = "container-script", script = "echo words of farewell\nfalse\nec
 "#;
     for applied in [vec![1, 2], vec![2]] {
         let text = story(&ground.failed(seeds).await);
-        assert!(text.contains("apply seed image") && text.contains("words of farewell"), "{text}");
+        assert!(text.contains("seed \"image\" failed") && text.contains("words of farewell"), "{text}");
         assert!(text.contains(&ground.instance), "{text}");
         assert!(!text.contains("not reached"), "{text}");
         assert_eq!(ground.applied(), applied);
@@ -80,6 +84,6 @@ table = { type = "sql-statement", statement = "create table t ()" }
 kill = { type = "sql-statement", statement = "create table pid (line text); copy pid from program 'kill -QUIT $(head -n1 postmaster.pid); sleep 5'" }
 "#;
     let text = story(&ground.failed(seeds).await);
-    assert!(text.contains("apply seed kill"), "{text}");
+    assert!(text.contains("seed \"kill\" failed"), "{text}");
     assert_eq!(ground.layers().len(), 2);
 }

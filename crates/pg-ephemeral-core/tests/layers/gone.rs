@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ociman::command::{CommandError, CommandLine, Executor, Process, QueryOutput};
+use ociman::command::{CommandLine, Executor, Process, ProcessError, QueryOutput};
 use pg_ephemeral_testkit::Recorder;
 
 use super::{Ground, value};
@@ -17,7 +17,7 @@ struct TakesAway {
 
 #[async_trait::async_trait]
 impl Executor for TakesAway {
-    async fn spawn(&self, line: CommandLine) -> Result<Process, CommandError> {
+    async fn spawn(&self, line: CommandLine) -> Result<Process, ProcessError> {
         if line.arguments.first().is_some_and(|word| word == "run")
             && let Some(image) = self.image.lock().unwrap().take()
         {
@@ -27,7 +27,7 @@ impl Executor for TakesAway {
         self.inner.spawn(line).await
     }
 
-    async fn query(&self, line: CommandLine, limit: Duration) -> Result<QueryOutput, CommandError> {
+    async fn query(&self, line: CommandLine, limit: Duration) -> Result<QueryOutput, ProcessError> {
         self.inner.query(line, limit).await
     }
 }

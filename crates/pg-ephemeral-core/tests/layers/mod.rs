@@ -2,10 +2,14 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 pub(crate) mod chains;
+pub(crate) mod dumps;
 pub(crate) mod failures;
 pub(crate) mod forms;
 pub(crate) mod gone;
 pub(crate) mod killed;
+pub(crate) mod locales;
+pub(crate) mod logins;
+pub(crate) mod scripts;
 pub(crate) mod together;
 pub(crate) mod unlogged;
 
@@ -281,6 +285,14 @@ pub(crate) async fn help() {
         }
         other => panic!("no such work: {other}"),
     }
+}
+
+/// Runs git in the project folder.
+pub(crate) fn git(ground: &Ground, arguments: &[&str]) {
+    let mut command = Command::new("git");
+    command.args(["-c", "user.name=t", "-c", "user.email=t@example.org", "-C"]).arg(ground.project()).args(arguments);
+    let output = command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1").output().unwrap();
+    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// An error and all its causes, a line each.

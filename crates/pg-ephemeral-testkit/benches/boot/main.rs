@@ -1,26 +1,25 @@
 //! How long a boot takes from shell to shell, over the time that nobody can beat: the same server started, queried once
 //! and removed with the fewest commands by hand. All are measured in turns, round by round, since machines drift.
 
-mod command;
 mod engine;
 mod host;
 mod options;
 mod probe;
+#[path = "../shared/mod.rs"]
+mod shared;
 mod stage;
 mod summary;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
-
 use engine::EngineFloor;
 use host::HostFloor;
 use options::{Backend, Options};
+use shared::series::Series;
+use shared::{Failure, command, until_signal};
 use stage::{Boot, Form, Stage};
-use summary::{Cold, Series, Summary};
-
-type Failure = Box<dyn std::error::Error>;
+use summary::{Cold, Summary};
 
 fn main() -> ExitCode {
     let options = match Options::parse(std::env::args().skip(1)) {
@@ -35,7 +34,7 @@ fn main() -> ExitCode {
         .enable_all()
         .build()
         .map_err(Failure::from)
-        .and_then(|runtime| runtime.block_on(until_signal(&options)));
+        .and_then(|runtime| runtime.block_on(measure(&options)));
     match ended {
         Ok(summaries) => {
             print!("{}", summary::shown(&summaries, options.format));
@@ -49,15 +48,9 @@ fn main() -> ExitCode {
 }
 
 /// Runs everything, and cleans up however that ends.
-async fn until_signal(options: &Options) -> Result<Vec<Summary>, Failure> {
+async fn measure(options: &Options) -> Result<Vec<Summary>, Failure> {
     let stage = Stage::set(&options.binary, &options.chains)?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let ended = tokio::select! {
-        ended = run(options, &stage) => ended,
-        _ = interrupt.recv() => Err("interrupted".into()),
-        _ = terminate.recv() => Err("terminated".into()),
-    };
+    let ended = until_signal(run(options, &stage)).await;
     stage.clear().await;
     ended
 }

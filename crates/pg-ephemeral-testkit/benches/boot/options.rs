@@ -1,8 +1,8 @@
 //! The command line.
 
-use std::fmt;
 use std::path::PathBuf;
 
+pub(crate) use crate::shared::backend::Backend;
 use crate::stage::{Boot, Form, Stage};
 
 pub(crate) const USAGE: &str = "\
@@ -29,24 +29,7 @@ pub(crate) enum Format {
     Json,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Backend {
-    Host,
-    Podman,
-    Docker,
-}
-
 impl Backend {
-    const ALL: [Self; 3] = [Self::Host, Self::Podman, Self::Docker];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Host => "host",
-            Self::Podman => "podman",
-            Self::Docker => "docker",
-        }
-    }
-
     pub(crate) fn floor_in_words(self) -> &'static str {
         match self {
             Self::Host => "postgres on a copied data directory, first query, SIGQUIT",
@@ -70,12 +53,6 @@ impl Backend {
     }
 }
 
-impl fmt::Display for Backend {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
-    }
-}
-
 impl Options {
     /// `None` when only the usage was asked for.
     pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
@@ -85,7 +62,7 @@ impl Options {
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or(format!("{word} needs a value"));
             match word.as_str() {
-                "--backend" => options.backends.push(backend(&value()?)?),
+                "--backend" => options.backends.push(Backend::parse(&value()?)?),
                 "--chains" => options.chains = chains(&value()?)?,
                 "--rounds" => options.rounds = rounds(&value()?)?,
                 "--json" => options.format = Format::Json,
@@ -106,11 +83,6 @@ impl Options {
     pub(crate) fn backends(&self) -> Vec<Backend> {
         if self.backends.is_empty() { Backend::ALL.to_vec() } else { self.backends.clone() }
     }
-}
-
-fn backend(word: &str) -> Result<Backend, String> {
-    let found = Backend::ALL.into_iter().find(|backend| backend.name() == word);
-    found.ok_or_else(|| format!("there is no backend {word}"))
 }
 
 fn rounds(word: &str) -> Result<usize, String> {

@@ -116,10 +116,7 @@ impl Stage {
     async fn images(&self, backend: Backend) -> Result<Vec<String>, Failure> {
         let mut images = Vec::new();
         for seeds in &self.chains {
-            let mut list = program(backend.name());
-            list.args(["images", "--quiet", "--no-trunc", "--filter"]);
-            list.arg(format!("label=pg-ephemeral.instance={}", instance_name(&self.id, *seeds)));
-            images.extend(output(list).await?.split_whitespace().map(str::to_owned));
+            images.extend(backend.images(&instance_name(&self.id, *seeds)).await?);
         }
         Ok(images)
     }
@@ -137,9 +134,7 @@ impl Stage {
             for _ in 0..3 {
                 images.extend(self.images(backend).await.unwrap_or_default());
                 for image in images.drain(..) {
-                    let mut remove = program(backend.name());
-                    remove.args(["rmi", "--force", &image]);
-                    let _ = output(remove).await;
+                    backend.remove_image(&image).await;
                 }
             }
         }

@@ -1,11 +1,12 @@
 //! Looks for leftovers: of one run that cleaned up after itself, and of all when the next command has.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::Failure;
-use crate::stage::Stage;
+use crate::stage::{Folder, Stage, Who};
 
 type Checks = Vec<(&'static str, Vec<String>)>;
 
@@ -13,11 +14,12 @@ type Checks = Vec<(&'static str, Vec<String>)>;
 const ENDING_LIMIT: Duration = Duration::from_secs(10);
 
 /// What a run that was not killed has left of its own. Others' leftovers are not its business.
-pub(crate) fn of_owner(stage: &Stage, instance: u64, pid: u32) -> Result<Vec<String>, Failure> {
+pub(crate) fn of_owner(stage: &Stage, state: Folder, instance: u64, pid: u32) -> Result<Vec<String>, Failure> {
     let mut left = Vec::new();
     // In a record as it is, in a label as JSON in JSON.
     let owned = |text: &str| text.contains(&format!("\"pid\":{pid},")) || text.contains(&format!("\\\"pid\\\":{pid},"));
-    for folder in [records(stage), containers(stage)] {
+    let state = stage.state(state);
+    for folder in [records(&state), containers(&state)] {
         for path in entries(&folder) {
             let file = if path.is_dir() { path.join("config.json") } else { path.clone() };
             if fs::read_to_string(file).is_ok_and(|text| owned(&text)) {
@@ -29,7 +31,7 @@ pub(crate) fn of_owner(stage: &Stage, instance: u64, pid: u32) -> Result<Vec<Str
         let name = draft.rsplit('/').next().unwrap_or_default();
         name.starts_with(&format!(".{pid}-")) || name.ends_with(&format!("draft-{pid}"))
     };
-    left.extend(drafts(&stage.state()).iter().filter(own_draft).map(|draft| format!("{draft} is still there")));
+    left.extend(drafts(&state).iter().filter(own_draft).map(|draft| format!("{draft} is still there")));
     for id in stage.engine_has(&["ps", "--all"], instance)? {
         let labels = stage.engine(&["inspect", "--format", "{{json .Config.Labels}} {{.State.Status}}", &id]);
         let labels = labels.unwrap_or_default().join(" ");
@@ -40,35 +42,73 @@ pub(crate) fn of_owner(stage: &Stage, instance: u64, pid: u32) -> Result<Vec<Str
     Ok(left)
 }
 
-/// Runs `gc` once, and then nothing of anything may be there but the session, and every instance must still work.
-pub(crate) fn after_gc(stage: &Stage, instances: u64) -> Result<Checks, Failure> {
-    let session = stage.check_session();
-    let status = stage.command(0, &["gc"])?.status()?;
-    let gc = if status.success() { Vec::new() } else { vec![format!("{status}, it printed:\n{}", stage.printed())] };
+/// Runs `gc` once from each state folder, and then nothing of anything may be there but the sessions, which are stopped,
+/// and every instance must still work. `segments` were there before.
+pub(crate) fn after_gc(stage: &Stage, instances: u64, segments: &BTreeSet<String>) -> Result<Checks, Failure> {
+    let bystander = stage.check_session(Who::Bystander);
+    let mut gc = Vec::new();
+    for folder in Folder::ALL {
+        let status = stage.command(folder, 0, &["gc"])?.status()?;
+        if !status.success() {
+            gc.push(format!("{status}, it printed:\n{}", stage.printed()));
+        }
+    }
     let mut checks = vec![
-        ("the session answers after all runs", session),
+        ("the session that no run is about answers after all runs", bystander),
         ("gc", gc),
-        ("the session answers after gc", stage.check_session()),
-        ("the session is stopped", stage.stop_session()),
+        ("servers right after gc", more_servers_than_sessions(stage)),
+        ("the session that no run is about answers after gc", stage.check_session(Who::Bystander)),
+        ("the session that runs change answers after gc", stage.check_session(Who::Victim)),
+        ("the sessions are stopped", failure(stage.succeed(0, &["session", "stop", "--all"]))),
+        ("sessions", listed_sessions(stage)),
         ("processes", lasting_processes(stage)),
         ("containers", engine_containers(stage, instances)?),
-        ("folders of containers", shown(entries(&containers(stage)))),
-        ("records of servers", shown(entries(&records(stage)))),
-        ("drafts in the state folder", drafts(&stage.state())),
         ("temporary files", temporary(stage)),
+        ("segments of shared memory", self::segments().difference(segments).cloned().collect()),
     ];
+    for state in Folder::ALL.map(|folder| stage.state(folder)) {
+        checks.extend([
+            ("folders of containers", shown(entries(&containers(&state)))),
+            ("records of servers", shown(entries(&records(&state)))),
+            ("drafts in the state folder", drafts(&state)),
+        ]);
+    }
     let broken = (0..instances).filter_map(|instance| Some(stage.boot(instance).err()?.to_string()));
     checks.push(("every instance boots again", broken.collect()));
     checks.push(("images", engine_images(stage, instances)?));
     Ok(checks)
 }
 
-fn records(stage: &Stage) -> PathBuf {
-    stage.state().join("pg-ephemeral/servers")
+fn failure<T>(result: Result<T, Failure>) -> Vec<String> {
+    result.err().iter().map(ToString::to_string).collect()
 }
 
-fn containers(stage: &Stage) -> PathBuf {
-    stage.state().join("ociman/containers")
+/// The names of sessions that are listed, which have all been stopped.
+fn listed_sessions(stage: &Stage) -> Vec<String> {
+    match stage.succeed(0, &["session", "list"]) {
+        Ok(list) => list.lines().filter(|line| line.contains(&stage.marker)).map(str::to_owned).collect(),
+        Err(error) => vec![error.to_string()],
+    }
+}
+
+/// The System V shared memory segments that no process uses and whose maker is gone: their number is bounded for the
+/// whole machine.
+pub(crate) fn segments() -> BTreeSet<String> {
+    let table = fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
+    let is_left = |fields: &[&str]| {
+        let maker_is_gone = fields.get(4).is_some_and(|pid| !Path::new("/proc").join(pid).exists());
+        maker_is_gone && fields.get(6) == Some(&"0")
+    };
+    let lines = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
+    lines.filter(|fields| is_left(fields)).map(|fields| format!("key {} id {}", fields[0], fields[1])).collect()
+}
+
+fn records(state: &Path) -> PathBuf {
+    state.join("pg-ephemeral/servers")
+}
+
+fn containers(state: &Path) -> PathBuf {
+    state.join("ociman/containers")
 }
 
 fn entries(folder: &Path) -> Vec<PathBuf> {
@@ -91,6 +131,23 @@ fn with_content(path: &Path) -> String {
         text.push_str(&format!("\n{name}: {}", content.trim_end()));
     }
     text
+}
+
+/// The servers that run, when they are more than the sessions: `gc` waits for those that it ends.
+fn more_servers_than_sessions(stage: &Stage) -> Vec<String> {
+    let marker = format!("chaos.marker={}", stage.marker);
+    let is_server = |process: &PathBuf| {
+        // What is ending has no program any more, and a server's own processes have no arguments.
+        let program = fs::read_link(process.join("exe")).unwrap_or_default();
+        let arguments = fs::read(process.join("cmdline")).unwrap_or_default();
+        program.ends_with("postgres") && String::from_utf8_lossy(&arguments).contains(&marker)
+    };
+    let servers: Vec<_> = entries(Path::new("/proc")).into_iter().filter(is_server).collect();
+    let sessions = listed_sessions(stage);
+    if servers.len() <= sessions.len() {
+        return Vec::new();
+    }
+    vec![format!("servers: {servers:?}\nsessions:\n{}", sessions.join("\n"))]
 }
 
 /// Those that do not end by themselves: an engine's own helpers do, a moment after it said that all is done.

@@ -14,13 +14,17 @@ use std::time::Duration;
 use options::{Backend, Options};
 use random::Random;
 use report::Report;
-use stage::Stage;
-use victim::{Form, Plan, Signal};
+use stage::{Folder, Stage, Who};
+use victim::{Action, Change, Form, Plan, Signal};
 
 type Failure = Box<dyn std::error::Error>;
 
-/// A run of this many is on an instance that no layer exists for yet.
-const ONE_COLD_RUN_IN: u64 = 6;
+/// A run of this many is on a session; the others start a server for one command.
+const ONE_SESSION_IN: u64 = 2;
+/// A server of this many is of an instance that no layer exists for yet.
+const ONE_COLD_RUN_IN: u64 = 4;
+/// A server of this many is started from the second state folder, where all layers of the first are strangers.
+const ONE_SECOND_FOLDER_IN: u64 = 4;
 
 fn main() -> ExitCode {
     let options = match Options::parse(std::env::args().skip(1)) {
@@ -75,34 +79,74 @@ fn on_stage(
     let backend = stage.backend;
     // Each backend's moments are its own, so that one alone can be repeated with the same seed.
     let mut random = Random::new(options.seed.wrapping_add(backend as u64));
-    let cold = stage.boot(0)?;
-    let warm = stage.boot(0)?;
-    stage.start_session()?;
+    let segments = inspection::segments();
+    let usual = Usual::measure(stage)?;
+    let Usual { cold, warm, .. } = usual;
     println!("{backend}: {runs} runs; undisturbed, a cold one takes {cold:.0?} and a warm one {warm:.0?}");
 
     for number in 1..=runs {
-        let fresh = random.below(ONE_COLD_RUN_IN) == 0;
-        let instance = if fresh { *instances } else { random.below(*instances) };
-        *instances += u64::from(fresh);
-        let plan = plan(&mut random, instance, if fresh { cold } else { warm });
+        let plan = plan(&mut random, number, instances, &usual);
         let problems = victim::run(stage, &plan)?;
         if options.verbose || !problems.is_empty() {
-            println!("{backend}: run {number}: {plan}: {}", if problems.is_empty() { "ok" } else { "LEFTOVERS" });
+            println!("{backend}: run {number}: {plan}: {}", if problems.is_empty() { "ok" } else { "FAILED" });
         }
         report.add(backend, &format!("run {number}: {plan}"), problems);
     }
-    for (check, problems) in inspection::after_gc(stage, *instances)? {
+    for (check, problems) in inspection::after_gc(stage, *instances, &segments)? {
         report.add(backend, check, problems);
     }
     Ok(())
 }
 
-fn plan(random: &mut Random, instance: u64, usual: Duration) -> Plan {
-    let usual = u64::try_from(usual.as_micros()).unwrap_or(u64::MAX);
-    Plan {
-        instance,
-        form: if random.below(2) == 0 { Form::Bare } else { Form::Host },
-        signal: [Signal::Kill, Signal::Terminate, Signal::Interrupt][usize::try_from(random.below(3)).unwrap_or(0)],
-        after: Duration::from_micros(random.below(usual + usual / 10)),
+/// How long what is disturbed takes when nobody disturbs it.
+struct Usual {
+    cold: Duration,
+    warm: Duration,
+    start: Duration,
+    stop: Duration,
+    changes: [Duration; Change::ALL.len()],
+}
+
+impl Usual {
+    /// Measures, and starts the sessions.
+    fn measure(stage: &Stage) -> Result<Self, Failure> {
+        let cold = stage.boot(0)?;
+        let warm = stage.boot(0)?;
+        stage.start_and_tell(Who::Bystander)?;
+        stage.start_session(Who::Own(0))?;
+        let stop = stage.stop_session(Who::Own(0))?;
+        let start = stage.start_session(Who::Own(0))?;
+        stage.stop_session(Who::Own(0))?;
+        stage.start_victim()?;
+        let mut changes = [Duration::ZERO; Change::ALL.len()];
+        for (taken, change) in changes.iter_mut().zip(Change::ALL) {
+            *taken = stage.change_victim(change)?;
+        }
+        stage.change_victim(Change::Restore)?;
+        Ok(Self { cold, warm, start, stop, changes })
     }
+}
+
+fn plan(random: &mut Random, number: u64, instances: &mut u64, usual: &Usual) -> Plan {
+    let (action, usual) = match random.below(ONE_SESSION_IN) {
+        0 => match random.below(6) {
+            0 => (Action::Start, usual.start),
+            1 => (Action::Stop, usual.stop),
+            change => {
+                let change = usize::try_from(change - 2).unwrap_or(0);
+                (Action::Session(Change::ALL[change]), usual.changes[change])
+            }
+        },
+        _ => {
+            let fresh = random.below(ONE_COLD_RUN_IN) == 0;
+            let instance = if fresh { *instances } else { random.below(*instances) };
+            *instances += u64::from(fresh);
+            let form = if random.below(2) == 0 { Form::Bare } else { Form::Host };
+            let folder = if random.below(ONE_SECOND_FOLDER_IN) == 0 { Folder::Second } else { Folder::First };
+            (Action::Run { form, instance, folder }, if fresh { usual.cold } else { usual.warm })
+        }
+    };
+    let usual = u64::try_from(usual.as_micros()).unwrap_or(u64::MAX);
+    let signal = Signal::ALL[usize::try_from(random.below(3)).unwrap_or(0)];
+    Plan { number, action, signal, after: Duration::from_micros(random.below(usual + usual / 10)) }
 }

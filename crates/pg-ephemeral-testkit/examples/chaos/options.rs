@@ -9,7 +9,7 @@ pub(crate) const USAGE: &str = "\
 usage: chaos [--backend host|podman|docker]... [--short] [--runs N] [--seed N] [--keep] [--verbose] BINARY
 
   --backend B  only this backend, which then has to work (default: all that are there)
-  --short      a fifth of the runs or less, for CI (default: 200 on host, 40 on podman, 20 on docker)
+  --short      a fifth of the runs or less, for CI (default: 300 on host, 60 on each engine)
   --runs N     as many runs on each backend
   --seed N     the moments of an earlier time again
   --keep       leave the state of a backend with leftovers for a look
@@ -59,11 +59,10 @@ impl Backend {
 
     pub(crate) fn runs(self, length: Length) -> u64 {
         match (self, length) {
-            (Self::Host, Length::Long) => 200,
+            (Self::Host, Length::Long) => 300,
             (Self::Host, Length::Short) => 30,
-            (Self::Podman, Length::Long) => 40,
+            (Self::Podman | Self::Docker, Length::Long) => 60,
             (Self::Podman, Length::Short) => 4,
-            (Self::Docker, Length::Long) => 20,
             (Self::Docker, Length::Short) => 3,
         }
     }

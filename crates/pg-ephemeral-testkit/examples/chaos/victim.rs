@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, kill_process};
 
-use crate::stage::Stage;
+use crate::stage::{Folder, Stage, Who};
 use crate::{Failure, inspection};
 
 /// How long a run may take to clean up.
@@ -15,10 +15,32 @@ const END_LIMIT: Duration = Duration::from_secs(40);
 
 #[derive(Debug)]
 pub(crate) struct Plan {
-    pub(crate) instance: u64,
-    pub(crate) form: Form,
+    /// The number of the run, from which names are made.
+    pub(crate) number: u64,
+    pub(crate) action: Action,
     pub(crate) signal: Signal,
     pub(crate) after: Duration,
+}
+
+/// What is disturbed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// A server for one command, which runs where the form says.
+    Run { form: Form, instance: u64, folder: Folder },
+    /// What the session of [`Who::Victim`] goes through.
+    Session(Change),
+    /// A session of its own is started.
+    Start,
+    /// A session that was started for it is stopped.
+    Stop,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    Snapshot,
+    Restore,
+    Reset,
+    CreateDatabase,
 }
 
 /// Where the wrapped command runs.
@@ -36,6 +58,8 @@ pub(crate) enum Signal {
 }
 
 impl Signal {
+    pub(crate) const ALL: [Self; 3] = [Self::Kill, Self::Terminate, Self::Interrupt];
+
     fn number(self) -> rustix::process::Signal {
         match self {
             Self::Kill => rustix::process::Signal::KILL,
@@ -45,27 +69,76 @@ impl Signal {
     }
 }
 
+impl Change {
+    pub(crate) const ALL: [Self; 4] = [Self::Snapshot, Self::Restore, Self::Reset, Self::CreateDatabase];
+
+    /// The command for it, with a name of the run's own where it makes something.
+    pub(crate) fn words(self, stage: &Stage, number: u64) -> Vec<String> {
+        let session = stage.session(Who::Victim);
+        let words = match self {
+            Self::Snapshot => {
+                ["session", "snapshot", "--name", &session, "--as", &format!("s{number}")].map(str::to_owned)
+            }
+            Self::Restore => ["session", "restore", "--name", &session, "--from", "begin"].map(str::to_owned),
+            Self::Reset => return ["session", "reset", "--name", &session].map(str::to_owned).to_vec(),
+            Self::CreateDatabase => {
+                return ["database", "create", &format!("d{number}"), "--session", &session]
+                    .map(str::to_owned)
+                    .to_vec();
+            }
+        };
+        words.to_vec()
+    }
+}
+
+impl Action {
+    fn words(self, stage: &Stage, number: u64) -> Vec<String> {
+        let own = stage.session(Who::Own(number));
+        let words: &[&str] = match self {
+            Self::Run { form: Form::Bare, .. } => &["run-env", "--", "sleep", "0.05"],
+            Self::Run { form: Form::Host, .. } => &["host", "run-env", "--", "sleep", "0.05"],
+            Self::Session(change) => return change.words(stage, number),
+            Self::Start => &["session", "start", "--name", &own],
+            Self::Stop => &["session", "stop", "--name", &own],
+        };
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+}
+
 impl fmt::Display for Plan {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let form = if self.form == Form::Host { "host run-env" } else { "run-env" };
-        let milliseconds = self.after.as_secs_f64() * 1000.0;
-        write!(formatter, "{form} of instance {}, {:?} after {milliseconds:.1} ms", self.instance, self.signal)
+        match self.action {
+            Action::Run { form, instance, folder } => {
+                let form = if form == Form::Host { "host run-env" } else { "run-env" };
+                let folder = if folder == Folder::Second { " from the second state folder" } else { "" };
+                write!(formatter, "{form} of instance {instance}{folder}")?;
+            }
+            Action::Session(change) => write!(formatter, "{change:?} of a session")?,
+            Action::Start => write!(formatter, "start of a session")?,
+            Action::Stop => write!(formatter, "stop of a session")?,
+        }
+        write!(formatter, ", {:?} after {:.1} ms", self.signal, self.after.as_secs_f64() * 1000.0)
     }
 }
 
 /// Runs once and tells what was wrong with it.
 pub(crate) fn run(stage: &Stage, plan: &Plan) -> Result<Vec<String>, Failure> {
-    let words: &[&str] = match plan.form {
-        Form::Bare => &["run-env", "--", "sleep", "0.05"],
-        Form::Host => &["host", "run-env", "--", "sleep", "0.05"],
+    let Plan { number, action, signal, after } = *plan;
+    if action == Action::Stop {
+        stage.start_session(Who::Own(number))?;
+    }
+    let (instance, folder) = match action {
+        Action::Run { instance, folder, .. } => (instance, folder),
+        Action::Session(_) => (Who::Victim.instance(), Folder::First),
+        Action::Start | Action::Stop => (Who::Own(number).instance(), Folder::First),
     };
-    let mut child = stage.command(plan.instance, words)?.spawn()?;
+    let mut child = stage.command(folder, instance, &action.words(stage, number))?.spawn()?;
     let pid = child.id();
-    std::thread::sleep(plan.after);
+    std::thread::sleep(after);
     if child.try_wait()?.is_none()
         && let Some(process) = i32::try_from(pid).ok().and_then(Pid::from_raw)
     {
-        kill_process(process, plan.signal.number())?;
+        kill_process(process, signal.number())?;
     }
     let mut problems = Vec::new();
     match wait(&mut child)? {
@@ -74,13 +147,16 @@ pub(crate) fn run(stage: &Stage, plan: &Plan) -> Result<Vec<String>, Failure> {
             child.kill()?;
             child.wait()?;
         }
-        Some(status) => problems.extend(wrong_status(stage, status, plan.signal)),
+        Some(status) => problems.extend(wrong_status(status, signal)),
     }
-    if plan.signal != Signal::Kill {
-        problems.extend(inspection::of_owner(stage, plan.instance, pid)?);
+    if signal != Signal::Kill && matches!(action, Action::Run { .. }) {
+        problems.extend(inspection::of_owner(stage, folder, instance, pid)?);
     }
     if !problems.is_empty() {
         problems.push(format!("it printed:\n{}", stage.printed()));
+    }
+    if let Action::Session(change) = action {
+        problems.extend(stage.check_victim(change, number));
     }
     Ok(problems)
 }
@@ -96,11 +172,9 @@ fn wait(child: &mut Child) -> Result<Option<ExitStatus>, Failure> {
     Ok(None)
 }
 
-/// It may have come to its end before the signal, or been hit before it listened, which is before it said anything.
-fn wrong_status(stage: &Stage, status: ExitStatus, signal: Signal) -> Option<String> {
+/// It may have come to its end before the signal.
+fn wrong_status(status: ExitStatus, signal: Signal) -> Option<String> {
     let number = signal.number().as_raw();
-    let may_die = signal == Signal::Kill || stage.printed().is_empty();
-    let expected =
-        status.success() || (may_die && status.signal() == Some(number)) || status.code() == Some(128 + number);
+    let expected = status.success() || status.signal() == Some(number) || status.code() == Some(128 + number);
     (!expected).then(|| format!("it ended with {status}"))
 }

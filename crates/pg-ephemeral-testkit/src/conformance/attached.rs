@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ociman::command::Process;
-use ociman::{ContainerState, Error, ExecSpec, Kind, RunSpec, Terminal};
+use ociman::{CommandError, ContainerState, ExecSpec, Kind, RunSpec, Terminal};
 
 use super::expect::{Outcome, equal, refused, some};
 use super::stage::Stage;
@@ -18,7 +18,9 @@ async fn attach(stage: &Stage, spec: &RunSpec) -> Outcome<Option<Process>> {
     if stage.kind() != Kind::Host {
         return Ok(Some(process?));
     }
-    refused("an attached container", process, "Unsupported", |error| matches!(error, Error::Unsupported { .. }))?;
+    refused("an attached container", process, "Unsupported", |error| {
+        matches!(error, CommandError::Unsupported { .. })
+    })?;
     Ok(None)
 }
 
@@ -53,7 +55,7 @@ pub(super) async fn an_attached_container_of_a_missing_image_ends_with_125(stage
 pub(super) async fn an_attached_container_can_be_worked_in_and_removed(stage: Arc<Stage>) -> Outcome {
     let spec = stage.script("a", "while :; do sleep 0.1; done")?;
     let Some(process) = attach(&stage, &spec).await? else { return Ok(()) };
-    let container = stage.backend().container(spec.name.clone());
+    let mut container = stage.backend().container(spec.name.clone());
     let mut state = None;
     for _ in 0..LOOKS {
         state = stage.backend().inspect(std::slice::from_ref(&spec.name)).await?.into_iter().flatten().next();
@@ -65,7 +67,7 @@ pub(super) async fn an_attached_container_can_be_worked_in_and_removed(stage: Ar
     equal("state", some("the container", state)?.state, ContainerState::Running)?;
     let output = container.exec(&ExecSpec::new(["sh", "-c", "exit 7"]), b"").await?;
     equal("status of a command in it", output.status.code(), 7)?;
-    container.remove_forced().await?;
+    container.remove_force().await?;
     equal("status", process.exit.await?.code(), 137)?;
     is_gone(&stage, &spec).await
 }

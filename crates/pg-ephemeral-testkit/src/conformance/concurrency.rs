@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ociman::{CommitSpec, Error, ExecSpec};
+use ociman::{CommandError, CommitSpec, ExecSpec};
 use tokio::task::JoinSet;
 
 use super::expect::{Outcome, equal, holds, text};
@@ -42,7 +42,7 @@ pub(super) async fn one_of_eight_that_want_a_name_gets_it(stage: Arc<Stage>) -> 
         async move {
             match stage.backend().run(&stage.idle("wanted")?).await {
                 Ok(_) => Ok(true),
-                Err(Error::NameTaken { .. }) => Ok(false),
+                Err(CommandError::NameTaken { .. }) => Ok(false),
                 Err(error) => Err(error.into()),
             }
         }
@@ -56,8 +56,8 @@ pub(super) async fn one_of_eight_that_want_a_name_gets_it(stage: Arc<Stage>) -> 
 pub(super) async fn eight_removals_of_one_container_all_work(stage: Arc<Stage>) -> Outcome {
     let container = stage.running("a").await?;
     eight(|_| {
-        let container = container.clone();
-        async move { Ok(container.remove_forced().await?) }
+        let mut container = container.clone();
+        async move { Ok(container.remove_force().await?) }
     })
     .await?;
     equal("it is there", stage.is_there(container.name()).await?, false)
@@ -104,8 +104,8 @@ pub(super) async fn a_listing_works_while_containers_come_and_go(stage: Arc<Stag
         async move {
             if number % 2 == 0 {
                 for round in 0..3 {
-                    let container = stage.running(&format!("c{number}-{round}")).await?;
-                    container.remove_forced().await?;
+                    let mut container = stage.running(&format!("c{number}-{round}")).await?;
+                    container.remove_force().await?;
                 }
                 return Ok(0);
             }

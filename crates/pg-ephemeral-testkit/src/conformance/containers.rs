@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ociman::{ContainerState, Error};
+use ociman::{CommandError, ContainerState};
 
 use super::expect::{Outcome, equal, holds, refused, some};
 use super::stage::Stage;
@@ -33,14 +33,14 @@ pub(super) async fn the_name_of_a_stopped_container_is_taken_too(stage: Arc<Stag
     refused("a second container of the name", second, "NameTaken", is_name_taken(first.name().as_str()))
 }
 
-fn is_name_taken(expected: &str) -> impl FnOnce(&Error) -> bool {
-    move |error| matches!(error, Error::NameTaken { name } if name == expected)
+fn is_name_taken(expected: &str) -> impl FnOnce(&CommandError) -> bool {
+    move |error| matches!(error, CommandError::NameTaken { name } if name == expected)
 }
 
 pub(super) async fn a_name_is_free_again_after_removal(stage: Arc<Stage>) -> Outcome {
-    let first = stage.running("a").await?;
+    let mut first = stage.running("a").await?;
     let id = first.inspect().await?.id;
-    first.remove_forced().await?;
+    first.remove_force().await?;
     let second = stage.running("a").await?;
     holds("it is another container", second.inspect().await?.id != id, &id)
 }
@@ -53,7 +53,7 @@ pub(super) async fn a_long_name_with_every_allowed_character_works(stage: Arc<St
 pub(super) async fn a_container_of_a_missing_image_is_refused_and_leaves_nothing(stage: Arc<Stage>) -> Outcome {
     let spec = stage.idle_of(stage.image("missing")?, "a")?;
     let result = stage.backend().run(&spec).await;
-    refused("a missing image", result, "ImageNotFound", |error| matches!(error, Error::ImageNotFound { .. }))?;
+    refused("a missing image", result, "ImageNotFound", |error| matches!(error, CommandError::ImageNotFound { .. }))?;
     equal("the container is there", stage.is_there(&spec.name).await?, false)
 }
 

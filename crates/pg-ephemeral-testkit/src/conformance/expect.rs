@@ -3,7 +3,7 @@
 use std::fmt;
 use std::panic::Location;
 
-use ociman::Error;
+use ociman::CommandError;
 
 /// What a backend did not do as it must.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +56,7 @@ macro_rules! failed {
 }
 
 failed! {
-    Error
+    CommandError
     std::io::Error
     ociman::ContainerNameError
     ociman::ReferenceError
@@ -101,9 +101,9 @@ pub(super) fn holds(what: &str, condition: bool, got: &dyn fmt::Debug) -> Outcom
 #[track_caller]
 pub(super) fn refused<T: fmt::Debug>(
     what: &str,
-    result: Result<T, Error>,
+    result: Result<T, CommandError>,
     expected: &str,
-    is_expected: impl FnOnce(&Error) -> bool,
+    is_expected: impl FnOnce(&CommandError) -> bool,
 ) -> Outcome {
     match result {
         Err(error) if is_expected(&error) => Ok(()),

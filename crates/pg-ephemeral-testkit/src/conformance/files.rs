@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ociman::{Access, Error, Kind, Mount};
+use ociman::{Access, CommandError, Kind, Mount};
 
 use super::expect::{Outcome, equal, refused};
 use super::stage::Stage;
@@ -21,7 +21,7 @@ pub(super) async fn a_bound_folder_is_read_and_written(stage: Arc<Stage>) -> Out
     let spec = stage.idle("a")?.mount(mount("/mnt/conformance", Access::ReadWrite));
     if stage.kind() == Kind::Host {
         let result = stage.backend().run(&spec).await;
-        return refused("a mount", result, "Unsupported", |error| matches!(error, Error::Unsupported { .. }));
+        return refused("a mount", result, "Unsupported", |error| matches!(error, CommandError::Unsupported { .. }));
     }
     let container = stage.run(&spec).await?;
     let script = "cd mnt/conformance; cat from-outside; echo inside > from-inside";

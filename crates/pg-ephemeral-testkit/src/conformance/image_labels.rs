@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ociman::label::{Key, Labels, Value};
-use ociman::{CommitSpec, Error, Kind, Reference};
+use ociman::{CommandError, CommitSpec, Kind, Reference};
 
 use super::expect::{Outcome, equal, some};
 use super::labels::{LINES, UNUSUAL, of};
@@ -63,7 +63,7 @@ pub(super) async fn labels_of_a_commit_with_line_breaks_come_back_or_are_refused
     let mut spec = CommitSpec::new(stage.image("a")?);
     spec.labels.extend(LINES);
     match container.commit(&spec).await {
-        Err(Error::Unsupported { .. }) if stage.kind() == Kind::Docker => {
+        Err(CommandError::Unsupported { .. }) if stage.kind() == Kind::Docker => {
             let found = stage.backend().inspect_images(std::slice::from_ref(&spec.image)).await?;
             equal("images", found, vec![None])
         }

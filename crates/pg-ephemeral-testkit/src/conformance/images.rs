@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ociman::{CommitSpec, Error, Kind, Reference};
+use ociman::{CommandError, CommitSpec, Kind, Reference};
 
 use super::expect::{Outcome, equal, holds, refused, some};
 use super::stage::Stage;
@@ -10,9 +10,9 @@ use super::stage::Stage;
 /// Images of this name with this identifier; a commit of a container that has done nothing is one.
 async fn image(stage: &Stage, suffix: &str) -> Outcome<Reference> {
     let name = stage.image(suffix)?;
-    let container = stage.running(&format!("for-{}", suffix.replace(['/', ':'], "-"))).await?;
+    let mut container = stage.running(&format!("for-{}", suffix.replace(['/', ':'], "-"))).await?;
     container.commit(&CommitSpec::new(name.clone())).await?;
-    container.remove_forced().await?;
+    container.remove_force().await?;
     Ok(name)
 }
 
@@ -92,8 +92,8 @@ pub(super) async fn a_name_without_a_domain_works_everywhere(stage: Arc<Stage>) 
     container.commit(&CommitSpec::new(name.clone())).await?;
     let found = ids(&stage, &[stage.image("missing")?, name.clone()]).await?;
     holds("the second is there", found[0].is_none() && found[1].is_some(), &found)?;
-    let second = stage.run(&stage.idle_of(name.clone(), "b")?).await?;
-    second.remove_forced().await?;
+    let mut second = stage.run(&stage.idle_of(name.clone(), "b")?).await?;
+    second.remove_force().await?;
     stage.backend().remove_image(&name).await?;
     equal("after its removal", ids(&stage, &[name]).await?, vec![None])
 }
@@ -112,7 +112,7 @@ pub(super) async fn removing_the_last_name_removes_the_image(stage: Arc<Stage>) 
     stage.backend().remove_image(&name).await?;
     equal("after removal", ids(&stage, std::slice::from_ref(&name)).await?, vec![None])?;
     let again = stage.backend().run(&stage.idle_of(name, "b")?).await;
-    refused("a container of it", again, "ImageNotFound", |error| matches!(error, Error::ImageNotFound { .. }))
+    refused("a container of it", again, "ImageNotFound", |error| matches!(error, CommandError::ImageNotFound { .. }))
 }
 
 pub(super) async fn an_image_in_use_by_a_running_container_is_kept(stage: Arc<Stage>) -> Outcome {
@@ -131,7 +131,7 @@ pub(super) async fn an_image_in_use_by_a_stopped_container_is_kept(stage: Arc<St
 
 async fn kept_in_use(stage: &Stage, name: Reference) -> Outcome {
     let removed = stage.backend().remove_image(&name).await;
-    refused("its removal", removed, "ImageInUse", |error| matches!(error, Error::ImageInUse { .. }))?;
+    refused("its removal", removed, "ImageInUse", |error| matches!(error, CommandError::ImageInUse { .. }))?;
     let found = ids(stage, &[name]).await?;
     holds("it is still there", found[0].is_some(), &found)
 }
@@ -142,5 +142,5 @@ pub(super) async fn pulling_is_refused_where_there_is_no_registry(stage: Arc<Sta
         return Ok(());
     }
     let result = stage.backend().pull(&stage.image("a")?).await;
-    refused("a pull", result, "Unsupported", |error| matches!(error, Error::Unsupported { .. }))
+    refused("a pull", result, "Unsupported", |error| matches!(error, CommandError::Unsupported { .. }))
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ociman::{ContainerState, Error, ExecSpec, Kind};
+use ociman::{CommandError, ContainerState, ExecSpec, Kind};
 
 use super::expect::{Outcome, equal, holds, one_of, refused};
 use super::stage::{ENTER, Stage};
@@ -67,6 +67,48 @@ pub(super) async fn starting_a_running_container_is_no_error(stage: Arc<Stage>) 
     equal("state", container.inspect().await?.state, ContainerState::Running)
 }
 
+pub(super) async fn a_renamed_container_goes_on_under_its_new_name_with_its_files(stage: Arc<Stage>) -> Outcome {
+    let container = stage.stoppable("a").await?;
+    let id = container.inspect().await?.id;
+    stage.shell(&container, &format!("{ENTER}; echo kept > conformance-file")).await?;
+    let renamed = container.rename(&stage.name("b")?).await?;
+    equal("the old name is there", stage.is_there(container.name()).await?, false)?;
+    let info = renamed.inspect().await?;
+    equal("state and identifier", (info.state, info.id.as_str()), (ContainerState::Running, id.as_str()))?;
+    let read = format!("{ENTER}; cat conformance-file");
+    equal("the file", stage.shell(&renamed, &read).await?.as_str(), "kept\n")?;
+    renamed.stop(PATIENT).await?;
+    // Nobody else gets its files while it is stopped.
+    stage.running("c").await?;
+    renamed.start().await?;
+    equal("the file after a start", stage.shell(&renamed, &read).await?.as_str(), "kept\n")
+}
+
+pub(super) async fn a_taken_name_is_refused_when_a_container_is_renamed(stage: Arc<Stage>) -> Outcome {
+    let (one, two) = (stage.running("a").await?, stage.running("b").await?);
+    refused(
+        "the name of another",
+        one.rename(two.name()).await.map(drop),
+        "NameTaken with the name",
+        |error| matches!(error, CommandError::NameTaken { name } if name == two.name().as_str()),
+    )?;
+    let missing = stage.backend().container(stage.name("missing")?);
+    refused("a missing container", missing.rename(&stage.name("c")?).await.map(drop), "ContainerNotFound", |error| {
+        matches!(error, CommandError::ContainerNotFound { .. })
+    })?;
+    equal("state", one.inspect().await?.state, ContainerState::Running)
+}
+
+pub(super) async fn only_the_container_with_the_identifier_is_removed(stage: Arc<Stage>) -> Outcome {
+    let container = stage.running("a").await?;
+    let id = container.inspect().await?.id;
+    container.remove_force_if(&id).await?;
+    equal("it is there", stage.is_there(container.name()).await?, false)?;
+    let successor = stage.running("a").await?;
+    container.remove_force_if(&id).await?;
+    equal("state of the next one", successor.inspect().await?.state, ContainerState::Running)
+}
+
 pub(super) async fn waiting_gives_the_status_of_an_ended_process(stage: Arc<Stage>) -> Outcome {
     for code in [0, 1, 42, 255] {
         let container = stage.run(&stage.script(&format!("a{code}"), &format!("exit {code}"))?).await?;
@@ -96,7 +138,7 @@ pub(super) async fn an_ended_container_tells_its_status(stage: Arc<Stage>) -> Ou
 pub(super) async fn a_running_container_is_not_removed_without_force(stage: Arc<Stage>) -> Outcome {
     let container = stage.running("a").await?;
     refused("removal", container.remove().await, "another error than ContainerNotFound", |error| {
-        !matches!(error, Error::ContainerNotFound { .. })
+        !matches!(error, CommandError::ContainerNotFound { .. })
     })?;
     equal("state", container.inspect().await?.state, ContainerState::Running)
 }
@@ -111,16 +153,16 @@ pub(super) async fn a_stopped_container_is_removed(stage: Arc<Stage>) -> Outcome
 
 pub(super) async fn a_running_container_is_removed_by_force(stage: Arc<Stage>) -> Outcome {
     let script = "trap '' TERM INT QUIT; while :; do sleep 1; done";
-    let container = stage.run(&stage.script("a", script)?).await?;
+    let mut container = stage.run(&stage.script("a", script)?).await?;
     let start = Instant::now();
-    container.remove_forced().await?;
+    container.remove_force().await?;
     let took = start.elapsed();
     holds("no stop time-out was waited for", took < Duration::from_secs(9), &took)?;
     equal("it is there", stage.is_there(container.name()).await?, false)
 }
 
 pub(super) async fn removing_a_missing_container_by_force_is_no_error(stage: Arc<Stage>) -> Outcome {
-    stage.backend().container(stage.name("missing")?).remove_forced().await?;
+    stage.backend().container(stage.name("missing")?).remove_force().await?;
     Ok(())
 }
 
@@ -129,7 +171,7 @@ pub(super) async fn a_forced_removal_ends_every_process_of_the_container(stage: 
     if stage.kind() == Kind::Host {
         return Ok(());
     }
-    let container = stage.running("a").await?;
+    let mut container = stage.running("a").await?;
     let command = container.exec_streamed(&ExecSpec::new(["sh", "-c", "echo begun; sleep 600"])).await?;
     let ended = tokio::time::timeout(PATIENT, async {
         // Waits for the command to be there before its container goes.
@@ -138,7 +180,7 @@ pub(super) async fn a_forced_removal_ends_every_process_of_the_container(stage: 
             let mut word = [0; 6];
             tokio::io::AsyncReadExt::read_exact(stdout, &mut word).await?;
         }
-        container.remove_forced().await?;
+        container.remove_force().await?;
         Outcome::Ok(command.exit.await?)
     });
     match ended.await {

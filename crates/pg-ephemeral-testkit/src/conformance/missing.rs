@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ociman::{CommitSpec, Container, Error, ExecSpec};
+use ociman::{CommandError, CommitSpec, Container, ExecSpec};
 
 use super::expect::{Outcome, refused};
 use super::stage::Stage;
@@ -14,13 +14,13 @@ fn missing(stage: &Stage) -> Outcome<Container> {
 }
 
 #[track_caller]
-fn no_container<T: Debug>(container: &Container, result: Result<T, Error>) -> Outcome {
+fn no_container<T: Debug>(container: &Container, result: Result<T, CommandError>) -> Outcome {
     let name = container.name().as_str();
     refused(
         "a missing container",
         result,
         "ContainerNotFound of its name",
-        |error| matches!(error, Error::ContainerNotFound { container } if container == name),
+        |error| matches!(error, CommandError::ContainerNotFound { container } if container == name),
     )
 }
 
@@ -74,16 +74,16 @@ pub(super) async fn executing_in_a_stopped_container_says_so(stage: Arc<Stage>) 
         "a command in a stopped container",
         result,
         "ContainerNotRunning",
-        |error| matches!(error, Error::ContainerNotRunning { container } if container == name),
+        |error| matches!(error, CommandError::ContainerNotRunning { container } if container == name),
     )
 }
 
 pub(super) async fn tagging_a_missing_image_says_so(stage: Arc<Stage>) -> Outcome {
     let result = stage.backend().tag(&stage.image("missing")?, &stage.image("new")?).await;
-    refused("a missing image", result, "ImageNotFound", |error| matches!(error, Error::ImageNotFound { .. }))
+    refused("a missing image", result, "ImageNotFound", |error| matches!(error, CommandError::ImageNotFound { .. }))
 }
 
 pub(super) async fn removing_a_missing_image_says_so(stage: Arc<Stage>) -> Outcome {
     let result = stage.backend().remove_image(&stage.image("missing")?).await;
-    refused("a missing image", result, "ImageNotFound", |error| matches!(error, Error::ImageNotFound { .. }))
+    refused("a missing image", result, "ImageNotFound", |error| matches!(error, CommandError::ImageNotFound { .. }))
 }

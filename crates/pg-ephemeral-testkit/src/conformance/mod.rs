@@ -120,6 +120,9 @@ list! {
         stopping_a_stopped_container_is_no_error
         a_stopped_container_starts_again_with_its_files
         starting_a_running_container_is_no_error
+        a_renamed_container_goes_on_under_its_new_name_with_its_files
+        a_taken_name_is_refused_when_a_container_is_renamed
+        only_the_container_with_the_identifier_is_removed
         waiting_gives_the_status_of_an_ended_process
         waiting_lasts_until_the_process_ends
         an_ended_container_tells_its_status

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use ociman::{Error, Kind, Network, PublishedPort};
+use ociman::{CommandError, Kind, Network, PublishedPort};
 
 use super::expect::{Outcome, equal, holds, refused, some};
 use super::stage::Stage;
@@ -65,7 +65,7 @@ pub(super) async fn a_port_taken_by_a_process_is_refused_and_nothing_is_left(sta
     if stage.kind() == Kind::Host && result.is_ok() {
         return Ok(());
     }
-    refused("a taken port", result, "PortTaken", |error| matches!(error, Error::PortTaken { .. }))?;
+    refused("a taken port", result, "PortTaken", |error| matches!(error, CommandError::PortTaken { .. }))?;
     equal("the container is there", stage.is_there(&spec.name).await?, false)
 }
 
@@ -78,14 +78,14 @@ pub(super) async fn a_port_taken_by_a_container_is_refused_and_nothing_is_left(s
     if stage.kind() == Kind::Host && result.is_ok() {
         return Ok(());
     }
-    refused("a taken port", result, "PortTaken", |error| matches!(error, Error::PortTaken { .. }))?;
+    refused("a taken port", result, "PortTaken", |error| matches!(error, CommandError::PortTaken { .. }))?;
     equal("the container is there", stage.is_there(&spec.name).await?, false)
 }
 
 pub(super) async fn a_port_is_free_again_after_removal(stage: Arc<Stage>) -> Outcome {
     let port = free_port()?;
-    let first = stage.run(&stage.idle("a")?.port(publish(Some(port)))).await?;
-    first.remove_forced().await?;
+    let mut first = stage.run(&stage.idle("a")?.port(publish(Some(port)))).await?;
+    first.remove_force().await?;
     let second = stage.run(&stage.idle("b")?.port(publish(Some(port)))).await?;
     equal("published port", second.published_port(INSIDE).await?, Some(SocketAddr::new(ADDRESS, port)))
 }

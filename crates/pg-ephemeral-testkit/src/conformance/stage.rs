@@ -84,7 +84,7 @@ impl Stage {
 
     /// Finds the containers of this case.
     pub(super) fn filter(&self) -> Outcome<Filter> {
-        Ok(Filter::KeyValue(MARK, Value::try_from(self.mark.clone())?))
+        Ok(Filter::exact(&MARK, &Value::try_from(self.mark.clone())?))
     }
 
     /// A container name of this case.
@@ -185,8 +185,8 @@ impl Stage {
         let containers = std::mem::take(&mut *lock(&self.containers));
         let mut removals = JoinSet::new();
         for name in containers {
-            let container = self.backend().container(name);
-            removals.spawn(async move { container.remove_forced().await });
+            let mut container = self.backend().container(name);
+            removals.spawn(async move { container.remove_force().await });
         }
         while let Some(removed) = removals.join_next().await {
             if let Ok(removed) = removed {
@@ -196,7 +196,7 @@ impl Stage {
         let images = std::mem::take(&mut *lock(&self.images));
         for image in images {
             match self.backend().remove_image(&image).await {
-                Ok(()) | Err(ociman::Error::ImageNotFound { .. }) => {}
+                Ok(()) | Err(ociman::CommandError::ImageNotFound { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
         }

@@ -185,6 +185,21 @@ impl Machine {
         })
     }
 
+    pub(super) fn rename(&self, name: &str, to: &str) -> Result<Reply> {
+        self.store.update(|state| {
+            let Some(id) = state.container(name).map(|container| container.id.clone()) else {
+                return self.speech.nothing_to_rename(name);
+            };
+            if let Some(other) = state.containers.iter().find(|container| container.name == to) {
+                return self.speech.new_name_taken(name, &id, to, &other.id);
+            }
+            if let Some(container) = state.container_mut(&id) {
+                container.name = to.to_owned();
+            }
+            Reply::default()
+        })
+    }
+
     /// Removes a container that has ended, unless somebody has done so.
     pub(crate) fn discard(&self, id: &str) -> Result<()> {
         self.store.update(|state| {

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use ociman::System;
-use ociman::command::{CommandError, CommandLine, Executor, ExitStatus, Output, Process, QueryOutput, Stream};
+use ociman::command::{CommandLine, Executor, ExitStatus, Output, Process, ProcessError, QueryOutput, Stream};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::machine::Call;
@@ -27,9 +27,9 @@ impl Executor for FakeBackend {
         self.inner.elsewhere.get().filter(|_| name == leading).cloned()
     }
 
-    async fn spawn(&self, line: CommandLine) -> Result<Process, CommandError> {
+    async fn spawn(&self, line: CommandLine) -> Result<Process, ProcessError> {
         let program = line.program.clone();
-        let spawn_error = |source| CommandError::Spawn { program: program.clone(), source };
+        let spawn_error = |source| ProcessError::Spawn { program: program.clone(), source };
         match self.answer(&line).await? {
             Answer::Reply(reply) => replied(reply, &line).map_err(spawn_error),
             Answer::Hang => Ok(hanging(&line)),
@@ -45,7 +45,7 @@ impl Executor for FakeBackend {
         }
     }
 
-    async fn query(&self, line: CommandLine, limit: Duration) -> Result<QueryOutput, CommandError> {
+    async fn query(&self, line: CommandLine, limit: Duration) -> Result<QueryOutput, ProcessError> {
         let command = line.to_string();
         let answer = tokio::time::timeout(limit, self.answer(&line)).await;
         let (success, reply) = match answer {
@@ -54,23 +54,23 @@ impl Executor for FakeBackend {
                 Answer::Killed | Answer::Exec(_) => (false, Reply::default()),
                 Answer::Hang => {
                     tokio::time::sleep(limit).await;
-                    return Err(CommandError::TimedOut { command, limit });
+                    return Err(ProcessError::TimedOut { command, limit });
                 }
             },
-            Err(_) => return Err(CommandError::TimedOut { command, limit }),
+            Err(_) => return Err(ProcessError::TimedOut { command, limit }),
         };
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Ok(QueryOutput { success, stdout: text(&reply.stdout), stderr: text(&reply.stderr) })
     }
 
-    async fn capture(&self, mut line: CommandLine, input: &[u8]) -> Result<Output, CommandError> {
+    async fn capture(&self, mut line: CommandLine, input: &[u8]) -> Result<Output, ProcessError> {
         let program = line.program.clone();
         line.stdin = if input.is_empty() { Stream::Null } else { Stream::Piped };
         line.stdout = Stream::Piped;
         line.stderr = Stream::Piped;
         let process = self.spawn(line).await?;
         let output = ociman::command::communicate(process, input).await;
-        output.map_err(|source| CommandError::Communicate { program, source })
+        output.map_err(|source| ProcessError::Communicate { program, source })
     }
 }
 
@@ -128,7 +128,7 @@ async fn pump(from: Reader, mut to: impl Write) -> io::Result<()> {
 }
 
 /// A process of a container, on the streams of the engine command.
-async fn executed(mut exec: Exec, streams: (Stream, Stream, Stream)) -> Result<Process, CommandError> {
+async fn executed(mut exec: Exec, streams: (Stream, Stream, Stream)) -> Result<Process, ProcessError> {
     let stdin = if exec.interactive { streams.0 } else { Stream::Null };
     // As the engine's program does, this one stands between the caller and the first process of a container.
     let is_between = |stream| if exec.first_of.is_some() && stream == Stream::Inherit { Stream::Piped } else { stream };
@@ -139,7 +139,7 @@ async fn executed(mut exec: Exec, streams: (Stream, Stream, Stream)) -> Result<P
         Some(_) => exec.processes.lead(process.id).map(|()| None),
         None => exec.processes.register(process.id).map(Some),
     };
-    let registered = registered.map_err(|source| CommandError::Spawn { program, source })?;
+    let registered = registered.map_err(|source| ProcessError::Spawn { program, source })?;
     let between = |stream, reader: &mut Reader| if stream == Stream::Inherit { reader.take() } else { None };
     let (stdout, stderr) = (between(streams.1, &mut process.stdout), between(streams.2, &mut process.stderr));
     let exit = std::mem::replace(&mut process.exit, Box::pin(std::future::pending()));

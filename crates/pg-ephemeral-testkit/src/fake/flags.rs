@@ -105,7 +105,7 @@ fn known(operation: Operation) -> &'static [Flag] {
         Operation::Stop => STOP,
         Operation::Logs => LOGS,
         Operation::Pull | Operation::Push => TRANSFER,
-        Operation::Tag | Operation::Start | Operation::Wait | Operation::Other => &[],
+        Operation::Tag | Operation::Rename | Operation::Start | Operation::Wait | Operation::Other => &[],
     }
 }
 

@@ -30,6 +30,17 @@ impl Machine {
                 }
             });
         }
+        for filter in arguments.values("filter") {
+            match filter.split_once('=') {
+                Some(("dangling", "true")) => images.retain(|image| image.names.is_empty()),
+                Some(("label", label)) => images.retain(|image| image.config.labels.contains_key(label)),
+                _ => {}
+            }
+        }
+        if arguments.has("quiet") {
+            let ids = images.iter().map(|image| format!("{}\n", self.speech.shown_id(&image.id)));
+            return Ok(Reply::success(ids.collect::<String>()));
+        }
         let format = arguments.value("format").unwrap_or("{{.Repository}}  {{.Tag}}  {{.ID}}");
         if self.speech == Speech::Podman && format == "json" {
             return Ok(Reply::success(format!("{:#}\n", shapes::podman_images(&images))));

@@ -126,6 +126,7 @@ impl Machine {
             Operation::Tag => self.tag(&words[0], &words[1])?,
             Operation::RemoveImage => self.remove_images(words)?,
             Operation::Remove => self.remove(arguments)?,
+            Operation::Rename => self.rename(&words[0], &words[1])?,
             Operation::Stop => self.stop(arguments).await?,
             Operation::Start => self.start(words)?,
             Operation::Logs => self.logs(arguments)?,
@@ -184,7 +185,7 @@ impl Machine {
 fn needed_words(speech: Speech, operation: Operation) -> usize {
     match (speech, operation) {
         (_, Operation::Version | Operation::Info | Operation::List | Operation::Images | Operation::Other) => 0,
-        (_, Operation::Tag) | (Speech::Docker, Operation::Exec) => 2,
+        (_, Operation::Tag | Operation::Rename) | (Speech::Docker, Operation::Exec) => 2,
         _ => 1,
     }
 }

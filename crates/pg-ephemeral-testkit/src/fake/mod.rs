@@ -32,7 +32,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ociman::Backend;
-use ociman::command::{CommandError, CommandLine};
+use ociman::command::{CommandLine, ProcessError};
 use tempfile::TempDir;
 
 use crate::short_folder::create_short_folder;
@@ -66,15 +66,15 @@ const SESSION_PREFIX: &str = "pg-ephemeral-session-";
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use ociman::{Error, RunSpec};
+/// use ociman::{CommandError, RunSpec};
 /// use pg_ephemeral_testkit::{Failure, FakeBackend, Operation};
 ///
 /// let fake = FakeBackend::podman().with_image("docker.io/library/postgres:17");
 /// let backend = fake.backend();
 /// let spec = RunSpec::new("a".parse()?, "docker.io/library/postgres:17".parse()?).entrypoint(["sleep", "60"]);
-/// let container = backend.run(&spec).await?;
-/// assert!(matches!(backend.run(&spec).await, Err(Error::NameTaken { .. })));
-/// container.remove_forced().await?;
+/// let mut container = backend.run(&spec).await?;
+/// assert!(matches!(backend.run(&spec).await, Err(CommandError::NameTaken { .. })));
+/// container.remove_force().await?;
 ///
 /// assert_eq!(fake.journal().count(Operation::Run), 2);
 /// fake.assert_nothing_left();
@@ -189,7 +189,7 @@ impl FakeBackend {
     ///
     /// [[failures]]
     /// operation = "run"
-    /// failure = { exit = { status = 125, stderr = "Error: out of luck" } }
+    /// failure = { exit = { status = 125, stderr = "CommandError: out of luck" } }
     /// on-call = 2
     /// ```
     ///
@@ -383,6 +383,14 @@ impl FakeBackend {
         must("read the state of a fake engine", names)
     }
 
+    /// How many images have lost their names to others.
+    #[track_caller]
+    pub fn nameless_images(&self) -> usize {
+        let state = &self.inner.machine.store;
+        let count = state.update(|state| state.images.iter().filter(|image| image.names.is_empty()).count());
+        must("read the state of a fake engine", count)
+    }
+
     /// Full names of all images, sorted.
     #[track_caller]
     pub fn images(&self) -> Vec<String> {
@@ -419,11 +427,11 @@ impl FakeBackend {
     }
 
     /// Only the program of this engine is there.
-    async fn answer(&self, line: &CommandLine) -> Result<Answer, CommandError> {
+    async fn answer(&self, line: &CommandLine) -> Result<Answer, ProcessError> {
         let program = line.program.to_string_lossy();
         let is_shim = program == "docker" && self.inner.has_shim.load(std::sync::atomic::Ordering::Relaxed);
         if program != self.inner.machine.speech.program() && !is_shim {
-            return Err(CommandError::ProgramNotFound { program: line.program.clone() });
+            return Err(ProcessError::ProgramNotFound { program: line.program.clone() });
         }
         self.inner.journal.record(line);
         let arguments = line.arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
@@ -434,6 +442,6 @@ impl FakeBackend {
         // The first one of a name counts, and the command's own come last.
         let variables = secret.chain(open).chain(own).collect();
         let answer = self.inner.machine.answer(Call { arguments, variables }).await;
-        answer.map_err(|source| CommandError::Spawn { program: line.program.clone(), source })
+        answer.map_err(|source| ProcessError::Spawn { program: line.program.clone(), source })
     }
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use pg_ephemeral_core::Folders;
 use pg_ephemeral_core::host_image::{FindError, Installation, Installations};
+use pg_ephemeral_core::locale;
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +48,8 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     clusters='CLUSTERS'
     # A name in that folder: whatever holds another one is made anew.
     case $user${POSTGRES_INITDB_ARGS-} in */*) clusters= ;; esac
-    made="$clusters/$user ${POSTGRES_INITDB_ARGS-}"
+    method=${POSTGRES_HOST_AUTH_METHOD:-scram-sha-256}
+    made="$clusters/$user ${LANG-} $method ${POSTGRES_INITDB_ARGS-}"
     if [ -n "$clusters" ] && [ -d "$made" ]; then
         cp -a "$made/." "$PGDATA"
         password=$(printf '%s' "$POSTGRES_PASSWORD" | sed "s/'/''/g")
@@ -55,11 +57,11 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
         printf "ALTER ROLE \"%s\" PASSWORD '%s'" "$name" "$password" | postgres --single -D "$PGDATA" postgres >/dev/null
     else
         printf '%s\n' "$POSTGRES_PASSWORD" >"$PGDATA.password"
-        # The published port is on the loopback device, which the official image trusts.
-        initdb --username="$user" --pwfile="$PGDATA.password" --auth-local=trust --auth-host=scram-sha-256 \
-            --encoding=UTF8 --no-locale ${POSTGRES_INITDB_ARGS-} >/dev/null
+        # As in the official image, whoever connects over the loopback device is trusted unless an argument says otherwise.
+        # Its locale is that of LANG.
+        initdb --username="$user" --pwfile="$PGDATA.password" --encoding=UTF8 ${POSTGRES_INITDB_ARGS-} >/dev/null
         rm "$PGDATA.password"
-        printf 'host all all all scram-sha-256\n' >>"$PGDATA/pg_hba.conf"
+        printf 'host all all all %s\n' "$method" >>"$PGDATA/pg_hba.conf"
         if [ -n "$clusters" ]; then
             { cp -a "$PGDATA" "$made.$$" && mv -T "$made.$$" "$made"; } 2>/dev/null || rm -rf "$made.$$"
         fi
@@ -116,13 +118,15 @@ pub(super) const DEVICES: &str = "dev";
 
 /// The official image of the newest PostgreSQL of this machine. What is found out on the way is kept in a folder.
 pub(super) fn image(folder: &Path) -> Result<FakeImage, FindError> {
-    let installations = Installations::find(&Folders::at(folder))?;
+    let folders = Folders::at(folder);
+    let installations = Installations::find(&folders)?;
     let installation = installations.pick(None)?;
     let major = installation.major();
     let clusters = base_layer::clusters().unwrap_or_default();
     let mut image = FakeImage::postgres(&major.to_string())
         .variable("PG_VERSION", &installation.version)
         .variable("PATH", &path_of(installation))
+        .variable("LANG", &locale::default_of_host(&folders))
         .file("/usr/local/bin/docker-entrypoint.sh", &ENTRYPOINT.replace("CLUSTERS", &clusters.to_string_lossy()))
         .file("/usr/local/bin/postgres", &SERVER.replace("BIN", &installation.bin.to_string_lossy()));
     image.programs.clear();
@@ -163,7 +167,9 @@ pub(super) fn localize(config: &mut Config, root: &Path, mounts: &[PathBuf], wor
     let words: Vec<String> = words.iter().map(|word| in_memory(word, root)).collect();
     let Some(server) = &config.server else { return words };
     let words: Vec<String> = words.iter().map(|word| link_sockets(word, root)).collect();
-    let mounts = mounts.iter().map(|mount| Path::new("/").join(mount).to_string_lossy().into_owned());
+    // Of the devices only the memory is the container's own.
+    let mounts = mounts.iter().filter(|mount| mount.as_path() != Path::new(DEVICES));
+    let mounts = mounts.map(|mount| Path::new("/").join(mount).to_string_lossy().into_owned());
     let folders: Vec<String> = server.folders.iter().cloned().chain(mounts).collect();
     for variable in &mut config.environment {
         *variable = local(variable, root, &folders);

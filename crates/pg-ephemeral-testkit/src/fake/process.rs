@@ -177,6 +177,16 @@ impl Processes {
             std::thread::sleep(PAUSE);
         }
         self.kill();
+        self.remove_shared_memory();
+    }
+
+    /// Removes the System V segments of the data folder, which a server that was killed leaves.
+    fn remove_shared_memory(&self) {
+        let start = fs::read(self.folder.join("start")).ok();
+        let start: Option<Start> = start.and_then(|json| serde_json::from_slice(&json).ok());
+        if let Some(data) = start.and_then(|start| start.environment.get("PGDATA").cloned()) {
+            ociman::host::remove_shared_memory(Path::new(&data));
+        }
     }
 
     /// Kills everything in a container whose first process is not the server yet. What makes a cluster runs servers for

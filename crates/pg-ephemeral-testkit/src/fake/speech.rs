@@ -85,6 +85,39 @@ impl Speech {
         )
     }
 
+    /// Docker says one line more than to other commands.
+    pub(super) fn nothing_to_rename(self, name: &str) -> Reply {
+        self.rename_refused(name, self.no_container(Operation::Rename, name))
+    }
+
+    pub(super) fn new_name_taken(self, name: &str, id: &str, to: &str, other: &str) -> Reply {
+        let refusal = self.refusal(
+            Operation::Rename,
+            (
+                1,
+                format!(
+                    "Error when allocating new name: Conflict. The container name \"/{to}\" is already in use by container \
+                     \"{other}\". You have to remove (or rename) that container to be able to reuse that name."
+                ),
+            ),
+            (
+                125,
+                format!(
+                    "renaming container {id}: name {to} already in use, cannot rename container {id}: container already \
+                     exists"
+                ),
+            ),
+        );
+        self.rename_refused(name, refusal)
+    }
+
+    fn rename_refused(self, name: &str, mut refusal: Reply) -> Reply {
+        if self == Self::Docker {
+            refusal.stderr.extend(format!("Error: failed to rename container named {name}\n").into_bytes());
+        }
+        refusal
+    }
+
     pub(super) fn image_in_use(self, name: &str, image: &str, container: &str) -> Reply {
         let short = |id: &str| id.chars().take(12).collect::<String>();
         self.refusal(

@@ -86,6 +86,11 @@ impl Ran<'_> {
         status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(-1)
     }
 
+    /// How it ended.
+    pub fn exit_status(&self) -> std::process::ExitStatus {
+        self.status.unwrap_or_default()
+    }
+
     /// From its start to its end.
     pub fn took(&self) -> Duration {
         self.took

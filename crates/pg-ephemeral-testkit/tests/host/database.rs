@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ociman::{Kind, VariableValue};
 use pg_ephemeral_core::config::BackendChoice;
+use pg_ephemeral_core::session::SESSION_VARIABLE;
 use pg_ephemeral_core::{Definition, Folders, Server};
 use pg_ephemeral_testkit::base_layer::state_with_base_layer;
 use pg_ephemeral_testkit::{KEEP_DATABASES_VARIABLE, database, wait_until};
@@ -23,7 +24,7 @@ async fn a_test_that_fails() {
     assert_eq!(database.name(), "nothing like it");
 }
 
-fn run(test: &str, server: &Server, keep: Option<&str>) -> Output {
+fn run(test: &str, server: &Server, keep: Option<&str>, session: Option<&str>) -> Output {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--ignored", "--exact", test, "--nocapture"]).env_remove(KEEP_DATABASES_VARIABLE);
     for name in ["PGHOST", "PGHOSTADDR", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE"] {
@@ -35,6 +36,7 @@ fn run(test: &str, server: &Server, keep: Option<&str>) -> Output {
             VariableValue::Secret(value) => command.env(&variable.name, value.expose()),
         };
     }
+    command.env_remove(SESSION_VARIABLE).envs(session.map(|session| (SESSION_VARIABLE, session)));
     command.envs(keep.map(|keep| (KEEP_DATABASES_VARIABLE, keep))).output().unwrap()
 }
 
@@ -46,20 +48,23 @@ async fn they_go_with_their_tests_unless_one_that_fails_is_to_be_looked_at() {
     let definition = definition.sql_statement("books".parse().unwrap(), "create table books ()");
     let server = definition.start().await.unwrap();
     for _ in 0..2 {
-        let passed = run("database::a_test_that_passes", &server, Some("failed"));
+        let passed = run("database::a_test_that_passes", &server, Some("failed"), None);
         assert!(passed.status.success(), "{passed:?}");
     }
-    let failed = run("database::a_test_that_fails", &server, None);
+    let failed = run("database::a_test_that_fails", &server, None, None);
     assert!(!failed.status.success());
     assert_eq!(server.list_databases().await.unwrap(), []);
 
-    let failed = run("database::a_test_that_fails", &server, Some("failed"));
+    let failed = run("database::a_test_that_fails", &server, Some("failed"), Some("review"));
     assert!(!failed.status.success());
     let kept = server.list_databases().await.unwrap();
     assert!(kept.len() == 1 && kept[0].owner.is_none(), "{kept:?}");
     let told = String::from_utf8_lossy(&failed.stderr).into_owned();
-    let look = format!("psql \"$(pg-ephemeral database url {} --session SESSION)\"", kept[0].name);
+    let look = format!("psql \"$(pg-ephemeral database url {} --session review)\"", kept[0].name);
     assert!(told.contains(&look), "{told}");
+    let without_session = run("database::a_test_that_fails", &server, Some("failed"), None);
+    let told = String::from_utf8_lossy(&without_session.stderr).into_owned();
+    assert!(told.contains("is kept, as long as its server runs"), "{told}");
     server.stop().await.unwrap();
 }
 

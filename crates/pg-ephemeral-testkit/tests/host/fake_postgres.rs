@@ -7,8 +7,11 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use ociman::{Container, ExecSpec, PublishedPort, RunSpec, Variable};
+use pg_ephemeral_core::cache::{self, InUse, LayerState, Scope};
+use pg_ephemeral_core::parameter::Parameters;
 use pg_ephemeral_core::seed::spec::SeedSpec;
-use pg_ephemeral_core::{ConnectError, Definition, Folders, Reach, Server, StartError, session_name};
+use pg_ephemeral_core::session::Session;
+use pg_ephemeral_core::{ConnectError, Definition, Folders, Reach, Server, StartError, locale, reap, session_name};
 use pg_ephemeral_testkit::{Failure, FakeBackend, Operation, memory, wait_until, wait_until_async};
 
 const AMPLE: Duration = Duration::from_secs(20);
@@ -63,6 +66,35 @@ async fn a_server_is_started_seeded_queried_from_outside_and_inside_and_gone() {
 }
 
 #[tokio::test]
+async fn text_is_sorted_as_on_the_host_unless_something_else_was_asked_for() {
+    for fake in engines() {
+        let home = tempfile::tempdir().unwrap();
+        let query = "SELECT datcollate FROM pg_database WHERE datname = current_database()";
+        let collation = async |definition: Definition| {
+            let server = definition.start().await.unwrap();
+            let row = server.connect().await.unwrap().query_one(query, &[]).await.unwrap();
+            server.stop().await.unwrap();
+            row.get::<_, String>(0)
+        };
+        let expected = locale::default_of_host(&Folders::at(home.path()));
+        assert_eq!(collation(definition(&fake, home.path())).await, expected);
+        assert_eq!(collation(definition(&fake, home.path()).locale("C".parse().unwrap())).await, "C");
+        fake.assert_nothing_left();
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_let_in_over_tcp_without_a_password() {
+    for fake in engines() {
+        let home = tempfile::tempdir().unwrap();
+        let server = definition(&fake, home.path()).start().await.unwrap();
+        let trusting = "SELECT count(*)::int FROM pg_hba_file_rules WHERE type <> 'local' AND auth_method = 'trust'";
+        assert_eq!(number(&server, trusting).await, 0);
+        server.stop().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_server_without_a_port_is_reached_through_the_folder_of_its_socket() {
     for reach in [Reach::Inside, Reach::InsideWithoutNetwork] {
         for fake in engines() {
@@ -88,7 +120,7 @@ async fn a_first_start_that_is_removed_leaves_no_shared_memory() {
         let mark = format!("{}-{delay:?}", std::process::id());
         // Of a user whom no other cluster has, so that this one is made.
         let variables = [("POSTGRES_PASSWORD", "secret"), ("POSTGRES_USER", &mark), ("MARK_OF_TEST", &mark)];
-        let container = run(&fake, &variables).await;
+        let mut container = run(&fake, &variables).await;
         let mut files = BTreeSet::new();
         let mut any = || {
             files.extend(shared_memory(&mark));
@@ -97,7 +129,7 @@ async fn a_first_start_that_is_removed_leaves_no_shared_memory() {
         wait_until("there is shared memory", AMPLE, &mut any);
         let begin = Instant::now();
         wait_until("the moment has come", AMPLE, || any() && begin.elapsed() >= delay);
-        container.remove_forced().await.unwrap();
+        container.remove_force().await.unwrap();
         any();
         let left: Vec<_> = files.iter().filter(|file| file.exists()).collect();
         assert!(left.is_empty(), "after {delay:?}: {left:?}");
@@ -154,8 +186,8 @@ async fn a_commit_of_a_server_that_runs_holds_what_was_committed_and_the_server_
         let copy = fake.backend().run(&RunSpec::new("copy".parse().unwrap(), image)).await.unwrap();
         wait_until_async("the copy answers", AMPLE, async || psql(&copy, "SELECT 1").await.is_some()).await;
         assert_eq!(psql(&copy, "SELECT count(*) FROM kept").await.unwrap(), "0\n");
-        for container in [container, copy] {
-            container.remove_forced().await.unwrap();
+        for mut container in [container, copy] {
+            container.remove_force().await.unwrap();
         }
         fake.assert_nothing_left();
     }
@@ -164,7 +196,12 @@ async fn a_commit_of_a_server_that_runs_holds_what_was_committed_and_the_server_
 #[tokio::test]
 async fn a_container_that_is_run_by_hand_asks_for_the_password_it_was_given() {
     for fake in engines() {
-        let container = run(&fake, &[("POSTGRES_PASSWORD", "right"), ("POSTGRES_DB", "own \"db\"")]).await;
+        let variables = [
+            ("POSTGRES_PASSWORD", "right"),
+            ("POSTGRES_DB", "own \"db\""),
+            ("POSTGRES_INITDB_ARGS", "--auth-host=scram-sha-256"),
+        ];
+        let mut container = run(&fake, &variables).await;
         wait_until_async("the server answers", AMPLE, async || psql(&container, "SELECT 1").await.is_some()).await;
         let address = container.published_port(5432).await.unwrap().unwrap();
         let connect = async |password: &str| {
@@ -178,11 +215,11 @@ async fn a_container_that_is_run_by_hand_asks_for_the_password_it_was_given() {
         container.stop(AMPLE).await.unwrap();
         assert!(matches!(
             container.exec(&ExecSpec::new(["true"]), b"").await,
-            Err(ociman::Error::ContainerNotRunning { .. })
+            Err(ociman::CommandError::ContainerNotRunning { .. })
         ));
         container.start().await.unwrap();
         wait_until_async("it answers again", AMPLE, async || connect("right").await.is_ok()).await;
-        container.remove_forced().await.unwrap();
+        container.remove_force().await.unwrap();
         fake.assert_nothing_left();
     }
 }
@@ -281,4 +318,121 @@ async fn layers_are_made_of_stopped_servers_where_none_can_be_paused() {
         fake.assert_nothing_left();
     }
     assert_eq!(fake.journal().count(Operation::Commit), 4, "{}", fake.journal());
+}
+
+/// The names of the layers that are there.
+async fn layers(fake: &FakeBackend) -> Vec<ociman::Reference> {
+    let layers = cache::images(&fake.backend(), Scope::All).await.unwrap();
+    layers.into_iter().flat_map(|layer| layer.names).collect()
+}
+
+#[tokio::test]
+async fn a_layer_s_name_on_another_image_is_no_layer_and_a_start_makes_it_again() {
+    for fake in engines() {
+        let home = tempfile::tempdir().unwrap();
+        let definition = || {
+            let statement = "UPDATE answers SET answer = answer + 1".to_owned();
+            definition(&fake, home.path()).seed("more".parse().unwrap(), SeedSpec::SqlStatement { statement })
+        };
+        let image = || fake.images().into_iter().find(|name| name.contains("library/postgres")).unwrap();
+        let answer = async || {
+            let server = definition().start().await.unwrap();
+            let answer = number(&server, "SELECT answer FROM answers").await;
+            server.stop().await.unwrap();
+            answer
+        };
+        assert_eq!(answer().await, 43);
+        let status = definition().cache_status().await.unwrap();
+        let LayerState::Here(base) = &status.base else { panic!("{status:?}") };
+        let [before, last] = &status.seeds[..] else { panic!("{status:?}") };
+        let [before, last] = [before, last].map(|seed| seed.cache_image.clone().unwrap());
+        for other in [before.to_string(), base.to_string(), image()] {
+            fake.backend().tag(&other.parse().unwrap(), &last).await.unwrap();
+            assert_eq!(definition().cache_status().await.unwrap().summary.hits, 1, "{other}");
+            assert_eq!(answer().await, 43, "{other}");
+        }
+        fake.assert_nothing_left();
+    }
+}
+
+#[tokio::test]
+async fn an_image_that_only_has_a_layer_s_name_goes_by_a_forced_reset() {
+    for fake in engines() {
+        let home = tempfile::tempdir().unwrap();
+        definition(&fake, home.path()).populate_cache().await.unwrap();
+        let name = layers(&fake).await.remove(0);
+        let image = fake.images().into_iter().find(|name| name.contains("library/postgres")).unwrap();
+        fake.backend().tag(&image.parse().unwrap(), &name).await.unwrap();
+        let (folders, instance) = (Folders::at(home.path()), "main".parse().unwrap());
+        let kept = cache::reset(&folders, &fake.backend(), &instance, InUse::Keep).await.unwrap();
+        assert_eq!(kept.removed.len(), 1, "{kept:?}");
+        let forced = cache::reset(&folders, &fake.backend(), &instance, InUse::RemoveWithServers).await.unwrap();
+        assert_eq!(forced.removed.len(), 1, "{forced:?}");
+        assert_eq!(fake.images(), [image]);
+    }
+}
+
+#[tokio::test]
+async fn builds_of_one_chain_from_several_state_folders_leave_no_image_without_a_name() {
+    for fake in engines() {
+        let homes = [(); 3].map(|()| tempfile::tempdir().unwrap());
+        let start = async |home: &tempfile::TempDir| {
+            definition(&fake, home.path()).start().await.unwrap().stop().await.unwrap();
+        };
+        tokio::join!(start(&homes[0]), start(&homes[1]), start(&homes[2]));
+        // One whose server ran until now could not be removed.
+        reap::reap_labelled(&Folders::at(homes[0].path()), &fake.backend()).await.unwrap();
+        assert_eq!((layers(&fake).await.len(), fake.nameless_images()), (2, 0), "{:?}", fake.images());
+        fake.assert_nothing_left();
+    }
+}
+
+#[tokio::test]
+async fn a_forged_label_of_a_session_makes_no_image_go_but_a_fork_s_own() {
+    for fake in engines() {
+        let home = tempfile::tempdir().unwrap();
+        let folders = Folders::at(home.path());
+        definition(&fake, home.path()).populate_cache().await.unwrap();
+        let before = fake.images();
+        let layer = layers(&fake).await.remove(0).to_string();
+        for (image, session) in before.iter().cloned().chain([layer]).zip(["a", "b", "c", "d"]) {
+            let restored = format!(r#"{{"to":{{"session":{{"session":"other","image":"{image}"}}}},"at":1}}"#);
+            let labels = [
+                ("pg-ephemeral.version", "0.1.0"),
+                ("pg-ephemeral.nonce", "n"),
+                ("pg-ephemeral.expires", "1"),
+                ("pg-ephemeral.restored", restored.as_str()),
+            ];
+            // On an image that is not the one which the label names, so that nothing is in use.
+            let fake = fake.clone().with_image("localhost/other:1").with_session(session, "localhost/other:1", &labels);
+            for session in Session::list(&fake.backend()).await.unwrap() {
+                assert!(session.has_expired());
+                reap::remove_expired(&folders, &session).await.unwrap();
+            }
+        }
+        assert!(before.iter().all(|image| fake.images().contains(image)), "{before:?} {:?}", fake.images());
+        assert!(fake.containers().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_stores_for_its_password_is_in_no_log() {
+    for fake in engines() {
+        let home = tempfile::tempdir().unwrap();
+        for _ in 0..2 {
+            let all = ["log_statement=all", "log_transaction_sample_rate=1", "log_min_duration_sample=0"];
+            let parameters = all.map(|text| text.parse().unwrap());
+            let definition = definition(&fake, home.path()).parameters(Parameters::from_iter(parameters));
+            let server = definition.start().await.unwrap();
+            assert_eq!(number(&server, "SELECT answer FROM answers").await, 42);
+            let log = async || server.container().last_log_lines(10_000).await.unwrap();
+            // The log is passed on by another process.
+            wait_until_async("the query is in the log", AMPLE, async || {
+                log().await.contains("SELECT answer FROM answers")
+            })
+            .await;
+            assert!(!log().await.contains("SCRAM-SHA-256"), "{}", log().await);
+            server.stop().await.unwrap();
+        }
+    }
 }

@@ -106,7 +106,7 @@ async fn a_server_that_ended_before_its_run_is_started_again_and_tls_goes_with_t
     let first = server(&run, &definition).await;
     assert_eq!(run.process().pid, runner.id());
     let (begun, name) = (begin(&first).await, names(home.path()).await);
-    first.container().remove_forced().await.unwrap();
+    first.container().clone().remove_force().await.unwrap();
     let second = server(&run, &definition).await;
     assert_ne!(begin(&second).await, begun);
     assert_eq!(names(home.path()).await, name);

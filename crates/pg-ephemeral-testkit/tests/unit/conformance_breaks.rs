@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ociman::Backend;
-use ociman::command::{CommandError, CommandLine, Executor, ExitStatus, Output, Process, QueryOutput};
+use ociman::command::{CommandLine, Executor, ExitStatus, Output, Process, ProcessError, QueryOutput};
 use pg_ephemeral_testkit::conformance::{Subject, cases};
 use pg_ephemeral_testkit::{FakeBackend, Operation};
 
@@ -20,11 +20,11 @@ struct Spoiled {
 
 #[async_trait::async_trait]
 impl Executor for Spoiled {
-    async fn spawn(&self, line: CommandLine) -> Result<Process, CommandError> {
+    async fn spawn(&self, line: CommandLine) -> Result<Process, ProcessError> {
         self.fake.spawn(line).await
     }
 
-    async fn query(&self, line: CommandLine, limit: Duration) -> Result<QueryOutput, CommandError> {
+    async fn query(&self, line: CommandLine, limit: Duration) -> Result<QueryOutput, ProcessError> {
         let is_spoiled = Operation::of(&line) == self.operation;
         let answer = self.fake.query(line, limit).await?;
         let status = ExitStatus::Exited(i32::from(!answer.success));
@@ -36,7 +36,7 @@ impl Executor for Spoiled {
         Ok(QueryOutput { success: output.status.success(), stdout: text(&output.stdout), stderr: text(&output.stderr) })
     }
 
-    async fn capture(&self, line: CommandLine, input: &[u8]) -> Result<Output, CommandError> {
+    async fn capture(&self, line: CommandLine, input: &[u8]) -> Result<Output, ProcessError> {
         let is_spoiled = Operation::of(&line) == self.operation;
         let mut output = self.fake.capture(line, input).await?;
         if is_spoiled {

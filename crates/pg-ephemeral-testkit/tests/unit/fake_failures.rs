@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ociman::label::Key;
-use ociman::{CommitSpec, Container, Error, ExecSpec, Reference, RunSpec};
+use ociman::{CommandError, CommitSpec, Container, ExecSpec, Reference, RunSpec};
 use pg_ephemeral_testkit::{Failure, FakeBackend, FakeContainer, FakeImage, FakeLife, Operation, Program};
 
 const IMAGE: &str = "docker.io/library/postgres:17";
@@ -30,7 +30,7 @@ async fn a_name_can_be_taken_by_somebody_else() {
     for fake in both() {
         let fake = fake.fail(Operation::Run, Failure::NameTaken);
         let error = fake.backend().run(&spec()).await.unwrap_err();
-        assert!(matches!(&error, Error::NameTaken { name } if name == "a"), "{error:?}");
+        assert!(matches!(&error, CommandError::NameTaken { name } if name == "a"), "{error:?}");
         running(&fake).await;
     }
 }
@@ -38,7 +38,7 @@ async fn a_name_can_be_taken_by_somebody_else() {
 #[tokio::test]
 async fn every_operation_says_that_the_engine_is_down() {
     for fake in both() {
-        let container = running(&fake).await;
+        let mut container = running(&fake).await;
         let backend = fake.backend();
         let mut fake = fake;
         for operation in Operation::ALL {
@@ -61,14 +61,14 @@ async fn every_operation_says_that_the_engine_is_down() {
             container.stop(limit).await.unwrap_err(),
             container.wait().await.unwrap_err(),
             container.remove().await.unwrap_err(),
-            container.remove_forced().await.unwrap_err(),
+            container.remove_force().await.unwrap_err(),
             container.last_log_lines(1).await.unwrap_err(),
         ];
         for error in errors {
-            assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
+            assert!(matches!(error, CommandError::Unreachable { .. }), "{error:?}");
         }
         fake.recover();
-        container.remove_forced().await.unwrap();
+        container.remove_force().await.unwrap();
         fake.assert_nothing_left();
     }
 }
@@ -81,7 +81,7 @@ async fn a_failure_happens_on_the_call_that_was_named_and_on_no_other() {
         let backend = fake.backend();
         backend.list(&[], &[]).await.unwrap();
         let error = backend.list(&[], &[]).await.unwrap_err();
-        assert!(matches!(&error, Error::Engine { message, .. } if message == "out of luck"), "{error:?}");
+        assert!(matches!(&error, CommandError::Failed { stderr, .. } if stderr == "out of luck"), "{error:?}");
         backend.list(&[], &[]).await.unwrap();
         assert_eq!(fake.journal().count(Operation::List), 3);
     }
@@ -105,7 +105,7 @@ async fn garbage_and_half_an_answer_are_unexpected_output() {
                 backend.images("").await.unwrap_err(),
             ];
             for error in errors {
-                assert!(matches!(error, Error::UnexpectedOutput { .. }), "{failure:?}: {error:?}");
+                assert!(matches!(error, CommandError::UnexpectedOutput { .. }), "{failure:?}: {error:?}");
             }
         }
     }
@@ -116,7 +116,7 @@ async fn a_query_that_hangs_ends_at_its_limit() {
     for fake in both() {
         let fake = fake.fail(Operation::Version, Failure::Hang);
         let error = fake.backend().version().await.unwrap_err();
-        assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
+        assert!(matches!(error, CommandError::Unreachable { .. }), "{error:?}");
     }
 }
 
@@ -149,7 +149,7 @@ async fn an_image_can_vanish_between_two_calls() {
         let backend = fake.backend();
         assert!(backend.inspect_images(&[image()]).await.unwrap()[0].is_some());
         let error = backend.run(&spec()).await.unwrap_err();
-        assert!(matches!(error, Error::ImageNotFound { .. }), "{error:?}");
+        assert!(matches!(error, CommandError::ImageNotFound { .. }), "{error:?}");
         assert!(fake.images().is_empty());
     }
 }
@@ -169,8 +169,8 @@ async fn a_full_disk_fails_a_commit_and_leaves_no_image() {
 async fn a_listing_during_which_something_goes_is_asked_for_again_and_after_another_failure_it_is_not() {
     let failing = |text: &str| Failure::Exit { status: 125, stderr: text.to_owned() };
     let gone = [
-        "Error: a03d: image not known",
-        "Error: retrieving label for image \"a03d\": fallback error checking whether image is a manifest list: layer not \
+        "CommandError: a03d: image not known",
+        "CommandError: retrieving label for image \"a03d\": fallback error checking whether image is a manifest list: layer not \
          known: layer not known",
     ];
     for message in gone {
@@ -178,7 +178,7 @@ async fn a_listing_during_which_something_goes_is_asked_for_again_and_after_anot
         fake.backend().images("").await.unwrap();
         assert_eq!(fake.journal().count(Operation::Images), 2, "{message}");
     }
-    let fake = FakeBackend::podman().fail(Operation::Images, failing("Error: broken"));
+    let fake = FakeBackend::podman().fail(Operation::Images, failing("CommandError: broken"));
     fake.backend().images("").await.unwrap_err();
     assert_eq!(fake.journal().count(Operation::Images), 1);
 }
@@ -190,13 +190,13 @@ async fn a_commit_whose_container_could_not_be_paused_is_tried_again_and_another
     let commit = CommitSpec::new("localhost/b:1".parse().unwrap());
     for fake in both() {
         let container = running(&fake).await;
-        let fake = fake.fail(Operation::Commit, failing("Error: unable to freeze"));
+        let fake = fake.fail(Operation::Commit, failing("CommandError: unable to freeze"));
         container.commit(&commit).await.unwrap();
         assert_eq!(fake.journal().count(Operation::Commit), 2);
     }
     for fake in both() {
         let container = running(&fake).await;
-        let fake = fake.fail(Operation::Commit, failing("Error: broken"));
+        let fake = fake.fail(Operation::Commit, failing("CommandError: broken"));
         container.commit(&commit).await.unwrap_err();
         assert_eq!(fake.journal().count(Operation::Commit), 1);
     }
@@ -208,7 +208,7 @@ async fn containers_sessions_and_images_can_be_there_from_the_start() {
         let dead = FakeContainer::new("dead", IMAGE).label("owner", "nobody").life(FakeLife::Exited(137));
         let fake = fake.with_container(dead).with_session("demo", IMAGE, &[("pg-ephemeral.instance", "main")]);
         let session = Key::from_static("pg-ephemeral.session");
-        let found = fake.backend().list(&[ociman::label::Filter::Key(session.clone())], &[session]).await.unwrap();
+        let found = fake.backend().list(&[ociman::label::Filter::key_only(&session)], &[session]).await.unwrap();
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].name, "pg-ephemeral-session-demo");
         let dead = fake.backend().container("dead".parse().unwrap()).inspect().await.unwrap();
@@ -268,7 +268,7 @@ async fn an_image_of_the_registry_can_be_pulled() {
         assert!(backend.inspect_images(&[image()]).await.unwrap()[0].is_some());
         let unknown = image().with_tag(ociman::Tag::from_static("99"));
         let error = backend.pull(&unknown).await.unwrap_err();
-        assert!(matches!(error, Error::ImageNotFound { .. }), "{error:?}");
+        assert!(matches!(error, CommandError::ImageNotFound { .. }), "{error:?}");
     }
 }
 
@@ -288,7 +288,7 @@ async fn podmans_shim_answers_to_docker() {
     use std::sync::Arc;
     let podman = FakeBackend::podman();
     let docker = ociman::Backend::docker_with(Arc::new(podman.clone()));
-    assert!(matches!(docker.version().await, Err(Error::Unreachable { .. })));
+    assert!(matches!(docker.version().await, Err(CommandError::Unreachable { .. })));
     let docker = ociman::Backend::docker_with(Arc::new(podman.with_docker_shim()));
     assert!(docker.version().await.unwrap().server.is_none());
 }

@@ -92,7 +92,7 @@ fn the_json_has_the_documented_fields_and_no_other() {
           "name": "a",
           "type": "sql-file",
           "status": "hit",
-          "cache_image": "pg-ephemeral/main:60e8cd4dd3d874bcf227c43fa116a3b6e64dc6ecd6febb7691ddb7f58dc37455",
+          "cache_image": "pg-ephemeral/main:14d8354b7f07e880bd831c11ffb96618d3d04586afd00cc726130271f752ab58",
           "reason": null,
           "broken_by": null
         },

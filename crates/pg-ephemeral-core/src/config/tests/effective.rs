@@ -21,6 +21,10 @@ wait_available_timeout = "1m"
 durability = true
 superuser = "boss"
 database = "shop"
+locale = "C"
+encoding = "LATIN1"
+locale_provider = "icu"
+icu_locale = "de"
 ssl_config = { hostname = "top.example.com" }
 parameters = { work_mem = "1MB", log_statement = "all", max_connections = 10 }
 
@@ -30,6 +34,9 @@ wait_available_timeout = "2m"
 durability = false
 superuser = "root"
 database = "store"
+locale = "POSIX"
+encoding = "SQL_ASCII"
+locale_provider = "builtin"
 ssl_config = { hostname = "own.example.com" }
 parameters = { WORK_MEM = "2MB", max_connections = 20 }
 
@@ -83,6 +90,10 @@ fn without_a_file_everything_is_the_default() {
     assert_eq!(main.durability, Effective { value: Durability::Off, origin: default });
     assert_eq!(shown(&main.superuser), ("postgres".to_owned(), default));
     assert_eq!(shown(&main.database), ("postgres".to_owned(), default));
+    assert_eq!(shown(&main.locale), ("en_US.utf8".to_owned(), default));
+    assert_eq!(shown(&main.encoding), ("UTF8".to_owned(), default));
+    assert_eq!(shown(&main.locale_provider), ("libc".to_owned(), default));
+    assert_eq!(main.icu_locale, None);
     assert_eq!(main.ssl_config, None);
     assert!(main.parameters.is_empty() && main.seeds.is_empty());
     assert_eq!(main.folder, Path::new("/project"));
@@ -99,6 +110,10 @@ fn the_top_level_holds_for_an_instance_that_sets_nothing() {
     assert_eq!(plain.durability, Effective { value: Durability::On, origin: top_level });
     assert_eq!(shown(&plain.superuser), ("boss".to_owned(), top_level));
     assert_eq!(shown(&plain.database), ("shop".to_owned(), top_level));
+    assert_eq!(shown(&plain.locale), ("C".to_owned(), top_level));
+    assert_eq!(shown(&plain.encoding), ("LATIN1".to_owned(), top_level));
+    assert_eq!(shown(&plain.locale_provider), ("icu".to_owned(), top_level));
+    assert_eq!(plain.icu_locale.as_ref().map(shown), Some(("de".to_owned(), top_level)));
     assert_eq!(hostname(&plain), ("top.example.com", top_level));
 }
 
@@ -111,6 +126,9 @@ fn an_instance_is_stronger_than_the_top_level() {
     assert_eq!(main.durability, Effective { value: Durability::Off, origin: own });
     assert_eq!(shown(&main.superuser), ("root".to_owned(), own));
     assert_eq!(shown(&main.database), ("store".to_owned(), own));
+    assert_eq!(shown(&main.locale), ("POSIX".to_owned(), own));
+    assert_eq!(shown(&main.encoding), ("SQL_ASCII".to_owned(), own));
+    assert_eq!(shown(&main.locale_provider), ("builtin".to_owned(), own));
     assert_eq!(hostname(&main), ("own.example.com", own));
 }
 
@@ -172,4 +190,40 @@ fn a_cache_registry_is_passed_on_as_written() {
     let registry: CacheRegistry = "localhost:5000/layers".parse().unwrap();
     let overrides = Overrides { cache_registry: Some(registry.clone()), ..Overrides::default() };
     assert_eq!(instance("plain", &overrides).unwrap().cache_registry.unwrap().value, registry);
+}
+
+#[test]
+fn an_icu_locale_counts_only_where_icu_sorts() {
+    assert_eq!(effective("main").icu_locale, None);
+    for text in ["icu_locale = 'de'", "locale_provider = 'libc'\n[instances.main]\nicu_locale = 'de'"] {
+        let error = parse(text).instance(&"main".parse().unwrap(), &Overrides::default()).unwrap_err();
+        assert!(matches!(error, EffectiveError::IcuLocaleWithoutIcu { .. }), "{error}");
+    }
+    let error = parse("icu_locale = 'de'").instance(&"main".parse().unwrap(), &Overrides::default()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the ICU locale `de` (top level) needs the locale provider `icu`, not `libc` (default)"
+    );
+}
+
+#[test]
+fn the_default_locale_is_one_that_the_provider_has() {
+    let config = parse("locale_provider = 'builtin'");
+    let main = config.instance(&"main".parse().unwrap(), &Overrides::default()).unwrap();
+    assert_eq!(shown(&main.locale), ("C.UTF-8".to_owned(), Origin::Default));
+}
+
+#[test]
+fn the_instance_that_is_asked_for_counts_then_the_default_one_then_main_then_the_only_one() {
+    let chosen = |text: &str, asked: Option<&str>| {
+        let asked = asked.map(|name| name.parse().unwrap());
+        parse(text).choose_instance(asked.as_ref()).map(|name| name.to_string()).map_err(|error| error.to_string())
+    };
+    let both = "[instances.other]\n[instances.main]";
+    assert_eq!(chosen(both, None).unwrap(), "main");
+    assert_eq!(chosen("[instances.other]", None).unwrap(), "other");
+    assert_eq!(chosen(&format!("default_instance = 'other'\n{both}"), None).unwrap(), "other");
+    assert_eq!(chosen(&format!("default_instance = 'other'\n{both}"), Some("main")).unwrap(), "main");
+    assert_eq!(chosen("", None).unwrap(), "main");
+    assert_eq!(chosen("[instances.b]\n[instances.a]", None).unwrap_err(), "no instance is named: there are b, a");
 }

@@ -66,7 +66,7 @@ fn an_unknown_key_is_shown_with_the_closest_and_all_valid_ones() {
       |
     1 | imgae = '17'
       | ^^^^^
-      = hint: did you mean `image`? valid keys: image, wait_available_timeout, durability, superuser, database, ssl_config, parameters, backend, cache_registry, instances
+      = hint: did you mean `image`? valid keys: image, wait_available_timeout, durability, superuser, database, locale, encoding, locale_provider, icu_locale, ssl_config, parameters, backend, cache_registry, default_instance, instances
     ");
 }
 
@@ -77,7 +77,7 @@ fn an_unknown_key_like_no_other_is_shown_with_all_valid_ones() {
       |
     2 | port = 5432
       | ^^^^
-      = hint: valid keys: image, wait_available_timeout, durability, superuser, database, ssl_config, parameters, seeds
+      = hint: valid keys: image, wait_available_timeout, durability, superuser, database, locale, encoding, locale_provider, icu_locale, ssl_config, parameters, seeds
     ");
 }
 
@@ -89,7 +89,7 @@ fn all_errors_of_a_file_are_found_at_once_in_file_order() {
       |
     1 | databse = 'x'
       | ^^^^^^^
-      = hint: did you mean `database`? valid keys: image, wait_available_timeout, durability, superuser, database, ssl_config, parameters, backend, cache_registry, instances
+      = hint: did you mean `database`? valid keys: image, wait_available_timeout, durability, superuser, database, locale, encoding, locale_provider, icu_locale, ssl_config, parameters, backend, cache_registry, default_instance, instances
 
     database.toml:2:14: `durability` must be a boolean, not a string
       |
@@ -105,7 +105,7 @@ fn all_errors_of_a_file_are_found_at_once_in_file_order() {
       |
     6 | pth = 'a.sql'
       | ^^^
-      = hint: did you mean `path`? valid keys: type, path, git_revision
+      = hint: did you mean `path`? valid keys: type, path, git_revision, files
     ");
 }
 
@@ -210,7 +210,7 @@ fn a_byte_order_mark_is_not_counted() {
       |
     1 | imgae = 1
       | ^^^^^
-      = hint: did you mean `image`? valid keys: image, wait_available_timeout, durability, superuser, database, ssl_config, parameters, backend, cache_registry, instances
+      = hint: did you mean `image`? valid keys: image, wait_available_timeout, durability, superuser, database, locale, encoding, locale_provider, icu_locale, ssl_config, parameters, backend, cache_registry, default_instance, instances
     ");
 }
 

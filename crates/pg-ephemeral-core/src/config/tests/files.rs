@@ -1,9 +1,10 @@
 //! Finding and loading files.
 
-use std::fs;
-use std::path::Path;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
 
-use crate::config::{Config, FILE_NAME, LoadError, find};
+use crate::config::{Config, Distrust, FILE_NAME, LoadError, find};
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
@@ -18,26 +19,97 @@ fn the_file_is_found_in_the_folder_or_its_nearest_parent() {
     let inner_file = root.path().join("a").join(FILE_NAME);
 
     fs::write(&outer_file, "").unwrap();
-    assert_eq!(find(root.path()), Some(outer_file.clone()));
-    assert_eq!(find(&inner), Some(outer_file));
+    assert_eq!(find(root.path()).unwrap(), Some(outer_file.clone()));
+    assert_eq!(find(&inner).unwrap(), Some(outer_file));
     fs::write(&inner_file, "").unwrap();
-    assert_eq!(find(&inner), Some(inner_file));
+    assert_eq!(find(&inner).unwrap(), Some(inner_file));
 }
 
 #[test]
-fn a_folder_of_that_name_is_passed_over() {
-    let root = folder();
-    let inner = root.path().join("a");
-    fs::create_dir_all(inner.join(FILE_NAME)).unwrap();
-    fs::write(root.path().join(FILE_NAME), "").unwrap();
-    assert_eq!(find(&inner), Some(root.path().join(FILE_NAME)));
+fn what_has_the_name_and_is_no_file_is_an_error_and_neither_ignored_nor_waited_for() {
+    type Make = fn(&Path);
+    let make: [(&str, Make); 4] = [
+        ("folder", |path| fs::create_dir(path).unwrap()),
+        ("loop", |path| std::os::unix::fs::symlink(path, path).unwrap()),
+        ("link to nothing", |path| std::os::unix::fs::symlink("nothing", path).unwrap()),
+        ("pipe", |path| {
+            rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        }),
+    ];
+    for (what, make) in make {
+        let root = folder();
+        let inner = root.path().join("a");
+        fs::create_dir(&inner).unwrap();
+        fs::write(root.path().join(FILE_NAME), "").unwrap();
+        make(&inner.join(FILE_NAME));
+        let found = find(&inner).unwrap().unwrap();
+        assert_eq!(found, inner.join(FILE_NAME), "{what}");
+        let error = Config::load(&found).unwrap_err();
+        assert!(matches!(error, LoadError::Read { .. } | LoadError::Pipe { .. }), "{what}: {error}");
+    }
+}
+
+#[test]
+fn a_device_that_is_empty_is_an_empty_configuration() {
+    Config::load(Path::new("/dev/null")).unwrap();
 }
 
 #[test]
 fn nothing_is_found_where_there_is_nothing() {
     let root = folder();
     // What is in the parents of temporary folders is not up to this test.
-    assert!(find(root.path()).is_none_or(|found| !found.starts_with(root.path())));
+    assert!(!matches!(find(root.path()), Ok(Some(found)) if found.starts_with(root.path())));
+}
+
+/// A project with a file at the top, a folder inside, and both open to nobody else.
+fn private_project() -> (tempfile::TempDir, PathBuf, PathBuf) {
+    let root = folder();
+    let (file, inner) = (root.path().join(FILE_NAME), root.path().join("a"));
+    fs::create_dir(&inner).unwrap();
+    fs::write(&file, "").unwrap();
+    set_mode(root.path(), 0o755);
+    set_mode(&file, 0o644);
+    (root, file, inner)
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn a_file_in_a_parent_is_refused_when_others_can_write_it_or_its_folder() {
+    let (root, file, inner) = private_project();
+    assert_eq!(find(&inner).unwrap(), Some(file.clone()));
+    for (path, closed, open) in [(root.path(), 0o755, 0o757), (root.path(), 0o755, 0o1777), (&file, 0o644, 0o646)] {
+        set_mode(path, open);
+        let refused = find(&inner).unwrap_err();
+        assert_eq!(refused.path, file);
+        assert!(matches!(&refused.distrust, Distrust::Writable { path: open, .. } if open == path), "{refused:?}");
+        set_mode(path, closed);
+    }
+}
+
+#[test]
+fn a_file_in_a_parent_is_refused_when_it_or_its_folder_is_another_users() {
+    if !rustix::process::geteuid().is_root() {
+        return; // Only root can give a file away.
+    }
+    let (root, file, inner) = private_project();
+    for path in [root.path(), &file] {
+        chown(path, Some(12345), None).unwrap();
+        let refused = find(&inner).unwrap_err();
+        assert!(matches!(&refused.distrust, Distrust::Owner { path: of, user: 12345 } if of == path), "{refused:?}");
+        chown(path, Some(0), None).unwrap();
+    }
+    assert_eq!(find(&inner).unwrap(), Some(file));
+}
+
+#[test]
+fn a_file_in_the_working_directory_itself_is_used_whoever_may_write_it() {
+    let (root, file, _) = private_project();
+    set_mode(root.path(), 0o1777);
+    set_mode(&file, 0o666);
+    assert_eq!(find(root.path()).unwrap(), Some(file));
 }
 
 #[test]

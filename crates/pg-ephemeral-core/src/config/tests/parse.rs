@@ -16,6 +16,7 @@ wait_available_timeout = "30s"
 durability = false                # false: fsync, synchronous_commit and full_page_writes are off
 superuser = "postgres"
 database = "postgres"
+locale = "en_US.utf8"
 ssl_config = { hostname = "localhost" }
 parameters = { log_statement = "all" }
 
@@ -56,11 +57,12 @@ fn the_example_of_the_contract_is_valid() {
     assert_eq!(defaults.durability, Some(Durability::Off));
     assert_eq!(defaults.superuser.as_ref().unwrap().as_str(), "postgres");
     assert_eq!(defaults.database.as_ref().unwrap().as_str(), "postgres");
+    assert_eq!(defaults.locale.as_ref().unwrap().as_str(), "en_US.utf8");
     assert_eq!(defaults.ssl_config.as_ref().unwrap().hostname.as_str(), "localhost");
 
     let main = main_of(EXAMPLE);
     assert_eq!(main.parameters.len(), 2);
-    let schema = SeedSpec::SqlFile { path: "schema.sql".into(), git_revision: None };
+    let schema = SeedSpec::SqlFile { path: "schema.sql".into(), git_revision: None, files: Vec::new() };
     assert_eq!(main.seeds.into_values().collect::<Vec<_>>(), [schema]);
 }
 
@@ -123,7 +125,7 @@ fn seeds_keep_the_order_they_stand_in_however_they_are_written() {
 fn every_type_of_seed_is_read() {
     assert_eq!(
         seed("type = 'sql-file'\npath = 'a.sql'\ngit_revision = 'HEAD~1'"),
-        SeedSpec::SqlFile { path: "a.sql".into(), git_revision: Some("HEAD~1".parse().unwrap()) }
+        SeedSpec::SqlFile { path: "a.sql".into(), git_revision: Some("HEAD~1".parse().unwrap()), files: Vec::new() }
     );
     assert_eq!(
         seed("type = 'sql-statement'\nstatement = 'SELECT 1'"),
@@ -140,13 +142,14 @@ fn every_type_of_seed_is_read() {
     );
     assert_eq!(
         seed("type = 'script'\nscript = 'make'"),
-        SeedSpec::Script { script: "make".into(), cache: CacheStrategy::CommandHash }
+        SeedSpec::Script { script: "make".into(), files: vec![], cache: CacheStrategy::CommandHash }
     );
     assert_eq!(
-        seed("type = 'command'\ncommand = 'make'\narguments = ['', 'a b']"),
+        seed("type = 'command'\ncommand = 'make'\narguments = ['', 'a b']\nfiles = ['Makefile', 'm/**/*.sql']"),
         SeedSpec::Command {
             command: "make".into(),
             arguments: vec![String::new(), "a b".into()],
+            files: vec!["Makefile".parse().unwrap(), "m/**/*.sql".parse().unwrap()],
             cache: CacheStrategy::CommandHash,
         }
     );
@@ -156,7 +159,7 @@ fn every_type_of_seed_is_read() {
     );
     assert_eq!(
         seed("type = 'container-script'\nscript = 'dpkg -i a.deb'\nfiles = ['a.deb']"),
-        SeedSpec::ContainerScript { script: "dpkg -i a.deb".into(), files: vec!["a.deb".into()] }
+        SeedSpec::ContainerScript { script: "dpkg -i a.deb".into(), files: vec!["a.deb".parse().unwrap()] }
     );
 }
 

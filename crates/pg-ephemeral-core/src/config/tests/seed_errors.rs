@@ -13,7 +13,7 @@ fn a_seed_needs_a_type() {
       |
     1 | [instances.main.seeds.one]
       | ^^^^^^^^^^^^^^^^^^^^^^^^^^
-      = hint: valid values: sql-file, sql-statement, csv-file, script, command, container-script
+      = hint: valid values: sql-file, sql-statement, dump, csv-file, script, command, container-script
     ");
     insta::assert_snapshot!(seed_errors("type = 1"), @r#"
     database.toml:2:8: `type` must be a string, not an integer
@@ -31,7 +31,7 @@ fn an_unknown_type_of_seed_is_shown_with_those_there_are() {
       |
     2 | type = 'sqlfile'
       |        ^^^^^^^^^
-      = hint: did you mean `sql-file`? valid values: sql-file, sql-statement, csv-file, script, command, container-script
+      = hint: did you mean `sql-file`? valid values: sql-file, sql-statement, dump, csv-file, script, command, container-script
     ");
 }
 
@@ -59,7 +59,7 @@ fn a_key_of_another_type_of_seed_is_unknown() {
       |
     4 | script = 'true'
       | ^^^^^^
-      = hint: valid keys: type, path, git_revision
+      = hint: valid keys: type, path, git_revision, files
     ");
 }
 
@@ -209,6 +209,31 @@ fn a_cache_strategy_is_a_table_with_a_type() {
       |                          ^^^^^^
       = hint: valid keys: type
     ");
+}
+
+#[test]
+fn a_bad_glob_is_shown_with_its_place() {
+    let files = |files: &str| seed_errors(&format!("type = 'script'\nscript = 'a'\nfiles = {files}"));
+    insta::assert_snapshot!(files("['a.sql', 'migrations/']"), @"
+    database.toml:4:19: invalid value for `files`: a glob names files, not a folder; add `**/*` for all files in the folder
+      |
+    4 | files = ['a.sql', 'migrations/']
+      |                   ^^^^^^^^^^^^^
+    ");
+    insta::assert_snapshot!(files("'a.sql'"), @"
+    database.toml:4:9: `files` must be an array of strings, not a string
+      |
+    4 | files = 'a.sql'
+      |         ^^^^^^^
+    ");
+    for (glob, reason) in [
+        ("''", "a glob can't be empty"),
+        ("'a**/*.sql'", "recursive wildcards must form a single path component (at byte 0)"),
+        ("1", "`files` must be an array of strings, not an integer"),
+    ] {
+        let text = files(&format!("[{glob}]"));
+        assert!(text.contains(reason), "{text}");
+    }
 }
 
 #[test]

@@ -129,6 +129,51 @@ fn a_database_is_a_name_that_postgresql_takes() {
 }
 
 #[test]
+fn a_locale_and_an_encoding_are_names_that_need_no_quoting() {
+    insta::assert_snapshot!(errors("locale = 'en US'\n"), @"
+    database.toml:1:10: invalid value for `locale`: the name of a locale has ASCII letters, digits and `_` `.` `@` `+` `-`, not ' '
+      |
+    1 | locale = 'en US'
+      |          ^^^^^^^
+    ");
+    insta::assert_snapshot!(errors("[instances.main]\nencoding = '$(id)'\n"), @"
+    database.toml:2:12: invalid value for `encoding`: the name of an encoding starts with an ASCII letter or a digit
+      |
+    2 | encoding = '$(id)'
+      |            ^^^^^^^
+    ");
+    insta::assert_snapshot!(errors("locale_provider = 'icu'\nicu_locale = 'de;rm'\n"), @"
+    database.toml:2:14: invalid value for `icu_locale`: the name of an ICU locale has ASCII letters, digits and `_` `-` `@` `=`, not ';'
+      |
+    2 | icu_locale = 'de;rm'
+      |              ^^^^^^^
+    ");
+    insta::assert_snapshot!(errors("locale = ''\nencoding = 8\n"), @r#"
+    database.toml:1:10: invalid value for `locale`: the name of a locale can't be empty
+      |
+    1 | locale = ''
+      |          ^^
+
+    database.toml:2:12: `encoding` must be a string, not an integer
+      |
+    2 | encoding = 8
+      |            ^
+      = hint: quote it: "8"
+    "#);
+}
+
+#[test]
+fn an_unknown_locale_provider_is_shown_with_those_there_are() {
+    insta::assert_snapshot!(errors("locale_provider = 'ICU'\n"), @"
+    database.toml:1:19: unknown value `ICU` for `locale_provider`
+      |
+    1 | locale_provider = 'ICU'
+      |                   ^^^^^
+      = hint: did you mean `icu`? valid values: libc, icu, builtin
+    ");
+}
+
+#[test]
 fn ssl_config_is_a_table_with_a_host_name() {
     insta::assert_snapshot!(errors("ssl_config = true\n"), @"
     database.toml:1:14: `ssl_config` must be a table, not a boolean
@@ -260,5 +305,28 @@ fn an_ssl_parameter_of_the_top_level_beside_ssl_config_of_an_instance_is_an_erro
       |
     1 | parameters = { ssl = 'on' }
       |                ^^^
+    ");
+}
+
+#[test]
+fn a_default_instance_that_is_not_there_is_an_error() {
+    insta::assert_snapshot!(errors("default_instance = 'mian'\n[instances.main]\n"), @"
+    database.toml:1:20: invalid value for `default_instance`: no instance is called that: there is main
+      |
+    1 | default_instance = 'mian'
+      |                    ^^^^^^
+    ");
+    insta::assert_snapshot!(errors("default_instance = 1\n"), @r#"
+    database.toml:1:20: `default_instance` must be a string, not an integer
+      |
+    1 | default_instance = 1
+      |                    ^
+      = hint: quote it: "1"
+    "#);
+    insta::assert_snapshot!(errors("[instances.main]\ndefault_instance = 'main'\n"), @"
+    database.toml:2:1: `default_instance` can't be set in [instances.main]: it chooses among the instances, so it belongs to the top level
+      |
+    2 | default_instance = 'main'
+      | ^^^^^^^^^^^^^^^^
     ");
 }

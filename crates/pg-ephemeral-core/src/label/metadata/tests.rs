@@ -10,14 +10,14 @@ fn seeds_json() -> String {
 /// The labels of a layer image, with changes.
 fn image_labels(changes: &[(Key, &str)]) -> Labels {
     let mut labels = Labels::from_iter([
-        (VERSION, value(env!("CARGO_PKG_VERSION"))),
-        (INSTANCE, value("billing")),
-        (IMAGE, value("docker.io/library/postgres:17")),
-        (SEEDS, value(&seeds_json())),
-        (SUPERUSER_USER, value("postgres")),
-        (SUPERUSER_DATABASE, value("shop")),
-        (OWNER, value("")),
-        (NONCE, value("")),
+        (VERSION_KEY, value(env!("CARGO_PKG_VERSION"))),
+        (INSTANCE_KEY, value("billing")),
+        (IMAGE_KEY, value("docker.io/library/postgres:17")),
+        (SEEDS_KEY, value(&seeds_json())),
+        (SUPERUSER_USER_KEY, value("postgres")),
+        (SUPERUSER_DATABASE_KEY, value("shop")),
+        (OWNER_KEY, value("")),
+        (NONCE_KEY, value("")),
     ]);
     for (key, text) in changes {
         labels.insert(key.clone(), value(text));
@@ -27,7 +27,7 @@ fn image_labels(changes: &[(Key, &str)]) -> Labels {
 
 fn container_labels(changes: &[(Key, &str)]) -> Labels {
     let owner = serde_json::to_string(&Owner::current()).unwrap();
-    let mut labels = image_labels(&[(OWNER, &owner), (NONCE, "n")]);
+    let mut labels = image_labels(&[(OWNER_KEY, &owner), (NONCE_KEY, "n")]);
     labels.extend(changes.iter().map(|(key, text)| (key.clone(), value(text))));
     labels
 }
@@ -38,14 +38,14 @@ fn a_layer_image_tells_what_is_in_it() {
     assert_eq!(metadata.instance.as_str(), "billing");
     assert_eq!(metadata.image.to_string(), "docker.io/library/postgres:17");
     assert_eq!(metadata.seeds[0].kind, SeedKind::SqlFile);
-    assert_eq!(metadata.seeds[0].hash.as_str(), HASH);
+    assert_eq!(metadata.seeds[0].hash.as_ref().map(SeedHash::as_str), Some(HASH));
     assert_eq!(metadata.database.as_str(), "shop");
     assert_eq!((metadata.owner, metadata.nonce, metadata.session, metadata.ssl), (None, None, None, None));
 }
 
 #[test]
 fn a_container_tells_whose_it_is() {
-    let metadata = read_container(&container_labels(&[(SESSION, "review"), (EXPIRES, "1000")])).unwrap();
+    let metadata = read_container(&container_labels(&[(SESSION_KEY, "review"), (EXPIRES_KEY, "1000")])).unwrap();
     assert_eq!(metadata.owner, Some(Owner::current()));
     assert_eq!(metadata.nonce.as_deref(), Some("n"));
     assert_eq!(metadata.session.unwrap().as_str(), "review");
@@ -54,38 +54,43 @@ fn a_container_tells_whose_it_is() {
 
 #[test]
 fn each_label_that_must_be_there_is_named_when_it_is_not() {
-    for key in [VERSION, INSTANCE, IMAGE, SEEDS, SUPERUSER_USER, SUPERUSER_DATABASE] {
+    for key in [VERSION_KEY, INSTANCE_KEY, IMAGE_KEY, SEEDS_KEY, SUPERUSER_USER_KEY, SUPERUSER_DATABASE_KEY] {
         let error = read_image(&image_labels(&[(key.clone(), "")])).unwrap_err();
-        assert!(matches!(&error, LabelError::Missing { key: named } if *named == key), "{error}");
+        assert!(matches!(&error, ReadError::Missing { key: named } if *named == key), "{error}");
     }
-    let error = read_container(&container_labels(&[(OWNER, "")])).unwrap_err();
+    let error = read_container(&container_labels(&[(OWNER_KEY, "")])).unwrap_err();
     assert_eq!(error.to_string(), "the label pg-ephemeral.owner is missing");
-    assert_eq!(read_container(&container_labels(&[(SESSION, "s"), (NONCE, "")])).unwrap_err().key(), &NONCE);
-    assert_eq!(read_container(&container_labels(&[(SSL_HOSTNAME, "h")])).unwrap_err().key(), &SSL_CA_CERT_PEM);
+    assert_eq!(
+        read_container(&container_labels(&[(SESSION_KEY, "s"), (NONCE_KEY, "")])).unwrap_err().key(),
+        &NONCE_KEY
+    );
+    assert_eq!(read_container(&container_labels(&[(SSL_HOSTNAME_KEY, "h")])).unwrap_err().key(), &SSL_CA_CERT_PEM_KEY);
 }
 
 #[test]
 fn each_label_that_can_not_be_read_is_named_with_its_value() {
     let broken = [
-        (VERSION, "seven"),
-        (VERSION, "1.2"),
-        (INSTANCE, "Billing"),
-        (IMAGE, "a b"),
-        (SEEDS, "{}"),
-        (SEEDS, r#"[{"name":"a","type":"new-type","hash":"x"}]"#),
-        (SUPERUSER_USER, "pg_x"),
-        (SUPERUSER_DATABASE, "template0"),
-        (SSL_HOSTNAME, "a..b"),
+        (VERSION_KEY, "seven"),
+        (VERSION_KEY, "1.2"),
+        (INSTANCE_KEY, "Billing"),
+        (IMAGE_KEY, "a b"),
+        (SEEDS_KEY, "{}"),
+        (SEEDS_KEY, r#"[{"name":"a","type":"new-type","hash":"x"}]"#),
+        (SUPERUSER_USER_KEY, "pg_x"),
+        (SUPERUSER_DATABASE_KEY, "template0"),
+        (SSL_HOSTNAME_KEY, "a..b"),
     ];
     for (key, text) in broken {
         let error = read_image(&image_labels(&[(key.clone(), text)])).unwrap_err();
         let expected =
-            matches!(&error, LabelError::Malformed { key: named, value, .. } if *named == key && value == text);
+            matches!(&error, ReadError::Malformed { key: named, value, .. } if *named == key && value == text);
         assert!(expected, "{key} {text}: {error:?}");
     }
-    for (key, text) in [(OWNER, "{}"), (EXPIRES, "soon"), (EXPIRES, "18446744073709551615"), (SESSION, "-")] {
-        let error = read_container(&container_labels(&[(SESSION, "s"), (key.clone(), text)])).unwrap_err();
-        assert!(matches!(&error, LabelError::Malformed { key: named, .. } if *named == key), "{key} {text}: {error:?}");
+    for (key, text) in
+        [(OWNER_KEY, "{}"), (EXPIRES_KEY, "soon"), (EXPIRES_KEY, "18446744073709551615"), (SESSION_KEY, "-")]
+    {
+        let error = read_container(&container_labels(&[(SESSION_KEY, "s"), (key.clone(), text)])).unwrap_err();
+        assert!(matches!(&error, ReadError::Malformed { key: named, .. } if *named == key), "{key} {text}: {error:?}");
     }
 }
 
@@ -94,27 +99,27 @@ fn labels_that_contradict_each_other_are_named() {
     let twice = format!("[{0},{0}]", seeds_json().trim_matches(['[', ']']));
     let layer = format!("pg-ephemeral/main:{HASH}");
     let certificate = "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n";
-    for (key, text) in [(SEEDS, twice.as_str()), (IMAGE, &layer), (SSL_CA_CERT_PEM, certificate)] {
+    for (key, text) in [(SEEDS_KEY, twice.as_str()), (IMAGE_KEY, &layer), (SSL_CA_CERT_PEM_KEY, certificate)] {
         let error = read_image(&image_labels(&[(key.clone(), text)])).unwrap_err();
-        assert!(matches!(&error, LabelError::Inconsistent { key: named, .. } if *named == key), "{key}: {error:?}");
+        assert!(matches!(&error, ReadError::Inconsistent { key: named, .. } if *named == key), "{key}: {error:?}");
     }
-    let error = read_container(&container_labels(&[(EXPIRES, "1000")])).unwrap_err();
-    assert!(matches!(&error, LabelError::Inconsistent { key, .. } if *key == EXPIRES), "{error:?}");
+    let error = read_container(&container_labels(&[(EXPIRES_KEY, "1000")])).unwrap_err();
+    assert!(matches!(&error, ReadError::Inconsistent { key, .. } if *key == EXPIRES_KEY), "{error:?}");
 }
 
 #[test]
 fn what_belongs_to_one_server_has_no_place_on_an_image() {
     let owner = serde_json::to_string(&Owner::current()).unwrap();
-    for (key, text) in [(SESSION, "s"), (OWNER, owner.as_str()), (EXPIRES, "1"), (NONCE, "n")] {
+    for (key, text) in [(SESSION_KEY, "s"), (OWNER_KEY, owner.as_str()), (EXPIRES_KEY, "1"), (NONCE_KEY, "n")] {
         let error = read_image(&image_labels(&[(key.clone(), text)])).unwrap_err();
-        assert!(matches!(&error, LabelError::Misplaced { key: named } if *named == key), "{key}: {error:?}");
+        assert!(matches!(&error, ReadError::Misplaced { key: named } if *named == key), "{key}: {error:?}");
     }
 }
 
 #[test]
 fn labels_of_a_newer_version_are_not_guessed_at() {
-    let error = read_image(&image_labels(&[(VERSION, "99.0.0"), (SEEDS, "?")])).unwrap_err();
-    assert!(matches!(&error, LabelError::NewerVersion { key, .. } if *key == VERSION), "{error:?}");
+    let error = read_image(&image_labels(&[(VERSION_KEY, "99.0.0"), (SEEDS_KEY, "?")])).unwrap_err();
+    assert!(matches!(&error, ReadError::NewerVersion { key, .. } if *key == VERSION_KEY), "{error:?}");
     assert_eq!(error.hint().unwrap(), "use pg-ephemeral 99.0.0 or later");
-    assert!(read_image(&image_labels(&[(VERSION, "0.0.9-rc.1+build")])).is_ok());
+    assert!(read_image(&image_labels(&[(VERSION_KEY, "0.0.9-rc.1+build")])).is_ok());
 }

@@ -86,7 +86,7 @@ impl CopyError {
 /// # Errors
 /// What is wrong, with the line where one is known. No row of the file is in the table then, and the connection can't
 /// be used any more: tokio-postgres loses count of the server's answers when a `COPY` does not start.
-pub async fn copy_csv(client: &Client, file: &CsvFile, events: &EventSink) -> Result<(), CopyError> {
+pub(crate) async fn copy_csv(client: &Client, file: &CsvFile, events: &EventSink) -> Result<(), CopyError> {
     if let Some(unknown) = unknown_column(client, file).await? {
         return Err(unknown);
     }

@@ -1,62 +1,49 @@
 //! Running one loaded seed against a server that is there already. It must not start servers, know how they are
 //! reached beyond what it is given, or decide whether anything is cached.
 
-use std::fmt;
-
-use tokio_postgres::Client;
+use std::path::PathBuf;
 
 use super::events::EventSink;
-use super::loaded::{Body, LoadedSeed, SqlSource};
-use super::sql::{Place, PsqlFeature};
+use super::read_seeds::{Body, ReadSeed};
 use crate::instance::SeedName;
+use crate::postgres::ClientPrograms;
+use crate::server::{ConnectError, ConnectionParameters, connect};
 
-pub use copy::{CopyError, copy_csv};
+pub use copy::CopyError;
+pub(crate) use copy::copy_csv;
 pub use postgres_error::PostgresError;
-pub use program::{ChildEnvironment, ProgramError};
-pub use run_sql::{SqlError, run_sql};
+pub(crate) use program::ChildEnvironment;
+pub use program::ProgramError;
+pub use restore::RestoreError;
+pub(crate) use run_sql::run_sql;
+pub use run_sql::{Location, SqlError};
 
 mod copy;
 mod postgres_error;
 mod program;
+mod psql_output;
+mod restore;
 mod run_sql;
 
-/// The server that a seed is applied to.
-#[derive(Debug, Clone, Copy)]
-pub struct ApplyContext<'a> {
-    /// A connection that no other seed uses, opened after the one before: what a seed leaves in its session, such as a
-    /// `search_path`, must not reach the next one, and a default it changed with `ALTER ROLE` must.
-    pub client: &'a Client,
+/// The server that a seed is applied to. Nobody is connected to the instance's database meanwhile: a seed may rename it,
+/// or copy it.
+#[derive(Debug)]
+pub(crate) struct ApplyContext<'a> {
+    /// Where psql and pg_restore run.
+    pub(crate) programs: ClientPrograms<'a>,
+    /// How this crate connects.
+    pub(crate) connection: ConnectionParameters,
     /// What scripts and commands get to know of the server.
-    pub environment: &'a ChildEnvironment,
+    pub(crate) environment: ChildEnvironment,
     /// Who is told what goes on.
-    pub events: &'a EventSink,
-}
-
-/// A place in SQL. Displayed as `file:line:column`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Location {
-    /// What the SQL was read from.
-    pub source: SqlSource,
-    /// The place in it.
-    pub place: Place,
-}
-
-impl fmt::Display for Location {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.source {
-            SqlSource::Statement => {
-                write!(formatter, "the statement, line {} column {}", self.place.line, self.place.column)
-            }
-            file => write!(formatter, "{file}:{}", self.place),
-        }
-    }
+    pub(crate) events: &'a EventSink,
 }
 
 /// Why a seed could not be applied.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
     /// Its SQL.
-    #[error("apply seed {seed}")]
+    #[error("seed \"{seed}\" failed{}", source.at())]
     Sql {
         /// The seed.
         seed: SeedName,
@@ -64,8 +51,19 @@ pub enum ApplyError {
         #[source]
         source: Box<SqlError>,
     },
+    /// Its dump.
+    #[error("seed \"{seed}\" failed to restore {}{}", path.display(), at_line(source))]
+    Restore {
+        /// The seed.
+        seed: SeedName,
+        /// The dump, by the path that the user gave.
+        path: PathBuf,
+        /// What came of it.
+        #[source]
+        source: Box<RestoreError>,
+    },
     /// Its CSV file.
-    #[error("apply seed {seed}")]
+    #[error("seed \"{seed}\" failed")]
     Copy {
         /// The seed.
         seed: SeedName,
@@ -74,7 +72,7 @@ pub enum ApplyError {
         source: CopyError,
     },
     /// Its script or command.
-    #[error("apply seed {seed}")]
+    #[error("seed \"{seed}\" failed")]
     Program {
         /// The seed.
         seed: SeedName,
@@ -83,7 +81,7 @@ pub enum ApplyError {
         source: ProgramError,
     },
     /// Its script inside the image.
-    #[error("apply seed {seed}: its script ended with status {status}{}", last_words(log))]
+    #[error("seed \"{seed}\" failed: its script ended with status {status}{}", last_words(log))]
     ContainerScript {
         /// The seed.
         seed: SeedName,
@@ -93,7 +91,7 @@ pub enum ApplyError {
         log: String,
     },
     /// A file that its script needs, or that follows from it, could not be written in the container.
-    #[error("apply seed {seed}: write {file} in its container: {message}")]
+    #[error("seed \"{seed}\" failed to write {file} in its container: {message}")]
     ScriptFile {
         /// The seed.
         seed: SeedName,
@@ -102,12 +100,42 @@ pub enum ApplyError {
         /// What was said inside.
         message: String,
     },
+    /// There was no connection for its CSV file.
+    #[error("seed \"{seed}\" failed to connect")]
+    Connect {
+        /// The seed.
+        seed: SeedName,
+        /// What came of it.
+        #[source]
+        source: ConnectError,
+    },
+    /// It changed the superuser or the instance's database so that nobody can log in any more.
+    #[error("after seed \"{seed}\" the superuser can't log in any more: {refusal}")]
+    LockedOut {
+        /// The seed.
+        seed: SeedName,
+        /// What the server said.
+        refusal: String,
+    },
+    /// It made the superuser's password expire.
+    #[error("after seed \"{seed}\" the superuser can't log in any more: its password has expired")]
+    Expired {
+        /// The seed.
+        seed: SeedName,
+    },
     /// It does not run against a server at all.
-    #[error("apply seed {seed}: a container script runs in an image, with no server")]
+    #[error("seed \"{seed}\" can't run here: a container script runs in an image, with no server")]
     NeedsImage {
         /// The seed.
         seed: SeedName,
     },
+}
+
+fn at_line(error: &RestoreError) -> String {
+    match error {
+        RestoreError::Refused { line: Some(line), .. } => format!(":{line}"),
+        _ => String::new(),
+    }
 }
 
 fn last_words(log: &str) -> String {
@@ -115,42 +143,31 @@ fn last_words(log: &str) -> String {
     if log.is_empty() { String::new() } else { format!("; its last words:\n{log}") }
 }
 
-/// Applies one seed to a running server. When the future is dropped, a script or a command is killed with all it
-/// started; a statement goes on until its server is removed.
+/// Applies one seed to a running server. When the future is dropped, a program is killed with all it started; a statement
+/// goes on until its server is removed.
 ///
 /// Container scripts are for [`Place::Image`](crate::layer::Place::Image) and refused here.
 ///
 /// # Errors
 /// What the server, or the seed's program, said; with the file and line where one is known.
-pub async fn apply(seed: &LoadedSeed, context: &ApplyContext<'_>) -> Result<(), ApplyError> {
+pub(crate) async fn apply(seed: &ReadSeed, context: &mut ApplyContext<'_>) -> Result<(), ApplyError> {
     let name = || seed.name.clone();
     match &seed.body {
-        Body::Sql { text, source } => run_sql(context.client, text, source, context.events)
+        Body::Sql(script) => run_sql(&mut context.programs, script, context.events)
             .await
             .map_err(|source| ApplyError::Sql { seed: name(), source: Box::new(source) }),
-        Body::Csv(file) => copy_csv(context.client, file, context.events)
+        Body::Dump(dump) => restore::restore(&mut context.programs, dump, &context.connection, context.events)
             .await
-            .map_err(|source| ApplyError::Copy { seed: name(), source }),
-        Body::Program { program, .. } => program::run_program(program, context.environment, context.events)
+            .map_err(|source| ApplyError::Restore { seed: name(), path: dump.path.clone(), source: Box::new(source) }),
+        Body::Csv(file) => {
+            let client = connect(&context.connection).await;
+            let client = client.map_err(|source| ApplyError::Connect { seed: name(), source })?;
+            copy_csv(&client, file, context.events).await.map_err(|source| ApplyError::Copy { seed: name(), source })
+        }
+        Body::Program { program, .. } => program::run_program(program, &context.environment, context.events)
             .await
             .map_err(|source| ApplyError::Program { seed: name(), source }),
         Body::ContainerScript { .. } => Err(ApplyError::NeedsImage { seed: name() }),
-    }
-}
-
-impl LoadedSeed {
-    /// Finds what is sure to fail before there is a server to fail on: SQL that only psql understands.
-    ///
-    /// # Errors
-    /// As [`apply()`] would give it.
-    pub fn check(&self) -> Result<(), ApplyError> {
-        match &self.body {
-            Body::Sql { text, source } => {
-                let checked = run_sql::check(text, source);
-                checked.map_err(|source| ApplyError::Sql { seed: self.name.clone(), source: Box::new(source) })
-            }
-            _ => Ok(()),
-        }
     }
 }
 
@@ -160,10 +177,14 @@ impl ApplyError {
     pub fn seed(&self) -> &SeedName {
         match self {
             Self::Sql { seed, .. }
+            | Self::Restore { seed, .. }
             | Self::Copy { seed, .. }
             | Self::Program { seed, .. }
             | Self::ContainerScript { seed, .. }
             | Self::ScriptFile { seed, .. }
+            | Self::Connect { seed, .. }
+            | Self::LockedOut { seed, .. }
+            | Self::Expired { seed }
             | Self::NeedsImage { seed } => seed,
         }
     }
@@ -173,33 +194,19 @@ impl ApplyError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Sql { source, .. } => source.hint(),
+            Self::Restore { source, .. } => source.hint(),
             Self::Copy { source, .. } => source.hint(),
-            Self::Program { .. } | Self::ContainerScript { .. } | Self::ScriptFile { .. } | Self::NeedsImage { .. } => {
-                None
-            }
-        }
-    }
-}
-
-impl SqlError {
-    /// What the user can do about it.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Psql { location: Location { source, .. }, source: psql } => {
-                let file = match source {
-                    SqlSource::File(path) | SqlSource::Revision { path, .. } => path.display().to_string(),
-                    SqlSource::Statement => "FILE".to_owned(),
-                };
-                let script = format!("psql -v ON_ERROR_STOP=1 -f {file}");
-                let dump = match psql.feature {
-                    PsqlFeature::CopyFromStdin => ", or dump with `pg_dump --inserts`",
-                    _ => "",
-                };
-                Some(format!("use a seed with `type = \"script\"` and `script = \"{script}\"`{dump}"))
-            }
-            Self::OpenTransaction { .. } => Some("end it with COMMIT, or leave out BEGIN".to_owned()),
-            Self::Refused { .. } | Self::Connection(_) => None,
+            Self::LockedOut { .. } | Self::Expired { .. } => Some(
+                "the superuser has to be able to log in to the instance's database: leave out what prevents it, such \
+                 as NOLOGIN, NOSUPERUSER, VALID UNTIL, RENAME or ALLOW_CONNECTIONS false"
+                    .to_owned(),
+            ),
+            Self::Program { source: ProgramError::Start { hint, .. }, .. } => hint.map(str::to_owned),
+            Self::Program { .. }
+            | Self::ContainerScript { .. }
+            | Self::ScriptFile { .. }
+            | Self::Connect { .. }
+            | Self::NeedsImage { .. } => None,
         }
     }
 }

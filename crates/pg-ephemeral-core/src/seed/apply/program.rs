@@ -7,14 +7,13 @@ use std::process::ExitStatus;
 use ociman::{Variable, VariableValue};
 use tokio::process::Command;
 
-use crate::seed::events::{ApplyEvent, EventSink, OutputStream};
-use crate::seed::process::{Program, run};
+use crate::child::{self, Input, Lines, OutputStream};
+use crate::postgres::PSQL_VARIABLES;
+use crate::seed::events::{ApplyEvent, EventSink};
+use crate::seed::process::Program;
 
 /// How many lines of a failed program's output its error quotes.
 const LAST_LINES: usize = 20;
-
-/// The longest line that is kept whole, in bytes.
-const LONGEST_LINE: usize = 8 * 1024;
 
 /// Stands in place of a secret.
 const STRUCK_OUT: &str = "[secret]";
@@ -22,34 +21,25 @@ const STRUCK_OUT: &str = "[secret]";
 /// The variables a program gets on top of the caller's environment, from which everything that would lead it to
 /// another server (`PG…`, `DATABASE_URL`) is taken out first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ChildEnvironment(Vec<Variable>);
+pub(crate) struct ChildEnvironment(Vec<Variable>);
 
 impl ChildEnvironment {
     /// These variables and no other about a server.
-    #[must_use]
-    pub fn new(variables: Vec<Variable>) -> Self {
+    pub(crate) fn new(variables: Vec<Variable>) -> Self {
         Self(variables)
     }
 
-    /// The variables.
-    #[must_use]
-    pub fn variables(&self) -> &[Variable] {
-        &self.0
-    }
-
     fn set_up(&self, command: &mut Command) {
-        for (name, _) in std::env::vars_os() {
-            if name.to_str().is_some_and(leads_to_a_server) {
-                command.env_remove(name);
-            }
-        }
+        child::remove_server_variables(command);
+        command.envs(PSQL_VARIABLES);
         for variable in &self.0 {
             command.env(&variable.name, variable.expose());
         }
     }
 
     /// Strikes the secrets out of a line.
-    fn strike_out(&self, mut line: String) -> String {
+    fn strike_out(&self, line: &str) -> String {
+        let mut line = line.to_owned();
         for variable in &self.0 {
             if let VariableValue::Secret(secret) = &variable.value
                 && !secret.expose().is_empty()
@@ -62,21 +52,16 @@ impl ChildEnvironment {
     }
 }
 
-/// Variables of libpq are `PG` and capital letters; `PG_…` is other programs' own.
-fn leads_to_a_server(name: &str) -> bool {
-    let of_libpq =
-        name.strip_prefix("PG").is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_uppercase()));
-    of_libpq || name == "DATABASE_URL"
-}
-
 /// Why a script or a command did not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum ProgramError {
     /// It could not be started.
     #[error("start {program}")]
     Start {
-        /// What was run, in words.
+        /// What was to be started, in words.
         program: String,
+        /// What the user can do about it.
+        hint: Option<&'static str>,
         /// What the system said.
         #[source]
         source: io::Error,
@@ -104,7 +89,7 @@ pub(super) async fn run_program(
     events: &EventSink,
 ) -> Result<(), ProgramError> {
     let mut last = VecDeque::with_capacity(LAST_LINES);
-    let mut emit = |stream, line: String| {
+    let mut emit = |stream, line: &str| {
         let line = environment.strike_out(line);
         events.send(ApplyEvent::Output { stream, line: &line });
         if last.len() == LAST_LINES {
@@ -112,51 +97,30 @@ pub(super) async fn run_program(
         }
         last.push_back(line);
     };
+    let mut command = program.command();
+    environment.set_up(&mut command);
     let (mut stdout, mut stderr) = (Lines::default(), Lines::default());
-    let ended = run(
-        program,
-        |command| environment.set_up(command),
+    let ended = child::run(
+        command,
+        Input::Empty,
+        |_| {},
         |stream, piece| {
             let lines = if stream == OutputStream::Stdout { &mut stdout } else { &mut stderr };
             lines.take(piece, |line| emit(stream, line));
         },
     );
-    let status = ended.await.map_err(|source| ProgramError::Start { program: program.to_string(), source })?;
+    let status = ended.await.map_err(|error| ProgramError::Start {
+        program: program.started(),
+        hint: program.hint(),
+        source: error.into_source(),
+    })?;
     for (stream, lines) in [(OutputStream::Stdout, stdout), (OutputStream::Stderr, stderr)] {
-        if let Some(line) = lines.finish() {
-            emit(stream, line);
-        }
+        lines.finish(|line| emit(stream, line));
     }
     if status.success() {
         return Ok(());
     }
     Err(ProgramError::Failed { program: program.to_string(), status, output: last.into() })
-}
-
-/// Makes lines of what a program writes.
-#[derive(Default)]
-struct Lines {
-    pending: Vec<u8>,
-}
-
-impl Lines {
-    fn take(&mut self, piece: &[u8], mut emit: impl FnMut(String)) {
-        for part in piece.split_inclusive(|byte| *byte == b'\n') {
-            self.pending.extend_from_slice(part);
-            if part.ends_with(b"\n") || self.pending.len() > LONGEST_LINE {
-                emit(text(&self.pending));
-                self.pending.clear();
-            }
-        }
-    }
-
-    fn finish(self) -> Option<String> {
-        (!self.pending.is_empty()).then(|| text(&self.pending))
-    }
-}
-
-fn text(line: &[u8]) -> String {
-    String::from_utf8_lossy(line).trim_end_matches(['\n', '\r']).to_owned()
 }
 
 #[cfg(test)]
@@ -202,26 +166,5 @@ mod tests {
         let ProgramError::Failed { output, .. } = error else { panic!("{error}") };
         assert_eq!(output.len(), LAST_LINES);
         assert_eq!(output.last().unwrap(), "line 100");
-    }
-
-    #[test]
-    fn libpq_s_variables_lead_to_a_server_and_our_own_do_not() {
-        for name in ["PGHOST", "PGPASSWORD", "PGSERVICEFILE", "DATABASE_URL"] {
-            assert!(leads_to_a_server(name), "{name}");
-        }
-        for name in ["PG_EPHEMERAL_BIN_DIR", "PG", "PATH", "OPGHOST"] {
-            assert!(!leads_to_a_server(name), "{name}");
-        }
-    }
-
-    #[test]
-    fn a_line_without_end_is_cut_into_pieces() {
-        let mut lines = Lines::default();
-        let mut taken = Vec::new();
-        for _ in 0..10 {
-            lines.take(&[b'x'; 4096], |line| taken.push(line.len()));
-        }
-        assert!(taken.iter().all(|length| *length <= LONGEST_LINE + 4096));
-        assert_eq!(taken.len(), 3);
     }
 }

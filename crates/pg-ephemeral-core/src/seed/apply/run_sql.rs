@@ -1,118 +1,178 @@
-//! SQL over a connection, as psql would run it, with errors that know their line.
+//! SQL as psql runs it, by running psql.
 
-use futures_util::StreamExt;
-use tokio_postgres::{Client, SimpleQueryMessage};
+use std::fmt;
+use std::path::{Path, PathBuf};
 
-use super::{Location, PostgresError};
+use ociman::command::ExitStatus;
+
+use super::psql_output::PsqlOutput;
+use crate::postgres::{ClientCommand, ClientProgramError, ClientPrograms, Keep, Operand};
 use crate::seed::events::{ApplyEvent, EventSink};
-use crate::seed::loaded::SqlSource;
-use crate::seed::sql::{Batch, Place, PsqlOnly, SqlScript};
+use crate::seed::read_seeds::SqlSource;
+use crate::seed::sql::SqlScript;
+
+/// The options of psql under which a script runs: no start-up file, and the first error is the last.
+pub(super) const PSQL_OPTIONS: [&str; 4] = ["-X", "-v", "ON_ERROR_STOP=1", "-f"];
+
+/// How psql calls what it reads from standard input.
+const STANDARD_INPUT: &str = "<stdin>";
+
+/// What psql says of a folder that it was to include, behind the path.
+const NOT_READABLE: &str = ": error: could not read from input file: Is a directory";
+
+/// A line of SQL. Displayed as `file:line`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    /// What the SQL was read from: the script itself, or a file that it includes.
+    pub source: SqlSource,
+    /// The line, from 1. Of a statement with several lines it is the last.
+    pub line: u64,
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.source {
+            SqlSource::Statement => write!(formatter, "line {} of its statement", self.line),
+            file => write!(formatter, "{file}:{}", self.line),
+        }
+    }
+}
 
 /// Why SQL could not be run.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SqlError {
-    /// Something in it is for psql. Nothing was run.
-    #[error("read {location}")]
-    Psql {
-        /// Where it is.
-        location: Location,
-        /// What it is.
-        #[source]
-        source: PsqlOnly,
+    /// psql stopped at an error; statements before it may have been run.
+    #[error("{message}")]
+    Stopped {
+        /// Where psql stopped, if it says so.
+        location: Option<Location>,
+        /// What psql says: the message of the server with its lines `LINE`, `DETAIL`, `HINT` and `CONTEXT`, or a message
+        /// of its own.
+        message: String,
     },
-    /// The server refused a statement; those before it may have been run.
-    #[error("run {location}")]
-    Refused {
-        /// The place of the error, or the start of the statement that failed.
-        location: Location,
-        /// What the server said.
-        #[source]
-        source: Box<PostgresError>,
+    /// psql failed without a word.
+    #[error("psql ended with {status}")]
+    Silent {
+        /// How it ended.
+        status: ExitStatus,
     },
-    /// All of it was run, and a transaction was still open at the end.
-    #[error("run {sql}: it starts a transaction and leaves it open")]
-    OpenTransaction {
-        /// What the SQL was read from.
-        sql: SqlSource,
+    /// psql could not be run.
+    #[error(transparent)]
+    Program(#[from] ClientProgramError),
+    /// A file is not what it was when its hash was taken.
+    #[error("{} changed while it was in use", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
     },
-    /// The connection broke, or the server said something unforeseen.
-    #[error("talk to the server")]
-    Connection(#[source] tokio_postgres::Error),
 }
 
-/// Runs SQL: any number of statements, in as few transactions as they allow.
-///
-/// Statements that no transaction takes (`VACUUM`, `CREATE DATABASE`, `… CONCURRENTLY`) are sent on their own. What
-/// queries give back is dropped as it comes.
+impl SqlError {
+    /// What the user can do about it.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Stopped { message, .. } => hint_for(message),
+            Self::Program(error) => error.hint(),
+            Self::Changed { .. } => Some("run it again once nothing writes to the file".to_owned()),
+            Self::Silent { .. } => None,
+        }
+    }
+
+    /// The place of the error as words behind "failed": empty if none is known.
+    pub(crate) fn at(&self) -> String {
+        match self {
+            Self::Stopped { location: Some(location), .. } => format!(" at {location}"),
+            _ => String::new(),
+        }
+    }
+}
+
+/// What may help against a message.
+fn hint_for(message: &str) -> Option<String> {
+    if message.starts_with("error: ") && message.ends_with("No such file or directory") {
+        return Some(
+            "in a container a script finds the files that it names by relative paths; add others, such as one that a \
+             variable names, to the seed's `files`"
+                .to_owned(),
+        );
+    }
+    let already = message.lines().next()?.strip_suffix(" already exists")?;
+    let what = ["role ", "database "].iter().find(|what| already.contains(&format!("ERROR:  {what}")))?;
+    Some(format!("a seed with `type = \"dump\"` skips the {what}that is there from the start"))
+}
+
+/// Runs a script: as `psql -X -v ON_ERROR_STOP=1 -f FILE` in the script's folder.
 ///
 /// # Errors
 /// What is wrong, with its place in the SQL.
-pub async fn run_sql(client: &Client, text: &str, source: &SqlSource, events: &EventSink) -> Result<(), SqlError> {
-    let script = parse(text, source)?;
-    let mut done = 0;
-    for batch in script.batches() {
-        let mut ran = 0;
-        let result = run_batch(client, &batch, |statements| {
-            ran = statements;
-            events.send(ApplyEvent::Ran { statements: done + statements, total: script.len() });
-        });
-        if let Err(error) = result.await {
-            let Some(refused) = error.as_db_error() else { return Err(SqlError::Connection(error)) };
-            let refused = PostgresError::from(refused);
-            let place = place_of(&script, &batch, &refused, ran);
-            let location = Location { source: source.clone(), place };
-            return Err(SqlError::Refused { location, source: Box::new(refused) });
+pub(crate) async fn run_sql(
+    programs: &mut ClientPrograms<'_>,
+    script: &SqlScript,
+    events: &EventSink,
+) -> Result<(), SqlError> {
+    let files: Vec<_> = script.includes.iter().map(|include| include.file.clone()).collect();
+    let path = script.source.path();
+    let command = ClientCommand {
+        program: "psql",
+        arguments: PSQL_OPTIONS.map(str::to_owned).to_vec(),
+        folder: &script.folder,
+        operand: Operand::Stream { content: &script.content, path },
+        files: &files,
+        keep: Keep::Errors,
+    };
+    let mut output = PsqlOutput::new(events);
+    let total = script.content.size();
+    let mut read = |bytes| events.send(ApplyEvent::Copied { bytes, total });
+    let status = programs.run(&command, &mut read, &mut |line| output.take(line)).await?;
+    if let Some(path) = script.changed_file() {
+        return Err(SqlError::Changed { path });
+    }
+    if status.success() {
+        output.succeed();
+        return Ok(());
+    }
+    let Some(message) = output.fail() else { return Err(SqlError::Silent { status }) };
+    let location = message.place.map(|(file, line)| Location { source: source_of(&file, &script.source), line });
+    let message = match included_folder(&message.text, &script.folder) {
+        Some(path) => format!("error: {path} is a folder, and a script includes files"),
+        None => message.text,
+    };
+    Err(SqlError::Stopped { location, message })
+}
+
+/// The folder that psql was to include, which it calls unreadable on this machine, and missing in a container.
+fn included_folder<'m>(message: &'m str, folder: &Path) -> Option<&'m str> {
+    let unreadable = message.strip_prefix("psql:").and_then(|rest| rest.strip_suffix(NOT_READABLE));
+    let missing = || message.strip_prefix("error: ").and_then(|rest| rest.strip_suffix(": No such file or directory"));
+    unreadable.or_else(missing).filter(|path| folder.join(path).is_dir())
+}
+
+/// What a file is that psql names in a message.
+fn source_of(file: &Path, script: &SqlSource) -> SqlSource {
+    if file == script.path().unwrap_or(Path::new(STANDARD_INPUT)) {
+        return script.clone();
+    }
+    match script {
+        SqlSource::Revision { revision, .. } => {
+            SqlSource::Revision { revision: revision.clone(), path: file.to_owned() }
         }
-        done += ran;
-    }
-    if script.starts_transactions() && in_transaction(client).await? {
-        return Err(SqlError::OpenTransaction { sql: source.clone() });
-    }
-    Ok(())
-}
-
-/// Refuses what [`run_sql`] would refuse before it sends anything.
-pub(super) fn check(text: &str, source: &SqlSource) -> Result<(), SqlError> {
-    parse(text, source).map(|_| ())
-}
-
-fn parse<'t>(text: &'t str, source: &SqlSource) -> Result<SqlScript<'t>, SqlError> {
-    SqlScript::parse(text).map_err(|psql| {
-        let location = Location { source: source.clone(), place: psql.place };
-        SqlError::Psql { location, source: psql }
-    })
-}
-
-/// Sends statements together. `progress` is told how many of them are over.
-async fn run_batch(
-    client: &Client,
-    batch: &Batch<'_>,
-    mut progress: impl FnMut(usize),
-) -> Result<(), tokio_postgres::Error> {
-    let messages = client.simple_query_raw(batch.text).await?;
-    let mut messages = std::pin::pin!(messages);
-    let mut statements = 0;
-    while let Some(message) = messages.next().await {
-        if let SimpleQueryMessage::CommandComplete(_) = message? {
-            statements += 1;
-            progress(statements);
-        }
-    }
-    Ok(())
-}
-
-/// Where the server says it is, or else the statement that did not come to its end. An error after all of them is of
-/// the transaction's end, and so of the last one.
-fn place_of(script: &SqlScript<'_>, batch: &Batch<'_>, refused: &PostgresError, ran: usize) -> Place {
-    match refused.position {
-        Some(position) => script.place_of_character(batch, position),
-        None => script.place_of_statement(batch, ran.min(batch.len().saturating_sub(1))),
+        SqlSource::File(_) | SqlSource::Statement => SqlSource::File(file.to_owned()),
     }
 }
 
-/// Whether the time of the transaction is older than that of this statement, which then did not start it.
-async fn in_transaction(client: &Client) -> Result<bool, SqlError> {
-    const QUERY: &str = "select (pg_catalog.now() < pg_catalog.statement_timestamp())::text";
-    let messages = client.simple_query(QUERY).await.map_err(SqlError::Connection)?;
-    Ok(messages.iter().any(|message| matches!(message, SimpleQueryMessage::Row(row) if row.get(0) == Some("true"))))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_a_script_includes_is_told_from_a_missing_file() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("db")).unwrap();
+        let named = |message: &'static str| included_folder(message, root.path());
+        assert_eq!(named("psql:db: error: could not read from input file: Is a directory"), Some("db"));
+        assert_eq!(named("error: db: No such file or directory"), Some("db"));
+        assert_eq!(named("error: nosuch: No such file or directory"), None);
+        assert_eq!(named("ERROR:  db"), None);
+    }
 }

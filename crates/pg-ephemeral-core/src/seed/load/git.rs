@@ -1,7 +1,10 @@
 //! A file as it was at a git revision, from whatever folder of whatever working tree.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io;
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::FileExt;
 use std::path::{Component, Path, PathBuf};
 use std::process::{Output, Stdio};
 
@@ -18,6 +21,9 @@ pub enum GitError {
     /// git could not be started.
     #[error("start git")]
     Start(#[source] io::Error),
+    /// The temporary file for the file's content could not be made.
+    #[error("failed to make a temporary file")]
+    Temporary(#[source] io::Error),
     /// The file is in no repository.
     #[error("find the git repository of {}: {message}", folder.display())]
     NotARepository {
@@ -47,6 +53,7 @@ pub enum GitError {
 impl GitError {
     pub(super) fn hint(&self) -> Option<&'static str> {
         match self {
+            Self::Temporary(_) => None,
             Self::Start(_) => Some("install git, or leave out `git_revision`"),
             Self::NotARepository { .. } => Some("`git_revision` is for files of a git working tree"),
             Self::UnknownRevision { .. } => Some("a shallow clone lacks most commits: `git fetch --unshallow`"),
@@ -55,17 +62,57 @@ impl GitError {
     }
 }
 
-/// Reads a file, by its absolute path, as it was at a revision. It need not exist now, nor need its folder.
-pub(super) async fn file(path: &Path, revision: &GitRevision) -> Result<Vec<u8>, GitError> {
+/// How many symbolic links lead to a file at the most.
+const MOST_LINKS: usize = 40;
+
+/// The longest path that a symbolic link holds, in bytes.
+const LONGEST_LINK: u64 = 4096;
+
+/// A file, by its absolute path, as it was at a revision: a copy without a name. The file need not exist now, nor need its
+/// folder. Symbolic links of the revision are followed.
+pub(in crate::seed) async fn file(path: &Path, revision: &GitRevision) -> Result<File, GitError> {
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        let copy = blob(&path, revision).await?;
+        let Some(target) = link_target(&path, revision, &copy).await? else { return Ok(copy) };
+        path = path.parent().unwrap_or(Path::new("/")).join(target);
+    }
+    let message = "too many symbolic links".to_owned();
+    Err(GitError::NoSuchFile { revision: revision.clone(), message })
+}
+
+/// The path that a symbolic link of a revision holds; `None` for a file.
+async fn link_target(path: &Path, revision: &GitRevision, copy: &File) -> Result<Option<PathBuf>, GitError> {
+    let length = copy.metadata().map_err(GitError::Temporary)?.len();
+    if length > LONGEST_LINK {
+        return Ok(None);
+    }
+    let (folder, rest) = existing_folder(path);
+    let listed = git(&folder, &["ls-tree", revision.as_str(), "--"], rest.as_os_str(), Stdio::piped()).await?;
+    if !listed.stdout.starts_with(LINK_MODE) {
+        return Ok(None);
+    }
+    let mut target = vec![0; usize::try_from(length).unwrap_or_default()];
+    copy.read_exact_at(&mut target, 0).map_err(GitError::Temporary)?;
+    Ok(Some(OsString::from_vec(target).into()))
+}
+
+/// What the entry of a symbolic link starts with in a listing of git's.
+const LINK_MODE: &[u8] = b"120000 ";
+
+/// What git keeps for a path, which of a symbolic link is the path that it holds.
+async fn blob(path: &Path, revision: &GitRevision) -> Result<File, GitError> {
     let (folder, rest) = existing_folder(path);
     let Some(id) = object_id(&folder, revision.as_str()).await? else {
         return Err(why_no_commit(folder, revision).await?);
     };
     let mut name = OsString::from(format!("{id}:./"));
     name.push(&rest);
-    let blob = git(&folder, &["cat-file", "blob"], &name).await?;
+    let copy = tempfile::tempfile().map_err(GitError::Temporary)?;
+    let stdout = copy.try_clone().map_err(GitError::Temporary)?;
+    let blob = git(&folder, &["cat-file", "blob"], &name, stdout.into()).await?;
     if blob.status.success() {
-        return Ok(blob.stdout);
+        return Ok(copy);
     }
     // git takes every complete ID for one of an object, whether there is any.
     if object_id(&folder, &format!("{id}^{{commit}}")).await?.is_none() {
@@ -75,7 +122,7 @@ pub(super) async fn file(path: &Path, revision: &GitRevision) -> Result<Vec<u8>,
 }
 
 async fn object_id(folder: &Path, name: &str) -> Result<Option<String>, GitError> {
-    let found = git(folder, &["rev-parse", "--verify", "--quiet"], OsStr::new(name)).await?;
+    let found = git(folder, &["rev-parse", "--verify", "--quiet"], OsStr::new(name), Stdio::piped()).await?;
     Ok(found.status.success().then(|| String::from_utf8_lossy(&found.stdout).trim().to_owned()))
 }
 
@@ -101,21 +148,22 @@ fn existing_folder(path: &Path) -> (PathBuf, PathBuf) {
 }
 
 async fn why_no_commit(folder: PathBuf, revision: &GitRevision) -> Result<GitError, GitError> {
-    let found = git(&folder, &["rev-parse"], OsStr::new("--git-dir")).await?;
+    let found = git(&folder, &["rev-parse"], OsStr::new("--git-dir"), Stdio::piped()).await?;
     if found.status.success() {
         return Ok(GitError::UnknownRevision { revision: revision.clone(), folder });
     }
     Ok(GitError::NotARepository { folder, message: message(&found) })
 }
 
-async fn git(folder: &Path, arguments: &[&str], last: &OsStr) -> Result<Output, GitError> {
+async fn git(folder: &Path, arguments: &[&str], last: &OsStr, stdout: Stdio) -> Result<Output, GitError> {
     let mut command = Command::new("git");
     command.arg("-C").arg(folder).args(arguments).arg(last);
     for variable in REPOSITORY_VARIABLES {
         command.env_remove(variable);
     }
-    command.env("LC_ALL", "C").stdin(Stdio::null()).kill_on_drop(true);
-    command.output().await.map_err(GitError::Start)
+    command.env("LC_ALL", "C").stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped()).kill_on_drop(true);
+    let child = command.spawn().map_err(GitError::Start)?;
+    child.wait_with_output().await.map_err(GitError::Start)
 }
 
 fn message(output: &Output) -> String {

@@ -4,23 +4,23 @@ use super::*;
 use crate::layer::{LinkCache, SeedHash};
 
 /// Seeds as the configuration has them, with paths from a folder of the test.
-async fn load_toml(folder: &Path, seeds: &str) -> Result<LoadedSeeds, LoadError> {
+async fn load_toml(folder: &Path, seeds: &str) -> Result<ReadSeeds, ReadError> {
     use crate::config::{Config, Overrides};
     let config = Config::parse(seeds, folder.join("database.toml")).unwrap();
     let main = config.instance(&"main".parse().unwrap(), &Overrides::default()).unwrap();
-    load(&main.seeds, &main.folder).await
+    read(&main.seeds, &main.folder).await
 }
 
 fn seed(body: &str) -> String {
     format!("[instances.main.seeds.it]\n{body}\n")
 }
 
-fn hash(seeds: &LoadedSeeds) -> SeedHash {
+fn hash(seeds: &ReadSeeds) -> SeedHash {
     seeds.chain(SeedHash::of_text("base")).links().last().unwrap().hash.clone()
 }
 
 /// An error with all its causes.
-fn story(error: &LoadError) -> String {
+fn story(error: &ReadError) -> String {
     let mut story = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
@@ -32,7 +32,7 @@ fn story(error: &LoadError) -> String {
 
 async fn text(folder: &Path, body: &str) -> String {
     match &load_toml(folder, &seed(body)).await.unwrap().get(0).unwrap().body {
-        Body::Sql { text, .. } => text.clone(),
+        Body::Sql(script) => String::from_utf8(script.content.start(u64::MAX).unwrap()).unwrap(),
         other => panic!("{other:?}"),
     }
 }
@@ -71,6 +71,23 @@ async fn a_file_is_taken_from_a_git_revision_from_any_folder() {
             assert_eq!(text(folder, &body).await, "select 'one'", "{path} {revision}");
         }
     }
+}
+
+#[tokio::test]
+async fn symbolic_links_of_a_git_revision_are_followed() {
+    let root = repository();
+    std::fs::create_dir(root.path().join("links")).unwrap();
+    std::os::unix::fs::symlink("two.sql", root.path().join("links/one.sql")).unwrap();
+    std::os::unix::fs::symlink("../db/a.sql", root.path().join("links/two.sql")).unwrap();
+    std::os::unix::fs::symlink("loop.sql", root.path().join("links/loop.sql")).unwrap();
+    git(root.path(), &["reset", "-q", "--hard"]);
+    git(root.path(), &["add", "links"]);
+    git(root.path(), &["commit", "-q", "-m", "links"]);
+    std::fs::remove_dir_all(root.path().join("links")).unwrap();
+    let body = |path: &str| format!("type = 'sql-file'\npath = '{path}'\ngit_revision = 'HEAD'");
+    assert_eq!(text(root.path(), &body("links/one.sql")).await, "select 'two'");
+    let error = load_toml(root.path(), &seed(&body("links/loop.sql"))).await.unwrap_err();
+    assert!(story(&error).contains("too many symbolic links"), "{}", story(&error));
 }
 
 #[tokio::test]
@@ -176,12 +193,9 @@ async fn a_seed_with_cache_none_ends_the_prefix() {
 #[tokio::test]
 async fn a_file_that_can_not_be_read_is_named_as_the_user_wrote_it() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("latin.sql"), b"select 1;\nselect '\xe9';").unwrap();
     let failed = async |body: &str| story(&load_toml(folder.path(), &seed(body)).await.unwrap_err());
     let missing = failed("type = 'sql-file'\npath = 'db/a.sql'").await;
     assert_eq!(missing, "read seed it: open db/a.sql <- No such file or directory (os error 2)");
-    let latin = failed("type = 'sql-file'\npath = 'latin.sql'").await;
-    assert_eq!(latin, "read seed it: latin.sql:2:9 is not UTF-8");
     let csv = failed("type = 'csv-file'\npath = 'gone.csv'\ntable = { schema = 'public', table = 't' }").await;
     assert_eq!(csv, "read seed it <- open gone.csv <- No such file or directory (os error 2)");
 }
@@ -197,10 +211,30 @@ async fn the_first_of_several_broken_seeds_is_reported() {
 }
 
 #[tokio::test]
-async fn a_byte_order_mark_is_left_out() {
+async fn names_and_contents_of_included_files_are_part_of_a_script_s_key() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("a.sql"), "\u{feff}select 1").unwrap();
-    assert_eq!(text(folder.path(), "type = 'sql-file'\npath = 'a.sql'").await, "select 1");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let key = async |body: &str| hash(&load_toml(folder.path(), &seed(body)).await.unwrap());
+    let file = "type = 'sql-file'\npath = 'a.sql'";
+    let statement = "type = 'sql-statement'\nstatement = '\\i b.sql'";
+    write("a.sql", "\\ir b.sql\n\\copy t from t.csv\n");
+    let without = key(file).await;
+    write("b.sql", "\\i c.sql\n\\i a.sql\n");
+    write("t.csv", "1\n");
+    let with = key(file).await;
+    assert_ne!(with, without);
+    for (name, text) in [("c.sql", "select 1;\n"), ("c.sql", "select 2;\n"), ("t.csv", "2\n")] {
+        let before = (key(file).await, key(statement).await);
+        write(name, text);
+        assert_ne!(key(file).await, before.0, "{name}");
+        assert_eq!(key(statement).await != before.1, name == "c.sql" || name == "t.csv", "{name}");
+    }
+    let named = "type = 'sql-file'\npath = 'v.sql'\nfiles = ['x.*']";
+    write("v.sql", "\\i :file\n");
+    write("x.sql", "select 1;\n");
+    let before = key(named).await;
+    write("x.sql", "select 2;\n");
+    assert_ne!(key(named).await, before);
 }
 
 #[tokio::test]
@@ -217,14 +251,91 @@ async fn files_of_a_container_script_keep_their_place_and_are_part_of_the_key() 
 
     let loaded = load_toml(&folder, &script(&files)).await.unwrap();
     let names: Vec<_> = loaded.get(0).unwrap().script_files().iter().map(|file| file.name.clone()).collect();
-    assert_eq!(names, ["lists/a", "shared.deb", "b"]);
+    assert_eq!(names, ["b", "shared.deb", "lists/a"]);
     assert_eq!(loaded.get(0).unwrap().script_files()[1].content, b"shared.deb");
 
     std::fs::write(&outside, "another").unwrap();
     assert_ne!(hash(&load_toml(&folder, &script(&files)).await.unwrap()), hash(&loaded));
 
-    let twice = load_toml(&folder, &script("'../shared.deb', '/elsewhere/shared.deb'")).await.unwrap_err();
+    std::fs::create_dir(folder.join("../other")).unwrap();
+    std::fs::write(folder.join("../other/shared.deb"), "").unwrap();
+    let twice = load_toml(&folder, &script("'../*/*.deb', '../*.deb'")).await.unwrap_err();
     assert_eq!(story(&twice), "read seed it: two of its files are shared.deb inside the image");
     let missing = load_toml(&folder, &script("'lists/none'")).await.unwrap_err();
-    assert!(matches!(missing, LoadError::Open { .. }), "{missing}");
+    assert_eq!(story(&missing), "read seed it <- no file matches \"lists/none\"");
+    assert!(missing.hint().unwrap().contains("globs start from"));
+}
+
+#[tokio::test]
+async fn names_and_contents_of_files_are_part_of_the_key_of_a_script_and_of_a_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::create_dir(path("m")).unwrap();
+    for file in ["load.sh", "m/1.sql", "m/2.sql", "m/README"] {
+        std::fs::write(path(file), file).unwrap();
+    }
+    let keys = async || {
+        let mut keys = Vec::new();
+        for body in ["type = 'script'\nscript = 'sh load.sh'", "type = 'command'\ncommand = './load.sh'"] {
+            let body = format!("{body}\nfiles = ['m/*.sql', 'load.sh']");
+            keys.push(hash(&load_toml(folder.path(), &seed(&body)).await.unwrap()));
+        }
+        keys
+    };
+    let changed = |before: &[SeedHash], after: &[SeedHash]| before.iter().zip(after).all(|(one, other)| one != other);
+    let before = keys().await;
+    std::fs::write(path("m/README"), "changed").unwrap();
+    assert_eq!(keys().await, before, "a file that no glob matches is not part of the key");
+
+    std::fs::write(path("m/2.sql"), "changed").unwrap();
+    let edited = keys().await;
+    assert!(changed(&before, &edited), "an edited file");
+    std::fs::rename(path("m/2.sql"), path("m/3.sql")).unwrap();
+    let renamed = keys().await;
+    assert!(changed(&edited, &renamed), "a renamed file");
+    std::fs::write(path("m/4.sql"), "").unwrap();
+    let added = keys().await;
+    assert!(changed(&renamed, &added), "an added file");
+    std::fs::remove_file(path("m/4.sql")).unwrap();
+    assert_eq!(keys().await, renamed, "the same files give the same key");
+}
+
+#[tokio::test]
+async fn a_seed_without_files_keeps_the_key_it_had_and_cache_none_stays_uncached() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a"), "").unwrap();
+    let script = "type = 'script'\nscript = 'true'";
+    let without = hash(&load_toml(folder.path(), &seed(script)).await.unwrap());
+    let empty = hash(&load_toml(folder.path(), &seed(&format!("{script}\nfiles = []"))).await.unwrap());
+    assert_eq!(without, empty);
+    let none = seed(&format!("{script}\nfiles = ['a']\ncache = {{ type = 'none' }}"));
+    let chain = load_toml(folder.path(), &none).await.unwrap().chain(SeedHash::of_text("base"));
+    assert_eq!(chain.hashes().count(), 1);
+}
+
+#[tokio::test]
+async fn a_dump_or_script_that_has_to_be_unpacked_or_is_a_part_of_a_folder_is_told_as_such() {
+    let root = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| std::fs::write(root.path().join(name), bytes).unwrap();
+    std::fs::create_dir(root.path().join("dump")).unwrap();
+    write("dump/toc.dat", b"PGDMP\x01\x0e\x00\x04\x08\x03 and so on");
+    let mut tar = vec![0; 1024];
+    tar[..5].copy_from_slice(b"dump/");
+    tar[257..262].copy_from_slice(b"ustar");
+    let mut tgz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut tgz, &tar).unwrap();
+    write("dump.tgz", &tgz.finish().unwrap());
+    for (kind, path, expected) in [
+        (
+            "dump",
+            "dump/toc.dat",
+            "failed to read seed \"it\" <- dump/toc.dat is the table of contents of a dump in directory format",
+        ),
+        ("dump", "dump.tgz", "failed to read seed \"it\" <- dump.tgz is a tar archive, which pg_dump did not write"),
+        ("sql-file", "dump.tgz", "seed \"it\" can't run dump.tgz: it is a tar archive, which pg_dump did not write"),
+    ] {
+        let error = load_toml(root.path(), &seed(&format!("type = '{kind}'\npath = '{path}'"))).await.unwrap_err();
+        assert_eq!(story(&error), expected);
+        assert!(error.hint().is_some(), "{expected}");
+    }
 }

@@ -1,11 +1,11 @@
-//! Just enough of SQL's syntax to run a file of it as psql would: where statements begin and end, what only psql
-//! understands, and which line an error is on. It must not know connections or files, and leaves everything else to
-//! the server.
+//! SQL that psql runs, and the files that it includes.
+//!
+//! Which files those are is found by a [scan](scan) that reads no SQL: it looks for psql's commands wherever a backslash
+//! stands. A file that is found without need only adds to the key.
 
-mod lexer;
-mod place;
-mod script;
+mod load;
+mod scan;
 
-pub use place::Place;
-pub(super) use script::{Batch, SqlScript};
-pub use script::{PsqlFeature, PsqlOnly};
+pub(crate) use load::{LoadSqlError, SqlScript, unknown_includes};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use scan::references_in;

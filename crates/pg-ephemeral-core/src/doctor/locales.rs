@@ -1,0 +1,76 @@
+//! Whether this machine has the locales that clusters of the host backend sort text by.
+
+use super::{Area, Finding, Level};
+use crate::config::{Config, Locale, LocaleProvider, Origin, Overrides};
+use crate::folders::Folders;
+use crate::host_image::Installations;
+use crate::locale::{InstalledLocales, Missing, missing_on_host};
+
+pub(super) fn examine(folders: &Folders, config: Option<&Config>) -> Vec<Finding> {
+    // Images of engines have locales of their own.
+    if Installations::look(folders).is_err() {
+        return Vec::new();
+    }
+    let wanted = config.map_or_else(|| vec![None], wanted);
+    let missing = missing_on_host(&InstalledLocales::look(folders), &wanted);
+    missing.into_iter().map(of_missing).collect()
+}
+
+/// The locale of the operating system that each instance asks for; `None` for the default.
+fn wanted(config: &Config) -> Vec<Option<Locale>> {
+    let instances = config.instances().keys().filter_map(|name| config.instance(name, &Overrides::default()).ok());
+    let locales = instances.map(|instance| {
+        let is_set = instance.locale.origin != Origin::Default;
+        let is_of_system = instance.locale_provider.value != LocaleProvider::Builtin;
+        (is_set && is_of_system).then_some(instance.locale.value)
+    });
+    locales.collect()
+}
+
+fn of_missing(missing: Missing) -> Finding {
+    let Missing { locale, instead, how_to_make } = missing;
+    let message = match &instead {
+        Some(nearest) => format!(
+            "is not installed on this machine: the host backend sorts text by {nearest}, docker and podman by {locale}"
+        ),
+        None => "is not installed on this machine: the host backend can't start instances that ask for it".to_owned(),
+    };
+    Finding::new(Area::Programs, format!("locale {locale}"), Level::Warning, message).advice(how_to_make)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::locale::installed;
+
+    fn findings(text: &str, names: &[&str]) -> Vec<String> {
+        let config = Config::parse(text, "database.toml").unwrap();
+        let missing = missing_on_host(&installed(names), &wanted(&config));
+        let findings = missing.into_iter().map(of_missing);
+        findings.map(|finding| format!("{} {}", finding.subject, finding.message)).collect()
+    }
+
+    #[test]
+    fn what_is_used_in_the_place_of_the_default_locale_is_told_once() {
+        let text = "[instances.a]\n[instances.b]\n[instances.c]\nlocale = 'C'\n";
+        assert_eq!(
+            findings(text, &["C", "C.utf8", "POSIX"]),
+            ["locale en_US.utf8 is not installed on this machine: the host backend sorts text by C.utf8, docker and \
+              podman by en_US.utf8"]
+        );
+        assert_eq!(findings(text, &["C", "POSIX", "en_US.utf8"]), [""; 0]);
+    }
+
+    #[test]
+    fn a_locale_that_an_instance_asks_for_and_that_is_missing_is_told() {
+        let text = "locale = 'de_DE.utf8'\n[instances.a]\nlocale_provider = 'icu'\n[instances.b]\n\
+                    locale_provider = 'builtin'\nlocale = 'PG_UNICODE_FAST'\n";
+        assert_eq!(
+            findings(text, &["C", "POSIX", "en_US.utf8"]),
+            [
+                "locale de_DE.utf8 is not installed on this machine: the host backend can't start instances that ask for it"
+            ]
+        );
+        assert_eq!(findings(text, &["C", "POSIX", "en_US.utf8", "de_DE.utf8"]), [""; 0]);
+    }
+}

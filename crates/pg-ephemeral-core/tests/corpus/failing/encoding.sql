@@ -1,0 +1,3 @@
+-- A byte that is not UTF-8.
+CREATE TABLE item (v text);
+INSERT INTO item VALUES ('café');

@@ -1,0 +1,3 @@
+CREATE TABLE item (v text);
+
+\ir ../parts/broken.sql

@@ -1,0 +1,20 @@
+-- Privileges on everything that has them, default privileges and owners.
+CREATE ROLE reader;
+CREATE ROLE owner_of_all;
+CREATE SCHEMA shop;
+ALTER DEFAULT PRIVILEGES IN SCHEMA shop GRANT SELECT ON TABLES TO reader;
+ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+CREATE TABLE shop.item (id int, v text, secret text);
+CREATE SEQUENCE shop.number;
+CREATE FUNCTION shop.f() RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE TYPE shop.size AS ENUM ('s');
+GRANT USAGE ON SCHEMA shop TO reader WITH GRANT OPTION;
+GRANT UPDATE (v) ON shop.item TO reader;
+GRANT USAGE ON SEQUENCE shop.number TO PUBLIC;
+REVOKE ALL ON TYPE shop.size FROM PUBLIC;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA shop TO reader;
+ALTER TABLE shop.item OWNER TO owner_of_all;
+REVOKE ALL ON shop.item FROM owner_of_all;
+CREATE DATABASE other OWNER owner_of_all;
+GRANT CREATE ON DATABASE other TO reader;
+REASSIGN OWNED BY owner_of_all TO reader;

@@ -1,0 +1,1 @@
+-- Lines end with CR alone.CREATE TABLE item (id int);INSERT INTO item -- a commentVALUES (1);INSERT INTO item VALUES (2);

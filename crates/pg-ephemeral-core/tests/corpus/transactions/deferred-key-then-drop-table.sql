@@ -1,0 +1,7 @@
+-- DROP TABLE may follow a row with a deferred foreign key.
+CREATE TABLE rack (id int PRIMARY KEY);
+CREATE TABLE box (id int, rack_id int REFERENCES rack DEFERRABLE INITIALLY DEFERRED);
+INSERT INTO rack VALUES (1);
+INSERT INTO box VALUES (10, 1);
+DROP TABLE box;
+CREATE TABLE box (id int);

@@ -1,0 +1,6 @@
+-- ABORT without BEGIN is a warning and undoes nothing.
+CREATE TABLE drawer (id int);
+INSERT INTO drawer VALUES (1);
+ABORT;
+INSERT INTO drawer VALUES (2);
+ABORT TRANSACTION;

@@ -1,0 +1,36 @@
+//! Commands whose output matters only when they fail.
+
+use std::ffi::OsStr;
+use std::process::{ExitStatus, Stdio};
+
+use tokio::process::Command;
+
+use super::Failure;
+
+/// A command that ends when nobody waits for it any more.
+pub(crate) fn program(name: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(name);
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+/// Runs a command and gives what it printed.
+pub(crate) async fn output(mut command: Command) -> Result<String, Failure> {
+    let shown = shown(&command);
+    let output = command.output().await.map_err(|error| format!("{shown}: {error}"))?;
+    succeeded(&shown, output.status, &output.stderr)?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+fn shown(command: &Command) -> String {
+    let command = command.as_std();
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
+}
+
+fn succeeded(command: &str, status: ExitStatus, printed: &[u8]) -> Result<(), Failure> {
+    if status.success() {
+        return Ok(());
+    }
+    Err(format!("{command}: {status}: {}", String::from_utf8_lossy(printed).trim()).into())
+}

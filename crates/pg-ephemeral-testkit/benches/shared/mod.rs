@@ -1,0 +1,10 @@
+//! What the benches of whole commands share.
+
+pub(crate) mod backend;
+pub(crate) mod command;
+pub(crate) mod series;
+mod signals;
+
+pub(crate) use signals::until_signal;
+
+pub(crate) type Failure = Box<dyn std::error::Error>;

@@ -1,0 +1,2 @@
+\set threshold 300
+\ir expensive.sql

@@ -1,0 +1,1 @@
+create view expensive as select name, cents from product where cents >= :threshold;

@@ -1,3 +1,0 @@
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|input: &str| pg_ephemeral_core::fuzzing::sql(input));
