@@ -8,7 +8,7 @@ use ociman::{Backend, ContainerName, ContainerState, ContainerSummary};
 use crate::folders::{self, Folders};
 use crate::label;
 use crate::owner::{Liveness, Owner};
-use crate::record::{self, Filed, Record};
+use crate::record::{self, Filed};
 use crate::secret::{self, MachineSecret};
 use crate::server::{Displaced, remove_displaced};
 use crate::session::{Name, PENDING_PREFIX, Session, StopError};
@@ -56,9 +56,10 @@ pub async fn reap_recorded(folders: &Folders, reachable: &Backend, patience: Pat
         }
         let container = backend.container(filed.record.container.clone());
         if record::remove_made(&container, &filed.record.nonce).await.is_ok() {
-            remove_folder(&filed.record);
             tls::forget_session(folders, filed.record.backend, filed.record.credential());
-            if !may_start_late {
+            if may_start_late {
+                filed.remove_folder();
+            } else {
                 filed.remove();
             }
             reaped.push(Reaped { backend: filed.record.backend, container: filed.record.container.to_string() });
@@ -96,13 +97,6 @@ fn same_or_own(reachable: &Backend, filed: &Filed, folders: &Folders) -> Backend
         ociman::Kind::Host => Backend::host(ociman::Host::at(folders.host())),
     };
     backend.selected(&filed.record.selection)
-}
-
-/// Removes the folder of a record's server.
-pub(crate) fn remove_folder(record: &Record) {
-    if let Some(folder) = &record.folder {
-        folders::remove_socket_folder(folder, &record.container);
-    }
 }
 
 /// Removes every container of a backend whose owner is dead or whose time has passed, this user's sessions whose server

@@ -12,7 +12,6 @@ use tokio::sync::{Mutex, oneshot, watch};
 use crate::folders::{Folders, make_socket_folder};
 use crate::keeper;
 use crate::owner::Owner;
-use crate::reap::remove_folder;
 use crate::record::RecordError;
 use crate::record::{Filed, Record, Tenure};
 
@@ -180,7 +179,6 @@ impl Guard {
     /// Gives up a container that is not there.
     fn forget(&mut self) {
         if let Some(charge) = self.charge.take() {
-            remove_folder(&charge.filed.record);
             charge.filed.remove();
         }
     }
@@ -225,7 +223,6 @@ async fn remove(container: Container, mut charge: Charge) -> Result<(), ociman::
         attempt += 1;
         tokio::time::sleep(REMOVAL_PAUSE).await;
     }
-    remove_folder(&charge.filed.record);
     charge.filed.remove();
     Ok(())
 }
