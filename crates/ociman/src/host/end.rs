@@ -109,7 +109,7 @@ pub(super) fn end_processes(
         }
         kill(container, &root, leader, KILL_LIMIT)?;
     }
-    shared_memory::remove_of_folders_in(&path);
+    shared_memory::remove_of_folders_in(&path).map_err(HostError::file("remove the shared memory of", &path))?;
     Ok(Some(root))
 }
 

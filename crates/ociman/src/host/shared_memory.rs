@@ -2,6 +2,7 @@
 //! them, and their number is limited for the whole machine. A program that finds its segments by a folder of its own
 //! derives their keys from the folder's inode, and writes the folder's device and inode into them.
 
+use std::io;
 use std::mem::{MaybeUninit, offset_of};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -20,15 +21,26 @@ struct Mark {
 
 /// Removes the segments that belong to the folders in `folder` and that no process uses. None of these folders may be in
 /// use by a process that is about to make one.
-pub(super) fn remove_of_folders_in(folder: &Path) {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).for_each(|entry| remove(&entry.path()));
+///
+/// # Errors
+/// When the system has no descriptor or memory left for looking. Then the folders are still needed to find the segments.
+pub(super) fn remove_of_folders_in(folder: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes the segments of System V shared memory that belong to a folder and that no process uses. No process that is
 /// about to make one may be using the folder.
-pub fn remove(folder: &Path) {
-    let Ok(metadata) = folder.symlink_metadata() else { return };
+///
+/// # Errors
+/// When the folder is not there, or the system has no memory left for looking into a segment.
+pub fn remove(folder: &Path) -> io::Result<()> {
+    let metadata = folder.symlink_metadata()?;
     // Some systems have narrower types for the two.
     #[allow(clippy::cast_possible_truncation, clippy::unnecessary_cast)]
     let mark = Mark { device: metadata.dev() as libc::dev_t, inode: metadata.ino() as libc::ino_t };
@@ -37,12 +49,13 @@ pub fn remove(folder: &Path) {
     for key in (0..KEYS).map(|offset| first.wrapping_add(offset)).filter(|key| *key != libc::IPC_PRIVATE) {
         if let Some(segment) = Segment::find(key)
             && segment.is_unused()
-            && segment.carries(&mark)
+            && segment.carries(&mark)?
         {
             tracing::debug!(folder = %folder.display(), key, "remove a segment of shared memory");
             segment.remove();
         }
     }
+    Ok(())
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -69,25 +82,29 @@ impl Segment {
     }
 
     /// Whether a device and an inode stand in its header, side by side.
-    fn carries(self, mark: &Mark) -> bool {
-        let header = self.header();
+    fn carries(self, mark: &Mark) -> io::Result<bool> {
+        let header = self.header()?;
         let (device, inode) = (mark.device.to_ne_bytes(), mark.inode.to_ne_bytes());
         let mut starts = (0..header.len()).step_by(align_of::<u32>());
-        starts.any(|start| {
+        Ok(starts.any(|start| {
             let rest = &header[start..];
             let at_inode = rest.get(offset_of!(Mark, inode)..).unwrap_or_default();
             rest.starts_with(&device) && at_inode.starts_with(&inode)
-        })
+        }))
     }
 
-    /// Its first bytes; none when it is not ours to read.
-    fn header(self) -> Vec<u8> {
-        let Some(status) = self.status() else { return Vec::new() };
+    /// Its first bytes; none when it is gone, or not ours to read.
+    fn header(self) -> io::Result<Vec<u8>> {
+        let Some(status) = self.status() else { return Ok(Vec::new()) };
         let length = HEADER.min(status.shm_segsz);
         // SAFETY: the system chooses a free place for it.
         let start = unsafe { libc::shmat(self.id, std::ptr::null(), libc::SHM_RDONLY) };
         if start.addr() == usize::MAX {
-            return Vec::new();
+            let error = io::Error::last_os_error();
+            return match error.raw_os_error() {
+                Some(libc::EACCES | libc::EIDRM | libc::EINVAL) => Ok(Vec::new()),
+                _ => Err(error),
+            };
         }
         let mut header = vec![0_u8; length];
         // SAFETY: the segment has at least so many bytes, and stays attached until the next line, even when somebody removes it.
@@ -95,7 +112,7 @@ impl Segment {
             std::ptr::copy_nonoverlapping(start.cast::<u8>().cast_const(), header.as_mut_ptr(), length);
             libc::shmdt(start);
         }
-        header
+        Ok(header)
     }
 
     fn remove(self) {
@@ -134,7 +151,7 @@ mod tests {
         let (foreign_key, foreign) = make(&data, &other);
         let (first, _) = make(&data, &data);
         let (second, _) = make(&data, &data);
-        remove_of_folders_in(folder.path());
+        remove_of_folders_in(folder.path()).unwrap();
         let found = [first, second, foreign_key].map(|key| Segment::find(key).is_some());
         foreign.remove();
         assert_eq!(found, [false, false, true]);
@@ -145,10 +162,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (key, segment) = make(folder.path(), folder.path());
         let start = unsafe { libc::shmat(segment.id, std::ptr::null(), 0) };
-        remove(folder.path());
+        remove(folder.path()).unwrap();
         assert!(Segment::find(key).is_some());
         unsafe { libc::shmdt(start) };
-        remove(folder.path());
+        remove(folder.path()).unwrap();
         assert!(Segment::find(key).is_none());
     }
 }

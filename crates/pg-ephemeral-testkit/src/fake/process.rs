@@ -149,13 +149,19 @@ impl Processes {
         }
     }
 
-    /// Kills every process.
+    /// Kills every process, as the end of a container's first process does: those of a server are in groups of their own.
     pub(super) fn kill(&self) {
-        let others = fs::read_dir(self.folder.join("execs")).into_iter().flatten().flatten();
-        let others = others.filter_map(|entry| read_pid(&entry.path()));
-        for pid in self.leader().into_iter().chain(others) {
-            // It may have ended this moment.
-            let _ = kill_process_group(pid, Signal::KILL);
+        // A parent that stands still starts no more.
+        let frozen = self.freeze();
+        for pid in frozen.processes.iter().rev() {
+            // It may have ended this moment, and may be the first of no group.
+            let _ = kill_process(*pid, Signal::KILL);
+            let _ = kill_process_group(*pid, Signal::KILL);
+        }
+        // What a process has in memory goes with it, and not with the signal.
+        let limit = Instant::now() + KEEPER_LIMIT;
+        while !frozen.processes.iter().all(|pid| has_ended(*pid)) && Instant::now() < limit {
+            std::thread::sleep(PAUSE);
         }
     }
 
@@ -185,7 +191,8 @@ impl Processes {
         let start = fs::read(self.folder.join("start")).ok();
         let start: Option<Start> = start.and_then(|json| serde_json::from_slice(&json).ok());
         if let Some(data) = start.and_then(|start| start.environment.get("PGDATA").cloned()) {
-            ociman::host::remove_shared_memory(Path::new(&data));
+            // Without the folder there is nothing to find.
+            let _ = ociman::host::remove_shared_memory(Path::new(&data));
         }
     }
 
