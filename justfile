@@ -40,6 +40,14 @@ bench-seeds *arguments:
 documents:
     @scripts/documents
 
+# Build the documentation as a book, in target/book: `just book --open`.
+book *arguments:
+    @scripts/book "$@"
+
+# Run the session that README.md shows, and write docs/terminal.svg.
+picture:
+    @scripts/terminal-picture
+
 # Kill things at the worst moment and look for what is left behind.
 chaos *arguments:
     @scripts/chaos "$@"

@@ -2,21 +2,21 @@
 
 use std::fs;
 
+use crate::support::markdown::Document;
 use crate::support::{make_executable, on_host, warm_project};
 use pg_ephemeral_testkit::Project;
 
-/// The block of the README that shows seeds, as a configuration.
-fn configuration_of_the_readme() -> String {
-    let readme = include_str!("../../../../README.md");
-    let blocks = readme.split("```toml\n").skip(1).filter_map(|rest| rest.split_once("```"));
-    let mut blocks = blocks.map(|(block, _)| block);
-    blocks.find(|block| block.contains("[instances.main.seeds.migrate]")).unwrap().to_owned()
+/// The first configuration that the page about seeds shows.
+fn configuration_of_the_page() -> String {
+    let page = Document::read("docs/seeds.md");
+    let mut blocks = page.blocks().filter(|block| block.language == "toml");
+    blocks.find(|block| block.text.contains("[instances.main.seeds.migrate]")).unwrap().text.clone()
 }
 
-/// The project of the README: its migrations note their own names.
-fn project_of_the_readme() -> Project {
+/// The project of that page: its migrations note their own names.
+fn project_of_the_page() -> Project {
     let project = warm_project()
-        .file("database.toml", configuration_of_the_readme())
+        .file("database.toml", configuration_of_the_page())
         .file("schema.sql", "create table countries (code text, name text);\ncreate table done (file text);\n")
         .file("countries.csv", "code,name\nde,Germany\n")
         .file("migrations/1.sql", "select 1;\n")
@@ -48,8 +48,8 @@ fn assert_done(project: &Project, files: &str) {
 }
 
 #[test]
-fn the_command_of_the_readme_runs_again_when_its_script_or_a_migration_changes() {
-    let project = project_of_the_readme();
+fn the_command_of_the_page_runs_again_when_its_script_or_a_migration_changes() {
+    let project = project_of_the_page();
     on_host(&project, &["config", "check"]).run().status(0).stderr("");
     assert_populate(&project, &format!("...\n{RUNS}"));
     assert_done(&project, "migrations/1.sql\nmigrations/2.sql\n");

@@ -11,6 +11,7 @@ mod json;
 mod leaks;
 mod locales;
 mod migrations;
+mod pages;
 mod sessions;
 mod shortage;
 mod snapshots;

@@ -6,6 +6,8 @@ pub mod elsewhere;
 pub mod engine;
 pub mod engine_cases;
 pub mod fakes;
+pub mod markdown;
+pub mod pages;
 pub mod readme;
 pub mod rootless;
 pub mod session_cases;

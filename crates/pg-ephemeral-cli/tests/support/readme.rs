@@ -1,12 +1,12 @@
 //! The commands in the READMEs of examples, run as they stand there in a copy of the example.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use pg_ephemeral_testkit::Project;
 
 use super::AMPLE;
+use super::markdown::{Block, Document};
 
 /// The folder of an example.
 pub fn folder(example: &str) -> PathBuf {
@@ -20,21 +20,18 @@ pub fn copy(example: &str, project: &Project) {
     assert!(copied.unwrap().success());
 }
 
-/// The blocks of a README that are in a language, each with the block after it when that shows what it prints.
-fn commands(readme: &str) -> Vec<(String, Option<String>)> {
-    let blocks: Vec<(&str, &str)> =
-        readme.split("```").skip(1).step_by(2).map(|block| block.split_once('\n').unwrap()).collect();
-    let printed = |at: usize| blocks.get(at + 1).filter(|(language, _)| *language == "text");
-    let with_output =
-        |(at, (_, text)): (usize, &(&str, &str))| ((*text).to_owned(), printed(at).map(|(_, text)| (*text).to_owned()));
-    blocks.iter().enumerate().filter(|(_, (language, _))| *language == "sh").map(with_output).collect()
+/// The commands of a README, each block with the block after it if that shows what it prints.
+fn commands(readme: &Document) -> Vec<(String, Option<String>)> {
+    let blocks: Vec<&Block> = readme.blocks().collect();
+    let printed = |at: usize| blocks.get(at + 1).filter(|block| block.language == "text");
+    let with_output = |(at, block): (usize, &&Block)| (block.text.clone(), printed(at).map(|block| block.text.clone()));
+    blocks.iter().enumerate().filter(|(_, block)| block.language == "sh").map(with_output).collect()
 }
 
 /// Runs the commands of an example's README in its copy, each `pg-ephemeral` with these options.
 #[track_caller]
 pub fn run(example: &str, project: &Project, options: &str) {
-    let readme = fs::read_to_string(folder(example).join("README.md")).unwrap();
-    let commands = commands(&readme);
+    let commands = commands(&Document::read(folder(example).join("README.md")));
     assert!(!commands.is_empty(), "{example} shows no command");
     for (script, printed) in commands {
         let script: String =

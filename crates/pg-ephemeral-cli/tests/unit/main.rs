@@ -4,6 +4,8 @@
 mod config;
 mod doctor;
 mod documents;
+mod links;
+mod pages;
 mod usage;
 
 #[path = "../support/mod.rs"]
