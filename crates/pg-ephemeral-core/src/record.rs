@@ -325,7 +325,7 @@ mod as_text {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::os::unix::fs::DirBuilderExt;
 
     use pg_ephemeral_testkit::{FakeBackend, FakeContainer};
@@ -522,10 +522,10 @@ mod tests {
     }
 
     /// An engine's client that was told the name of a container.
-    struct Client(std::process::Child);
+    pub(crate) struct Client(std::process::Child);
 
     impl Client {
-        fn of(container: &str) -> Self {
+        pub(crate) fn of(container: &str) -> Self {
             let mut client = std::process::Command::new("sh");
             let client = client.args(["-c", "echo; read x", container]).stdin(std::process::Stdio::piped());
             let mut client = client.stdout(std::process::Stdio::piped()).spawn().unwrap();
