@@ -327,6 +327,7 @@ mod as_text {
 #[cfg(test)]
 pub(crate) mod tests {
     use std::os::unix::fs::DirBuilderExt;
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     use pg_ephemeral_testkit::{FakeBackend, FakeContainer};
 
@@ -542,9 +543,10 @@ pub(crate) mod tests {
         }
     }
 
-    /// The record of a start that was cut off, of a name that nobody else has who runs the same test on this machine.
+    /// The record of a start that was cut off, of a name that no other test on this machine has.
     fn cut_off(backend: Kind) -> Record {
-        let name = format!("pg-ephemeral-x-{}", std::process::id());
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("pg-ephemeral-x-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         Record { backend, container: name.parse().unwrap(), ..record(dead()) }
     }
 
