@@ -80,3 +80,36 @@ fn open(path: &Path) -> io::Result<File> {
     // Opened for writing alone, a named pipe would wait for a reader.
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Future, poll_fn};
+    use std::pin::pin;
+    use std::task::Poll;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn waiting_for_a_lock_ends_at_once_if_nobody_ever_took_it_and_says_so() {
+        let home = tempfile::tempdir().unwrap();
+        let folders = Folders::at(home.path());
+        assert!(!Lock::wait(&folders, "x").await.unwrap());
+        // Looking for the lock does not count as taking it.
+        assert!(!Lock::wait(&folders, "x").await.unwrap());
+        drop(Lock::take(&folders, "x").await.unwrap());
+        assert!(Lock::wait(&folders, "x").await.unwrap());
+        assert!(!Lock::wait(&folders, "y").await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn waiting_for_a_lock_lasts_until_its_holder_gives_it_back() {
+        let home = tempfile::tempdir().unwrap();
+        let folders = Folders::at(home.path());
+        let held = Lock::take(&folders, "x").await.unwrap();
+        let mut waiting = pin!(Lock::wait(&folders, "x"));
+        let is_pending = poll_fn(|context| Poll::Ready(waiting.as_mut().poll(context).is_pending())).await;
+        assert!(is_pending);
+        drop(held);
+        assert!(waiting.await.unwrap());
+    }
+}

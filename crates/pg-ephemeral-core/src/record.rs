@@ -325,8 +325,9 @@ mod as_text {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::os::unix::fs::DirBuilderExt;
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     use pg_ephemeral_testkit::{FakeBackend, FakeContainer};
 
@@ -522,10 +523,10 @@ mod tests {
     }
 
     /// An engine's client that was told the name of a container.
-    struct Client(std::process::Child);
+    pub(crate) struct Client(std::process::Child);
 
     impl Client {
-        fn of(container: &str) -> Self {
+        pub(crate) fn of(container: &str) -> Self {
             let mut client = std::process::Command::new("sh");
             let client = client.args(["-c", "echo; read x", container]).stdin(std::process::Stdio::piped());
             let mut client = client.stdout(std::process::Stdio::piped()).spawn().unwrap();
@@ -542,9 +543,10 @@ mod tests {
         }
     }
 
-    /// The record of a start that was cut off, of a name that nobody else has who runs the same test on this machine.
+    /// The record of a start that was cut off, of a name that no other test on this machine has.
     fn cut_off(backend: Kind) -> Record {
-        let name = format!("pg-ephemeral-x-{}", std::process::id());
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("pg-ephemeral-x-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         Record { backend, container: name.parse().unwrap(), ..record(dead()) }
     }
 

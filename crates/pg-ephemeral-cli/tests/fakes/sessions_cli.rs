@@ -1,9 +1,11 @@
 //! The session commands on fake engines: exact output, every kind of container that there may be, and how many commands
 //! of the engine each takes.
 
+use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::support::fakes::{Container, IMAGE, and_fake, failing, fake};
+use crate::support::make_executable;
 use pg_ephemeral_testkit::{Project, ProjectCommand};
 use serde_json::{Value, json};
 
@@ -181,6 +183,39 @@ fn sessions_whose_time_is_over_are_removed_by_a_listing_and_others_are_not() {
         assert_eq!(journal(&project, engine), ["version", "ps", "rm"]);
         let over = command(&project, engine, &["session", "url", "--name", "over"]).run();
         over.status(1).stdout("").stderr("error: no session over runs\nhint: these run: soon, unreadable\n");
+    }
+}
+
+/// Puts a script before a fake engine that shows its running containers as paused in the first listing.
+fn paused_at_first(project: &Project, engine: &str) {
+    let program = project.root().join("programs").join(engine);
+    let real = project.root().join("real").join(engine);
+    fs::create_dir(real.parent().unwrap()).unwrap();
+    fs::rename(&program, &real).unwrap();
+    let (real, listed) = (real.display(), project.root().join("listed"));
+    let script = format!(
+        "#!/bin/sh
+if [ $1 = ps ] && mkdir {} 2>/dev/null; then
+  {real} \"$@\" | sed s/running/paused/
+else
+  exec {real} \"$@\"
+fi
+",
+        listed.display()
+    );
+    project.write(&program, script);
+    make_executable(&program);
+}
+
+#[test]
+fn a_command_on_a_session_waits_while_its_container_is_paused() {
+    for engine in ENGINES {
+        for words in [&["url", "--name", "a"][..], &["stop", "--name", "a"]] {
+            let project = fake(engine, &[Container::session("a", "main", &[])]);
+            paused_at_first(&project, engine);
+            command(&project, engine, &[&["session"], words].concat()).run().status(0);
+            assert_eq!(journal(&project, engine)[..3], ["version", "ps", "ps"]);
+        }
     }
 }
 

@@ -214,13 +214,12 @@ async fn remove(container: Container, mut charge: Charge) -> Result<(), ociman::
     if charge.may_start_late {
         wait_until_there(&container, &charge.filed).await;
     }
-    let mut attempt = 1;
+    let mut more_attempts = 1..REMOVAL_ATTEMPTS;
     while let Err(error) = charge.filed.record.remove_container(&container).await {
-        if attempt == REMOVAL_ATTEMPTS {
+        if more_attempts.next().is_none() {
             charge.filed.give_up();
             return Err(error);
         }
-        attempt += 1;
         tokio::time::sleep(REMOVAL_PAUSE).await;
     }
     charge.filed.remove();
@@ -239,14 +238,36 @@ mod tests {
     use std::future::poll_fn;
     use std::task::Poll;
 
-    use pg_ephemeral_testkit::{FakeBackend, Operation};
+    use pg_ephemeral_testkit::{Failure, FakeBackend, Operation};
 
     use super::*;
     use crate::label;
+    use crate::record::tests::Client;
     use crate::session::Name;
+
+    /// Long enough for anything that ends at all, on a busy machine.
+    const AMPLE: Duration = Duration::from_secs(30);
 
     const IMAGE: &str = "localhost/x:1";
     const NAME: Name = crate::session_name!("x");
+
+    fn engines() -> [FakeBackend; 2] {
+        [FakeBackend::docker(), FakeBackend::podman()].map(|fake| fake.with_image(IMAGE))
+    }
+
+    fn sleeping(name: &str) -> RunSpec {
+        let mut spec = RunSpec::new(name.parse().unwrap(), IMAGE.parse().unwrap()).entrypoint(["sleep", "60"]);
+        spec.labels.insert(label::NONCE_KEY, label::value("n"));
+        spec
+    }
+
+    async fn guarded(folders: &Folders, fake: &FakeBackend) -> Guard {
+        Guard::run(folders, &fake.backend(), sleeping("pg-ephemeral-x"), Owner::current(), None).await.unwrap()
+    }
+
+    fn records(home: &std::path::Path) -> usize {
+        std::fs::read_dir(home.join("pg-ephemeral/servers")).unwrap().count()
+    }
 
     /// Begins to start a container of the session's name, and gives it up while the engine is at it.
     async fn give_up(fake: &FakeBackend) {
@@ -308,5 +329,89 @@ mod tests {
             give_up(&fake).await;
             assert_eq!(fake.containers(), ["pg-ephemeral-session-x"]);
         }
+    }
+
+    #[tokio::test]
+    async fn a_container_that_has_removed_itself_costs_no_more_commands() {
+        for fake in engines() {
+            let home = tempfile::tempdir().unwrap();
+            let folders = Folders::at(home.path());
+            let spec = RunSpec::new("pg-ephemeral-x".parse().unwrap(), IMAGE.parse().unwrap()).entrypoint(["true"]);
+            let started = Guard::attach(&folders, &fake.backend(), &spec, Owner::current(), Terminal::No).await;
+            let (guard, process) = started.unwrap();
+            assert_eq!(records(home.path()), 1);
+            assert!(process.exit.await.unwrap().success());
+            guard.gone();
+            assert_eq!(records(home.path()), 0);
+            let journal = fake.journal();
+            assert_eq!((journal.total(), journal.count(Operation::Run)), (1, 1), "{journal}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_removal_that_the_engine_refuses_is_tried_three_times_then_told_and_left_to_the_next_command() {
+        for fake in engines() {
+            let home = tempfile::tempdir().unwrap();
+            let folders = Folders::at(home.path());
+            let fake = fake.fail(Operation::Remove, Failure::EngineDown).on_every_call();
+            let error = guarded(&folders, &fake).await.remove().await.unwrap_err();
+            assert!(matches!(error, CommandError::Unreachable { .. }), "{error:?}");
+            assert_eq!(fake.journal().count(Operation::Remove), 3, "{}", fake.journal());
+            // Although the process that started it is alive.
+            let left = crate::record::left_behind(&folders, std::time::SystemTime::now());
+            assert_eq!(
+                left.iter().map(|filed| filed.record.container.as_str()).collect::<Vec<_>>(),
+                ["pg-ephemeral-x"]
+            );
+            fake.recover();
+            crate::reap::reap_recorded(&folders, &fake.backend(), crate::reap::Patience::Hurry).await;
+            assert_eq!((fake.containers().len(), records(home.path())), (0, 0));
+        }
+    }
+
+    #[tokio::test]
+    async fn dropping_a_removal_that_has_begun_blocks_until_the_container_is_gone() {
+        for fake in engines() {
+            let home = tempfile::tempdir().unwrap();
+            let folders = Folders::at(home.path());
+            let fake = fake.fail(Operation::Remove, Failure::EngineDown).on_call(1);
+            // The removal takes its time, since only the third attempt succeeds.
+            let fake = fake.fail(Operation::Remove, Failure::EngineDown).on_call(2);
+            let mut removal = Box::pin(guarded(&folders, &fake).await.remove());
+            poll_fn(|context| {
+                let _ = removal.as_mut().poll(context);
+                Poll::Ready(())
+            })
+            .await;
+            drop(removal);
+            assert_eq!((fake.containers().len(), records(home.path())), (0, 0), "{}", fake.journal());
+            assert_eq!(fake.journal().count(Operation::Remove), 3, "{}", fake.journal());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_container_that_its_engine_s_client_is_still_about_to_start_is_waited_for_and_removed() {
+        let home = tempfile::tempdir().unwrap();
+        let folders = Folders::at(home.path());
+        let fake = FakeBackend::podman().with_image(IMAGE);
+        let backend = fake.backend();
+        // Clients are found by the container's name among all processes of the machine.
+        let spec = sleeping(&format!("pg-ephemeral-late-{}", std::process::id()));
+        let _client = Client::of(spec.name.as_str());
+        let filed = Filed::new(&folders, Record::of_start(&backend, &spec, Owner::current(), None)).unwrap();
+        let (_, settled) = watch::channel(true);
+        let charge = Charge { filed, settled, busy: Arc::default(), may_start_late: true };
+        let container = backend.container(spec.name.clone());
+        let start = async {
+            while fake.journal().total() == 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            backend.run(&spec).await.unwrap();
+        };
+        let both = async { tokio::join!(remove(container, charge), start) };
+        // The client runs on: once the container is there, that is no reason to wait.
+        let (removed, ()) = tokio::time::timeout(AMPLE, both).await.unwrap();
+        removed.unwrap();
+        assert_eq!((fake.containers().len(), records(home.path())), (0, 0), "{}", fake.journal());
     }
 }

@@ -242,20 +242,142 @@ fn lock_name(backend: &Backend, session: &session::Name) -> String {
 
 #[cfg(test)]
 mod tests {
-    use pg_ephemeral_testkit::{FakeBackend, FakeImage};
+    use std::path::Path;
+
+    use pg_ephemeral_testkit::{FakeBackend, FakeContainer, FakeImage, FakeLife};
 
     use super::*;
-    use crate::layer::snapshot_reference;
+    use crate::definition::Definition;
+    use crate::layer::{image_reference, snapshot_reference};
+    use crate::server::StartError;
+    use crate::session::Session;
+
+    const BASE: &str = "docker.io/library/postgres:17";
+    const REVIEW: session::Name = crate::session_name!("review");
+    /// Seconds since the Unix epoch, far in the past.
+    const LONG_AGO: u64 = 1_000_000_000;
+
+    fn engines() -> [FakeBackend; 2] {
+        [FakeBackend::docker(), FakeBackend::podman()]
+    }
+
+    fn nameless() -> FakeImage {
+        let tag = SnapshotTag::nameless().unwrap();
+        let image = snapshot_reference(None, &"main".parse().unwrap(), &tag).unwrap();
+        FakeImage::new(image.to_string()).label(labels::VERSION_KEY.as_str(), "0.1.0")
+    }
+
+    fn named_snapshot(session: &session::Name, name: &str) -> FakeImage {
+        let tag = SnapshotTag::of(session, &name.parse().unwrap());
+        let image = snapshot_reference(None, &"main".parse().unwrap(), &tag).unwrap();
+        let snapshot = format!(r#"{{"session": "{session}", "name": "{name}", "nonce": "n"}}"#);
+        let all = [
+            (labels::VERSION_KEY, "0.1.0"),
+            (labels::INSTANCE_KEY, "main"),
+            (labels::IMAGE_KEY, BASE),
+            (labels::SEEDS_KEY, "[]"),
+            (labels::SUPERUSER_USER_KEY, "postgres"),
+            (labels::SUPERUSER_DATABASE_KEY, "postgres"),
+            (labels::SNAPSHOT_KEY, &snapshot),
+        ];
+        all.iter().fold(FakeImage::new(image.to_string()), |image, (key, text)| image.label(key.as_str(), text))
+    }
+
+    fn layer() -> FakeImage {
+        let image = image_reference(None, &"main".parse().unwrap(), &"a".repeat(64).parse().unwrap()).unwrap();
+        FakeImage::new(image.to_string()).label(labels::VERSION_KEY.as_str(), "0.1.0")
+    }
 
     #[tokio::test]
     async fn an_image_without_a_name_that_was_just_made_is_not_swept() {
-        let tag = SnapshotTag::nameless().unwrap();
-        let image = snapshot_reference(None, &"main".parse().unwrap(), &tag).unwrap().to_string();
-        let image = FakeImage::new(image).label(labels::VERSION_KEY.as_str(), "1");
-        let fake = FakeBackend::podman().with_image(image);
+        let fake = FakeBackend::podman().with_image(nameless());
         let made = cache::images(&fake.backend(), Scope::All).await.unwrap();
         assert!(matches!(&made[..], [image] if image.created.is_some()), "{made:?}");
         assert!(sweep(&fake.backend()).await.unwrap().is_empty());
         assert_eq!(fake.images().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn of_old_images_only_snapshots_without_a_name_that_nothing_runs_on_are_swept() {
+        for fake in engines() {
+            let fake = fake
+                .with_image(nameless().created(LONG_AGO))
+                .with_image(named_snapshot(&REVIEW, "clean").created(LONG_AGO))
+                .with_image(layer().created(LONG_AGO))
+                .with_image(FakeImage::new("localhost/somebody-elses:1").created(LONG_AGO));
+            let snapshots = list(&fake.backend(), None).await.unwrap();
+            assert_eq!(snapshots.iter().map(|snapshot| snapshot.name.as_str()).collect::<Vec<_>>(), ["clean"]);
+            let unnamed = |image: &cache::CachedLayer| {
+                matches!(image.tag, LayerTag::Snapshot(_)) && image.names[0] != snapshots[0].image
+            };
+            let images = cache::images(&fake.backend(), Scope::All).await.unwrap();
+            let unnamed = images.into_iter().find(unnamed).unwrap().names;
+            let container = FakeContainer::new("pg-ephemeral-x", unnamed[0].to_string());
+            let fake = fake.with_container(container);
+            assert!(sweep(&fake.backend()).await.unwrap().is_empty());
+            assert_eq!(fake.images().len(), 4);
+            fake.backend().container("pg-ephemeral-x".parse().unwrap()).remove_force().await.unwrap();
+            assert_eq!(sweep(&fake.backend()).await.unwrap(), unnamed);
+            assert_eq!(fake.images().len(), 3);
+            assert!(sweep(&fake.backend()).await.unwrap().is_empty());
+        }
+    }
+
+    fn container(name: &str, nonce: &str) -> FakeContainer {
+        let all = [(labels::SESSION_KEY, "review"), (labels::VERSION_KEY, "0.1.0"), (labels::NONCE_KEY, nonce)];
+        let container = FakeContainer::new(name, BASE).life(FakeLife::Exited(0));
+        all.iter().fold(container, |container, (key, text)| container.label(key.as_str(), text))
+    }
+
+    /// Whether a session can't be started because one of the name is there.
+    async fn keeps_its_name(fake: &FakeBackend, home: &Path) -> bool {
+        let definition = Definition::in_folders(Folders::at(home)).backend(fake.backend());
+        // Nothing answers in a fake, so that no session is started anyway.
+        let definition = definition.image("17".parse().unwrap()).wait_available_timeout(std::time::Duration::ZERO);
+        matches!(definition.start_session(&REVIEW, None).await, Err(StartError::SessionExists { .. }))
+    }
+
+    #[tokio::test]
+    async fn a_session_whose_server_a_running_command_has_stopped_keeps_its_name_as_long_as_its_container_is_there() {
+        let name = REVIEW;
+        for fake in engines() {
+            let (home, own) = (tempfile::tempdir().unwrap(), name.container_name().as_str());
+            let (folders, backend) = (Folders::at(home.path()), fake.backend());
+            let fake = fake.with_container(container(own, "n"));
+            let session = Session::find_any(&backend, &REVIEW).await.unwrap().unwrap();
+            // The lock says that the command runs.
+            let _lock = lock_if_free(&folders, &backend, &REVIEW).unwrap().unwrap();
+            Stopped::beginning(&folders, &session).write().unwrap();
+            assert!(keeps_its_name(&fake, home.path()).await);
+            assert_eq!(fake.containers(), [own]);
+
+            session.stop().await.unwrap();
+            let fake = fake.with_container(container(own, "another"));
+            assert!(!keeps_its_name(&fake, home.path()).await, "the note is of a session that is gone");
+            assert!(fake.containers().is_empty());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_session_that_a_running_command_replaces_keeps_its_name_as_long_as_its_successor_is_there() {
+        let name = REVIEW;
+        for fake in engines() {
+            let (home, own) = (tempfile::tempdir().unwrap(), name.container_name().as_str());
+            let (folders, backend) = (Folders::at(home.path()), fake.backend());
+            let fake = fake.with_container(container(own, "n"));
+            let session = Session::find_any(&backend, &REVIEW).await.unwrap().unwrap();
+            let _lock = lock_if_free(&folders, &backend, &REVIEW).unwrap().unwrap();
+            let successor = "pg-ephemeral-pending-1".parse().unwrap();
+            Stopped::beginning(&folders, &session).make_room_for(&successor, "later").await.unwrap();
+            session.stop().await.unwrap();
+            let fake = fake.with_container(container(successor.as_str(), "later"));
+            assert!(keeps_its_name(&fake, home.path()).await);
+            assert_eq!(fake.containers(), [successor.as_str()]);
+
+            backend.container(successor.clone()).remove_force().await.unwrap();
+            assert!(!keeps_its_name(&fake, home.path()).await, "neither of the two containers is there");
+            let fake = fake.with_container(container(successor.as_str(), "another"));
+            assert!(!keeps_its_name(&fake, home.path()).await, "a container only has the name of the successor");
+        }
     }
 }

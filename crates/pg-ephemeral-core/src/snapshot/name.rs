@@ -128,6 +128,12 @@ mod tests {
     }
 
     #[test]
+    fn a_snapshot_s_name_is_shown_as_it_was_given() {
+        assert_eq!(name("before-migration").to_string(), "before-migration");
+        assert_eq!(format!("{:>8}", name("clean")), "   clean");
+    }
+
+    #[test]
     fn where_the_session_s_name_ends_counts() {
         let one = SnapshotTag::of(&session_name!("ab"), &name("c"));
         assert_eq!(one, SnapshotTag::of(&session_name!("ab"), &name("c")));

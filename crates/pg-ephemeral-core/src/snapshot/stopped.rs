@@ -312,6 +312,22 @@ mod tests {
         assert!(!is_noted(&folders, &backend, &session));
     }
 
+    #[tokio::test]
+    async fn to_make_room_for_a_successor_is_to_note_it_and_to_stop_the_server() {
+        for fake in [FakeBackend::docker(), FakeBackend::podman()] {
+            let home = tempfile::tempdir().unwrap();
+            let folders = Folders::at(home.path());
+            let fake = fake.with_session("s", "localhost/x:1", &[("pg-ephemeral.nonce", "n")]);
+            let backend = fake.backend();
+            let session = Session::find(&backend, &crate::session_name!("s")).await.unwrap().unwrap();
+            let successor: ContainerName = "pg-ephemeral-pending-1".parse().unwrap();
+            assert!(!is_successor(&folders, &successor));
+            Stopped::beginning(&folders, &session).make_room_for(&successor, "later").await.unwrap();
+            assert!(is_successor(&folders, &successor) && is_noted(&folders, &backend, session.name()));
+            assert_eq!(session.container().inspect().await.unwrap().state, ContainerState::Exited);
+        }
+    }
+
     #[test]
     fn a_server_is_only_tried_again_when_another_time_may_do_better() {
         let engine = CommandError::ContainerNotFound { container: "x".to_owned() };

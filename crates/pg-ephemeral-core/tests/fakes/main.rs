@@ -5,5 +5,6 @@ mod boot;
 mod errors;
 mod forged;
 mod reaping;
+mod replacing;
 mod session_life;
 mod sessions;

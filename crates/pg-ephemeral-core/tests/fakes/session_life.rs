@@ -170,6 +170,38 @@ async fn a_takeover_whose_server_has_ended_or_was_not_all_it_was_to_be_is_given_
 }
 
 #[tokio::test]
+async fn what_is_given_up_is_forgotten_under_the_name_that_it_had_and_the_one_that_it_was_to_get() {
+    for fake in engines() {
+        let home = tempfile::tempdir().unwrap();
+        let fake = cut_off(fake, home.path());
+        let servers = home.path().join("pg-ephemeral/servers");
+        std::fs::create_dir_all(&servers).unwrap();
+        let record = |file: &str, container: &str, nonce: &str| {
+            let record = serde_json::json!({
+                "backend": fake.backend().kind().to_string(),
+                "selection": fake.backend().selection(),
+                "container": container,
+                "nonce": nonce,
+                "owner": Owner::current(),
+                "phase": "started",
+            });
+            std::fs::write(servers.join(file), record.to_string()).unwrap();
+        };
+        record("as-it-was-called", "pg-ephemeral-pending-1", "later");
+        record("as-it-was-to-be-called", REVIEW.container_name().as_str(), "later");
+        record("of-the-session", REVIEW.container_name().as_str(), "n");
+        record("of-another-start", "pg-ephemeral-pending-1", "another");
+        assert!(snapshot::abandon(&Folders::at(home.path()), &fake.backend(), &REVIEW).await.unwrap());
+        let left = std::fs::read_dir(&servers).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut left: Vec<_> = left.collect();
+        left.sort();
+        assert_eq!(left, ["of-another-start", "of-the-session"]);
+        assert!(fake.containers().is_empty(), "{:?}", fake.containers());
+        assert_eq!(notes(home.path()), 0);
+    }
+}
+
+#[tokio::test]
 async fn a_container_that_only_has_the_name_of_what_was_to_take_a_session_over_is_left_alone() {
     for fake in engines() {
         let home = tempfile::tempdir().unwrap();

@@ -62,6 +62,7 @@ pub struct FakeImage {
     pub(super) files: BTreeMap<String, String>,
     #[serde(default)]
     pub(super) programs: BTreeMap<String, Program>,
+    pub(super) created: Option<u64>,
     #[serde(skip)]
     pub(super) server: Option<ServerImage>,
 }
@@ -80,6 +81,7 @@ impl FakeImage {
             stop_signal: None,
             files: BTreeMap::new(),
             programs: BTreeMap::new(),
+            created: None,
             server: None,
         }
     }
@@ -141,6 +143,13 @@ impl FakeImage {
     #[must_use]
     pub fn program(mut self, name: &str, program: Program) -> Self {
         self.programs.insert(name.to_owned(), program);
+        self
+    }
+
+    /// Says when it was made, in seconds since the Unix epoch. Without this it is made when it is added.
+    #[must_use]
+    pub fn created(mut self, seconds: u64) -> Self {
+        self.created = Some(seconds);
         self
     }
 

@@ -64,7 +64,7 @@ impl Machine {
             names: vec![full],
             parent: String::new(),
             layers: vec![new_id()],
-            created: now(),
+            created: image.created.unwrap_or_else(now),
             config: Config {
                 environment: image.environment(),
                 entrypoint: image.entrypoint.clone(),
