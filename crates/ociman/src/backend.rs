@@ -1,68 +1,22 @@
 //! [`Backend`]: one set of operations on containers and images, whatever runs them. It only hands each operation to
 //! the engine or to the host implementation and holds no logic of its own.
 
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::address::Selection;
 use crate::command::{Executor, ExitStatus, Output, Process};
+use crate::engine::address::Selection;
 use crate::engine::{self, Engine};
 use crate::host::Host;
 use crate::label::{Filter, Key};
+use crate::spec::Removal;
 use crate::{
-    CommandError, CommitSpec, Container, ContainerInfo, ContainerName, ContainerNameError, ContainerSummary,
-    EngineInfo, ExecSpec, ImageInfo, ImageSummary, Reference, RunSpec, Terminal, Version,
+    CommandError, CommitSpec, ContainerInfo, ContainerName, ContainerNameError, ContainerSummary, EngineInfo, ExecSpec,
+    ImageInfo, ImageSummary, Reference, RunSpec, System, Terminal, Version,
 };
 
-/// What runs containers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kind {
-    /// The Docker engine, by its command line.
-    Docker,
-    /// Podman, by its command line.
-    Podman,
-    /// Plain processes of this machine.
-    Host,
-}
-
-impl Kind {
-    /// All kinds, in the order of automatic choice.
-    pub const ALL: [Self; 3] = [Self::Docker, Self::Podman, Self::Host];
-
-    /// The name as it stands in configuration: `docker`, `podman` or `host`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Docker => "docker",
-            Self::Podman => "podman",
-            Self::Host => "host",
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
-
-/// The text is not one of `docker`, `podman`, `host`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a backend: docker, podman or host")]
-pub struct UnknownKind {
-    /// The text.
-    pub text: String,
-}
-
-impl FromStr for Kind {
-    type Err = UnknownKind;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| UnknownKind { text: text.to_owned() })
-    }
-}
+pub use crate::kind::{Kind, UnknownKind};
 
 /// Why containers could not be listed with their names.
 #[derive(Debug, thiserror::Error)]
@@ -109,12 +63,12 @@ enum Inner {
 impl Backend {
     /// Docker, by the `docker` program on `PATH`. Nothing is asked of it yet.
     pub fn docker() -> Self {
-        Self::docker_with(Arc::new(crate::system::System))
+        Self::docker_with(Arc::new(System))
     }
 
     /// Podman, by the `podman` program on `PATH`. Nothing is asked of it yet.
     pub fn podman() -> Self {
-        Self::podman_with(Arc::new(crate::system::System))
+        Self::podman_with(Arc::new(System))
     }
 
     /// Docker's command line, spoken through an executor of the caller's.
@@ -242,24 +196,6 @@ impl Backend {
         }
     }
 
-    /// A handle for a container of this name; whether there is one is not asked.
-    pub fn container(&self, name: ContainerName) -> Container {
-        Container::new(self.clone(), name)
-    }
-
-    /// Makes and starts a container and returns once its process has been started.
-    ///
-    /// # Errors
-    /// [`CommandError::NameTaken`], [`CommandError::ImageNotFound`], [`CommandError::PortTaken`], and every general one. Nothing is left
-    /// behind then.
-    pub async fn run(&self, spec: &RunSpec) -> Result<Container, CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.run(spec).await?,
-            Inner::Host(host) => host.run(spec).await?,
-        }
-        Ok(self.container(spec.name.clone()))
-    }
-
     /// Makes a container, runs its process to its end on the caller's own standard streams, and on its terminal when
     /// asked to, and removes it. One engine command, whose process is given back: it ends with the status of the
     /// container's, or with 125 when the engine refused. Nothing of what is printed is logged by the engine. Whoever kills
@@ -286,37 +222,6 @@ impl Backend {
             Inner::Engine(engine) => engine.list(filters, labels).await,
             Inner::Host(host) => host.list(filters, labels).await,
         }
-    }
-
-    /// All containers, running or not, that match every filter, with their names. One engine command.
-    ///
-    /// ```no_run
-    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// use ociman::Backend;
-    /// use ociman::label::{Filter, Key};
-    ///
-    /// const TEAM: Key = Key::from_static("com.example.team");
-    ///
-    /// for (container, name) in Backend::podman().container_list_with_name([Filter::key_only(&TEAM)]).await? {
-    ///     println!("{name}: {:?}", container.labels().await?);
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// [`ContainerListWithNameError`].
-    pub async fn container_list_with_name(
-        &self,
-        filters: impl IntoIterator<Item = Filter>,
-    ) -> Result<Vec<(Container, ContainerName)>, ContainerListWithNameError> {
-        let filters: Vec<Filter> = filters.into_iter().collect();
-        let named = |container: ContainerSummary| {
-            let name = container.name.parse::<ContainerName>();
-            let name = name.map_err(|source| ContainerListWithNameError::Name { name: container.name, source })?;
-            Ok((self.container(name.clone()), name))
-        };
-        self.list(&filters, &[]).await?.into_iter().map(named).collect()
     }
 
     /// What there is to know of several containers, in the order asked; `None` for one that is not there. One engine
@@ -438,6 +343,13 @@ impl Backend {
         }
     }
 
+    pub(crate) async fn run_detached(&self, spec: &RunSpec) -> Result<(), CommandError> {
+        match &self.inner {
+            Inner::Engine(engine) => engine.run(spec).await,
+            Inner::Host(host) => host.run(spec).await,
+        }
+    }
+
     pub(crate) async fn start(&self, name: &ContainerName) -> Result<(), CommandError> {
         match &self.inner {
             Inner::Engine(engine) => engine.start(name).await,
@@ -519,13 +431,4 @@ impl Backend {
             Inner::Host(host) => host.commit(name, spec).await,
         }
     }
-}
-
-/// How a container is removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Removal {
-    /// Only when it does not run.
-    Stopped,
-    /// At once, running or not; one that is not there is as good as removed.
-    Forced,
 }

@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::backend::Removal;
+use crate::backend::ContainerListWithNameError;
 use crate::command::{ExitStatus, Output, Process};
-use crate::label::{ContainerError, Labels};
-use crate::{Backend, CommandError, CommitSpec, ContainerInfo, ContainerName, ExecSpec};
+use crate::label::{ContainerError, Filter, Labels};
+use crate::spec::Removal;
+use crate::{Backend, CommandError, CommitSpec, ContainerInfo, ContainerName, ContainerSummary, ExecSpec, RunSpec};
 
 /// One container of a backend. The handle does not own it: dropping it changes nothing.
 #[derive(Debug, Clone)]
@@ -16,10 +17,6 @@ pub struct Container {
 }
 
 impl Container {
-    pub(crate) fn new(backend: Backend, name: ContainerName) -> Self {
-        Self { backend, name }
-    }
-
     /// Its name.
     pub fn name(&self) -> &ContainerName {
         &self.name
@@ -158,5 +155,53 @@ impl Container {
     /// [`CommandError::ContainerNotFound`] and the general ones.
     pub async fn commit(&self, spec: &CommitSpec) -> Result<(), CommandError> {
         self.backend.commit(&self.name, spec).await
+    }
+}
+
+impl Backend {
+    /// A handle for a container of this name; whether there is one is not asked.
+    pub fn container(&self, name: ContainerName) -> Container {
+        Container { backend: self.clone(), name }
+    }
+
+    /// Makes and starts a container and returns once its process has been started.
+    ///
+    /// # Errors
+    /// [`CommandError::NameTaken`], [`CommandError::ImageNotFound`], [`CommandError::PortTaken`], and every general one. Nothing is left
+    /// behind then.
+    pub async fn run(&self, spec: &RunSpec) -> Result<Container, CommandError> {
+        self.run_detached(spec).await?;
+        Ok(self.container(spec.name.clone()))
+    }
+
+    /// All containers, running or not, that match every filter, with their names. One engine command.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use ociman::Backend;
+    /// use ociman::label::{Filter, Key};
+    ///
+    /// const TEAM: Key = Key::from_static("com.example.team");
+    ///
+    /// for (container, name) in Backend::podman().container_list_with_name([Filter::key_only(&TEAM)]).await? {
+    ///     println!("{name}: {:?}", container.labels().await?);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ContainerListWithNameError`].
+    pub async fn container_list_with_name(
+        &self,
+        filters: impl IntoIterator<Item = Filter>,
+    ) -> Result<Vec<(Container, ContainerName)>, ContainerListWithNameError> {
+        let filters: Vec<Filter> = filters.into_iter().collect();
+        let named = |container: ContainerSummary| {
+            let name = container.name.parse::<ContainerName>();
+            let name = name.map_err(|source| ContainerListWithNameError::Name { name: container.name, source })?;
+            Ok((self.container(name.clone()), name))
+        };
+        self.list(&filters, &[]).await?.into_iter().map(named).collect()
     }
 }

@@ -1,27 +1,30 @@
 //! Docker and Podman by their command lines: one implementation that differs by a [`Dialect`]. It builds command
 //! lines, hands them to the executor, and leaves reading the answers to `parse` and telling errors apart to `dialect`.
 
+pub(crate) mod address;
 mod arguments;
 mod dialect;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+pub(crate) mod message;
 mod parse;
 mod scratch;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::address::{self, Address, Selection};
-use crate::backend::{Kind, Removal};
 use crate::command::{
     CommandLine, Executor, ExitStatus, Orphaning, Output, Process, ProcessError, ProcessGroup, QueryOutput, Stream,
 };
-use crate::error::{Failure, shorten, without_warnings};
+use crate::engine::message::{shorten, without_warnings};
+use crate::error::Failure;
 use crate::label::{Filter, Key, Labels, Value};
+use crate::spec::Removal;
 use crate::{
     CommandError, CommitSpec, ContainerInfo, ContainerName, ContainerSummary, EngineInfo, ExecSpec, ImageInfo,
-    ImageSummary, Reference, RunSpec, Terminal, Version,
+    ImageSummary, Kind, Reference, RunSpec, Terminal, Version,
 };
+use address::{Address, Selection};
 use dialect::{Dialect, Subject};
 use scratch::Scratch;
 pub(crate) use scratch::sweep as sweep_scratch;

@@ -11,13 +11,15 @@ use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
-use super::container_record::ContainerRecord;
-use super::container_store::{LockedContainer, StoredContainer};
-use super::image::ImageRecord;
 use super::lockable::Lockable;
-use super::spawner::{self, Launch};
-use super::stores::Stores;
-use super::{HostError, end, environment, folder, signal};
+use super::process::signal;
+use super::process::spawner::{self, Launch};
+use super::store::container_record::ContainerRecord;
+use super::store::container_store::{LockedContainer, StoredContainer};
+use super::store::image::ImageRecord;
+use super::store::{Stores, folder};
+use super::{end, environment};
+use crate::error::HostError;
 use crate::{CommandError, ContainerName, Kind, Mount, RunSpec, Variable};
 
 /// How long a port may look taken before it is.

@@ -3,7 +3,8 @@ use std::collections::{BTreeMap, btree_map};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Key, Value};
+use super::key::Key;
+use super::value::Value;
 
 /// `BTreeMap` looks keys up by text. `Key` derives equality, order and hash from its text, as `Borrow` demands.
 impl Borrow<str> for Key {

@@ -71,9 +71,8 @@ mod tests {
     use super::*;
 
     fn split(line: &str) -> String {
-        let argv = line.split(' ').map(OsString::from);
-        let words: Vec<String> =
-            separate_tool_arguments(argv).into_iter().map(|word| word.into_string().unwrap()).collect();
+        let argv = separate_tool_arguments(line.split(' ').map(OsString::from));
+        let argv: Vec<String> = argv.into_iter().map(|argument| argument.into_string().unwrap()).collect();
         argv.join(" ")
     }
 

@@ -1,10 +1,10 @@
 //! Waiting for a program that runs for the caller, and the exit status that follows from its end.
 
 use ociman::command::{ExitStatus, Process};
+use ociman::kill_tree;
 use rustix::process::Pid;
 use signal_hook::consts::SIGINT;
 
-use super::process_tree::kill_tree;
 use super::signals::{Event, Sender, Signals};
 use crate::output::Failure;
 
@@ -71,7 +71,7 @@ pub(crate) async fn wait(
             pass_on(pid, event);
         } else {
             by = EndedBy::Us;
-            kill_tree(pid);
+            kill_tree(pid.as_raw_pid().unsigned_abs());
         }
     }
 }

@@ -4,7 +4,6 @@ mod child;
 mod container;
 mod group;
 mod host;
-mod process_tree;
 mod signals;
 
 pub(crate) use child::outcome;
