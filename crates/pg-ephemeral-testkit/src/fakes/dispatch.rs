@@ -1,60 +1,26 @@
-//! [`Machine`]: takes the arguments of an engine command and does what the engine would do. How a command is executed
-//! and where its streams go is the business of whoever asks it.
-
-use std::io;
-use std::path::PathBuf;
+//! Takes the arguments of an engine command and has the machine do what the engine would do, unless it is meant to go
+//! wrong.
 
 use serde_json::Value;
 
+use super::answer::Answer;
 use super::fault::Failure;
 use super::flags::{self, Arguments};
-use super::process::{Keeper, Processes};
-use super::reply::{Answer, Reply};
+use super::machine::{Call, Machine, Result};
+use super::operation::Operation;
+use super::reply::Reply;
+use super::shapes;
 use super::speech::Speech;
-use super::state::{Container, Life, State, new_id};
-use super::store::Store;
-use super::{shapes, template};
-use crate::Operation;
+use super::state::{State, new_id};
 
-/// What may go wrong in a fake that no engine has: its own files.
-pub(super) type Result<T> = io::Result<T>;
-
-/// One command as the engine's program gets it.
-#[derive(Debug, Default)]
-pub(crate) struct Call {
-    /// What stands behind the program.
-    pub(crate) arguments: Vec<String>,
-    /// Its environment, from which `--env NAME` takes values.
-    pub(crate) variables: Vec<(String, String)>,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Machine {
-    pub(super) speech: Speech,
-    pub(super) store: Store,
-    /// Where files of images and containers are.
-    pub(super) folder: PathBuf,
-    pub(super) keeper: Keeper,
-}
+const DOCKER_DOWN: &str =
+    "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?";
+const PODMAN_DOWN: &str = "Cannot connect to Podman. Please verify your connection to the Linux system using \
+     `podman system connection list`, or try `podman machine init` and `podman machine start` to manage a new Linux VM\n\
+     Error: unable to connect to Podman socket: Get \"http://d/v4.3.1/libpod/_ping\": dial unix \
+     /run/podman/podman.sock: connect: no such file or directory";
 
 impl Machine {
-    pub(crate) fn new(speech: Speech, store: Store, folder: PathBuf, keeper: Keeper) -> Self {
-        Self { speech, store, folder, keeper }
-    }
-
-    pub(super) fn processes(&self, id: &str) -> Processes {
-        Processes::new(self.container_folder(id))
-    }
-
-    /// The start of the identifier is enough, and the path of a socket must not be long.
-    pub(super) fn container_folder(&self, id: &str) -> PathBuf {
-        self.folder.join("containers").join(id.get(..12).unwrap_or(id))
-    }
-
-    pub(super) fn image_root(&self, id: &str) -> PathBuf {
-        self.folder.join("images").join(id).join("root")
-    }
-
     /// Does what a command asks for, unless it is meant to go wrong.
     pub(crate) async fn answer(&self, call: Call) -> Result<Answer> {
         let (operation, words) = Operation::split(&call.arguments);
@@ -148,36 +114,26 @@ impl Machine {
             None => Reply::success(format!("{value:#}\n")),
         }
     }
+}
 
-    /// Each value by a template, one a line; `label` gives those of the nth.
-    pub(super) fn formatted(&self, format: &str, values: &[Value], label: &dyn Fn(usize, &str) -> String) -> Reply {
-        let mut text = String::new();
-        for (position, value) in values.iter().enumerate() {
-            match template::fill(format, value, &|key| label(position, key)) {
-                Some(line) => text.push_str(&line),
-                None => return Reply::failure(1, format!("template parsing error: {format}\n")),
+impl Speech {
+    /// What every command says while the engine does not answer.
+    fn down(self, operation: Operation) -> Reply {
+        let mut reply = match (self, operation) {
+            (Self::Docker, Operation::Run) => {
+                Reply::failure(125, format!("docker: {DOCKER_DOWN}\n\nRun 'docker run --help' for more information\n"))
             }
-            text.push('\n');
-        }
-        Reply::success(text)
-    }
-
-    /// What a container is like at this moment.
-    pub(super) fn now(&self, container: &Container) -> shapes::Now {
-        let (status, exit_code) = match container.life {
-            Life::Created => ("created", 0),
-            Life::Idle => ("running", 0),
-            Life::Ended(code) => ("exited", code),
-            Life::Process => match self.processes(&container.id).exit_code() {
-                Some(code) => ("exited", code),
-                None => ("running", 0),
-            },
+            (Self::Docker, _) => Reply::failure(1, format!("{DOCKER_DOWN}\n")),
+            (Self::Podman, _) => Reply::failure(125, format!("{PODMAN_DOWN}\n")),
         };
-        shapes::Now { status, exit_code }
-    }
-
-    pub(super) fn is_running(&self, container: &Container) -> bool {
-        self.now(container).status == "running"
+        if self == Self::Docker {
+            reply.stdout = match operation {
+                Operation::Version => format!("{}\n", shapes::version(self, false)).into_bytes(),
+                Operation::Inspect | Operation::InspectImages => b"[]\n".to_vec(),
+                _ => Vec::new(),
+            };
+        }
+        reply
     }
 }
 

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use ociman::Kind;
 use tempfile::TempDir;
 
-use crate::project::{fail, must};
+use super::{fail, must};
 
 /// Names the folder with the base layers: `state`, a state folder with the host backend's, a file `docker` or `podman` with
 /// the reference of that engine's, and `clusters`, which anybody may write to.
@@ -57,6 +57,7 @@ pub fn put_base_layer_on_engine(engine: Kind, instance: &str, state: &Path) {
 }
 
 /// Where fake engines keep clusters that they made, for the next container that would make the same.
+#[cfg(feature = "fakes")]
 pub(crate) fn clusters() -> Option<PathBuf> {
     folder().map(|folder| folder.join("clusters")).filter(|clusters| clusters.is_dir())
 }

@@ -1,32 +1,23 @@
 //! `run` of a fake engine, `start`, and how a container's words become a process of this machine.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use super::containers::process_line;
-use super::files;
+use super::answer::{Answer, Attached, Exec};
+use super::files::in_container;
 use super::flags::Arguments;
 use super::image::Program;
 use super::machine::{Call, Machine, Result};
 use super::not_started::NotStarted;
-use super::postgres;
+use super::operation::Operation;
 use super::process::Start;
-use super::reply::{Answer, Attached, Exec, Reply};
+use super::program_line::{ResolvedProgram, environment, process_line, resolve_program, user, variables};
+use super::reply::Reply;
 use super::speech::Speech;
 use super::state::{Config, Container, Life, Port, State, new_id, now};
-use crate::Operation;
-
-/// What a word that names a program stands for.
-pub(super) enum Found<'a> {
-    /// A program of this machine.
-    Path(PathBuf),
-    /// One that the image says.
-    Fake(&'a Program),
-    Not(NotStarted<'a>),
-}
+use super::{files, postgres};
 
 /// What the first process of a container is.
 enum First {
@@ -76,7 +67,7 @@ impl Machine {
         files::copy(&self.image_root(&image.id), &root, &[])?;
         let mounted = mount_all(&root, &mounts)?;
         let memory = PathBuf::from(postgres::DEVICES);
-        let left_out = config.volumes.iter().map(|path| inside(path)).chain(mounted).chain([memory]).collect();
+        let left_out = config.volumes.iter().map(|path| in_container(path)).chain(mounted).chain([memory]).collect();
         let mut container = Container {
             id: id.clone(),
             name,
@@ -172,16 +163,16 @@ impl Machine {
             Ok(user) => user,
             Err(()) => return Ok(refused(NotStarted::NoUser(&config.user))),
         };
-        let program = match find_program(config, &root, program) {
-            Found::Path(path) => path,
-            Found::Not(why) => return Ok(refused(why)),
-            Found::Fake(Program::Idle) => return Ok(First::Waits),
-            Found::Fake(Program::Answer { status, stdout, stderr }) => {
+        let program = match resolve_program(config, &root, program) {
+            ResolvedProgram::Path(path) => path,
+            ResolvedProgram::Not(why) => return Ok(refused(why)),
+            ResolvedProgram::Fake(Program::Idle) => return Ok(First::Waits),
+            ResolvedProgram::Fake(Program::Answer { status, stdout, stderr }) => {
                 let (stdout, stderr) = (stdout.clone().into_bytes(), stderr.clone().into_bytes());
                 return Ok(First::Says(Reply { status: *status, stdout, stderr }));
             }
         };
-        let folder = root.join(inside(&config.folder));
+        let folder = root.join(in_container(&config.folder));
         // Both engines make a working directory that the image names.
         fs::create_dir_all(&folder)?;
         let mut environment = environment(config);
@@ -241,66 +232,6 @@ fn configure(mut config: Config, arguments: &Arguments, words: &[String], call: 
     config
 }
 
-/// Variables of `--env`; one without a value has that of the command's own environment, if there is one.
-pub(super) fn variables(arguments: &Arguments, call: &Call) -> Vec<(String, String)> {
-    let given = arguments.values("env");
-    let both = given.filter_map(|entry| match entry.split_once('=') {
-        Some((name, value)) => Some((name.to_owned(), value.to_owned())),
-        None => call.variables.iter().find(|(name, _)| name == entry).cloned(),
-    });
-    both.collect()
-}
-
-/// What the processes of a container have, which is nothing of the machine's own.
-pub(super) fn environment(config: &Config) -> BTreeMap<String, String> {
-    let own = config.environment.iter().filter_map(|entry| entry.split_once('='));
-    let all = [("HOME", "/root"), ("PATH", "/usr/local/bin:/usr/bin:/bin")].into_iter().chain(own);
-    all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
-}
-
-/// A path of a container, from its root.
-pub(super) fn inside(path: &str) -> PathBuf {
-    Path::new(path).components().filter(|part| matches!(part, std::path::Component::Normal(_))).collect()
-}
-
-/// A user of `--user` as numbers, of the image or of this machine, which only root can become: for everyone else there is no change.
-pub(super) fn user(text: &str, config: &Config) -> std::result::Result<Option<(u32, u32)>, ()> {
-    let (user, group) = text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)));
-    let found = match user.parse() {
-        Ok(uid) => (uid, 0),
-        Err(_) if text.is_empty() => return Ok(None),
-        Err(_) if config.server.is_some() && user == postgres::USER => postgres::user(),
-        Err(_) => {
-            let ids = ociman::host::find_user(user).ok_or(())?;
-            (ids.uid, ids.gid)
-        }
-    };
-    let gid = group.map_or(Ok(found.1), |group| group.parse().map_err(|_| ()))?;
-    Ok(rustix::process::geteuid().is_root().then_some((found.0, gid)))
-}
-
-/// Where a program is: one of the image's, of the container's files, or of this machine.
-pub(super) fn find_program<'a>(config: &'a Config, root: &Path, program: &'a str) -> Found<'a> {
-    if let Some(fake) = config.programs.get(program) {
-        return Found::Fake(fake);
-    }
-    let candidates: Vec<PathBuf> = if program.contains('/') {
-        vec![root.join(inside(program)), PathBuf::from(program)]
-    } else {
-        let path = config.variable("PATH").unwrap_or("/usr/local/bin:/usr/bin:/bin");
-        path.split(':').map(|folder| Path::new(folder).join(program)).collect()
-    };
-    let there: Vec<(PathBuf, fs::Metadata)> =
-        candidates.into_iter().filter_map(|path| Some((path.clone(), fs::metadata(&path).ok()?))).collect();
-    let is_program = |metadata: &fs::Metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0;
-    match there.iter().find(|(_, metadata)| is_program(metadata)) {
-        Some((path, _)) if !program.is_empty() => Found::Path(path.clone()),
-        _ if !program.contains('/') => Found::Not(NotStarted::NotOnPath(program)),
-        _ if there.is_empty() => Found::Not(NotStarted::NoSuchFile(program)),
-        _ => Found::Not(NotStarted::NotExecutable(program)),
-    }
-}
-
 /// One record of CSV, as `type=bind,source=…,target=…`.
 fn parse_mount(text: &str) -> Mount {
     let mut mount = Mount::default();
@@ -336,7 +267,7 @@ fn csv(text: &str) -> Vec<String> {
 /// A bound folder is a link to it; a file system in memory is a folder. Gives where they are, from the root.
 fn mount_all(root: &Path, mounts: &[Mount]) -> Result<Vec<PathBuf>> {
     for mount in mounts {
-        let target = root.join(inside(&mount.target));
+        let target = root.join(in_container(&mount.target));
         if let Some(parent) = target.parent() {
             fs::create_dir_all(parent)?;
         }
@@ -349,7 +280,7 @@ fn mount_all(root: &Path, mounts: &[Mount]) -> Result<Vec<PathBuf>> {
             fs::create_dir_all(target)?;
         }
     }
-    Ok(mounts.iter().map(|mount| inside(&mount.target)).collect())
+    Ok(mounts.iter().map(|mount| in_container(&mount.target)).collect())
 }
 
 /// `ADDRESS:PORT:INSIDE/tcp`; without a port one that is free. Gives an address that is not.
@@ -388,7 +319,7 @@ mod tests {
 
     #[test]
     fn a_path_of_a_container_stays_in_it() {
-        assert_eq!(inside("/a/../../b/./c"), Path::new("a/b/c"));
-        assert_eq!(inside("/"), Path::new(""));
+        assert_eq!(in_container("/a/../../b/./c"), Path::new("a/b/c"));
+        assert_eq!(in_container("/"), Path::new(""));
     }
 }

@@ -8,11 +8,11 @@ use serde_json::Value;
 use super::containers::merge;
 use super::flags::Arguments;
 use super::machine::{Machine, Result};
+use super::operation::Operation;
 use super::reply::Reply;
 use super::speech::Speech;
 use super::state::{Image, State, new_id, now};
 use super::{change, files, shapes};
-use crate::Operation;
 
 impl Machine {
     pub(super) fn images(&self, arguments: &Arguments) -> Result<Reply> {

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::fault::{Calls, Failure, Fault};
 use super::image::{FakeContainer, FakeImage};
+use super::operation::Operation;
 use super::speech::Speech;
-use crate::Operation;
 
 /// Why a scenario could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +39,7 @@ pub enum ScenarioError {
         number: usize,
         /// What is wrong.
         #[source]
-        source: crate::UnknownOperation,
+        source: super::operation::UnknownOperation,
     },
     /// What it describes could not be made.
     #[error("set up scenario {}", path.display())]

@@ -12,12 +12,11 @@ use pg_ephemeral_core::Folders;
 use pg_ephemeral_core::host_image::{FindError, Installation, Installations};
 use pg_ephemeral_core::locale;
 use rustix::process::Signal;
-use serde::{Deserialize, Serialize};
 
-use super::image::FakeImage;
-use super::run::inside;
+use super::files::in_container;
+use super::image::{FakeImage, ServerImage};
 use super::state::{Config, Port};
-use crate::base_layer;
+use crate::support::base_layer;
 
 /// Whose the server is in the official image.
 pub(super) const USER: &str = "postgres";
@@ -94,25 +93,6 @@ exec 'BIN/postgres' -c unix_socket_directories="$sockets" "$@" \
     -c listen_addresses="${FAKE_ENGINE_ADDRESS-}" -c port="$port" -c dynamic_shared_memory_type=mmap
 "#;
 
-/// What the containers of an image need so that a server runs in them.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct ServerImage {
-    /// Folders that are the container's own, where a word or a variable begins with one.
-    folders: Vec<String>,
-}
-
-impl ServerImage {
-    /// Makes the folders in the files of an image, for whoever its processes are.
-    pub(super) fn make_folders(&self, root: &Path) -> io::Result<()> {
-        for folder in &self.folders {
-            let path = root.join(inside(folder));
-            fs::create_dir_all(&path)?;
-            fs::set_permissions(path, Permissions::from_mode(0o1777))?;
-        }
-        Ok(())
-    }
-}
-
 /// What of a container is no file, from its root.
 pub(super) const DEVICES: &str = "dev";
 
@@ -183,12 +163,12 @@ fn link_sockets(word: &str, root: &Path) -> String {
     const SETTING: &str = "unix_socket_directories=";
     let Some(folders) = word.strip_prefix(SETTING) else { return word.to_owned() };
     let is_own = |folder: &&str| {
-        let folder = root.join(inside(folder));
+        let folder = root.join(in_container(folder));
         if !folder.is_symlink() {
             return true;
         }
         // It is there already when the server is started once more.
-        let made = symlink(root.join(inside(SOCKETS)).join(SOCKET), folder.join(SOCKET));
+        let made = symlink(root.join(in_container(SOCKETS)).join(SOCKET), folder.join(SOCKET));
         made.is_err_and(|error| error.kind() != io::ErrorKind::AlreadyExists)
     };
     let mut own: Vec<&str> = folders.split(',').filter(is_own).collect();

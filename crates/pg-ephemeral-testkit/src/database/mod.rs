@@ -9,7 +9,7 @@ use pg_ephemeral_core::session::SESSION_VARIABLE;
 use pg_ephemeral_core::{Database, Definition, Folders, Server};
 use tokio::sync::OnceCell;
 
-use crate::watcher;
+mod watcher;
 
 /// Set to `failed`, databases of tests that fail stay for a look, as long as their server does.
 pub const KEEP_DATABASES_VARIABLE: &str = "PG_EPHEMERAL_KEEP";

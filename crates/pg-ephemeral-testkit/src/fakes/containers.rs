@@ -1,26 +1,24 @@
 //! What a fake engine does with containers that are there.
 
-use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use ociman::command::{CommandLine, UserIds};
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::answer::{Answer, Exec};
+use super::files::in_container;
 use super::flags::Arguments;
 use super::image::Program;
 use super::machine::{Call, Machine, Result};
 use super::not_started::NotStarted;
-use super::postgres;
+use super::operation::Operation;
 use super::process::signal;
-use super::reply::{Answer, Exec, Reply};
-use super::run::{Found, environment, find_program, inside, user, variables};
-use super::shapes;
+use super::program_line::{ResolvedProgram, environment, process_line, resolve_program, user, variables};
+use super::reply::Reply;
 use super::speech::Speech;
 use super::state::{Container, Life, State};
-use crate::Operation;
+use super::{postgres, shapes};
 
 const PAUSE: Duration = Duration::from_millis(2);
 /// How long a stop waits when it is not told.
@@ -143,16 +141,16 @@ impl Machine {
         let root = processes.root();
         let words = &postgres::localize(config, &root, &container.mounts, words);
         let folder_text = arguments.value("workdir").unwrap_or(&config.folder).to_owned();
-        let folder = root.join(inside(&folder_text));
+        let folder = root.join(in_container(&folder_text));
         if !folder.is_dir() {
             return refused(NotStarted::NoFolder(&folder_text));
         }
         let (program, rest) = words.split_first().map_or(("", &[][..]), |(program, rest)| (program.as_str(), rest));
-        let path = match find_program(config, &root, program) {
-            Found::Path(path) => path,
-            Found::Not(why) => return refused(why),
-            Found::Fake(Program::Idle) => return Ok(Answer::Hang),
-            Found::Fake(Program::Answer { status, stdout, stderr }) => {
+        let path = match resolve_program(config, &root, program) {
+            ResolvedProgram::Path(path) => path,
+            ResolvedProgram::Not(why) => return refused(why),
+            ResolvedProgram::Fake(Program::Idle) => return Ok(Answer::Hang),
+            ResolvedProgram::Fake(Program::Answer { status, stdout, stderr }) => {
                 let (stdout, stderr) = (stdout.clone().into_bytes(), stderr.clone().into_bytes());
                 return Ok(Answer::Reply(Reply { status: *status, stdout, stderr }));
             }
@@ -292,23 +290,6 @@ impl Machine {
             }
         });
     }
-}
-
-/// A process of a container as one of this machine, with nothing of the environment here.
-pub(super) fn process_line(
-    program: PathBuf,
-    arguments: &[String],
-    environment: BTreeMap<String, String>,
-    folder: PathBuf,
-    user: Option<(u32, u32)>,
-) -> CommandLine {
-    let mut line = CommandLine::new(program).arguments(arguments);
-    line.environment = environment.into_iter().collect();
-    line.removed_environment = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
-    line.removed_environment.retain(|removed| !line.environment.iter().any(|(name, _)| name == removed));
-    line.folder = Some(folder);
-    line.user = user.map(|(uid, gid)| UserIds { uid, gid });
-    line
 }
 
 /// One command's answers to several names; a failure is a failure of all.

@@ -1,20 +1,27 @@
 //! [`FakeBackend`]: an engine that is not there. It stands at `ociman`'s execution seam, so that everything above it,
 //! reading what an engine prints included, is real in a test.
 
+mod answer;
 mod change;
 mod containers;
+mod dispatch;
 mod executor;
 mod fault;
 mod files;
 mod flags;
 mod image;
 mod images;
+#[cfg(feature = "project")]
+mod in_project;
+mod journal;
 mod machine;
 mod names;
 mod not_started;
+mod operation;
 mod postgres;
 mod process;
 mod program;
+mod program_line;
 mod reply;
 mod run;
 mod scenario;
@@ -35,24 +42,25 @@ use ociman::Backend;
 use ociman::command::{CommandLine, ProcessError};
 use tempfile::TempDir;
 
-use crate::short_folder::create_short_folder;
+use crate::support::must;
+use crate::support::short_folder::create_short_folder;
 
 pub use fault::Failure;
 pub use image::{FakeContainer, FakeImage, FakeLife, Program};
-pub(crate) use program::end_all;
+pub use journal::{Entry, Journal, Recorder};
+pub use operation::{Operation, UnknownOperation};
 pub use program::{FakeEngineError, fake_engine};
 pub use scenario::ScenarioError;
 
+use answer::Answer;
 use fault::{Calls, Fault};
 use machine::{Call, Machine};
 use process::Keeper;
-use reply::Answer;
+
 use scenario::Scenario;
 use speech::Speech;
 use store::Store;
 use watcher::Watcher;
-
-use crate::{Journal, Operation};
 
 /// The start of the name of a session's container.
 const SESSION_PREFIX: &str = "pg-ephemeral-session-";
@@ -106,7 +114,7 @@ struct Inner {
     /// Whether Podman is called `docker` as well.
     has_shim: std::sync::atomic::AtomicBool,
     /// Where the environment says that it is, when that is another machine.
-    elsewhere: std::sync::OnceLock<String>,
+    remote: std::sync::OnceLock<String>,
     /// Goes before the folder that it watches over.
     _watcher: Watcher,
     folder: TempDir,
@@ -121,16 +129,6 @@ impl Drop for Inner {
 impl fmt::Debug for FakeBackend {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("FakeBackend").field("speech", &self.inner.machine.speech).finish_non_exhaustive()
-    }
-}
-
-/// A test helper has one way to say that it can't do its work.
-#[track_caller]
-#[expect(clippy::panic, reason = "a test fails by a panic")]
-fn must<T, E: fmt::Display>(what: &str, result: Result<T, E>) -> T {
-    match result {
-        Ok(value) => value,
-        Err(error) => panic!("{what}: {error}"),
     }
 }
 
@@ -155,17 +153,17 @@ impl FakeBackend {
 
     #[track_caller]
     fn new(speech: Speech) -> Self {
-        let folder = must("make a folder for a fake engine", create_short_folder("fake-engine-"));
+        let folder = must(create_short_folder("fake-engine-"), "make a folder for a fake engine");
         // Processes of other users have to reach their files.
-        must("open the folder of a fake engine", files::create_open_folder(folder.path()));
-        let watcher = must("watch over a fake engine", Watcher::start(folder.path()));
+        must(files::create_open_folder(folder.path()), "open the folder of a fake engine");
+        let watcher = must(Watcher::start(folder.path()), "watch over a fake engine");
         let machine = Machine::new(speech, Store::memory(), folder.path().to_owned(), Keeper::Thread);
         let inner = Inner {
             machine,
             journal: Journal::default(),
             given: std::sync::Mutex::default(),
             has_shim: std::sync::atomic::AtomicBool::new(false),
-            elsewhere: std::sync::OnceLock::new(),
+            remote: std::sync::OnceLock::new(),
             _watcher: watcher,
             folder,
         };
@@ -216,7 +214,7 @@ impl FakeBackend {
     #[must_use]
     #[track_caller]
     pub fn with_image(self, image: impl Into<FakeImage>) -> Self {
-        must("add an image to a fake engine", self.inner.machine.add_image(&image.into()));
+        must(self.inner.machine.add_image(&image.into()), "add an image to a fake engine");
         self
     }
 
@@ -251,7 +249,7 @@ impl FakeBackend {
     #[must_use]
     #[track_caller]
     pub fn with_postgres(self) -> Self {
-        let image = must("put PostgreSQL behind a fake engine", postgres::image(self.inner.folder.path()));
+        let image = must(postgres::image(self.inner.folder.path()), "put PostgreSQL behind a fake engine");
         self.with_image(image)
     }
 
@@ -262,7 +260,7 @@ impl FakeBackend {
     #[must_use]
     #[track_caller]
     pub fn with_registry_image(self, image: impl Into<FakeImage>) -> Self {
-        must("add an image to a fake registry", self.inner.machine.add_to_registry(&image.into()));
+        must(self.inner.machine.add_to_registry(&image.into()), "add an image to a fake registry");
         self
     }
 
@@ -273,7 +271,7 @@ impl FakeBackend {
     #[must_use]
     #[track_caller]
     pub fn with_container(self, container: FakeContainer) -> Self {
-        must("add a container to a fake engine", self.inner.machine.add_container(&container));
+        must(self.inner.machine.add_container(&container), "add a container to a fake engine");
         self.note(&container.name);
         self
     }
@@ -310,7 +308,7 @@ impl FakeBackend {
     /// ```
     #[must_use]
     pub fn elsewhere(self, url: &str) -> Self {
-        self.inner.elsewhere.get_or_init(|| url.to_owned());
+        self.inner.remote.get_or_init(|| url.to_owned());
         self
     }
 
@@ -326,7 +324,7 @@ impl FakeBackend {
     #[track_caller]
     pub fn fail(self, operation: Operation, failure: Failure) -> Self {
         let fault = Fault { operation: operation.as_str().to_owned(), failure, calls: Calls::Nth(1) };
-        must("plan a failure of a fake engine", self.inner.machine.store.update(|state| state.faults.push(fault)));
+        must(self.inner.machine.store.update(|state| state.faults.push(fault)), "plan a failure of a fake engine");
         self
     }
 
@@ -349,14 +347,14 @@ impl FakeBackend {
                 fault.calls = calls;
             }
         });
-        must("plan a failure of a fake engine", moved);
+        must(moved, "plan a failure of a fake engine");
         self
     }
 
     /// Takes back every failure that was planned: the engine is well again.
     #[track_caller]
     pub fn recover(&self) {
-        must("recover a fake engine", self.inner.machine.store.update(|state| state.faults.clear()));
+        must(self.inner.machine.store.update(|state| state.faults.clear()), "recover a fake engine");
     }
 
     /// This engine as a backend.
@@ -380,7 +378,7 @@ impl FakeBackend {
             .machine
             .store
             .update(|state| state.containers.iter().map(|container| container.name.clone()).collect());
-        must("read the state of a fake engine", names)
+        must(names, "read the state of a fake engine")
     }
 
     /// How many images have lost their names to others.
@@ -388,19 +386,15 @@ impl FakeBackend {
     pub fn nameless_images(&self) -> usize {
         let state = &self.inner.machine.store;
         let count = state.update(|state| state.images.iter().filter(|image| image.names.is_empty()).count());
-        must("read the state of a fake engine", count)
+        must(count, "read the state of a fake engine")
     }
 
     /// Full names of all images, sorted.
     #[track_caller]
     pub fn images(&self) -> Vec<String> {
-        let names: BTreeSet<String> = must(
-            "read the state of a fake engine",
-            self.inner
-                .machine
-                .store
-                .update(|state| state.images.iter().flat_map(|image| image.names.clone()).collect()),
-        );
+        let state = &self.inner.machine.store;
+        let names = state.update(|state| state.images.iter().flat_map(|image| image.names.clone()).collect());
+        let names: BTreeSet<String> = must(names, "read the state of a fake engine");
         names.into_iter().collect()
     }
 

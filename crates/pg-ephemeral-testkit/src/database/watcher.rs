@@ -21,7 +21,7 @@ struct Watch {
 }
 
 /// Starts the watcher of a run. It has a process group of its own, so that it outlives what ends this one.
-pub(crate) fn start(run: &Run, folders: &Folders) -> io::Result<()> {
+pub(super) fn start(run: &Run, folders: &Folders) -> io::Result<()> {
     let watch = Watch { run: run.clone(), state_home: folders.state_home().to_owned() };
     let mut command = Command::new(program()?);
     command.arg0("pg-ephemeral-watcher").env(VARIABLE, serde_json::to_string(&watch)?).current_dir("/");

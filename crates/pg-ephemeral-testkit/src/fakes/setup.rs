@@ -3,13 +3,12 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use super::files;
 use super::image::{FakeContainer, FakeImage, FakeLife};
 use super::images::take_name;
 use super::machine::{Machine, Result};
-use super::postgres;
 use super::scenario::Scenario;
 use super::state::{Config, Container, Image, Life, Port, State, new_id, now};
+use super::{files, postgres};
 
 impl Machine {
     pub(crate) fn set_up(&self, scenario: &Scenario) -> Result<()> {
@@ -41,7 +40,7 @@ impl Machine {
         files::create_open_folder(root.parent().unwrap_or(&root))?;
         files::create_open_folder(&root)?;
         for (path, content) in &image.files {
-            let path = root.join(super::run::inside(path));
+            let path = root.join(files::in_container(path));
             if let Some(parent) = path.parent() {
                 fs::create_dir_all(parent)?;
             }
@@ -100,7 +99,7 @@ impl Machine {
         let ports = container.ports.iter();
         let ports =
             ports.filter_map(|(inside, published)| Some(Port { inside: inside.parse().ok()?, published: *published }));
-        let mounts = config.volumes.iter().map(|path| super::run::inside(path)).collect();
+        let mounts = config.volumes.iter().map(|path| files::in_container(path)).collect();
         let container = Container {
             id,
             name: container.name.clone(),

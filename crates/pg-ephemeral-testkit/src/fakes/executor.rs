@@ -8,8 +8,9 @@ use ociman::System;
 use ociman::command::{CommandLine, Executor, ExitStatus, Output, Process, ProcessError, QueryOutput, Stream};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use super::answer::{Answer, Exec};
 use super::machine::Call;
-use super::reply::{Answer, Exec, Reply};
+use super::reply::Reply;
 use super::speech::Speech;
 use super::{FakeBackend, Machine};
 
@@ -24,7 +25,7 @@ impl Executor for FakeBackend {
             Speech::Docker => "DOCKER_HOST",
             Speech::Podman => "CONTAINER_HOST",
         };
-        self.inner.elsewhere.get().filter(|_| name == leading).cloned()
+        self.inner.remote.get().filter(|_| name == leading).cloned()
     }
 
     async fn spawn(&self, line: CommandLine) -> Result<Process, ProcessError> {

@@ -3,7 +3,12 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
+
+/// A path of a container, from its root.
+pub(super) fn in_container(path: &str) -> PathBuf {
+    Path::new(path).components().filter(|part| matches!(part, Component::Normal(_))).collect()
+}
 
 /// Copies a folder with all that is in it to one that is not there, without `left_out`, which are paths in it.
 pub(super) fn copy(from: &Path, to: &Path, left_out: &[PathBuf]) -> io::Result<()> {

@@ -1,8 +1,8 @@
 //! Reads the arguments of an engine command: which flags each operation has, in the ways that both engines read them
 //! (in any order, long or short, joined by `=` or not), and what they say to one that they don't have.
 
+use super::operation::Operation;
 use super::speech::Speech;
-use crate::Operation;
 
 /// One flag of an operation.
 struct Flag {

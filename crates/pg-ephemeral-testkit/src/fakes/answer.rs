@@ -1,26 +1,10 @@
-//! What an engine command leaves: both streams and an exit status, or something that is not a plain answer.
+//! How an engine command goes on: with a reply, or with something that is not a plain answer.
 
 use ociman::command::CommandLine;
 
 use super::machine::Machine;
-
-/// A command that has run to its end.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Reply {
-    pub(crate) status: i32,
-    pub(crate) stdout: Vec<u8>,
-    pub(crate) stderr: Vec<u8>,
-}
-
-impl Reply {
-    pub(super) fn success(stdout: impl Into<Vec<u8>>) -> Self {
-        Self { status: 0, stdout: stdout.into(), stderr: Vec::new() }
-    }
-
-    pub(super) fn failure(status: i32, stderr: impl Into<Vec<u8>>) -> Self {
-        Self { status, stdout: Vec::new(), stderr: stderr.into() }
-    }
-}
+use super::process::Processes;
+use super::reply::Reply;
 
 /// How an engine command goes on.
 #[derive(Debug)]
@@ -42,7 +26,7 @@ pub(crate) struct Exec {
     /// Whether it gets the standard input of the command.
     pub(crate) interactive: bool,
     /// Where the container's processes are written down.
-    pub(crate) processes: super::process::Processes,
+    pub(crate) processes: Processes,
     /// Its container, when it is the first process there.
     pub(crate) first_of: Option<Attached>,
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ociman::System;
 use ociman::command::{CommandLine, Executor, Output, Process, ProcessError, QueryOutput};
 
-use crate::Operation;
+use super::operation::Operation;
 
 /// One command that was given.
 #[derive(Debug, Clone, PartialEq, Eq)]

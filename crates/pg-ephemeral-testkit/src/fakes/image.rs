@@ -1,10 +1,14 @@
 //! [`FakeImage`] and [`FakeContainer`]: what a fake engine has to start from, as a test or a scenario file says it.
 
 use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::postgres::ServerImage;
+use super::files::in_container;
 
 /// The search path that an image has by itself.
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -27,6 +31,25 @@ pub enum Program {
         #[serde(default)]
         stderr: String,
     },
+}
+
+/// What the containers of an image need so that a server runs in them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct ServerImage {
+    /// Folders that are the container's own, where a word or a variable begins with one.
+    pub(super) folders: Vec<String>,
+}
+
+impl ServerImage {
+    /// Makes the folders in the files of an image, for whoever its processes are.
+    pub(super) fn make_folders(&self, root: &Path) -> io::Result<()> {
+        for folder in &self.folders {
+            let path = root.join(in_container(folder));
+            fs::create_dir_all(&path)?;
+            fs::set_permissions(path, Permissions::from_mode(0o1777))?;
+        }
+        Ok(())
+    }
 }
 
 /// An image of a fake engine.

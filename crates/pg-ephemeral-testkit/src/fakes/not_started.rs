@@ -1,8 +1,8 @@
 //! Why a program could not be started in a container, and how each engine says so to `run` and to `exec`.
 
+use super::operation::Operation;
 use super::reply::Reply;
 use super::speech::Speech;
-use crate::Operation;
 
 /// Why a program could not be started in a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,9 +14,9 @@ use super::speech::Speech;
 use super::store::Store;
 
 /// Names the folder with the state.
-const STATE_VARIABLE: &str = "FAKE_ENGINE_STATE";
+pub(super) const STATE_VARIABLE: &str = "FAKE_ENGINE_STATE";
 /// Names a scenario file, from which the state is made when there is none.
-const SCENARIO_VARIABLE: &str = "FAKE_ENGINE_SCENARIO";
+pub(super) const SCENARIO_VARIABLE: &str = "FAKE_ENGINE_SCENARIO";
 /// Says in the folder with the state that it is as the scenario wants it.
 const SET_UP: &str = "set-up";
 /// Every command, in order, in the folder with the state.
@@ -108,7 +108,8 @@ fn record(folder: &Path, speech: Speech, arguments: &[String]) -> std::io::Resul
 }
 
 /// Ends every process of the engines whose state is in a folder.
-pub(crate) fn end_all(state: &Path) {
+#[cfg(feature = "project")]
+pub(super) fn end_all(state: &Path) {
     for speech in [Speech::Docker, Speech::Podman] {
         let folder = state.join(speech.program());
         if folder.is_dir() {

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde::{Deserialize, Serialize};
 
-use crate::memory::shared_memory;
+use crate::support::memory::shared_memory;
 
 /// How long a keeper may take to start or to finish.
 const KEEPER_LIMIT: Duration = Duration::from_secs(10);

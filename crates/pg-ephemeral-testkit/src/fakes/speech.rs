@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::operation::Operation;
 use super::reply::Reply;
-use crate::Operation;
 
 /// Whose words a fake speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,13 +15,6 @@ pub(crate) enum Speech {
     /// Podman's.
     Podman,
 }
-
-const DOCKER_DOWN: &str =
-    "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?";
-const PODMAN_DOWN: &str = "Cannot connect to Podman. Please verify your connection to the Linux system using \
-     `podman system connection list`, or try `podman machine init` and `podman machine start` to manage a new Linux VM\n\
-     Error: unable to connect to Podman socket: Get \"http://d/v4.3.1/libpod/_ping\": dial unix \
-     /run/podman/podman.sock: connect: no such file or directory";
 
 impl Speech {
     pub(crate) fn program(self) -> &'static str {
@@ -283,25 +276,6 @@ impl Speech {
                 format!("Error: unrecognized command `podman {word}`\nTry 'podman --help' for more information\n"),
             ),
         }
-    }
-
-    /// What every command says while the engine does not answer.
-    pub(super) fn down(self, operation: Operation) -> Reply {
-        let mut reply = match (self, operation) {
-            (Self::Docker, Operation::Run) => {
-                Reply::failure(125, format!("docker: {DOCKER_DOWN}\n\nRun 'docker run --help' for more information\n"))
-            }
-            (Self::Docker, _) => Reply::failure(1, format!("{DOCKER_DOWN}\n")),
-            (Self::Podman, _) => Reply::failure(125, format!("{PODMAN_DOWN}\n")),
-        };
-        if self == Self::Docker {
-            reply.stdout = match operation {
-                Operation::Version => format!("{}\n", super::shapes::version(self, false)).into_bytes(),
-                Operation::Inspect | Operation::InspectImages => b"[]\n".to_vec(),
-                _ => Vec::new(),
-            };
-        }
-        reply
     }
 
     pub(super) fn disk_full(self, operation: Operation, id: &str) -> Reply {
