@@ -3,17 +3,15 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::command::{Executor, ExitStatus, Output, Process};
+use crate::command::{Executor, Process};
 use crate::engine::address::Selection;
 use crate::engine::{self, Engine};
 use crate::host::Host;
 use crate::label::{Filter, Key};
-use crate::spec::Removal;
 use crate::{
-    CommandError, CommitSpec, ContainerInfo, ContainerName, ContainerNameError, ContainerSummary, EngineInfo, ExecSpec,
-    ImageInfo, ImageSummary, Reference, RunSpec, System, Terminal, Version,
+    CommandError, ContainerInfo, ContainerName, ContainerNameError, ContainerSummary, EngineInfo, ImageInfo,
+    ImageSummary, Reference, RunSpec, System, Terminal, Version,
 };
 
 pub use crate::kind::{Kind, UnknownKind};
@@ -51,14 +49,26 @@ pub enum ContainerListWithNameError {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Backend {
-    inner: Inner,
+    pub(crate) inner: Inner,
 }
 
 #[derive(Debug, Clone)]
-enum Inner {
+pub(crate) enum Inner {
     Engine(Arc<Engine>),
     Host(Arc<Host>),
 }
+
+/// Does the same on an engine and on the host.
+macro_rules! on_inner {
+    ($backend:expr, $inner:ident => $action:expr) => {
+        match &$backend.inner {
+            $crate::backend::Inner::Engine($inner) => $action,
+            $crate::backend::Inner::Host($inner) => $action,
+        }
+    };
+}
+
+pub(crate) use on_inner;
 
 impl Backend {
     /// Docker, by the `docker` program on `PATH`. Nothing is asked of it yet.
@@ -179,10 +189,7 @@ impl Backend {
     /// # Errors
     /// [`CommandError::Unreachable`] when it does not.
     pub async fn version(&self) -> Result<Version, CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.version().await,
-            Inner::Host(host) => host.version().await,
-        }
+        on_inner!(self, inner => inner.version().await)
     }
 
     /// What an engine tells of its own set-up. Slow: nothing to ask on the way to something else.
@@ -218,10 +225,7 @@ impl Backend {
     /// # Errors
     /// The general ones.
     pub async fn list(&self, filters: &[Filter], labels: &[Key]) -> Result<Vec<ContainerSummary>, CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.list(filters, labels).await,
-            Inner::Host(host) => host.list(filters, labels).await,
-        }
+        on_inner!(self, inner => inner.list(filters, labels).await)
     }
 
     /// What there is to know of several containers, in the order asked; `None` for one that is not there. One engine
@@ -230,10 +234,7 @@ impl Backend {
     /// # Errors
     /// The general ones.
     pub async fn inspect(&self, names: &[ContainerName]) -> Result<Vec<Option<ContainerInfo>>, CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.inspect(names).await,
-            Inner::Host(host) => host.inspect(names).await,
-        }
+        on_inner!(self, inner => inner.inspect(names).await)
     }
 
     /// What there is to know of several images, in the order asked; `None` for one that is not there. One engine
@@ -242,10 +243,7 @@ impl Backend {
     /// # Errors
     /// The general ones.
     pub async fn inspect_images(&self, images: &[Reference]) -> Result<Vec<Option<ImageInfo>>, CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.inspect_images(images).await,
-            Inner::Host(host) => host.inspect_images(images).await,
-        }
+        on_inner!(self, inner => inner.inspect_images(images).await)
     }
 
     /// All named images whose repository name (without tag) in canonical form starts with `prefix`. One engine command.
@@ -253,10 +251,7 @@ impl Backend {
     /// # Errors
     /// The general ones.
     pub async fn images(&self, prefix: &str) -> Result<Vec<ImageSummary>, CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.images(prefix).await,
-            Inner::Host(host) => host.images(prefix).await,
-        }
+        on_inner!(self, inner => inner.images(prefix).await)
     }
 
     /// All named images of the repository that a reference names in canonical form; its tag and digest do not count.
@@ -303,10 +298,7 @@ impl Backend {
     /// # Errors
     /// [`CommandError::ImageNotFound`] and the general ones.
     pub async fn tag(&self, image: &Reference, name: &Reference) -> Result<(), CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.tag(image, name).await,
-            Inner::Host(host) => host.tag(image, name).await,
-        }
+        on_inner!(self, inner => inner.tag(image, name).await)
     }
 
     /// Takes a name from an image, and removes the image when that was its last.
@@ -314,10 +306,7 @@ impl Backend {
     /// # Errors
     /// [`CommandError::ImageNotFound`], [`CommandError::ImageInUse`] and the general ones.
     pub async fn remove_image(&self, image: &Reference) -> Result<(), CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.remove_image(image).await,
-            Inner::Host(host) => host.remove_image(image).await,
-        }
+        on_inner!(self, inner => inner.remove_image(image).await)
     }
 
     /// Fetches an image from its registry.
@@ -340,95 +329,6 @@ impl Backend {
         match &self.inner {
             Inner::Engine(engine) => engine.push(image).await,
             Inner::Host(_) => Err(CommandError::Unsupported { backend: Kind::Host, operation: "push images" }),
-        }
-    }
-
-    pub(crate) async fn run_detached(&self, spec: &RunSpec) -> Result<(), CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.run(spec).await,
-            Inner::Host(host) => host.run(spec).await,
-        }
-    }
-
-    pub(crate) async fn start(&self, name: &ContainerName) -> Result<(), CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.start(name).await,
-            Inner::Host(host) => host.start(name).await,
-        }
-    }
-
-    pub(crate) async fn stop(&self, name: &ContainerName, limit: Duration) -> Result<(), CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.stop(name, limit).await,
-            Inner::Host(host) => host.stop(name, limit).await,
-        }
-    }
-
-    pub(crate) async fn wait(&self, name: &ContainerName) -> Result<ExitStatus, CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.wait(name).await,
-            Inner::Host(host) => host.wait(name).await,
-        }
-    }
-
-    pub(crate) async fn remove(&self, name: &ContainerName, how: Removal) -> Result<(), CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.remove(name, how).await,
-            Inner::Host(host) => host.remove(name, how).await,
-        }
-    }
-
-    pub(crate) async fn remove_force_if(&self, name: &ContainerName, id: &str) -> Result<(), CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.remove_force_if(name, id).await,
-            Inner::Host(host) => host.remove_force_if(name, id).await,
-        }
-    }
-
-    pub(crate) async fn rename(&self, name: &ContainerName, to: &ContainerName) -> Result<(), CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.rename(name, to).await,
-            Inner::Host(host) => host.rename(name, to).await,
-        }
-    }
-
-    pub(crate) async fn exec(
-        &self,
-        name: &ContainerName,
-        spec: &ExecSpec,
-        input: &[u8],
-    ) -> Result<Output, CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.exec(name, spec, input).await,
-            Inner::Host(host) => host.exec(name, spec, input).await,
-        }
-    }
-
-    pub(crate) async fn exec_streamed(&self, name: &ContainerName, spec: &ExecSpec) -> Result<Process, CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.exec_streamed(name, spec).await,
-            Inner::Host(host) => host.exec_streamed(name, spec).await,
-        }
-    }
-
-    pub(crate) async fn attach(&self, name: &ContainerName, spec: &ExecSpec) -> Result<Process, CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.attach(name, spec).await,
-            Inner::Host(host) => host.attach(name, spec).await,
-        }
-    }
-
-    pub(crate) async fn last_log_lines(&self, name: &ContainerName, count: usize) -> Result<String, CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.last_log_lines(name, count).await,
-            Inner::Host(host) => host.last_log_lines(name, count).await,
-        }
-    }
-
-    pub(crate) async fn commit(&self, name: &ContainerName, spec: &CommitSpec) -> Result<(), CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.commit(name, spec).await,
-            Inner::Host(host) => host.commit(name, spec).await,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::backend::ContainerListWithNameError;
+use crate::backend::{ContainerListWithNameError, on_inner};
 use crate::command::{ExitStatus, Output, Process};
 use crate::label::{ContainerError, Filter, Labels};
 use crate::spec::Removal;
@@ -55,7 +55,7 @@ impl Container {
     /// # Errors
     /// [`CommandError::ContainerNotFound`], [`CommandError::ContainerNotRunning`] and the general ones.
     pub async fn exec(&self, spec: &ExecSpec, input: &[u8]) -> Result<Output, CommandError> {
-        self.backend.exec(&self.name, spec, input).await
+        on_inner!(self.backend, inner => inner.exec(&self.name, spec, input).await)
     }
 
     /// Starts a command inside it, with all three streams as pipes.
@@ -63,7 +63,7 @@ impl Container {
     /// # Errors
     /// Only what stops the command from being started at all; an engine that refuses says so by the exit status.
     pub async fn exec_streamed(&self, spec: &ExecSpec) -> Result<Process, CommandError> {
-        self.backend.exec_streamed(&self.name, spec).await
+        on_inner!(self.backend, inner => inner.exec_streamed(&self.name, spec).await)
     }
 
     /// Starts a command inside it on the caller's own standard streams, and on its terminal when the spec says so.
@@ -71,7 +71,7 @@ impl Container {
     /// # Errors
     /// As [`Container::exec_streamed`].
     pub async fn attach(&self, spec: &ExecSpec) -> Result<Process, CommandError> {
-        self.backend.attach(&self.name, spec).await
+        on_inner!(self.backend, inner => inner.attach(&self.name, spec).await)
     }
 
     /// Starts it again after a stop.
@@ -79,7 +79,7 @@ impl Container {
     /// # Errors
     /// [`CommandError::ContainerNotFound`] and the general ones.
     pub async fn start(&self) -> Result<(), CommandError> {
-        self.backend.start(&self.name).await
+        on_inner!(self.backend, inner => inner.start(&self.name).await)
     }
 
     /// Asks its process to end by the stop signal, and kills it after `limit`. One that has stopped is no error.
@@ -87,7 +87,7 @@ impl Container {
     /// # Errors
     /// [`CommandError::ContainerNotFound`] and the general ones.
     pub async fn stop(&self, limit: Duration) -> Result<(), CommandError> {
-        self.backend.stop(&self.name, limit).await
+        on_inner!(self.backend, inner => inner.stop(&self.name, limit).await)
     }
 
     /// Waits until its process has ended.
@@ -95,7 +95,7 @@ impl Container {
     /// # Errors
     /// [`CommandError::ContainerNotFound`] and the general ones.
     pub async fn wait(&self) -> Result<ExitStatus, CommandError> {
-        self.backend.wait(&self.name).await
+        on_inner!(self.backend, inner => inner.wait(&self.name).await)
     }
 
     /// Removes it when it does not run.
@@ -103,7 +103,7 @@ impl Container {
     /// # Errors
     /// [`CommandError::ContainerNotFound`], and an engine's error when it runs.
     pub async fn remove(&self) -> Result<(), CommandError> {
-        self.backend.remove(&self.name, Removal::Stopped).await
+        on_inner!(self.backend, inner => inner.remove(&self.name, Removal::Stopped).await)
     }
 
     /// Its labels, asked of the backend.
@@ -119,7 +119,7 @@ impl Container {
     /// # Errors
     /// The general ones.
     pub async fn remove_force(&mut self) -> Result<(), CommandError> {
-        self.backend.remove(&self.name, Removal::Forced).await
+        on_inner!(self.backend, inner => inner.remove(&self.name, Removal::Forced).await)
     }
 
     /// As [`Container::remove_force`], but only the container with this identifier is removed. One that has got the name
@@ -128,7 +128,7 @@ impl Container {
     /// # Errors
     /// The general ones.
     pub async fn remove_force_if(&self, id: &str) -> Result<(), CommandError> {
-        self.backend.remove_force_if(&self.name, id).await
+        on_inner!(self.backend, inner => inner.remove_force_if(&self.name, id).await)
     }
 
     /// Gives it another name, running or not, and returns the handle for that.
@@ -136,7 +136,7 @@ impl Container {
     /// # Errors
     /// [`CommandError::ContainerNotFound`], [`CommandError::NameTaken`] and the general ones.
     pub async fn rename(&self, to: &ContainerName) -> Result<Self, CommandError> {
-        self.backend.rename(&self.name, to).await?;
+        on_inner!(self.backend, inner => inner.rename(&self.name, to).await)?;
         Ok(self.backend.container(to.clone()))
     }
 
@@ -145,7 +145,7 @@ impl Container {
     /// # Errors
     /// [`CommandError::ContainerNotFound`] and the general ones.
     pub async fn last_log_lines(&self, count: usize) -> Result<String, CommandError> {
-        self.backend.last_log_lines(&self.name, count).await
+        on_inner!(self.backend, inner => inner.last_log_lines(&self.name, count).await)
     }
 
     /// Makes an image of its files as they are. Engines freeze its processes for that moment; the host backend stops
@@ -154,7 +154,7 @@ impl Container {
     /// # Errors
     /// [`CommandError::ContainerNotFound`] and the general ones.
     pub async fn commit(&self, spec: &CommitSpec) -> Result<(), CommandError> {
-        self.backend.commit(&self.name, spec).await
+        on_inner!(self.backend, inner => inner.commit(&self.name, spec).await)
     }
 }
 
@@ -170,7 +170,7 @@ impl Backend {
     /// [`CommandError::NameTaken`], [`CommandError::ImageNotFound`], [`CommandError::PortTaken`], and every general one. Nothing is left
     /// behind then.
     pub async fn run(&self, spec: &RunSpec) -> Result<Container, CommandError> {
-        self.run_detached(spec).await?;
+        on_inner!(self, inner => inner.run(spec).await)?;
         Ok(self.container(spec.name.clone()))
     }
 

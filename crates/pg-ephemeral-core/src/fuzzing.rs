@@ -85,7 +85,7 @@ pub fn metadata(text: &str) {
         assert_eq!(again.map(|again| again.seeds).ok(), Some(read.seeds), "{seeds}");
     }
     if let Ok(anything) = serde_json::from_str::<BTreeMap<String, String>>(text) {
-        let labels = Labels::of_anyone(anything);
+        let labels = Labels::from_untrusted(anything);
         let _ = (label::read_container(&labels), label::read_image(&labels));
     }
 }

@@ -468,7 +468,7 @@ mod tests {
         let container = container.label("pg-ephemeral.nonce", &record(dead()).nonce);
         let fake = || FakeBackend::podman().with_image("localhost/x:1").with_container(container.clone());
         let here = fake();
-        let far = fake().elsewhere("tcp://192.0.2.7:2375");
+        let far = fake().remote("tcp://192.0.2.7:2375");
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
         let left_there = || {

@@ -160,7 +160,7 @@ fn start_process(container: &mut LockedContainer, root: Root, variables: &[Varia
     let process_file = container.announce_start(&root, slot.as_deref())?;
     let log = container.open_log()?;
     let record = &container.record;
-    let (program, arguments) = record.words.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
+    let (program, arguments) = record.argv.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
     let mut command = Command::new(program);
     command
         .args(arguments)

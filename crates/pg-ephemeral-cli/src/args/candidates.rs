@@ -56,12 +56,12 @@ pub(crate) fn instances() -> Vec<CompletionCandidate> {
 }
 
 /// What stands behind `--config-file` in the line so far.
-fn named_configuration(words: impl IntoIterator<Item = OsString>) -> Option<PathBuf> {
-    let mut words = words.into_iter().skip_while(|word| word != "--");
-    while let Some(word) = words.next() {
+fn named_configuration(argv: impl IntoIterator<Item = OsString>) -> Option<PathBuf> {
+    let mut argv = argv.into_iter().skip_while(|word| word != "--");
+    while let Some(word) = argv.next() {
         // A shell may give the sign as a word of its own.
         match word.to_str() {
-            Some("--config-file") => return words.find(|word| word != "=").map(PathBuf::from),
+            Some("--config-file") => return argv.find(|word| word != "=").map(PathBuf::from),
             Some(word) if word.starts_with("--config-file=") => {
                 return word.split_once('=').map(|(_, path)| path.into());
             }

@@ -8,14 +8,13 @@ use pg_ephemeral_core::choose::{self, effective_choice};
 use pg_ephemeral_core::config::BackendChoice;
 
 use super::context::Context;
-use crate::args::Global;
 use crate::output::Failure;
 use crate::process::{Signals, until_signal};
 
 /// The chosen backend, or every one that works when the choice is automatic.
-pub(crate) async fn working_backends(global: &Global, context: &Context) -> Result<Vec<Backend>, Failure> {
+pub(crate) async fn working_backends(context: &Context<'_>) -> Result<Vec<Backend>, Failure> {
     let configured = context.config.backend().unwrap_or_default();
-    let (choice, origin) = effective_choice(global.backend, configured)?;
+    let (choice, origin) = effective_choice(context.global.backend, configured)?;
     if let BackendChoice::Only(_) = choice {
         return Ok(vec![choose::backend(choice, origin, &context.folders, Arc::new(System)).await?]);
     }
@@ -27,9 +26,9 @@ pub(crate) async fn working_backends(global: &Global, context: &Context) -> Resu
 }
 
 /// The backend for a command that is about no instance.
-pub(crate) async fn chosen_backend(global: &Global, context: &Context) -> Result<Backend, Failure> {
+pub(crate) async fn chosen_backend(context: &Context<'_>) -> Result<Backend, Failure> {
     let configured = context.config.backend().unwrap_or_default();
-    let (choice, origin) = effective_choice(global.backend, configured)?;
+    let (choice, origin) = effective_choice(context.global.backend, configured)?;
     Ok(choose::backend(choice, origin, &context.folders, Arc::new(System)).await?)
 }
 

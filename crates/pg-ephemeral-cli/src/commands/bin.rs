@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::{Component, Path};
 
-use ociman::command::{CommandLine, Orphaning, ProcessGroup, Stream};
-use ociman::{Kind, Terminal, UserNamespace, Variable};
+use ociman::command::CommandLine;
+use ociman::{Kind, UserNamespace};
 use pg_ephemeral_core::tool::CallersEnvironment;
 use pg_ephemeral_core::{Definition, ToolSpec};
 
@@ -26,7 +26,7 @@ pub(crate) async fn run(
     progress: &Progress,
     signals: &mut Signals,
 ) -> Result<u8, Failure> {
-    let definition = Context::load(global)?.definition(global)?.observer(progress.observer());
+    let definition = Context::load(global)?.definition()?.observer(progress.observer());
     let (definition, kind) = with_kind(definition, signals).await?;
     match kind {
         Kind::Host => here(&definition, argv, progress, signals).await,
@@ -54,10 +54,7 @@ async fn here(
         Failure::message(missing, "install the package that has it, or use docker or podman").print();
         return Ok(NOT_FOUND);
     }
-    let mut line = CommandLine::new(program).arguments(arguments);
-    line.group = ProcessGroup::Caller;
-    line.orphaning = Orphaning::KilledWithDescendants;
-    let line = line.streams(Stream::Inherit, Stream::Inherit, Stream::Inherit);
+    let line = CommandLine::new(program).arguments(arguments);
     spinner::clear();
     progress.time("command");
     // What Ctrl-C means is psql's own business, when it reads keys.
@@ -98,12 +95,8 @@ async fn in_container(
     let (user, home) = callers_user(definition.is_rootless() && user_namespace == UserNamespace::Default);
     let mut environment = callers.variables;
     environment.extend(home);
-    let terminal = terminal();
-    if terminal == Terminal::Yes
-        && let Ok(term) = std::env::var("TERM")
-    {
-        environment.push(Variable::plain("TERM", term));
-    }
+    let (terminal, terminal_kind) = terminal();
+    environment.extend(terminal_kind);
     let mounts = callers.mounts;
     let spec = ToolSpec { command, folder, environment, mounts, user: Some(user.clone()), user_namespace, terminal };
     let (tool, process) = until_signal(signals, definition.run_tool(spec)).await??;

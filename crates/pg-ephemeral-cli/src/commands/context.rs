@@ -11,14 +11,15 @@ use crate::args::Global;
 use crate::output::Failure;
 
 /// What every command starts from.
-pub(crate) struct Context {
+pub(crate) struct Context<'a> {
+    pub(crate) global: &'a Global,
     pub(crate) folders: Folders,
     pub(crate) config: Config,
     overrides: Overrides,
 }
 
-impl Context {
-    pub(crate) fn load(global: &Global) -> Result<Self, Failure> {
+impl<'a> Context<'a> {
+    pub(crate) fn load(global: &'a Global) -> Result<Self, Failure> {
         let config = match config_path(global)?? {
             Some(path) => Config::load(&path)?,
             None => Config::without_file(current_folder()?),
@@ -30,7 +31,7 @@ impl Context {
             ssl_hostname: global.ssl_hostname.clone(),
             parameters: Parameters::from_iter(global.parameters.iter().cloned()),
         };
-        Ok(Self { folders: Folders::of_user()?, config, overrides })
+        Ok(Self { global, folders: Folders::of_user()?, config, overrides })
     }
 
     /// What holds for every instance there is.
@@ -39,17 +40,17 @@ impl Context {
         names.map(|name| Ok(self.config.instance(name, &self.overrides)?)).collect()
     }
 
-    pub(crate) fn instance(&self, global: &Global) -> Result<EffectiveInstance, Failure> {
-        Ok(self.config.instance(&self.instance_name(global)?, &self.overrides)?)
+    pub(crate) fn instance(&self) -> Result<EffectiveInstance, Failure> {
+        Ok(self.config.instance(&self.instance_name()?, &self.overrides)?)
     }
 
-    pub(crate) fn definition(&self, global: &Global) -> Result<Definition, Failure> {
-        self.definition_of(&self.instance_name(global)?)
+    pub(crate) fn definition(&self) -> Result<Definition, Failure> {
+        self.definition_of(&self.instance_name()?)
     }
 
     /// The instance that the command is about.
-    pub(crate) fn instance_name(&self, global: &Global) -> Result<InstanceName, Failure> {
-        let asked = match &global.instance {
+    pub(crate) fn instance_name(&self) -> Result<InstanceName, Failure> {
+        let asked = match &self.global.instance {
             Some(name) => Some(name.clone()),
             None => config::instance_of_environment()?,
         };

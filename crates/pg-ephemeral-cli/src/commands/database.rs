@@ -27,7 +27,7 @@ pub(crate) async fn run(global: &Global, arguments: &DatabaseArguments) -> Resul
         wrong_usage(ErrorKind::MissingRequiredArgument, "of which session? It is named by `--session <NAME>`")
     };
     let context = Context::load(global)?;
-    let server = attach_for_output(global, &context, session).await?;
+    let server = attach_for_output(&context, session).await?;
     match &arguments.command {
         DatabaseCommand::Create { name } => create(global, &server, session, name.as_ref()).await,
         DatabaseCommand::List => list(global, &server).await,

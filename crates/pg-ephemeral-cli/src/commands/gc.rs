@@ -13,7 +13,7 @@ use crate::output::{Failure, print_json, print_line, tell};
 pub(crate) async fn run(global: &Global) -> Result<(), Failure> {
     let context = Context::load(global)?;
     let mut reaped = Vec::new();
-    for backend in working_backends(global, &context).await? {
+    for backend in working_backends(&context).await? {
         reaped.extend(reap_recorded(&context.folders, &backend, Patience::Settle).await);
         reaped.extend(reap_labelled(&context.folders, &backend).await?);
         snapshot::sweep(&backend).await?;

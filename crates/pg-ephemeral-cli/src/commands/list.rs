@@ -34,7 +34,7 @@ struct ListedServer {
 pub(crate) async fn run(global: &Global) -> Result<(), Failure> {
     let context = Context::load(global)?;
     let mut servers = Vec::new();
-    for backend in working_backends(global, &context).await? {
+    for backend in working_backends(&context).await? {
         reap_recorded(&context.folders, &backend, Patience::Hurry).await;
         let keys = [label::INSTANCE_KEY, label::IMAGE_KEY, label::SESSION_KEY, label::OWNER_KEY];
         let containers = backend.list(&[label::ours()], &keys).await?;

@@ -5,8 +5,8 @@ use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::path::{Component, Path, PathBuf};
 
-use ociman::command::{CommandLine, Orphaning, ProcessError, ProcessGroup, Stream};
-use ociman::{ExecSpec, Kind, Terminal, Variable};
+use ociman::command::{CommandLine, ProcessError};
+use ociman::{ExecSpec, Kind};
 use pg_ephemeral_core::server::with_environment;
 use pg_ephemeral_core::session::{Name, SESSION_VARIABLE};
 use pg_ephemeral_core::{Definition, Reach, Server, StartError};
@@ -41,8 +41,7 @@ pub(crate) async fn run(
     progress: &Progress,
     signals: &mut Signals,
 ) -> Result<u8, Failure> {
-    let definition =
-        Context::load(global)?.definition(global)?.observer(progress.observer()).seed_events(progress.seed_events());
+    let definition = progress.watch(Context::load(global)?.definition()?);
     let (definition, kind) = with_kind(definition, signals).await?;
     let form = form_on(kind, form)?;
     let folder = current_folder()?;
@@ -239,9 +238,7 @@ fn on_host(server: &Server, wrapped: &Wrapped) -> CommandLine {
     if let Some(path) = path_with(server.programs()) {
         line.environment.push(("PATH".to_owned(), path));
     }
-    line.group = ProcessGroup::Caller;
-    line.orphaning = Orphaning::KilledWithDescendants;
-    line.streams(Stream::Inherit, Stream::Inherit, Stream::Inherit)
+    line
 }
 
 /// The server's own programs come last: what the caller has on `PATH` stays as it is.
@@ -259,9 +256,9 @@ fn in_container(
     folder: &Path,
     mark: &Mark,
 ) -> Result<ExecSpec, Failure> {
-    let exec = |words: &[&str], rest: &[OsString]| -> Result<Vec<String>, Failure> {
-        let words = words.iter().map(|&word| word.to_owned());
-        let command: Vec<String> = words.chain(texts(rest)?).collect();
+    let exec = |argv: &[&str], rest: &[OsString]| -> Result<Vec<String>, Failure> {
+        let argv = argv.iter().map(|&word| word.to_owned());
+        let command: Vec<String> = argv.chain(texts(rest)?).collect();
         let program = command.first().cloned().unwrap_or_default();
         let missing = Failure::new(Missing { program, place: "server's container" });
         Ok(mark.run(command, &missing.and_hint(hint_of_missing(wrapped, server.session().as_ref()))))
@@ -279,12 +276,9 @@ fn in_container(
     };
     let mut spec = ExecSpec::new(command);
     spec.environment = connection.map(pg_ephemeral_core::ConnectionParameters::environment).unwrap_or_default();
-    spec.terminal = terminal();
-    if spec.terminal == Terminal::Yes
-        && let Ok(term) = std::env::var("TERM")
-    {
-        spec.environment.push(Variable::plain("TERM", term));
-    }
+    let (terminal, kind) = terminal();
+    spec.terminal = terminal;
+    spec.environment.extend(kind);
     if form == Form::Bare {
         spec = as_caller(spec.folder(folder), server.container().backend().is_rootless());
     }

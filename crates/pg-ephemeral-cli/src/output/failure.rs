@@ -112,38 +112,30 @@ impl Failure {
     }
 }
 
-/// For errors of the library that may know what to do about them.
+/// For errors of the library that know what to do about them, always or sometimes.
 macro_rules! with_own_hint {
-    ($($error:ty),*) => {$(
-        impl From<$error> for Failure {
+    ($($error:ty),*; $($hinted:ty),*) => {
+        $(impl From<$hinted> for Failure {
+            fn from(error: $hinted) -> Self {
+                let hint = error.hint();
+                Self::with_hint(error, hint)
+            }
+        })*
+        $(impl From<$error> for Failure {
             fn from(error: $error) -> Self {
                 let hint = error.hint();
                 Self::Error { error: Box::new(error), hint }
             }
-        }
-    )*};
+        })*
+    };
 }
 
-with_own_hint!(StartError, ToolError, FindError, CacheError, SnapshotError, AttachError);
+with_own_hint!(StartError, ToolError, FindError, CacheError, SnapshotError, AttachError; ChooseError, FoldersError, UntrustedConfig);
 
 impl From<DatabaseError> for Failure {
     fn from(error: DatabaseError) -> Self {
         let hint = error.hint().map(str::to_owned);
         Self::Error { error: Box::new(error), hint }
-    }
-}
-
-impl From<ChooseError> for Failure {
-    fn from(error: ChooseError) -> Self {
-        let hint = Some(error.hint());
-        Self::Error { error: Box::new(error), hint }
-    }
-}
-
-impl From<FoldersError> for Failure {
-    fn from(error: FoldersError) -> Self {
-        let hint = error.hint();
-        Self::with_hint(error, hint)
     }
 }
 
@@ -160,13 +152,6 @@ impl From<LoadError> for Failure {
             ),
             _ => Self::new(error),
         }
-    }
-}
-
-impl From<UntrustedConfig> for Failure {
-    fn from(error: UntrustedConfig) -> Self {
-        let hint = error.hint();
-        Self::with_hint(error, hint)
     }
 }
 

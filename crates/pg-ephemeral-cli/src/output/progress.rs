@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, ProgressBar};
+use pg_ephemeral_core::Definition;
 use pg_ephemeral_core::progress::{Observer, Step};
 use pg_ephemeral_core::seed::{ApplyEvent, EventSink};
 
@@ -52,7 +53,7 @@ impl Progress {
         Self(Arc::new(Shared { view, timings, shown: Mutex::new((String::new(), Instant::now())) }))
     }
 
-    /// For the library.
+    /// Shows what the library is busy with.
     pub(crate) fn observer(&self) -> Observer {
         let progress = self.clone();
         Observer::new(move |step| progress.begin(&step))
@@ -75,10 +76,10 @@ impl Progress {
         }
     }
 
-    /// For seeds: what their programs print, and how far they are.
-    pub(crate) fn seed_events(&self) -> EventSink {
+    /// Shows what a definition is busy with, what the programs of its seeds print, and how far they are.
+    pub(crate) fn watch(&self, definition: Definition) -> Definition {
         let progress = self.clone();
-        EventSink::new(move |event| progress.show(&event))
+        definition.observer(self.observer()).seed_events(EventSink::new(move |event| progress.show(&event)))
     }
 
     fn show(&self, event: &ApplyEvent<'_>) {

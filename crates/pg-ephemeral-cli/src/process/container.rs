@@ -152,10 +152,14 @@ pub(crate) fn callers_user(is_rootless: bool) -> (String, Option<Variable>) {
     (format!("{uid}:{gid}"), home)
 }
 
-/// A terminal joins standard output and error, so all three must be one.
-pub(crate) fn terminal() -> Terminal {
+/// Whether a command is to have a terminal, and the variable that says of what kind the caller's is. A terminal joins
+/// standard output and error, so all three must be one.
+pub(crate) fn terminal() -> (Terminal, Option<Variable>) {
     let all = std::io::stdin().is_terminal() && std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
-    if all { Terminal::Yes } else { Terminal::No }
+    match all {
+        true => (Terminal::Yes, std::env::var("TERM").ok().map(|term| Variable::plain("TERM", term))),
+        false => (Terminal::No, None),
+    }
 }
 
 pub(crate) fn texts(arguments: &[OsString]) -> Result<Vec<String>, Failure> {

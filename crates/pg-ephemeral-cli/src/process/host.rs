@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ociman::System;
-use ociman::command::{CommandLine, Executor, ProcessError};
+use ociman::command::{CommandLine, Executor, Orphaning, ProcessError, ProcessGroup, Stream};
 use rustix::io::Errno;
 use rustix::process::{Signal, kill_process};
 
@@ -12,8 +12,11 @@ use super::group::GroupWitness;
 use super::signals::{Event, Sender, Signals};
 use crate::output::{FAILED_AROUND, Failure, NOT_EXECUTABLE, NOT_FOUND};
 
-/// Runs a program of this machine on the caller's streams and gives its exit status.
-pub(crate) async fn run_here(line: CommandLine, interactive: bool, signals: &mut Signals) -> Result<u8, Failure> {
+/// Runs a program of this machine on the caller's streams and in its process group, and gives its exit status.
+pub(crate) async fn run_here(mut line: CommandLine, interactive: bool, signals: &mut Signals) -> Result<u8, Failure> {
+    line = line.streams(Stream::Inherit, Stream::Inherit, Stream::Inherit);
+    line.group = ProcessGroup::Caller;
+    line.orphaning = Orphaning::KilledWithDescendants;
     // It has to be there before the program, to which a signal may come at once.
     let mut witness = GroupWitness::start();
     let process = match System.spawn(line).await {

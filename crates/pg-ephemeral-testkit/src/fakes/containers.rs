@@ -78,7 +78,7 @@ impl Machine {
     pub(super) fn inspect(&self, arguments: &Arguments) -> Result<Reply> {
         let mut found = Vec::new();
         let mut missing = Vec::new();
-        for name in &arguments.words {
+        for name in &arguments.positional {
             match self.container(name)? {
                 Some(container) => found.push(shapes::container(self.speech, &container, &self.now(&container))),
                 None => missing.push(match self.speech {
@@ -120,14 +120,14 @@ impl Machine {
     }
 
     pub(super) fn exec(&self, arguments: &Arguments, call: &Call) -> Result<Answer> {
-        let Some((name, words)) = arguments.words.split_first() else { return Ok(Answer::Hang) };
+        let Some((name, argv)) = arguments.positional.split_first() else { return Ok(Answer::Hang) };
         let Some(mut container) = self.container(name)? else {
             return Ok(Answer::Reply(self.speech.no_container(Operation::Exec, name)));
         };
         if !self.is_running(&container) {
             return Ok(Answer::Reply(self.speech.exec_in_stopped(&container.id)));
         }
-        if words.is_empty() {
+        if argv.is_empty() {
             return Ok(Answer::Reply(self.speech.exec_of_nothing()));
         }
         let config = &mut container.config;
@@ -139,13 +139,13 @@ impl Machine {
         let Ok(user) = user(&user_text, config) else { return refused(NotStarted::NoUser(&user_text)) };
         let processes = self.processes(&container.id);
         let root = processes.root();
-        let words = &postgres::localize(config, &root, &container.mounts, words);
+        let argv = &postgres::localize(config, &root, &container.mounts, argv);
         let folder_text = arguments.value("workdir").unwrap_or(&config.folder).to_owned();
         let folder = root.join(in_container(&folder_text));
         if !folder.is_dir() {
             return refused(NotStarted::NoFolder(&folder_text));
         }
-        let (program, rest) = words.split_first().map_or(("", &[][..]), |(program, rest)| (program.as_str(), rest));
+        let (program, rest) = argv.split_first().map_or(("", &[][..]), |(program, rest)| (program.as_str(), rest));
         let path = match resolve_program(config, &root, program) {
             ResolvedProgram::Path(path) => path,
             ResolvedProgram::Not(why) => return refused(why),
@@ -161,7 +161,7 @@ impl Machine {
 
     pub(super) fn remove(&self, arguments: &Arguments) -> Result<Reply> {
         let is_forced = arguments.has("force");
-        self.each(&arguments.words, |state, name| {
+        self.each(&arguments.positional, |state, name| {
             let Some(container) = state.container(name).cloned() else {
                 let missing = self.speech.no_container(Operation::Remove, name);
                 return Ok(match (is_forced, self.speech) {
@@ -216,7 +216,7 @@ impl Machine {
     pub(super) async fn stop(&self, arguments: &Arguments) -> Result<Reply> {
         let limit = arguments.value("time").and_then(|text| text.parse().ok()).unwrap_or(STOP_LIMIT);
         let mut all = Reply::default();
-        for name in &arguments.words {
+        for name in &arguments.positional {
             let Some(container) = self.container(name)? else {
                 merge(&mut all, self.speech.no_container(Operation::Stop, name));
                 continue;
@@ -271,7 +271,7 @@ impl Machine {
     }
 
     pub(super) fn logs(&self, arguments: &Arguments) -> Result<Reply> {
-        let Some(name) = arguments.words.first() else { return Ok(Reply::default()) };
+        let Some(name) = arguments.positional.first() else { return Ok(Reply::default()) };
         let Some(container) = self.container(name)? else {
             return Ok(self.speech.no_container(Operation::Logs, name));
         };

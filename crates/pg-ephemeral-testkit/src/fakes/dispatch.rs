@@ -23,14 +23,14 @@ const PODMAN_DOWN: &str = "Cannot connect to Podman. Please verify your connecti
 impl Machine {
     /// Does what a command asks for, unless it is meant to go wrong.
     pub(crate) async fn answer(&self, call: Call) -> Result<Answer> {
-        let (operation, words) = Operation::split(&call.arguments);
+        let (operation, length) = Operation::split(&call.arguments);
         let failure = self.store.update(|state| {
             let count = state.calls.entry(operation.as_str().to_owned()).or_default();
             *count += 1;
             let count = *count;
             state.faults.iter().find(|fault| fault.concerns(operation, count)).map(|fault| fault.failure.clone())
         })?;
-        let arguments = call.arguments.get(words..).unwrap_or_default();
+        let arguments = call.arguments.get(length..).unwrap_or_default();
         let arguments = match flags::parse(self.speech, operation, arguments) {
             Ok(arguments) => arguments,
             Err(bad) => return Ok(Answer::Reply(self.speech.bad_flag(operation, &bad.0))),
@@ -55,7 +55,7 @@ impl Machine {
                 other => return Ok(other),
             },
             Failure::ImageVanished => {
-                self.store.update(|state| self.vanish(state, operation, &arguments.words))?;
+                self.store.update(|state| self.vanish(state, operation, &arguments.positional))?;
                 return self.carry_out(operation, &arguments, &call).await;
             }
         };
@@ -63,10 +63,10 @@ impl Machine {
     }
 
     /// Somebody else takes away the images that a command is about to use.
-    fn vanish(&self, state: &mut State, operation: Operation, words: &[String]) {
+    fn vanish(&self, state: &mut State, operation: Operation, positional: &[String]) {
         // What follows the image of a run is its program's.
-        let count = if operation == Operation::Run { 1 } else { words.len() };
-        for word in words.iter().take(count) {
+        let count = if operation == Operation::Run { 1 } else { positional.len() };
+        for word in positional.iter().take(count) {
             if let Some(position) = self.speech.position(&state.images, word) {
                 state.images.remove(position);
             }
@@ -74,10 +74,10 @@ impl Machine {
     }
 
     async fn carry_out(&self, operation: Operation, arguments: &Arguments, call: &Call) -> Result<Answer> {
-        let words = &arguments.words;
-        let needed = needed_words(self.speech, operation);
-        if words.len() < needed {
-            return Ok(Answer::Reply(self.speech.too_few_words(operation, needed, words.len())));
+        let positional = &arguments.positional;
+        let needed = needed_arguments(self.speech, operation);
+        if positional.len() < needed {
+            return Ok(Answer::Reply(self.speech.too_few_arguments(operation, needed, positional.len())));
         }
         let reply = match operation {
             Operation::Version => self.told(arguments, shapes::version(self.speech, true)),
@@ -89,16 +89,16 @@ impl Machine {
             Operation::Images => self.images(arguments)?,
             Operation::Exec => return self.exec(arguments, call),
             Operation::Commit => self.commit(arguments)?,
-            Operation::Tag => self.tag(&words[0], &words[1])?,
-            Operation::RemoveImage => self.remove_images(words)?,
+            Operation::Tag => self.tag(&positional[0], &positional[1])?,
+            Operation::RemoveImage => self.remove_images(positional)?,
             Operation::Remove => self.remove(arguments)?,
-            Operation::Rename => self.rename(&words[0], &words[1])?,
+            Operation::Rename => self.rename(&positional[0], &positional[1])?,
             Operation::Stop => self.stop(arguments).await?,
-            Operation::Start => self.start(words)?,
+            Operation::Start => self.start(positional)?,
             Operation::Logs => self.logs(arguments)?,
-            Operation::Wait => self.wait(words).await?,
-            Operation::Pull => self.pull(&words[0])?,
-            Operation::Push => self.push(&words[0])?,
+            Operation::Wait => self.wait(positional).await?,
+            Operation::Pull => self.pull(&positional[0])?,
+            Operation::Push => self.push(&positional[0])?,
             Operation::Other => {
                 let word = call.arguments.first().map_or("", String::as_str);
                 self.speech.unknown_command(word)
@@ -137,8 +137,8 @@ impl Speech {
     }
 }
 
-/// How many words an operation has to have behind its flags.
-fn needed_words(speech: Speech, operation: Operation) -> usize {
+/// How many positional arguments an operation must have.
+fn needed_arguments(speech: Speech, operation: Operation) -> usize {
     match (speech, operation) {
         (_, Operation::Version | Operation::Info | Operation::List | Operation::Images | Operation::Other) => 0,
         (_, Operation::Tag | Operation::Rename) | (Speech::Docker, Operation::Exec) => 2,

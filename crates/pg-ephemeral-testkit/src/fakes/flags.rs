@@ -115,7 +115,7 @@ pub(super) struct Arguments {
     /// Long names of the flags, with their values; those without one have the empty text.
     flags: Vec<(&'static str, String)>,
     /// The rest, in order.
-    pub(super) words: Vec<String>,
+    pub(super) positional: Vec<String>,
 }
 
 impl Arguments {
@@ -137,7 +137,7 @@ impl Arguments {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct BadFlag(pub(super) String);
 
-/// Takes flags and words apart. Behind the first word of `run` and `exec` nothing is a flag.
+/// Takes flags and positional arguments apart. Behind the first word of `run` and `exec` nothing is a flag.
 pub(super) fn parse(speech: Speech, operation: Operation, arguments: &[String]) -> Result<Arguments, BadFlag> {
     let flags: Vec<&Flag> =
         known(operation).iter().filter(|flag| flag.only.is_none_or(|only| only == speech)).collect();
@@ -146,7 +146,7 @@ pub(super) fn parse(speech: Speech, operation: Operation, arguments: &[String]) 
     let mut left = arguments.iter();
     while let Some(argument) = left.next() {
         if argument == "--" {
-            parsed.words.extend(left.cloned());
+            parsed.positional.extend(left.cloned());
             break;
         }
         if let Some(long) = argument.strip_prefix("--") {
@@ -181,9 +181,9 @@ pub(super) fn parse(speech: Speech, operation: Operation, arguments: &[String]) 
                 parsed.flags.push((flag.long, value));
             }
         } else {
-            parsed.words.push(argument.clone());
+            parsed.positional.push(argument.clone());
             if rest_is_a_command {
-                parsed.words.extend(left.cloned());
+                parsed.positional.extend(left.cloned());
                 break;
             }
         }
@@ -195,9 +195,9 @@ pub(super) fn parse(speech: Speech, operation: Operation, arguments: &[String]) 
 mod tests {
     use super::*;
 
-    fn read(speech: Speech, operation: Operation, words: &[&str]) -> Result<Arguments, BadFlag> {
-        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        parse(speech, operation, &words)
+    fn read(speech: Speech, operation: Operation, argv: &[&str]) -> Result<Arguments, BadFlag> {
+        let argv: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
+        parse(speech, operation, &argv)
     }
 
     #[test]
@@ -212,7 +212,7 @@ mod tests {
             let parsed = read(Speech::Podman, Operation::Remove, way).unwrap();
             assert!(parsed.has("force"), "{way:?}");
             assert_eq!(parsed.value("time"), Some("0"), "{way:?}");
-            assert_eq!(parsed.words, ["a"], "{way:?}");
+            assert_eq!(parsed.positional, ["a"], "{way:?}");
         }
     }
 
@@ -221,7 +221,7 @@ mod tests {
         let parsed =
             read(Speech::Docker, Operation::Run, &["--name", "a", "image", "--name", "b", "--", "-d"]).unwrap();
         assert_eq!(parsed.value("name"), Some("a"));
-        assert_eq!(parsed.words, ["image", "--name", "b", "--", "-d"]);
+        assert_eq!(parsed.positional, ["image", "--name", "b", "--", "-d"]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::{change, files, shapes};
 impl Machine {
     pub(super) fn images(&self, arguments: &Arguments) -> Result<Reply> {
         let mut images = self.store.update(|state| state.images.clone())?;
-        if let Some(repository) = arguments.words.first() {
+        if let Some(repository) = arguments.positional.first() {
             images.retain_mut(|image| {
                 let is_named = |name: &String| self.speech.lists(name, repository);
                 // Podman shows every name of an image that has one of those; Docker only those.
@@ -50,7 +50,7 @@ impl Machine {
 
     pub(super) fn inspect_images(&self, arguments: &Arguments) -> Result<Reply> {
         let images = self.store.update(|state| {
-            let found = arguments.words.iter().map(|name| self.speech.find(state, name).cloned().ok_or(name));
+            let found = arguments.positional.iter().map(|name| self.speech.find(state, name).cloned().ok_or(name));
             found.collect::<Vec<_>>()
         })?;
         let mut found: Vec<Value> = Vec::new();
@@ -118,7 +118,7 @@ impl Machine {
     }
 
     pub(super) fn commit(&self, arguments: &Arguments) -> Result<Reply> {
-        let [name, names @ ..] = arguments.words.as_slice() else { return Ok(Reply::default()) };
+        let [name, names @ ..] = arguments.positional.as_slice() else { return Ok(Reply::default()) };
         let full = match names.first() {
             Some(name) => match self.speech.full_name(name) {
                 Some(full) => Some(full),

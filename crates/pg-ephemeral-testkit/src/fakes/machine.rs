@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::process::{Keeper, Processes};
+use super::process::{Processes, Supervisor};
 use super::reply::Reply;
 use super::speech::Speech;
 use super::state::{Container, Life};
@@ -31,12 +31,12 @@ pub(crate) struct Machine {
     pub(super) store: Store,
     /// Where files of images and containers are.
     pub(super) folder: PathBuf,
-    pub(super) keeper: Keeper,
+    pub(super) supervisor: Supervisor,
 }
 
 impl Machine {
-    pub(crate) fn new(speech: Speech, store: Store, folder: PathBuf, keeper: Keeper) -> Self {
-        Self { speech, store, folder, keeper }
+    pub(crate) fn new(speech: Speech, store: Store, folder: PathBuf, supervisor: Supervisor) -> Self {
+        Self { speech, store, folder, supervisor }
     }
 
     pub(super) fn processes(&self, id: &str) -> Processes {

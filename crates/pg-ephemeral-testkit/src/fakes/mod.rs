@@ -55,7 +55,7 @@ pub use scenario::ScenarioError;
 use answer::Answer;
 use fault::{Calls, Fault};
 use machine::{Call, Machine};
-use process::Keeper;
+use process::Supervisor;
 
 use scenario::Scenario;
 use speech::Speech;
@@ -157,7 +157,7 @@ impl FakeBackend {
         // Processes of other users have to reach their files.
         must(files::create_open_folder(folder.path()), "open the folder of a fake engine");
         let watcher = must(Watcher::start(folder.path()), "watch over a fake engine");
-        let machine = Machine::new(speech, Store::memory(), folder.path().to_owned(), Keeper::Thread);
+        let machine = Machine::new(speech, Store::memory(), folder.path().to_owned(), Supervisor::Thread);
         let inner = Inner {
             machine,
             journal: Journal::default(),
@@ -303,11 +303,11 @@ impl FakeBackend {
     /// ```
     /// use pg_ephemeral_testkit::FakeBackend;
     ///
-    /// let fake = FakeBackend::docker().elsewhere("tcp://192.0.2.7:2375");
+    /// let fake = FakeBackend::docker().remote("tcp://192.0.2.7:2375");
     /// assert_eq!(fake.backend().remote_host(), Some("192.0.2.7"));
     /// ```
     #[must_use]
-    pub fn elsewhere(self, url: &str) -> Self {
+    pub fn remote(self, url: &str) -> Self {
         self.inner.remote.get_or_init(|| url.to_owned());
         self
     }

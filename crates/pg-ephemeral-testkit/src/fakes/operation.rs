@@ -51,7 +51,7 @@ pub enum Operation {
 }
 
 /// Every way to write an operation, the one that `ociman` uses first. Two words go before one.
-const WORDS: [(&[&str], Operation); 38] = [
+const SUBCOMMANDS: [(&[&str], Operation); 38] = [
     (&["version"], Operation::Version),
     (&["system", "info"], Operation::Info),
     (&["info"], Operation::Info),
@@ -128,7 +128,7 @@ impl Operation {
         let begins_with = |words: &[&str]| {
             words.len() <= arguments.len() && words.iter().zip(arguments).all(|(word, given)| *word == given.as_ref())
         };
-        match WORDS.iter().find(|(words, _)| begins_with(words)) {
+        match SUBCOMMANDS.iter().find(|(words, _)| begins_with(words)) {
             Some((words, operation)) => (*operation, words.len()),
             None => (Self::Other, 0),
         }

@@ -143,10 +143,10 @@ pub(super) fn published(config: &Config, ports: &[Port]) -> BTreeMap<String, Str
 }
 
 /// Makes paths of the container's own ones of this machine, in the variables and in words, and gives the words.
-pub(super) fn localize(config: &mut Config, root: &Path, mounts: &[PathBuf], words: &[String]) -> Vec<String> {
-    let words: Vec<String> = words.iter().map(|word| in_memory(word, root)).collect();
-    let Some(server) = &config.server else { return words };
-    let words: Vec<String> = words.iter().map(|word| link_sockets(word, root)).collect();
+pub(super) fn localize(config: &mut Config, root: &Path, mounts: &[PathBuf], argv: &[String]) -> Vec<String> {
+    let argv: Vec<String> = argv.iter().map(|word| in_memory(word, root)).collect();
+    let Some(server) = &config.server else { return argv };
+    let argv: Vec<String> = argv.iter().map(|word| link_sockets(word, root)).collect();
     // Of the devices only the memory is the container's own.
     let mounts = mounts.iter().filter(|mount| mount.as_path() != Path::new(DEVICES));
     let mounts = mounts.map(|mount| Path::new("/").join(mount).to_string_lossy().into_owned());
@@ -154,7 +154,7 @@ pub(super) fn localize(config: &mut Config, root: &Path, mounts: &[PathBuf], wor
     for variable in &mut config.environment {
         *variable = local(variable, root, &folders);
     }
-    words.iter().map(|word| local(word, root, &folders)).collect()
+    argv.iter().map(|word| local(word, root, &folders)).collect()
 }
 
 /// A server that is another user's may not get into a folder that is mounted. Whoever looks there for its socket finds a

@@ -1,15 +1,15 @@
 //! Processes of fake containers, which are processes of this machine: the first one of each is looked after by a
-//! *keeper*, a thread or a program of its own, that writes down its output and its end beside the container's files.
+//! *supervisor*, a thread or a program of its own, that writes down its output and its end beside the container's files.
 //!
 //! ```text
 //! containers/<id>/root/     its files
-//! containers/<id>/start     what to start, for the keeper
+//! containers/<id>/start     what to start, for the supervisor
 //! containers/<id>/quit      the signal to end it by before SIGKILL, when there is one
 //! containers/<id>/pid       the first process, once it runs
 //! containers/<id>/exit      its status, once it has ended
 //! containers/<id>/log       its output, in lines
 //! containers/<id>/execs/    a file for each other process
-//! containers/<id>/attached  there is no keeper: the engine command that started it looks after the first process
+//! containers/<id>/attached  there is no supervisor: the engine command that started it looks after the first process
 //! ```
 
 use std::collections::BTreeMap;
@@ -21,20 +21,21 @@ use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use ociman::host::ProcessIdentity;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde::{Deserialize, Serialize};
 
 use crate::support::memory::shared_memory;
 
-/// How long a keeper may take to start or to finish.
-const KEEPER_LIMIT: Duration = Duration::from_secs(10);
+/// How long a supervisor may take to start or to finish.
+const SUPERVISOR_LIMIT: Duration = Duration::from_secs(10);
 /// How long a first process may take to end by itself.
 const REMOVAL_LIMIT: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(1);
 /// The status of a process that was killed.
 const KILLED: i32 = 137;
 
-/// What a keeper starts.
+/// What a supervisor starts.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Start {
     pub(super) program: PathBuf,
@@ -49,15 +50,15 @@ pub(super) struct Start {
 
 /// Who looks after the first process of a container.
 #[derive(Debug, Clone)]
-pub(crate) enum Keeper {
+pub(crate) enum Supervisor {
     /// A thread of this process.
     Thread,
-    /// This program, told by [`KEEPER_VARIABLE`] which container it looks after.
+    /// This program, told by [`SUPERVISOR_VARIABLE`] which container it looks after.
     Program(PathBuf),
 }
 
-/// Names the folder of the container that a keeper looks after.
-pub(crate) const KEEPER_VARIABLE: &str = "FAKE_ENGINE_KEEPER";
+/// Names the folder of the container that a supervisor looks after.
+pub(crate) const SUPERVISOR_VARIABLE: &str = "FAKE_ENGINE_SUPERVISOR";
 
 /// The processes of one container, by its folder.
 #[derive(Debug, Clone)]
@@ -75,7 +76,7 @@ impl Processes {
     }
 
     /// Has the first process started, and returns once it runs.
-    pub(super) fn start(&self, keeper: &Keeper, start: &Start) -> io::Result<()> {
+    pub(super) fn start(&self, supervisor: &Supervisor, start: &Start) -> io::Result<()> {
         for name in ["pid", "exit"] {
             remove_file(&self.folder.join(name))?;
         }
@@ -85,22 +86,25 @@ impl Processes {
         }
         let start = serde_json::to_vec(start).map_err(io::Error::other)?;
         fs::write(self.folder.join("start"), start)?;
-        match keeper {
-            Keeper::Thread => {
+        match supervisor {
+            Supervisor::Thread => {
                 let folder = self.folder.clone();
                 // A failure of it shows in that there is no process.
-                std::thread::Builder::new().name("keeper".to_owned()).spawn(move || drop(keep(&folder)))?;
+                std::thread::Builder::new().name("supervisor".to_owned()).spawn(move || drop(supervise(&folder)))?;
             }
-            Keeper::Program(program) => {
+            Supervisor::Program(program) => {
                 let mut command = Command::new(program);
-                command.env(KEEPER_VARIABLE, &self.folder).process_group(0);
+                command.env(SUPERVISOR_VARIABLE, &self.folder).process_group(0);
                 command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
             }
         }
-        let limit = Instant::now() + KEEPER_LIMIT;
+        let limit = Instant::now() + SUPERVISOR_LIMIT;
         while self.leader().is_none() && self.exit_code().is_none() {
             if Instant::now() > limit {
-                return Err(io::Error::new(io::ErrorKind::TimedOut, "the keeper of a fake container does not start"));
+                return Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "the supervisor of a fake container does not start",
+                ));
             }
             std::thread::sleep(PAUSE);
         }
@@ -159,7 +163,7 @@ impl Processes {
         }
     }
 
-    /// Kills every process and waits until the keeper has written that down. The first process may be asked to end by
+    /// Kills every process and waits until the supervisor has written that down. The first process may be asked to end by
     /// itself before that.
     pub(super) fn end(&self, first: Option<Signal>) {
         if let (Some(signal), Some(pid)) = (first, self.leader().filter(|_| self.exit_code().is_none())) {
@@ -171,7 +175,7 @@ impl Processes {
                 std::thread::sleep(PAUSE);
             }
         }
-        let limit = Instant::now() + KEEPER_LIMIT;
+        let limit = Instant::now() + SUPERVISOR_LIMIT;
         while self.exit_code().is_none() && Instant::now() < limit {
             self.kill();
             std::thread::sleep(PAUSE);
@@ -279,7 +283,7 @@ impl Frozen {
         if kill_process(pid, Signal::STOP).is_err() {
             return;
         }
-        let limit = Instant::now() + KEEPER_LIMIT;
+        let limit = Instant::now() + SUPERVISOR_LIMIT;
         while is_moving(pid) && Instant::now() < limit {
             std::thread::sleep(PAUSE);
         }
@@ -360,7 +364,7 @@ impl<'a> Line<'a> {
 }
 
 /// Starts what is to be started and stays until it has ended.
-pub(crate) fn keep(folder: &Path) -> io::Result<()> {
+pub(crate) fn supervise(folder: &Path) -> io::Result<()> {
     let start: Start = serde_json::from_slice(&fs::read(folder.join("start"))?).map_err(io::Error::other)?;
     let mut command = Command::new(&start.program);
     command.args(&start.arguments).env_clear().envs(&start.environment).current_dir(&start.folder).process_group(0);
@@ -430,11 +434,7 @@ fn handles(pid: Pid, signal: Signal) -> bool {
 
 /// Whether a process has ended, be it that nobody has noticed.
 fn has_ended(pid: Pid) -> bool {
-    match fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())) {
-        // The name of the program, in brackets, may hold anything.
-        Ok(stat) => stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with(['Z', 'X'])),
-        Err(_) => rustix::process::test_kill_process(pid).is_err(),
-    }
+    ProcessIdentity::of(pid.as_raw_pid().unsigned_abs()).is_none()
 }
 
 /// A signal by its name, with or without `SIG`, or by its number.

@@ -8,7 +8,7 @@ use ociman::command::ExitStatus;
 
 use super::files;
 use super::machine::{Call, Machine};
-use super::process::{KEEPER_VARIABLE, Keeper, keep};
+use super::process::{SUPERVISOR_VARIABLE, Supervisor, supervise};
 use super::scenario::{Scenario, ScenarioError};
 use super::speech::Speech;
 use super::store::Store;
@@ -47,8 +47,8 @@ pub enum FakeEngineError {
 /// # Errors
 /// Every [`FakeEngineError`].
 pub fn fake_engine() -> Result<ExitCode, FakeEngineError> {
-    if let Some(folder) = std::env::var_os(KEEPER_VARIABLE) {
-        keep(Path::new(&folder))?;
+    if let Some(folder) = std::env::var_os(SUPERVISOR_VARIABLE) {
+        supervise(Path::new(&folder))?;
         return Ok(ExitCode::SUCCESS);
     }
     let folder = PathBuf::from(std::env::var_os(STATE_VARIABLE).ok_or(FakeEngineError::NoState)?);
@@ -65,8 +65,8 @@ pub fn fake_engine() -> Result<ExitCode, FakeEngineError> {
     let scenario = std::env::var_os(SCENARIO_VARIABLE).map(|path| Scenario::read(Path::new(&path))).transpose()?;
     let speech = scenario.as_ref().and_then(|scenario| scenario.engine).unwrap_or(speech);
     files::create_open_folder(&folder)?;
-    let keeper = Keeper::Program(std::env::current_exe()?);
-    let machine = Machine::new(speech, Store::Folder(folder.clone()), folder.clone(), keeper);
+    let supervisor = Supervisor::Program(std::env::current_exe()?);
+    let machine = Machine::new(speech, Store::Folder(folder.clone()), folder.clone(), supervisor);
     if let Some(scenario) = scenario {
         once(&folder.join(SET_UP), || machine.set_up(&scenario))?;
     }
@@ -113,7 +113,7 @@ pub(super) fn end_all(state: &Path) {
     for speech in [Speech::Docker, Speech::Podman] {
         let folder = state.join(speech.program());
         if folder.is_dir() {
-            Machine::new(speech, Store::Folder(folder.clone()), folder, Keeper::Thread).end_all();
+            Machine::new(speech, Store::Folder(folder.clone()), folder, Supervisor::Thread).end_all();
         }
     }
 }

@@ -46,8 +46,8 @@ impl Machine {
 
     fn create_and_start(&self, state: &mut State, arguments: &Arguments, call: &Call) -> Result<Answer> {
         let speech = self.speech;
-        let Some((image_name, words)) = arguments.words.split_first() else {
-            return Ok(Answer::Reply(speech.too_few_words(Operation::Run, 1, 0)));
+        let Some((image_name, argv)) = arguments.positional.split_first() else {
+            return Ok(Answer::Reply(speech.too_few_arguments(Operation::Run, 1, 0)));
         };
         let Some(image) = speech.find(state, image_name).cloned() else {
             return Ok(Answer::Reply(speech.no_image(Operation::Run, image_name)));
@@ -61,7 +61,7 @@ impl Machine {
         if let Some(mount) = mounts.iter().find(|mount| mount.is_bind && !Path::new(&mount.source).exists()) {
             return Ok(Answer::Reply(speech.no_mount_source(&mount.source)));
         }
-        let config = configure(image.config.clone(), arguments, words, call);
+        let config = configure(image.config.clone(), arguments, argv, call);
         let root = self.processes(&id).root();
         files::create_open_folder(root.parent().unwrap_or(&root))?;
         files::copy(&self.image_root(&image.id), &root, &[])?;
@@ -140,7 +140,7 @@ impl Machine {
             First::Says(reply) => container.life = Life::Ended(reply.status),
             First::Refused(reply) => return Ok(Some(reply).filter(|_| operation == Operation::Run)),
             First::Start(start) => {
-                self.processes(&container.id).start(&self.keeper, &start)?;
+                self.processes(&container.id).start(&self.supervisor, &start)?;
                 container.life = Life::Process;
             }
         }
@@ -151,10 +151,10 @@ impl Machine {
     fn first_process(&self, container: &Container) -> Result<First> {
         let root = self.processes(&container.id).root();
         let mut config = container.config.clone();
-        let words: Vec<String> = config.entrypoint.iter().chain(&config.command).cloned().collect();
-        let words = postgres::localize(&mut config, &root, &container.mounts, &words);
+        let argv: Vec<String> = config.entrypoint.iter().chain(&config.command).cloned().collect();
+        let argv = postgres::localize(&mut config, &root, &container.mounts, &argv);
         let config = &config;
-        let Some((program, rest)) = words.split_first() else {
+        let Some((program, rest)) = argv.split_first() else {
             // An image without a program: its containers wait.
             return Ok(First::Waits);
         };
@@ -205,7 +205,7 @@ impl Machine {
 }
 
 /// The container's own configuration: the image's, with what the command line says on top.
-fn configure(mut config: Config, arguments: &Arguments, words: &[String], call: &Call) -> Config {
+fn configure(mut config: Config, arguments: &Arguments, argv: &[String], call: &Call) -> Config {
     for label in arguments.values("label") {
         let (key, value) = label.split_once('=').unwrap_or((label, ""));
         config.labels.insert(key.to_owned(), value.to_owned());
@@ -217,8 +217,8 @@ fn configure(mut config: Config, arguments: &Arguments, words: &[String], call: 
         config.entrypoint = vec![entrypoint.to_owned()];
         config.command = Vec::new();
     }
-    if !words.is_empty() {
-        config.command = words.to_vec();
+    if !argv.is_empty() {
+        config.command = argv.to_vec();
     }
     if let Some(folder) = arguments.value("workdir") {
         config.folder = folder.to_owned();

@@ -95,7 +95,7 @@ fn config(config: &Config) -> Value {
 
 /// `container inspect`.
 pub(super) fn container(speech: Speech, container: &Container, now: &Now) -> Value {
-    let words: Vec<&String> = container.config.entrypoint.iter().chain(&container.config.command).collect();
+    let argv: Vec<&String> = container.config.entrypoint.iter().chain(&container.config.command).collect();
     let is_running = now.status == "running";
     // A port that is not published has no binding, and a container that does not run has no ports at all.
     let mut ports = Map::new();
@@ -116,8 +116,8 @@ pub(super) fn container(speech: Speech, container: &Container, now: &Now) -> Val
         shown_config["Entrypoint"] = Value::String(container.config.entrypoint.join(" "));
     }
     json!({
-        "Id": container.id, "Created": timestamp(container.created), "Path": words.first(),
-        "Args": words.get(1..).unwrap_or_default(), "Name": name, "Image": speech.shown_id(&container.image),
+        "Id": container.id, "Created": timestamp(container.created), "Path": argv.first(),
+        "Args": argv.get(1..).unwrap_or_default(), "Name": name, "Image": speech.shown_id(&container.image),
         "RestartCount": 0, "Driver": "overlay",
         "State": {
             "Status": now.status, "Running": is_running, "Paused": false, "Restarting": false, "OOMKilled": false,

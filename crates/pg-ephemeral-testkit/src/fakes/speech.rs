@@ -222,28 +222,28 @@ impl Speech {
 
     pub(super) fn bad_flag(self, operation: Operation, text: &str) -> Reply {
         let program = self.program();
-        let words = words(operation);
+        let subcommand = subcommand(operation);
         match self {
             Self::Docker => Reply::failure(
                 125,
                 format!(
-                    "{text}\n\nUsage:  {program} {words} [OPTIONS]\n\nRun '{program} {words} --help' for more information\n"
+                    "{text}\n\nUsage:  {program} {subcommand} [OPTIONS]\n\nRun '{program} {subcommand} --help' for more information\n"
                 ),
             ),
-            Self::Podman => Reply::failure(125, format!("Error: {text}\nSee '{program} {words} --help'\n")),
+            Self::Podman => Reply::failure(125, format!("Error: {text}\nSee '{program} {subcommand} --help'\n")),
         }
     }
 
-    pub(super) fn too_few_words(self, operation: Operation, needed: usize, got: usize) -> Reply {
-        let words = words(operation);
+    pub(super) fn too_few_arguments(self, operation: Operation, needed: usize, got: usize) -> Reply {
+        let subcommand = subcommand(operation);
         match self {
             Self::Docker => {
                 let exactly = matches!(operation, Operation::Tag | Operation::Logs | Operation::Pull | Operation::Push);
                 let least = if exactly { "" } else { "at least " };
                 let plural = if needed == 1 { "" } else { "s" };
                 let text = format!(
-                    "docker: 'docker {words}' requires {least}{needed} argument{plural}\n\nUsage:  docker {words} \
-                     [OPTIONS]\n\nSee 'docker {words} --help' for more information\n"
+                    "docker: 'docker {subcommand}' requires {least}{needed} argument{plural}\n\nUsage:  docker {subcommand} \
+                     [OPTIONS]\n\nSee 'docker {subcommand} --help' for more information\n"
                 );
                 Reply::failure(1, text)
             }
@@ -311,8 +311,8 @@ impl Speech {
     }
 }
 
-/// The words of an operation as the engines' help has them.
-fn words(operation: Operation) -> &'static str {
+/// The subcommand of an operation as the engines' help has it.
+fn subcommand(operation: Operation) -> &'static str {
     match operation {
         Operation::List => "ps",
         Operation::Inspect => "container inspect",

@@ -21,7 +21,8 @@ pub(crate) struct ContainerRecord {
     pub(crate) image: HostImageConfig,
     pub(crate) labels: Labels,
     /// Program and arguments.
-    pub(crate) words: Vec<String>,
+    #[serde(rename = "words")]
+    pub(crate) argv: Vec<String>,
     /// Variables on top of the image's.
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) folder: PathBuf,
@@ -35,8 +36,8 @@ pub(crate) struct ContainerRecord {
 impl ContainerRecord {
     pub(crate) fn new(id: String, spec: &RunSpec, image: &ImageRecord) -> Result<Self, HostError> {
         let config = &image.config;
-        let words = words(spec, config);
-        if words.first().is_none_or(String::is_empty) {
+        let argv = argv(spec, config);
+        if argv.first().is_none_or(String::is_empty) {
             let (container, image) = (spec.name.to_string(), spec.image.to_string());
             return Err(HostError::NoProgram { container, image });
         }
@@ -49,7 +50,7 @@ impl ContainerRecord {
             image_id: image.id.clone(),
             image: config.clone(),
             labels: merge_labels(&config.labels, &spec.labels),
-            words,
+            argv,
             environment: open_variables(spec),
             folder: spec.folder.clone().or_else(|| config.folder.clone()).unwrap_or_else(|| PathBuf::from("/")),
             user: user_of(spec, config)?.map(|ids| (ids.uid, ids.gid)),
@@ -68,7 +69,7 @@ impl ContainerRecord {
     }
 }
 
-fn words(spec: &RunSpec, config: &HostImageConfig) -> Vec<String> {
+fn argv(spec: &RunSpec, config: &HostImageConfig) -> Vec<String> {
     // As engines have it: another entrypoint makes the image's command meaningless.
     let (entrypoint, command) = match &spec.entrypoint {
         Some(entrypoint) => (entrypoint, &[][..]),

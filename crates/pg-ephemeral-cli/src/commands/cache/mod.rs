@@ -22,14 +22,13 @@ pub(crate) async fn run(
     signals: &mut Signals,
 ) -> Result<(), Failure> {
     let context = Context::load(global)?;
-    let cache = Commands { global, context: &context, progress };
+    let cache = Commands { context: &context, progress };
     until_signal(signals, cache.run(command)).await?
 }
 
 /// What all of the commands need.
 struct Commands<'a> {
-    global: &'a Global,
-    context: &'a Context,
+    context: &'a Context<'a>,
     progress: &'a Progress,
 }
 
@@ -50,17 +49,17 @@ impl Commands<'_> {
 
     async fn status(&self) -> Result<(), Failure> {
         let status = self.definition()?.cache_status().await?;
-        match self.global.format {
+        match self.context.global.format {
             Format::Json => print_json(&status),
             _ => print_status(&status),
         }
     }
 
     async fn inspect(&self, reference: &Reference) -> Result<(), Failure> {
-        let backend = chosen_backend(self.global, self.context).await?;
+        let backend = chosen_backend(self.context).await?;
         let inspected = cache::inspect(&backend, reference).await?;
         let view = InspectedView::from(&inspected);
-        if self.global.format == Format::Json {
+        if self.context.global.format == Format::Json {
             return print_json(&view);
         }
         print_line(&format!("layer: {}", view.reference))?;
@@ -88,7 +87,7 @@ impl Commands<'_> {
     async fn credentials(&self, wanted: &Credentials) -> Result<(), Failure> {
         let credentials = self.definition()?.cache_credentials(wanted.seed_name.as_ref()).await?;
         let view = CredentialsView::from(&credentials);
-        if self.global.format == Format::Json {
+        if self.context.global.format == Format::Json {
             return print_json(&view);
         }
         print_line(&format!("layer: {}", view.layer))?;
@@ -108,15 +107,15 @@ impl Commands<'_> {
     }
 
     fn show_pulled(&self, pulled: &Pulled) -> Result<(), Failure> {
-        match (self.global.format, pulled) {
+        match (self.context.global.format, pulled) {
             (Format::Json, pulled) => print_json(&PulledView::from(pulled)),
             (_, Pulled::Layer(layer)) => print_line(&format!("pulled {layer}")),
             (_, Pulled::AlreadyHere(layer)) => {
-                tell(self.global, &format!("{layer} is here already"));
+                tell(self.context.global, &format!("{layer} is here already"));
                 Ok(())
             }
             (_, Pulled::Nothing) => {
-                tell(self.global, "the registry has no layer of this configuration");
+                tell(self.context.global, "the registry has no layer of this configuration");
                 Ok(())
             }
         }
@@ -127,23 +126,23 @@ impl Commands<'_> {
             (Some(session), Some(name)) => vec![self.definition()?.push_snapshot(session, name).await?],
             _ => self.definition()?.push_cache().await?,
         };
-        match self.global.format {
+        match self.context.global.format {
             Format::Json => print_json(&PushedView { pushed: &pushed }),
             _ => print_each("pushed", &pushed),
         }
     }
 
     async fn reset(&self, in_use: InUse) -> Result<(), Failure> {
-        let instance = self.context.instance_name(self.global)?;
-        let backend = chosen_backend(self.global, self.context).await?;
+        let instance = self.context.instance_name()?;
+        let backend = chosen_backend(self.context).await?;
         let reset = cache::reset(&self.context.folders, &backend, &instance, in_use).await?;
-        match self.global.format {
+        match self.context.global.format {
             Format::Json => print_json(&ResetView::from(&reset))?,
             _ => {
                 print_each("removed server", &reset.servers)?;
                 print_each("removed", &reset.removed)?;
                 if reset.removed.is_empty() && reset.in_use.is_empty() {
-                    tell(self.global, "there was no layer");
+                    tell(self.context.global, "there was no layer");
                 }
             }
         }
@@ -162,9 +161,9 @@ impl Commands<'_> {
             (None, None) => PruneRules::default(),
             (older_than, keep) => PruneRules { older_than, keep },
         };
-        let backend = chosen_backend(self.global, self.context).await?;
+        let backend = chosen_backend(self.context).await?;
         let pruned = cache::prune(&self.context.folders, &backend, rules).await?;
-        if self.global.format == Format::Json {
+        if self.context.global.format == Format::Json {
             return print_json(&PrunedView::from(&pruned));
         }
         print_each("removed", &pruned.removed)?;
@@ -172,18 +171,17 @@ impl Commands<'_> {
             print_line(&format!("removed {} working copies", pruned.working_copies))?;
         }
         for layer in &pruned.in_use {
-            tell(self.global, &format!("a server runs on {layer}"));
+            tell(self.context.global, &format!("a server runs on {layer}"));
         }
         if pruned.removed.is_empty() && pruned.working_copies == 0 {
-            tell(self.global, "nothing was to be removed");
+            tell(self.context.global, "nothing was to be removed");
         }
         Ok(())
     }
 
     /// What the instance says; commands about all instances do without one.
     fn definition(&self) -> Result<Definition, Failure> {
-        let definition = self.context.definition(self.global)?;
-        Ok(definition.observer(self.progress.observer()).seed_events(self.progress.seed_events()))
+        Ok(self.progress.watch(self.context.definition()?))
     }
 }
 

@@ -48,7 +48,7 @@ struct ShownSeed {
 
 pub(super) fn run(global: &Global) -> Result<(), Failure> {
     let context = Context::load(global)?;
-    let instance = context.instance(global)?;
+    let instance = context.instance()?;
     let shown = Shown {
         instance: instance.name.to_string(),
         file: context.config.path().map(Path::to_path_buf),

@@ -94,8 +94,7 @@ async fn serve(
     progress: &Progress,
     signals: &mut Signals,
 ) -> Result<(), Failure> {
-    let definition =
-        Context::load(global)?.definition(global)?.observer(progress.observer()).seed_events(progress.seed_events());
+    let definition = progress.watch(Context::load(global)?.definition()?);
     let mut early = Vec::new();
     let server = {
         let mut start = pin!(definition.start());

@@ -31,7 +31,7 @@ pub(super) async fn run(
     signals: &mut Signals,
 ) -> Result<u8, Failure> {
     let context = Context::load(global)?;
-    let session = until_signal(signals, find(global, &context, name)).await??;
+    let session = until_signal(signals, find(&context, name)).await??;
     if form == Form::Bare && session.container().backend().kind() != Kind::Host {
         refuse_folder_outside(&session)?;
     }

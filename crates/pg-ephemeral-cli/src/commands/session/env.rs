@@ -12,13 +12,13 @@ use crate::output::{Failure, print_json, print_line};
 
 pub(super) async fn url(global: &Global, name: &Name) -> Result<(), Failure> {
     let context = Context::load(global)?;
-    let server = attach_for_output(global, &context, name).await?;
+    let server = attach_for_output(&context, name).await?;
     print_line(server.url().expose())
 }
 
 pub(super) async fn env(global: &Global, name: &Name) -> Result<(), Failure> {
     let context = Context::load(global)?;
-    let variables = attach_for_output(global, &context, name).await?.pg_env();
+    let variables = attach_for_output(&context, name).await?.pg_env();
     match global.format {
         Format::Json => {
             let pairs: BTreeMap<_, _> = variables.iter().map(|variable| (&variable.name, variable.expose())).collect();

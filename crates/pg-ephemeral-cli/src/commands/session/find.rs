@@ -9,7 +9,6 @@ use pg_ephemeral_core::reap::{self, Patience, reap_recorded};
 use pg_ephemeral_core::session::{Name, Session};
 use pg_ephemeral_core::snapshot::{self, Whose};
 
-use crate::args::Global;
 use crate::commands::backends::working_backends;
 use crate::commands::context::Context;
 use crate::output::{Failure, tell};
@@ -19,29 +18,24 @@ const PAUSE_LIMIT: Duration = Duration::from_secs(5);
 const PAUSE_STEP: Duration = Duration::from_millis(100);
 
 /// What is printed of it stays good after this command.
-pub(crate) async fn attach_for_output(global: &Global, context: &Context, name: &Name) -> Result<Server, Failure> {
-    let session = find(global, context, name).await?;
+pub(crate) async fn attach_for_output(context: &Context<'_>, name: &Name) -> Result<Server, Failure> {
+    let session = find(context, name).await?;
     let mut server = Server::attach(&session, &context.folders)?;
     server.keep_ca_file(&session, &context.folders).map_err(Failure::new)?;
     Ok(server)
 }
 
 /// The session of this name on any backend that works; the error says which sessions there are.
-pub(super) async fn find(global: &Global, context: &Context, name: &Name) -> Result<Session, Failure> {
-    let backends = backends(global, context).await?;
-    match find_on(global, context, &backends, name).await?.running.pop() {
+pub(super) async fn find(context: &Context<'_>, name: &Name) -> Result<Session, Failure> {
+    let backends = backends(context).await?;
+    match find_on(context, &backends, name).await?.running.pop() {
         Some(session) => Ok(session),
-        None => Err(not_running(global, context, &backends, name).await?),
+        None => Err(not_running(context, &backends, name).await?),
     }
 }
 
-pub(super) async fn not_running(
-    global: &Global,
-    context: &Context,
-    backends: &[Backend],
-    name: &Name,
-) -> Result<Failure, Failure> {
-    let running = sessions_on(global, context, backends).await?.running;
+pub(super) async fn not_running(context: &Context<'_>, backends: &[Backend], name: &Name) -> Result<Failure, Failure> {
+    let running = sessions_on(context, backends).await?.running;
     let known: Vec<_> = running.iter().map(|session| session.name().to_string()).collect();
     let hint = if known.is_empty() {
         format!("none runs at all; `pg-ephemeral session start --name {name}` starts this one")
@@ -75,16 +69,11 @@ impl Lookup {
 }
 
 /// The session of this name on one of these backends.
-pub(super) async fn find_on(
-    global: &Global,
-    context: &Context,
-    backends: &[Backend],
-    name: &Name,
-) -> Result<Lookup, Failure> {
+pub(super) async fn find_on(context: &Context<'_>, backends: &[Backend], name: &Name) -> Result<Lookup, Failure> {
     for backend in backends {
         snapshot::put_back(&context.folders, backend, name).await?;
     }
-    let found = look_up_on(global, context, backends, name).await?;
+    let found = look_up_on(context, backends, name).await?;
     if !found.is_empty() {
         return Ok(found);
     }
@@ -92,14 +81,14 @@ pub(super) async fn find_on(
     for backend in backends {
         look_again |= snapshot::settled(&context.folders, backend, name).await?;
     }
-    if look_again { look_up_on(global, context, backends, name).await } else { Ok(found) }
+    if look_again { look_up_on(context, backends, name).await } else { Ok(found) }
 }
 
 fn is_paused(session: &Session) -> bool {
     session.summary().state == ContainerState::Paused
 }
 
-async fn look_up_on(global: &Global, context: &Context, backends: &[Backend], name: &Name) -> Result<Lookup, Failure> {
+async fn look_up_on(context: &Context<'_>, backends: &[Backend], name: &Name) -> Result<Lookup, Failure> {
     for backend in backends {
         let mut session = Session::find_any(backend, name).await.map_err(Failure::new)?;
         let deadline = Instant::now() + PAUSE_LIMIT;
@@ -107,7 +96,7 @@ async fn look_up_on(global: &Global, context: &Context, backends: &[Backend], na
             tokio::time::sleep(PAUSE_STEP).await;
             session = Session::find_any(backend, name).await.map_err(Failure::new)?;
         }
-        let found = classify(global, context, session).await?;
+        let found = classify(context, session).await?;
         if !found.is_empty() {
             return Ok(found);
         }
@@ -116,44 +105,40 @@ async fn look_up_on(global: &Global, context: &Context, backends: &[Backend], na
 }
 
 /// The session of this name, or all that run.
-pub(super) async fn sessions(global: &Global, context: &Context, name: Option<&Name>) -> Result<Vec<Session>, Failure> {
+pub(super) async fn sessions(context: &Context<'_>, name: Option<&Name>) -> Result<Vec<Session>, Failure> {
     match name {
-        Some(name) => Ok(vec![find(global, context, name).await?]),
-        None => Ok(sessions_on(global, context, &backends(global, context).await?).await?.running),
+        Some(name) => Ok(vec![find(context, name).await?]),
+        None => Ok(sessions_on(context, &backends(context).await?).await?.running),
     }
 }
 
 /// The backends to look at, without what killed starts have left there and without sessions whose time is over. A command
 /// that has stopped the server of a session for a moment is waited for.
-pub(super) async fn backends(global: &Global, context: &Context) -> Result<Vec<Backend>, Failure> {
-    let backends = working_backends(global, context).await?;
+pub(super) async fn backends(context: &Context<'_>) -> Result<Vec<Backend>, Failure> {
+    let backends = working_backends(context).await?;
     for backend in &backends {
         reap_recorded(&context.folders, backend, Patience::Hurry).await;
     }
     Ok(backends)
 }
 
-pub(super) async fn sessions_on(global: &Global, context: &Context, backends: &[Backend]) -> Result<Lookup, Failure> {
+pub(super) async fn sessions_on(context: &Context<'_>, backends: &[Backend]) -> Result<Lookup, Failure> {
     let mut all = Lookup::default();
     for backend in backends {
         if let Err(error) = snapshot::put_all_back(&context.folders, backend, Whose::Any).await {
             // The others can be listed all the same.
             let failure = Failure::from(error);
             let hint = failure.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
-            tell(global, &format!("warning: {}{hint}", failure.in_one_line()));
+            tell(context.global, &format!("warning: {}{hint}", failure.in_one_line()));
         }
         let listed = Session::list_all(backend).await.map_err(Failure::new)?;
-        all.add(classify(global, context, listed).await?);
+        all.add(classify(context, listed).await?);
     }
     Ok(all)
 }
 
 /// Those that run. Those whose time is over are removed, whoever started them, and so are those whose server has ended.
-async fn classify(
-    global: &Global,
-    context: &Context,
-    sessions: impl IntoIterator<Item = Session>,
-) -> Result<Lookup, Failure> {
+async fn classify(context: &Context<'_>, sessions: impl IntoIterator<Item = Session>) -> Result<Lookup, Failure> {
     let mut found = Lookup::default();
     for session in sessions {
         if session.has_expired() {
@@ -163,7 +148,7 @@ async fn classify(
         } else if session.made_with(&context.folders).map_err(Failure::secret)? == MadeWith::AnotherSecret {
             found.foreign_ended.push(session);
         } else if reap::remove_ended(&context.folders, &session).await.map_err(Failure::new)? {
-            tell(global, &format!("session {} is removed: its server had ended", session.name()));
+            tell(context.global, &format!("session {} is removed: its server had ended", session.name()));
             found.ended.push(session.name().clone());
         }
     }

@@ -22,11 +22,11 @@ pub(super) async fn fork(
 ) -> Result<(), Failure> {
     let context = Context::load(global)?;
     let options = ForkOptions { ttl, transparent_workdir: mountable_folder()? };
-    let backends = backends(global, &context).await?;
+    let backends = backends(&context).await?;
     let session = match from {
         // It has to run, and the error says which do.
-        None => Some(find(global, &context, name).await?),
-        Some(_) => find_on(global, &context, &backends, name).await?.running.pop(),
+        None => Some(find(&context, name).await?),
+        Some(_) => find_on(&context, &backends, name).await?.running.pop(),
     };
     let forked = match (session, from) {
         (Some(session), from) => {
@@ -50,5 +50,5 @@ pub(super) async fn fork(
             snapshot.start_session(backend, &context.folders, to, &options).await?
         }
     };
-    show(global, &context.folders, &forked, &format!("session {to} runs on {}", forked.container().backend().kind()))
+    show(&context, &forked, &format!("session {to} runs on {}", forked.container().backend().kind()))
 }

@@ -10,7 +10,7 @@ use crate::output::{Failure, print_json, print_table};
 
 pub(super) async fn list(global: &Global, name: Option<&Name>) -> Result<(), Failure> {
     let context = Context::load(global)?;
-    let sessions = sessions(global, &context, name).await?;
+    let sessions = sessions(&context, name).await?;
     let listed = sessions.iter().map(|session| ListedSession::of(session, &context.folders));
     let listed: Vec<_> = listed.collect::<Result<_, _>>()?;
     match global.format {

@@ -17,9 +17,9 @@ pub(super) async fn restore(
     foreign: AnotherSecret,
 ) -> Result<(), Failure> {
     let context = Context::load(global)?;
-    let session = find(global, &context, name).await?;
+    let session = find(&context, name).await?;
     let restored = session.restore(&context.folders, from, foreign).await?;
-    show(global, &context.folders, &restored, &format!("session {name} is back at {from}"))
+    show(&context, &restored, &format!("session {name} is back at {from}"))
 }
 
 /// Puts a session back to its seeds.
@@ -30,10 +30,9 @@ pub(super) async fn reset(
     progress: &Progress,
 ) -> Result<(), Failure> {
     let context = Context::load(global)?;
-    let session = find(global, &context, name).await?;
+    let session = find(&context, name).await?;
     let instance = session.listed_metadata().map_err(Failure::new)?.instance;
-    let definition = context.definition_of(&instance)?;
-    let definition = definition.observer(progress.observer()).seed_events(progress.seed_events());
+    let definition = progress.watch(context.definition_of(&instance)?);
     let reset = session.reset(&definition, foreign).await?;
-    show(global, &context.folders, &reset, &format!("session {name} is back at its seeds"))
+    show(&context, &reset, &format!("session {name} is back at its seeds"))
 }

@@ -32,7 +32,7 @@ pub(super) async fn take(
     existing: Existing,
 ) -> Result<(), Failure> {
     let context = Context::load(global)?;
-    let session = find(global, &context, name).await?;
+    let session = find(&context, name).await?;
     let taken = session.snapshot(&context.folders, snapshot, existing).await?;
     tell_of_stop(global, name, taken.manner);
     match global.format {
@@ -86,7 +86,7 @@ impl ListedSnapshot {
 pub(super) async fn list(global: &Global, name: Option<&Name>) -> Result<(), Failure> {
     let context = Context::load(global)?;
     let mut listed = Vec::new();
-    for backend in backends(global, &context).await? {
+    for backend in backends(&context).await? {
         let kind = backend.kind().as_str();
         let found = snapshot::list(&backend, name).await?;
         listed.extend(found.into_iter().map(|snapshot| ListedSnapshot::of(snapshot, kind)));
@@ -114,7 +114,7 @@ pub(super) async fn list(global: &Global, name: Option<&Name>) -> Result<(), Fai
 pub(super) async fn remove(global: &Global, name: &Name, snapshot: &snapshot::Name) -> Result<(), Failure> {
     let context = Context::load(global)?;
     let mut missing = None;
-    for backend in backends(global, &context).await? {
+    for backend in backends(&context).await? {
         match snapshot::remove(&context.folders, &backend, name, snapshot).await {
             Err(error @ SnapshotError::NotFound { .. }) => missing = Some(error),
             Err(error) => return Err(error.into()),

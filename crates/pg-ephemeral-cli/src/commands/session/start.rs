@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use pg_ephemeral_core::session::Name;
 
-use super::view::ListedSession;
-use crate::args::{Format, Global};
+use super::view::show;
+use crate::args::Global;
 use crate::commands::context::Context;
 use crate::commands::working_folder::mountable_folder;
-use crate::output::{Failure, Progress, print_json, print_line};
+use crate::output::{Failure, Progress};
 
 pub(super) async fn start(
     global: &Global,
@@ -17,8 +17,7 @@ pub(super) async fn start(
     progress: &Progress,
 ) -> Result<(), Failure> {
     let context = Context::load(global)?;
-    let folders = context.folders.clone();
-    let definition = context.definition(global)?.observer(progress.observer());
+    let definition = context.definition()?.observer(progress.observer());
     let backend = definition.find_backend().await?;
     let is_here = backend.remote_host().is_none();
     let mut definition = definition.backend(backend);
@@ -26,8 +25,6 @@ pub(super) async fn start(
         definition = definition.transparent_workdir(folder);
     }
     let session = definition.start_session(name, ttl).await?;
-    match global.format {
-        Format::Json => print_json(&ListedSession::of(&session, &folders)?),
-        _ => print_line(&format!("session {name} runs on {}", session.container().backend().kind())),
-    }
+    let line = format!("session {name} runs on {}", session.container().backend().kind());
+    show(&context, &session, &line)
 }

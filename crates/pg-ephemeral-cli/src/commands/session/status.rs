@@ -55,7 +55,7 @@ impl RestoredView {
     }
 
     /// In words, for the session of this name.
-    fn words(&self, name: &str) -> String {
+    fn describe(&self, name: &str) -> String {
         let when = self.at.as_ref().map(|at| format!(" at {at}")).unwrap_or_default();
         match (&self.session, &self.snapshot) {
             (Some(session), Some(snapshot)) if session == name => format!("restored from {snapshot}{when}"),
@@ -68,7 +68,7 @@ impl RestoredView {
 
 pub(super) async fn status(global: &Global, name: Option<&Name>) -> Result<(), Failure> {
     let context = Context::load(global)?;
-    let sessions = sessions(global, &context, name).await?;
+    let sessions = sessions(&context, name).await?;
     // Each instance is loaded once, however many sessions it has.
     let key = |session: &Session, metadata: &Metadata| {
         (session.container().backend().kind().as_str(), metadata.instance.clone())
@@ -98,7 +98,7 @@ pub(super) async fn status(global: &Global, name: Option<&Name>) -> Result<(), F
         Format::Json => print_json(&standings),
         _ => {
             let rows = standings.into_iter().map(|standing| {
-                let restored = standing.restored.map(|restored| restored.words(&standing.name));
+                let restored = standing.restored.map(|restored| restored.describe(&standing.name));
                 let reason = standing.reason.into_iter().chain(restored).collect::<Vec<_>>().join("; ");
                 let name = name_in_table(standing.name, standing.secret);
                 [name, standing.instance, standing.status.to_owned(), reason]

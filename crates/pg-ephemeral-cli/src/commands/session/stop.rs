@@ -13,7 +13,7 @@ use crate::output::{Failure, tell};
 /// Stops one session, or all of them.
 pub(super) async fn stop(global: &Global, name: Option<&Name>, foreign: AnotherSecret) -> Result<(), Failure> {
     let context = Context::load(global)?;
-    let backends = backends(global, &context).await?;
+    let backends = backends(&context).await?;
     let mut was_abandoned = false;
     for backend in &backends {
         let stopped = name.map_or_else(|| snapshot::stopped(&context.folders, backend), |name| vec![name.clone()]);
@@ -22,8 +22,8 @@ pub(super) async fn stop(global: &Global, name: Option<&Name>, foreign: AnotherS
         }
     }
     let found = match name {
-        Some(name) => find_on(global, &context, &backends, name).await?,
-        None => sessions_on(global, &context, &backends).await?,
+        Some(name) => find_on(&context, &backends, name).await?,
+        None => sessions_on(&context, &backends).await?,
     };
     for session in found.running.iter().chain(&found.foreign_ended) {
         let other = session.made_with(&context.folders).map_err(Failure::secret)? == MadeWith::AnotherSecret;
@@ -43,7 +43,7 @@ pub(super) async fn stop(global: &Global, name: Option<&Name>, foreign: AnotherS
             tell(global, &format!("session {name} is stopped"));
             Ok(())
         }
-        Some(name) if found.is_empty() => Err(not_running(global, &context, &backends, name).await?),
+        Some(name) if found.is_empty() => Err(not_running(&context, &backends, name).await?),
         _ => Ok(()),
     }
 }

@@ -8,6 +8,7 @@ use pg_ephemeral_core::{Folders, MadeWith, label};
 use serde::Serialize;
 
 use crate::args::{Format, Global};
+use crate::commands::context::Context;
 use crate::output::{Failure, print_json, print_line, tell};
 
 /// What a session that was started with another secret is listed with.
@@ -85,9 +86,9 @@ fn shown(seconds: u64) -> String {
     humantime::format_duration(Duration::from_secs(seconds)).to_string()
 }
 
-pub(super) fn show(global: &Global, folders: &Folders, session: &Session, line: &str) -> Result<(), Failure> {
-    match global.format {
-        Format::Json => print_json(&ListedSession::of(session, folders)?),
+pub(super) fn show(context: &Context<'_>, session: &Session, line: &str) -> Result<(), Failure> {
+    match context.global.format {
+        Format::Json => print_json(&ListedSession::of(session, &context.folders)?),
         _ => print_line(line),
     }
 }

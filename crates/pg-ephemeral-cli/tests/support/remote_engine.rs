@@ -23,7 +23,7 @@ struct Machine {
 }
 
 /// An engine on a machine of its own.
-pub struct Elsewhere {
+pub struct RemoteEngine {
     program: &'static str,
     folder: TempDir,
     service: Option<Child>,
@@ -78,14 +78,14 @@ fn ip(arguments: &str) {
     assert!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-impl Elsewhere {
+impl RemoteEngine {
     #[track_caller]
     pub fn new(program: &'static str) -> Self {
         let machine = Machine::new();
         let folder = tempfile::Builder::new().prefix("pge-engine-").tempdir_in("/var/tmp").unwrap();
-        let mut elsewhere = Self { program, folder, service: None, machine };
-        elsewhere.start();
-        elsewhere
+        let mut remote = Self { program, folder, service: None, machine };
+        remote.start();
+        remote
     }
 
     pub fn address(&self) -> &str {
@@ -140,7 +140,7 @@ impl Elsewhere {
         command
     }
 
-    /// It reads images from this machine's own storage, and writes elsewhere.
+    /// It reads images from this machine's own storage, and writes remote.
     fn podman(&self) -> Command {
         let mut command = self.machine.command("podman");
         for (flag, name) in [("--root", "root"), ("--runroot", "run"), ("--tmpdir", "tmp")] {
@@ -168,7 +168,7 @@ impl Elsewhere {
     }
 }
 
-impl Drop for Elsewhere {
+impl Drop for RemoteEngine {
     fn drop(&mut self) {
         let Some(mut service) = self.service.take() else { return };
         if let Some(pid) = i32::try_from(service.id()).ok().and_then(Pid::from_raw) {
