@@ -56,6 +56,7 @@ pub use crate::error::HostError;
 pub use crate::files::leftovers::{count_leftovers, sweep, temporary};
 pub use crate::process::{ProcessIdentity, boot_id};
 pub use process::shared_memory::remove as remove_shared_memory;
+pub use process::signal::parse as parse_signal;
 pub use process::user::{find_user, name_of_user};
 pub use store::image::{HostImageConfig, RunAs};
 pub use store::slot::{SlotInfo, SlotLimits};

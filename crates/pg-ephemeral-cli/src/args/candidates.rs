@@ -21,31 +21,10 @@ const LIMIT: Duration = Duration::from_millis(700);
 const END: Duration = Duration::from_millis(100);
 
 /// Programs that come with PostgreSQL.
-const TOOLS: [&str; 23] = [
-    "clusterdb",
-    "createdb",
-    "createuser",
-    "dropdb",
-    "dropuser",
-    "initdb",
-    "pg_amcheck",
-    "pg_archivecleanup",
-    "pg_basebackup",
-    "pg_checksums",
-    "pg_config",
-    "pg_controldata",
-    "pg_ctl",
-    "pg_dump",
-    "pg_dumpall",
-    "pg_isready",
-    "pg_receivewal",
-    "pg_restore",
-    "pg_waldump",
-    "pgbench",
-    "psql",
-    "reindexdb",
-    "vacuumdb",
-];
+const TOOLS: &str = "\
+    clusterdb createdb createuser dropdb dropuser initdb pg_amcheck pg_archivecleanup pg_basebackup \
+    pg_checksums pg_config pg_controldata pg_ctl pg_dump pg_dumpall pg_isready pg_receivewal pg_restore \
+    pg_waldump pgbench psql reindexdb vacuumdb";
 
 /// The instances of the configuration that counts.
 pub(crate) fn instances() -> Vec<CompletionCandidate> {
@@ -121,7 +100,7 @@ fn names_on(backend: &Backend) -> Vec<String> {
 
 /// What `bin` may run.
 pub(crate) fn tools() -> Vec<CompletionCandidate> {
-    TOOLS.into_iter().map(CompletionCandidate::new).collect()
+    TOOLS.split_whitespace().map(CompletionCandidate::new).collect()
 }
 
 /// What `--backend` may be.

@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use ociman::host::parse_signal;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -13,7 +14,6 @@ use super::image::Program;
 use super::machine::{Call, Machine, Result};
 use super::not_started::NotStarted;
 use super::operation::Operation;
-use super::process::signal;
 use super::program_line::{ResolvedProgram, environment, process_line, resolve_program, user, variables};
 use super::reply::Reply;
 use super::speech::Speech;
@@ -237,7 +237,7 @@ impl Machine {
             })?,
             Life::Process => {
                 let processes = self.processes(&container.id);
-                let wanted = container.config.stop_signal.as_deref().and_then(signal);
+                let wanted = container.config.stop_signal.as_deref().and_then(|signal| parse_signal(signal).ok());
                 let end = Instant::now() + limit;
                 processes.signal(wanted.unwrap_or(rustix::process::Signal::TERM));
                 while processes.exit_code().is_none() && Instant::now() < end {

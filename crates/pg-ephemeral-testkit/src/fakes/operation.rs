@@ -5,49 +5,50 @@ use std::str::FromStr;
 
 use ociman::command::CommandLine;
 
-/// What an engine command does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Operation {
-    /// `version`.
-    Version,
-    /// `info`.
-    Info,
-    /// `run`.
-    Run,
-    /// `ps`.
-    List,
-    /// `container inspect`.
-    Inspect,
-    /// `image inspect`.
-    InspectImages,
-    /// `images`.
-    Images,
-    /// `exec`.
-    Exec,
-    /// `commit`.
-    Commit,
-    /// `tag`.
-    Tag,
-    /// `image rm`.
-    RemoveImage,
-    /// `rm`.
-    Remove,
-    /// `rename`.
-    Rename,
-    /// `stop`.
-    Stop,
-    /// `start`.
-    Start,
-    /// `logs`.
-    Logs,
-    /// `wait`.
-    Wait,
-    /// `pull`.
-    Pull,
-    /// `push`.
-    Push,
-    /// Anything else.
-    Other,
+/// Lists every operation once, with its name in scenario files and its documentation.
+macro_rules! operations {
+    ($($operation:ident $name:literal $documentation:literal)*) => {
+        /// What an engine command does.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Operation {
+            $(#[doc = $documentation] $operation,)*
+        }
+
+        impl Operation {
+            /// Every operation.
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$operation),*];
+
+            /// The name in scenario files, such as `inspect-images`.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$operation => $name,)*
+                }
+            }
+        }
+    };
+}
+
+operations! {
+    Version "version" "`version`."
+    Info "info" "`info`."
+    Run "run" "`run`."
+    List "list" "`ps`."
+    Inspect "inspect" "`container inspect`."
+    InspectImages "inspect-images" "`image inspect`."
+    Images "images" "`images`."
+    Exec "exec" "`exec`."
+    Commit "commit" "`commit`."
+    Tag "tag" "`tag`."
+    RemoveImage "remove-image" "`image rm`."
+    Remove "remove" "`rm`."
+    Rename "rename" "`rename`."
+    Stop "stop" "`stop`."
+    Start "start" "`start`."
+    Logs "logs" "`logs`."
+    Wait "wait" "`wait`."
+    Pull "pull" "`pull`."
+    Push "push" "`push`."
+    Other "other" "Anything else."
 }
 
 /// Every way to write an operation, the one that `ociman` uses first. Two words go before one.
@@ -93,30 +94,6 @@ const SUBCOMMANDS: [(&[&str], Operation); 38] = [
 ];
 
 impl Operation {
-    /// Every operation.
-    pub const ALL: [Self; 20] = [
-        Self::Version,
-        Self::Info,
-        Self::Run,
-        Self::List,
-        Self::Inspect,
-        Self::InspectImages,
-        Self::Images,
-        Self::Exec,
-        Self::Commit,
-        Self::Tag,
-        Self::RemoveImage,
-        Self::Remove,
-        Self::Rename,
-        Self::Stop,
-        Self::Start,
-        Self::Logs,
-        Self::Wait,
-        Self::Pull,
-        Self::Push,
-        Self::Other,
-    ];
-
     /// What a command line does.
     pub fn of(line: &CommandLine) -> Self {
         let words: Vec<_> = line.arguments.iter().take(2).map(|word| word.to_string_lossy()).collect();
@@ -131,32 +108,6 @@ impl Operation {
         match SUBCOMMANDS.iter().find(|(words, _)| begins_with(words)) {
             Some((words, operation)) => (*operation, words.len()),
             None => (Self::Other, 0),
-        }
-    }
-
-    /// The name in scenario files, such as `inspect-images`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Version => "version",
-            Self::Info => "info",
-            Self::Run => "run",
-            Self::List => "list",
-            Self::Inspect => "inspect",
-            Self::InspectImages => "inspect-images",
-            Self::Images => "images",
-            Self::Exec => "exec",
-            Self::Commit => "commit",
-            Self::Tag => "tag",
-            Self::RemoveImage => "remove-image",
-            Self::Remove => "remove",
-            Self::Rename => "rename",
-            Self::Stop => "stop",
-            Self::Start => "start",
-            Self::Logs => "logs",
-            Self::Wait => "wait",
-            Self::Pull => "pull",
-            Self::Push => "push",
-            Self::Other => "other",
         }
     }
 }

@@ -436,19 +436,3 @@ fn handles(pid: Pid, signal: Signal) -> bool {
 fn has_ended(pid: Pid) -> bool {
     ProcessIdentity::of(pid.as_raw_pid().unsigned_abs()).is_none()
 }
-
-/// A signal by its name, with or without `SIG`, or by its number.
-pub(super) fn signal(text: &str) -> Option<Signal> {
-    let name = text.to_uppercase();
-    let signal = match name.strip_prefix("SIG").unwrap_or(&name) {
-        "HUP" => Signal::HUP,
-        "INT" => Signal::INT,
-        "QUIT" => Signal::QUIT,
-        "KILL" => Signal::KILL,
-        "USR1" => Signal::USR1,
-        "USR2" => Signal::USR2,
-        "TERM" => Signal::TERM,
-        number => Signal::from_named_raw(number.parse().ok()?)?,
-    };
-    Some(signal)
-}

@@ -16,18 +16,9 @@ use crate::support::short_folder::create_short_folder;
 pub const KEEP_VARIABLE: &str = "PG_EPHEMERAL_KEEP_LEFTOVERS";
 
 /// What is passed on of the caller's environment, when it is set.
-const INHERITED: [&str; 10] = [
-    "PATH",
-    "PG_EPHEMERAL_BIN_DIR",
-    "DOCKER_HOST",
-    "DOCKER_CONTEXT",
-    "DOCKER_CONFIG",
-    "CONTAINER_HOST",
-    "CONTAINER_CONNECTION",
-    "LLVM_PROFILE_FILE",
-    "RUST_BACKTRACE",
-    "TERM",
-];
+const INHERITED: &str = "\
+    PATH PG_EPHEMERAL_BIN_DIR DOCKER_HOST DOCKER_CONTEXT DOCKER_CONFIG CONTAINER_HOST \
+    CONTAINER_CONNECTION LLVM_PROFILE_FILE RUST_BACKTRACE TERM";
 
 /// A temporary folder with everything that a command may read or write.
 #[derive(Debug)]
@@ -193,7 +184,8 @@ impl Project {
     /// The whole environment of the project's commands.
     pub fn environment(&self) -> Vec<(String, String)> {
         let text = |path: &Path| path.to_string_lossy().into_owned();
-        let inherited = INHERITED.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
+        let inherited =
+            INHERITED.split_whitespace().filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)));
         let fixed = [("LANG", "C.UTF-8"), ("TZ", "UTC")].map(|(name, value)| (name.to_owned(), value.to_owned()));
         let own = self.variables.iter().map(|(name, path)| (name.clone(), text(path)));
         let mut all: Vec<(String, String)> = inherited.chain(fixed).chain(own).collect();

@@ -4,8 +4,11 @@ use rustix::process::Signal;
 
 use crate::error::HostError;
 
-/// Reads `SIGINT`, `INT` (in any letter case) or `2`.
-pub(crate) fn parse(text: &str) -> Result<Signal, HostError> {
+/// Reads the name of a signal as `SIGINT`, `INT` (in any letter case) or `2`.
+///
+/// # Errors
+/// [`HostError::UnknownSignal`].
+pub fn parse(text: &str) -> Result<Signal, HostError> {
     let upper = text.trim().to_ascii_uppercase();
     let name = upper.strip_prefix("SIG").unwrap_or(&upper);
     let signal = match name {

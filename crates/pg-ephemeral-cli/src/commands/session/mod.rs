@@ -38,17 +38,26 @@ pub(crate) async fn run(
             wrong_usage(ErrorKind::ArgumentConflict, "--fresh-database is for commands that run on a session")
         }
     };
-    let attached =
-        async |wrapped, form, signals| attached::run(global, required(name), copy, wrapped, form, signals).await;
-    let told = match &arguments.command {
-        SessionCommand::Attached(wrapped) => return attached(wrapped, Form::Bare, signals).await,
-        SessionCommand::Host { wrapped } => return attached(wrapped, Form::Host, signals).await,
-        SessionCommand::Container { wrapped } => return attached(wrapped, Form::Container, signals).await,
-        SessionCommand::Start { ttl } => {
-            until_signal(signals, start::start(global, required(name), *ttl, progress)).await?
-        }
-        SessionCommand::List => until_signal(signals, list::list(global, name)).await?,
-        SessionCommand::Status => until_signal(signals, status::status(global, name)).await?,
+    let (wrapped, form) = match &arguments.command {
+        SessionCommand::Attached(wrapped) => (wrapped, Form::Bare),
+        SessionCommand::Host { wrapped } => (wrapped, Form::Host),
+        SessionCommand::Container { wrapped } => (wrapped, Form::Container),
+        command => return until_signal(signals, carry_out(global, name, command, progress)).await?.map(|()| 0),
+    };
+    attached::run(global, required(name), copy, wrapped, form, signals).await
+}
+
+/// Carries out a command that runs nothing on the session.
+async fn carry_out(
+    global: &Global,
+    name: Option<&Name>,
+    command: &SessionCommand,
+    progress: &Progress,
+) -> Result<(), Failure> {
+    match command {
+        SessionCommand::Start { ttl } => start::start(global, required(name), *ttl, progress).await,
+        SessionCommand::List => list::list(global, name).await,
+        SessionCommand::Status => status::status(global, name).await,
         SessionCommand::Stop { all, force } => {
             let name = match name {
                 Some(name) if *all => {
@@ -57,33 +66,29 @@ pub(crate) async fn run(
                 None if *all => None,
                 name => Some(required(name)),
             };
-            until_signal(signals, stop::stop(global, name, foreign(*force))).await?
+            stop::stop(global, name, foreign(*force)).await
         }
         SessionCommand::Snapshot { snapshot: Some(snapshot), replace, .. } => {
             let existing = if *replace { Existing::Replace } else { Existing::Refuse };
-            until_signal(signals, snapshot::take(global, required(name), snapshot, existing)).await?
+            snapshot::take(global, required(name), snapshot, existing).await
         }
         SessionCommand::Snapshot { remove: Some(snapshot), .. } => {
-            until_signal(signals, snapshot::remove(global, required(name), snapshot)).await?
+            snapshot::remove(global, required(name), snapshot).await
         }
-        // The arguments have been checked: one of the two is there.
-        SessionCommand::Snapshot { .. } => Ok(()),
-        SessionCommand::Snapshots => until_signal(signals, snapshot::list(global, name)).await?,
+        SessionCommand::Snapshots => snapshot::list(global, name).await,
         SessionCommand::Restore { from, force } => {
-            let foreign = foreign(*force);
-            until_signal(signals, restore::restore(global, required(name), from, foreign)).await?
+            restore::restore(global, required(name), from, foreign(*force)).await
         }
-        SessionCommand::Reset { force } => {
-            let foreign = foreign(*force);
-            until_signal(signals, restore::reset(global, required(name), foreign, progress)).await?
-        }
-        SessionCommand::Fork { to, from, ttl } => {
-            until_signal(signals, fork::fork(global, required(name), to, from.as_ref(), *ttl)).await?
-        }
-        SessionCommand::Url => until_signal(signals, env::url(global, required(name))).await?,
-        SessionCommand::Env => until_signal(signals, env::env(global, required(name))).await?,
-    };
-    told.map(|()| 0)
+        SessionCommand::Reset { force } => restore::reset(global, required(name), foreign(*force), progress).await,
+        SessionCommand::Fork { to, from, ttl } => fork::fork(global, required(name), to, from.as_ref(), *ttl).await,
+        SessionCommand::Url => env::url(global, required(name)).await,
+        SessionCommand::Env => env::env(global, required(name)).await,
+        // The parser wants one of the two for a snapshot, and the caller runs what is wrapped.
+        SessionCommand::Snapshot { .. }
+        | SessionCommand::Attached(_)
+        | SessionCommand::Host { .. }
+        | SessionCommand::Container { .. } => Ok(()),
+    }
 }
 
 /// What `--force` asks for.
