@@ -4,13 +4,14 @@ use ociman::{Reference, Secret};
 
 use super::lookup::{Lookup, local, present};
 use super::{CacheError, inspect};
-use crate::config::{DatabaseName, Superuser};
-use crate::definition::Definition;
-use crate::instance::SeedName;
-use crate::label::SslMetadata;
-use crate::layer::{LinkCache, SeedHash};
-use crate::secret::MachineSecret;
-use crate::server::found::{Found, LookedUp};
+use crate::layer::LinkCache;
+use crate::model::instance::SeedName;
+use crate::model::key::SeedHash;
+use crate::model::label::SslMetadata;
+use crate::model::setting::{DatabaseName, Superuser};
+use crate::server::Definition;
+use crate::server::resolve::{Found, LookedUp};
+use crate::state::secret::MachineSecret;
 
 /// What a client needs besides the address of a server that was started from a layer.
 #[derive(Debug, Clone)]

@@ -31,15 +31,16 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 
-use crate::instance::InstanceName;
+use crate::model::instance::InstanceName;
 
-pub use cache_registry::{CacheRegistry, CacheRegistryError};
+pub use crate::model::setting::{
+    CacheRegistry, CacheRegistryError, DatabaseName, DatabaseNameError, Encoding, IcuLocale, Locale, LocaleNameError,
+    LocaleProvider, LocaleProviderError, SslConfig, SslHostname, SslHostnameError, Superuser, SuperuserError,
+};
 pub use chosen::{INSTANCE_VARIABLE, InstanceVariableError, instance_of_environment};
-pub use database_name::{DatabaseName, DatabaseNameError};
 pub use diagnostic::{Diagnostic, Diagnostics, Position};
 pub use effective::{Effective, EffectiveError, EffectiveInstance, Origin, Overrides};
 pub use file::{FILE_NAME, LoadError, find};
-pub use locale::{Encoding, IcuLocale, Locale, LocaleNameError, LocaleProvider, LocaleProviderError};
 pub use missing_files::{MissingFile, MissingKind};
 pub use problem::{Problem, TablePath};
 pub(crate) use read::sets_ssl;
@@ -47,18 +48,13 @@ pub use schema::schema;
 pub use settings::{
     BackendChoice, BackendChoiceError, DEFAULT_WAIT_AVAILABLE_TIMEOUT, Durability, InstanceConfig, Settings,
 };
-pub use ssl::{SslConfig, SslHostname, SslHostnameError};
-pub use superuser::{Superuser, SuperuserError};
 pub use template::template;
 pub use trust::{Distrust, UntrustedConfig};
 
-mod cache_registry;
 mod chosen;
-mod database_name;
 mod diagnostic;
 mod effective;
 mod file;
-mod locale;
 mod missing_files;
 mod picture;
 mod problem;
@@ -67,9 +63,7 @@ mod read_seed;
 mod reader;
 mod schema;
 mod settings;
-mod ssl;
 mod suggest;
-mod superuser;
 mod template;
 mod trust;
 

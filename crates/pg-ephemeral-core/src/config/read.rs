@@ -15,9 +15,9 @@ use super::file::folder_of;
 use super::problem::{Problem, TablePath};
 use super::reader::{Entry, Table, reason};
 use super::{BackendChoice, Config, Durability, InstanceConfig, LocaleProvider, Settings, SslConfig, read_seed};
-use crate::instance::{InstanceName, SeedName};
-use crate::parameter::{ParameterName, ParameterValue, Parameters};
-use crate::seed::spec::SeedSpec;
+use crate::model::instance::{InstanceName, SeedName};
+use crate::model::parameter::{ParameterName, ParameterValue, Parameters};
+use crate::model::seed::spec::SeedSpec;
 
 /// A server that is not there after this will not come.
 const MAX_WAIT_AVAILABLE_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);

@@ -2,7 +2,7 @@
 //! that were made in advance. As many are as are used: each time none is there one more is wanted, and when nobody has
 //! wanted one for a while they are dropped.
 //!
-//! It runs on the keeper's thread, because connections must outlive the runtime of a single test.
+//! It runs on the background thread, because connections must outlive the runtime of a single test.
 
 use std::fmt;
 use std::ops::Deref;
@@ -17,8 +17,9 @@ use super::admin::{self, DatabaseInfo};
 use super::error::DatabaseError;
 use super::template::{MEETING, Template};
 use super::{DROP_LIMIT, name};
-use crate::keeper;
-use crate::server::{ConnectionParameters, connect_for_set_up};
+use crate::postgres::connect::connect_for_set_up;
+use crate::postgres::endpoint::ConnectionParameters;
+use crate::state::background;
 
 /// How many copies are made at once. More only wait for the same disk.
 const CONNECTIONS: usize = 4;
@@ -92,7 +93,7 @@ impl Databases {
         if self.tenure == Tenure::Attached && !self.stop_making() {
             let inner = self.inner();
             // What stays is swept by another process.
-            if let Ok(cleared) = keeper::spawn(async move { inner.clear().await }) {
+            if let Ok(cleared) = background::spawn(async move { inner.clear().await }) {
                 let _ = cleared.await;
             }
         }
@@ -108,7 +109,7 @@ impl Databases {
     }
 
     /// A new database, made in advance if there is one.
-    pub(super) async fn take(&self) -> Result<String, DatabaseError> {
+    pub(crate) async fn take(&self) -> Result<String, DatabaseError> {
         let inner = self.inner();
         let spare = inner.pool().take(Instant::now());
         let name = match spare {
@@ -132,7 +133,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         let inner = self.0.clone();
         if !self.0.stop_making() && self.0.tenure == Tenure::Attached {
-            keeper::block_on(async move { inner.clear().await }, DROP_LIMIT);
+            background::block_on(async move { inner.clear().await }, DROP_LIMIT);
         }
     }
 }
@@ -191,7 +192,7 @@ impl Inner {
     }
 
     /// A new database of this process.
-    pub(super) async fn make(&self) -> Result<String, DatabaseError> {
+    pub(crate) async fn make(&self) -> Result<String, DatabaseError> {
         let name = name::owned().map_err(DatabaseError::System)?;
         self.copy(&name).await?;
         Ok(name)
@@ -199,7 +200,7 @@ impl Inner {
 
     /// A new database that belongs to no process. Until it is complete it has a name of this process, so that what a cut-off
     /// command leaves is swept.
-    pub(super) async fn create_named(&self, name: &str) -> Result<(), DatabaseError> {
+    pub(crate) async fn create_named(&self, name: &str) -> Result<(), DatabaseError> {
         // Before there is a template nobody may be connected.
         self.template().await?;
         admin::refuse_taken(&*self.admin().await?, name).await?;
@@ -217,11 +218,11 @@ impl Inner {
         admin::mark(&*self.admin().await?, name).await
     }
 
-    pub(super) async fn list(&self) -> Result<Vec<DatabaseInfo>, DatabaseError> {
+    pub(crate) async fn list(&self) -> Result<Vec<DatabaseInfo>, DatabaseError> {
         admin::list(&*self.admin().await?).await
     }
 
-    pub(super) async fn find(&self, name: &str) -> Result<DatabaseInfo, DatabaseError> {
+    pub(crate) async fn find(&self, name: &str) -> Result<DatabaseInfo, DatabaseError> {
         admin::find(&*self.admin().await?, name).await
     }
 
@@ -229,13 +230,13 @@ impl Inner {
         admin::discard(&*self.admin().await?, name).await
     }
 
-    pub(super) async fn drop_ours(&self, name: &str) -> Result<(), DatabaseError> {
+    pub(crate) async fn drop_ours(&self, name: &str) -> Result<(), DatabaseError> {
         let admin = self.admin().await?;
         admin::find(&admin, name).await?;
         admin::discard(&admin, name).await
     }
 
-    pub(super) async fn reset(&self, name: &str) -> Result<(), DatabaseError> {
+    pub(crate) async fn reset(&self, name: &str) -> Result<(), DatabaseError> {
         let found = admin::find(&*self.admin().await?, name).await?;
         // Both names are of this process: whatever is left under them is swept.
         let fresh = self.make().await?;

@@ -8,9 +8,9 @@ use ociman::Secret;
 use super::error::DatabaseError;
 use super::pool::{Databases, Tenure};
 use super::{Database, handed};
-use crate::config::{SslHostname, SslHostnameError};
-use crate::server::{ConnectionParameters, Endpoint};
-use crate::tls::TlsParameters;
+use crate::model::setting::{SslHostname, SslHostnameError};
+use crate::postgres::endpoint::{ConnectionParameters, Endpoint};
+use crate::postgres::tls::TlsParameters;
 
 /// A seeded database that somebody else started: `pg-ephemeral run-env` or `session run-env`, which set the environment of
 /// what they run. Every process that they start gives its tests copies of the same database.

@@ -18,7 +18,7 @@ use ociman::command::Executor;
 use serde::Serialize;
 
 use crate::config::{BackendChoice, UntrustedConfig};
-use crate::folders::Folders;
+use crate::state::folders::Folders;
 
 pub use backends::{Support, support};
 

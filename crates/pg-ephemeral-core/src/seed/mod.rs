@@ -32,16 +32,15 @@ mod events;
 mod files;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
-mod kind;
 mod load;
 mod loaded;
 mod process;
 mod read_seeds;
-pub mod spec;
 mod sql;
 mod unkeyed;
 
-pub use crate::postgres::ClientProgramError;
+pub use crate::model::seed::{SeedKind, UnknownSeedKind, spec};
+pub use crate::postgres::client::ClientProgramError;
 pub(crate) use apply::{ApplyContext, ChildEnvironment, apply, copy_csv, run_sql};
 pub use apply::{ApplyError, CopyError, Location, PostgresError, ProgramError, RestoreError, SqlError};
 pub use archive::{ArchiveFormat, ForeignFormat};
@@ -50,7 +49,6 @@ pub use dump::LoadDumpError;
 pub use events::{ApplyEvent, EventSink, OutputStream};
 pub use files::FilesError;
 pub(crate) use files::find as find_files;
-pub use kind::{SeedKind, UnknownSeedKind};
 pub use load::{GitError, ReadError, read};
 pub use loaded::{LoadedSeed, LoadedSeeds, SeedCacheStatus};
 pub(crate) use process::{COMMAND_HINT, names_program_with_arguments};

@@ -9,15 +9,12 @@ use ociman::command::Process;
 use ociman::{Backend, CommandError, CommitSpec, Container, ContainerName, RunSpec, Terminal};
 use tokio::sync::{Mutex, oneshot, watch};
 
-use crate::folders::{Folders, make_socket_folder};
-use crate::keeper;
-use crate::owner::Owner;
-use crate::reap::remove_folder;
-use crate::record::RecordError;
-use crate::record::{Filed, Record, Tenure};
-
-use super::StartError;
-use crate::tool::ToolError;
+use super::error::StartError;
+use crate::model::owner::Owner;
+use crate::state::background;
+use crate::state::folders::{Folders, make_socket_folder};
+use crate::state::record::RecordError;
+use crate::state::record::{Filed, Record, Tenure};
 
 /// How long a removal waits for a start that is still under way, before it removes what is there.
 const START_LIMIT: Duration = Duration::from_secs(20);
@@ -73,7 +70,7 @@ impl Guard {
         }
         let (answer, answered) = oneshot::channel();
         let starter = backend.clone();
-        keeper::spawn(async move {
+        background::spawn(async move {
             let result = starter.run(&spec).await;
             // Whoever is gone does not need to know any more.
             let _ = settle.send(true);
@@ -103,8 +100,8 @@ impl Guard {
         spec: &RunSpec,
         owner: Owner,
         terminal: Terminal,
-    ) -> Result<(Self, Process), ToolError> {
-        let filed = Filed::new(folders, Record::of_start(backend, spec, owner, None)).map_err(StartError::from)?;
+    ) -> Result<(Self, Process), StartError> {
+        let filed = Filed::new(folders, Record::of_start(backend, spec, owner, None))?;
         let (_, settled) = watch::channel(true);
         let charge = Charge { filed, settled, busy: Arc::default(), may_start_late: true };
         let mut guard = Self { container: backend.container(spec.name.clone()), charge: Some(charge) };
@@ -112,7 +109,7 @@ impl Guard {
             Ok(process) => Ok((guard, process)),
             Err(error) => {
                 guard.forget();
-                Err(ToolError::Run(error))
+                Err(StartError::Run(error))
             }
         }
     }
@@ -134,7 +131,7 @@ impl Guard {
             None => None,
         };
         let container = self.container.clone();
-        let committing = keeper::spawn(async move {
+        let committing = background::spawn(async move {
             let _busy = busy;
             match container.commit(&spec).await {
                 // Who builds the same layer may take it for a displaced one in the moment before it has its name.
@@ -153,7 +150,7 @@ impl Guard {
         let container = self.container.clone();
         let (done, finished) = mpsc::channel::<()>();
         let mut unfinished = Unfinished(Some(finished));
-        let removal = keeper::spawn(async move {
+        let removal = background::spawn(async move {
             let _done = done;
             remove(container, charge).await
         });
@@ -180,7 +177,7 @@ impl Guard {
     /// Gives up a container that is not there.
     fn forget(&mut self) {
         if let Some(charge) = self.charge.take() {
-            remove_folder(&charge.filed.record);
+            charge.filed.record.remove_folder();
             charge.filed.remove();
         }
     }
@@ -191,7 +188,7 @@ impl Drop for Guard {
         if let Some(charge) = self.charge.take() {
             let container = self.container.clone();
             // A record that stays tells the next command.
-            keeper::block_on(async move { drop(remove(container, charge).await) }, DROP_LIMIT);
+            background::block_on(async move { drop(remove(container, charge).await) }, DROP_LIMIT);
         }
     }
 }
@@ -225,7 +222,7 @@ async fn remove(container: Container, mut charge: Charge) -> Result<(), ociman::
         attempt += 1;
         tokio::time::sleep(REMOVAL_PAUSE).await;
     }
-    remove_folder(&charge.filed.record);
+    charge.filed.record.remove_folder();
     charge.filed.remove();
     Ok(())
 }
@@ -245,8 +242,8 @@ mod tests {
     use pg_ephemeral_testkit::{FakeBackend, Operation};
 
     use super::*;
-    use crate::label;
-    use crate::session::Name;
+    use crate::model::label;
+    use crate::model::session::Name;
 
     const IMAGE: &str = "localhost/x:1";
     const NAME: Name = crate::session_name!("x");
@@ -261,7 +258,7 @@ mod tests {
         let mut start = Box::pin(Guard::run(&folders, &backend, spec, Owner::current(), None));
         // The engine gets to it when nobody waits for it any more.
         let (go, wait) = mpsc::channel::<()>();
-        let held = keeper::spawn(async move { wait.recv() }).unwrap();
+        let held = background::spawn(async move { wait.recv() }).unwrap();
         let is_pending = poll_fn(|context| Poll::Ready(start.as_mut().poll(context).is_pending())).await;
         assert!(is_pending);
         go.send(()).unwrap();
@@ -283,7 +280,7 @@ mod tests {
         let mut commit = Box::pin(guard.commit(CommitSpec { image: "localhost/committed:1".parse().unwrap(), labels }));
         // The engine gets to it when nobody waits for it any more.
         let (go, wait) = mpsc::channel::<()>();
-        let held = keeper::spawn(async move { wait.recv() }).unwrap();
+        let held = background::spawn(async move { wait.recv() }).unwrap();
         let is_pending = poll_fn(|context| Poll::Ready(commit.as_mut().poll(context).is_pending())).await;
         assert!(is_pending);
         go.send(()).unwrap();

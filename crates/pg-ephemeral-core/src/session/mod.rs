@@ -1,7 +1,6 @@
 //! Named sessions: servers that outlive the command that started them. Here they are found, listed, compared and
 //! stopped; that one is started is [`Definition::start_session`](crate::Definition::start_session)'s business.
 
-mod name;
 mod status;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,20 +14,19 @@ use ociman::{
 /// Set for the commands that run on a session: its name.
 pub const SESSION_VARIABLE: &str = "PG_EPHEMERAL_SESSION";
 
-pub use name::Name;
+pub use crate::model::session::Name;
 pub use status::{Divergence, SeedStatus, compute_seed_status, divergence};
 
-use crate::folders::Folders;
-use crate::label::{self, Metadata, ReadError};
-use crate::layer::snapshot_name;
-use crate::owner::Owner;
-use crate::record::Tenure;
-use crate::secret::{self, MachineSecret, MadeWith, SecretError};
-use crate::snapshot::{Replaced, Restored, SnapshotLabel, State};
-
-/// What the name of the container starts with that is to take over a session, until it does. The label of such a one
-/// names the session already.
-pub(crate) const PENDING_PREFIX: &str = "pg-ephemeral-pending-";
+use crate::model::label::{self, Metadata, ReadError};
+use crate::model::layer_image::snapshot_name;
+use crate::model::owner::Owner;
+use crate::model::session::PENDING_PREFIX;
+use crate::model::snapshot::{Restored, SnapshotLabel, State};
+use crate::postgres::tls::ServerIdentity;
+use crate::state::folders::Folders;
+use crate::state::handover::Stopped;
+use crate::state::record::Tenure;
+use crate::state::secret::{self, MachineSecret, MadeWith, SecretError};
 
 /// A session that is to be started.
 #[derive(Debug, Clone)]
@@ -51,7 +49,7 @@ pub(crate) struct Heritage {
     /// Labels, on top of a start's own.
     pub(crate) labels: Labels,
     /// The session of the same name that it takes over.
-    pub(crate) replaces: Option<Replaced>,
+    pub(crate) replaces: Option<Stopped>,
 }
 
 impl Request {
@@ -246,6 +244,16 @@ impl Session {
     /// What its password is derived from.
     pub(crate) fn credential(&self) -> &str {
         secret::credential(&self.summary.labels).unwrap_or_default()
+    }
+
+    /// What its server is known by.
+    pub(crate) fn identity(&self) -> ServerIdentity<'_> {
+        ServerIdentity { credential: self.credential(), nonce: self.nonce() }
+    }
+
+    /// The session before its server is stopped for a moment. The caller holds its lock.
+    pub(crate) fn about_to_stop(&self, folders: &Folders) -> Stopped {
+        Stopped::beginning(folders, &self.name, &self.container, self.nonce())
     }
 
     /// Which secret its password was derived with. Only the one in these folders makes its password.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use ociman::command::ExitStatus;
 
 use super::psql_output::PsqlOutput;
-use crate::postgres::{ClientCommand, ClientProgramError, ClientPrograms, Keep, Operand};
+use crate::postgres::client::{ClientCommand, ClientProgramError, ClientPrograms, Keep, Operand};
 use crate::seed::events::{ApplyEvent, EventSink};
 use crate::seed::read_seeds::SqlSource;
 use crate::seed::sql::SqlScript;

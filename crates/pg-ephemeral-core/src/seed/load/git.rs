@@ -10,7 +10,7 @@ use std::process::{Output, Stdio};
 
 use tokio::process::Command;
 
-use crate::seed::spec::GitRevision;
+use crate::model::seed::spec::GitRevision;
 
 /// Variables by which git tells its hooks about one repository, which need not be the one of the file.
 const REPOSITORY_VARIABLES: [&str; 5] = ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR"];
