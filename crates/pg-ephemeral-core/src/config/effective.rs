@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use super::read::sets_ssl;
 use super::suggest::closest;
 use super::{
     BackendChoice, CacheRegistry, Config, DEFAULT_WAIT_AVAILABLE_TIMEOUT, DatabaseName, Durability, Encoding,
@@ -15,7 +14,7 @@ use super::{
 };
 use crate::model::image::Image;
 use crate::model::instance::{InstanceName, SeedName};
-use crate::model::parameter::{ParameterName, ParameterValue, Parameters};
+use crate::model::parameter::{ParameterName, ParameterValue, Parameters, sets_ssl};
 use crate::model::seed::spec::SeedSpec;
 
 /// Where a value came from, strongest first.

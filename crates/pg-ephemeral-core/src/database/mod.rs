@@ -12,11 +12,11 @@ mod seeded;
 mod sql;
 mod template;
 
-use std::time::Duration;
-
 use ociman::{Secret, Variable};
 use tokio::sync::oneshot;
 use tokio_postgres::Client;
+
+use pool::DROP_LIMIT;
 
 use crate::postgres::connect::{ConnectError, connect};
 use crate::postgres::endpoint::ConnectionParameters;
@@ -27,9 +27,6 @@ pub use error::DatabaseError;
 pub use name::{Name, NameError};
 pub(crate) use pool::{Databases, Tenure};
 pub use seeded::{EnvironmentError, Seeded};
-
-/// How long dropping a value blocks at most.
-const DROP_LIMIT: Duration = Duration::from_secs(30);
 
 /// A private copy of a seeded database, as the seeds left it. Dropping the value drops it, whoever is connected: on a
 /// server of this process in the background, on a session blocking until it is gone.

@@ -15,11 +15,14 @@ use tokio_postgres::error::SqlState;
 
 use super::admin::{self, DatabaseInfo};
 use super::error::DatabaseError;
+use super::name;
 use super::template::{MEETING, Template};
-use super::{DROP_LIMIT, name};
 use crate::postgres::connect::connect_for_set_up;
 use crate::postgres::endpoint::ConnectionParameters;
 use crate::state::background;
+
+/// How long dropping a value blocks at most.
+pub(super) const DROP_LIMIT: Duration = Duration::from_secs(30);
 
 /// How many copies are made at once. More only wait for the same disk.
 const CONNECTIONS: usize = 4;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ociman::command::Executor;
 use ociman::{Backend, Host, Kind};
 
-use super::{Area, Examination, Finding, Level, Working};
+use super::finding::{Area, Examination, Finding, Level, Working};
 use crate::config::BackendChoice;
 use crate::postgres::host_image::Installations;
 use crate::server::choose::{self, effective_choice, remedy};

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ociman::Kind;
 
-use super::{Area, Finding, Level, Working, nearest};
+use super::finding::{Area, Finding, Level, Working, nearest};
 use crate::state::folders::Folders;
 
 /// Less than this is soon used up by one more layer, in bytes.

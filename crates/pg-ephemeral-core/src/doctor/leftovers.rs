@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use ociman::Backend;
 
-use super::{Area, Finding, Level};
+use super::finding::{Area, Finding, Level};
 use crate::lifecycle::reap;
 use crate::state::folders::{self, Folders};
 use crate::state::record;

@@ -1,6 +1,6 @@
 //! Whether this machine has the locales that clusters of the host backend sort text by.
 
-use super::{Area, Finding, Level};
+use super::finding::{Area, Finding, Level};
 use crate::config::{Config, Origin, Overrides};
 use crate::model::setting::{Locale, LocaleProvider};
 use crate::postgres::host_image::Installations;

@@ -8,7 +8,7 @@ use std::path::Path;
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 
-use super::{Area, Finding, Level, nearest};
+use super::finding::{Area, Finding, Level, nearest};
 use crate::state::folders::Folders;
 
 /// Bytes of the machine's secret.

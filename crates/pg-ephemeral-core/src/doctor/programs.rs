@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Area, Finding, Level};
+use super::finding::{Area, Finding, Level};
 use crate::postgres::host_image::{Installation, Installations};
 use crate::state::folders::Folders;
 

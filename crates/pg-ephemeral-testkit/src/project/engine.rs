@@ -3,7 +3,8 @@
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use super::{Project, must};
+use super::Project;
+use crate::must::must;
 
 impl Project {
     /// Puts a program on `PATH` under another name, before all others.

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use super::{Project, fail, redact, text};
+use super::{Project, redact, text};
+use crate::must::fail;
 
 /// How a command ended, with all that it printed.
 ///

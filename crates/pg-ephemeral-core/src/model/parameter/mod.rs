@@ -13,6 +13,11 @@ use serde::{Deserialize, Serialize};
 
 mod assignment;
 mod parameters;
+/// Whether a parameter is one of those `ssl_config` takes care of.
+pub(crate) fn sets_ssl(name: &str) -> bool {
+    name.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("ssl"))
+}
+
 #[cfg(test)]
 mod tests;
 

@@ -13,16 +13,13 @@ use super::csv::{CsvFile, CsvFileError};
 use super::dump::{Dump, LoadDumpError};
 use super::events::OutputStream;
 use super::files::{self, FilesError};
+use super::git::GitError;
 use super::process::{Program, ProgramText};
 use super::read_seeds::{Body, CacheKey, ReadSeed, ReadSeeds, ScriptFile};
 use super::spec::{CacheStrategy, FileGlob, SeedSpec};
 use super::sql::{LoadSqlError, SqlScript};
 use crate::io::child::{self, Input};
 use crate::model::instance::SeedName;
-
-pub use git::GitError;
-
-pub(super) mod git;
 
 /// How many seeds are loaded at once: some run programs.
 const AT_ONCE: usize = 8;
