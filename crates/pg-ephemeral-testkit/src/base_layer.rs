@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use ociman::Kind;
 use tempfile::TempDir;
 
-use crate::must::{fail, must};
+use crate::project::{fail, must};
 
 /// Names the folder with the base layers: `state`, a state folder with the host backend's, a file `docker` or `podman` with
 /// the reference of that engine's, and `clusters`, which anybody may write to.

@@ -71,7 +71,6 @@ mod fake;
 mod journal;
 #[doc(hidden)]
 pub mod memory;
-mod must;
 mod operation;
 mod project;
 mod short_folder;

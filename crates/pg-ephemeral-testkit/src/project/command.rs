@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::{Project, Ran, Started};
-use crate::must::must;
+use super::{Project, Ran, Started, must};
 
 /// A command to be run in a project. It gets a process group of its own and no standard input unless it is given one.
 #[derive(Debug)]

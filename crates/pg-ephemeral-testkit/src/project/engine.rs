@@ -3,8 +3,7 @@
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use super::Project;
-use crate::must::must;
+use super::{Project, must};
 
 impl Project {
     /// Puts a program on `PATH` under another name, before all others.

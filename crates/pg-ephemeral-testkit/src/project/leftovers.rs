@@ -6,8 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::Project;
-use crate::must::fail;
+use super::{Project, fail};
 
 /// A process that was killed takes a moment to go.
 const SETTLE_LIMIT: Duration = Duration::from_secs(5);

@@ -23,7 +23,6 @@ use std::time::{Duration, Instant};
 use redact::Redactions;
 use tempfile::TempDir;
 
-use crate::must::{fail, must};
 use crate::short_folder::create_short_folder;
 
 pub use command::ProjectCommand;
@@ -264,5 +263,20 @@ pub async fn wait_until_async(what: impl Display, limit: Duration, mut holds: im
             fail(format!("not within {} s: {what}", limit.as_secs_f32()));
         }
         tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// Ends the test.
+#[allow(clippy::panic)]
+#[track_caller]
+pub(crate) fn fail(message: String) -> ! {
+    panic!("{message}")
+}
+
+#[track_caller]
+pub(crate) fn must<T, E: Display>(result: Result<T, E>, what: &str) -> T {
+    match result {
+        Ok(value) => value,
+        Err(error) => fail(format!("{what}: {error}")),
     }
 }

@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use super::{Project, redact, text};
-use crate::must::fail;
+use super::{Project, fail, redact, text};
 
 /// How a command ended, with all that it printed.
 ///

@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use super::{ProjectCommand, Ran};
-use crate::must::must;
+use super::{ProjectCommand, Ran, must};
 
 /// How long streams may stay open after the command has ended: somebody who got them from it may still write.
 const STREAMS_LIMIT: Duration = Duration::from_secs(5);
