@@ -58,9 +58,10 @@ pub async fn reap_recorded(folders: &Folders, reachable: &Backend, patience: Pat
         }
         let container = backend.container(filed.record.container.clone());
         if record::remove_made(&container, &filed.record.nonce).await.is_ok() {
-            filed.record.remove_folder();
             tls::forget_session(folders, filed.record.backend, filed.record.credential());
-            if !may_start_late {
+            if may_start_late {
+                filed.remove_folder();
+            } else {
                 filed.remove();
             }
             reaped.push(Reaped { backend: filed.record.backend, container: filed.record.container.to_string() });

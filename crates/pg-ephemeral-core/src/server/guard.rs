@@ -177,7 +177,6 @@ impl Guard {
     /// Gives up a container that is not there.
     fn forget(&mut self) {
         if let Some(charge) = self.charge.take() {
-            charge.filed.record.remove_folder();
             charge.filed.remove();
         }
     }
@@ -222,7 +221,6 @@ async fn remove(container: Container, mut charge: Charge) -> Result<(), ociman::
         attempt += 1;
         tokio::time::sleep(REMOVAL_PAUSE).await;
     }
-    charge.filed.record.remove_folder();
     charge.filed.remove();
     Ok(())
 }

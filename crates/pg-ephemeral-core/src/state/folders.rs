@@ -194,17 +194,14 @@ pub(crate) fn make_socket_folder(path: &Path) -> Result<(), FoldersError> {
 }
 
 /// Removes the folder that [`make_socket_folder`] made for a container. A record can name any folder: only one with the
-/// container's name in a folder for sockets of this user's goes.
-pub(crate) fn remove_socket_folder(path: &Path, container: &ContainerName) {
+/// container's name in a folder for sockets of this user's goes. Any other is no error: it is nobody's to remove.
+pub(crate) fn remove_socket_folder(path: &Path, container: &ContainerName) -> io::Result<()> {
     let is_own = path.file_name().is_some_and(|name| name == container.as_str())
         && path
             .parent()
             .is_some_and(|parent| parent.file_name() == Some(sockets_name().as_ref()) && is_private(parent))
         && path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir());
-    if is_own {
-        // Whatever is still in the way is found again by the next command.
-        let _ = fs::remove_dir_all(path);
-    }
+    if is_own { fs::remove_dir_all(path) } else { Ok(()) }
 }
 
 /// The name of the folder for sockets.
@@ -259,14 +256,14 @@ mod tests {
             fs::create_dir_all(folder).unwrap();
         }
         for folder in &others {
-            remove_socket_folder(folder, &container);
+            remove_socket_folder(folder, &container).unwrap();
             assert!(folder.exists(), "{}", folder.display());
         }
         fs::set_permissions(&sockets, Permissions::from_mode(0o755)).unwrap();
-        remove_socket_folder(&own, &container);
+        remove_socket_folder(&own, &container).unwrap();
         assert!(own.exists());
         fs::set_permissions(&sockets, Permissions::from_mode(0o700)).unwrap();
-        remove_socket_folder(&own, &container);
+        remove_socket_folder(&own, &container).unwrap();
         assert!(!own.exists());
     }
 

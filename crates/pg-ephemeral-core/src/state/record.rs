@@ -114,7 +114,7 @@ impl Filed {
                 self.write()
             }
             None => {
-                self.remove();
+                self.remove_file();
                 Ok(())
             }
         }
@@ -126,9 +126,22 @@ impl Filed {
         let _ = self.outlive_owner(Some(Tenure::Expires(0)));
     }
 
-    /// Forgets the server.
+    /// Removes the folder of a server that is gone, and then its record. A record that stays behind is judged again by
+    /// the next command.
     pub(crate) fn remove(&self) {
-        // A record that stays behind is judged again by the next command.
+        if self.remove_folder() {
+            self.remove_file();
+        }
+    }
+
+    /// Removes the server's folder, and returns whether nothing is left of it.
+    pub(crate) fn remove_folder(&self) -> bool {
+        let Record { folder, container, .. } = &self.record;
+        folder.as_ref().is_none_or(|folder| folders::remove_socket_folder(folder, container).is_ok())
+    }
+
+    fn remove_file(&self) {
+        // The next command tries it again.
         let _ = fs::remove_file(&self.path);
     }
 
@@ -192,13 +205,6 @@ impl Record {
             true => remove_made(container, &self.nonce).await,
             // Nobody else ever has this name.
             false => container.clone().remove_force().await,
-        }
-    }
-
-    /// Removes the folder of the server.
-    pub(crate) fn remove_folder(&self) {
-        if let Some(folder) = &self.folder {
-            folders::remove_socket_folder(folder, &self.container);
         }
     }
 
@@ -606,6 +612,20 @@ mod tests {
             reap_recorded(&folders, &FakeBackend::podman().backend(), Patience::Settle).await;
             assert!(!authority.exists() && !sockets.join("pg-ephemeral-x").exists());
         }
+    }
+
+    #[test]
+    fn a_record_that_is_forgotten_takes_the_folder_for_sockets_with_it() {
+        let home = tempfile::tempdir().unwrap();
+        let folders = Folders::at(home.path());
+        let sockets = home.path().join(Folders::sockets_path().file_name().unwrap());
+        fs::DirBuilder::new().mode(0o700).create(&sockets).unwrap();
+        let record = Record { folder: Some(sockets.join("pg-ephemeral-x")), ..record(dead()) };
+        folders::make_socket_folder(record.folder.as_deref().unwrap()).unwrap();
+        let container = FakeBackend::podman().backend().container(record.container.clone());
+        Filed::new(&folders, record).unwrap();
+        forget(&folders, &container, "n");
+        assert!(all(&folders).next().is_none() && !sockets.join("pg-ephemeral-x").exists());
     }
 
     #[tokio::test]
