@@ -152,9 +152,9 @@ pub(crate) async fn handed(
             let _ = maker.discard(&unwanted).await;
         }
     };
-    let unfinished = background::spawn_and_wait_when_dropped(made, DROP_LIMIT).map_err(DatabaseError::System)?;
+    let making = background::finish(made, DROP_LIMIT).map_err(DatabaseError::System)?;
     let name = answered.await;
-    unfinished.finished();
+    making.output().await.map_err(DatabaseError::System)?;
     let name = name.map_err(|lost| DatabaseError::System(std::io::Error::other(lost)))??;
     let connection = ConnectionParameters { database: name, ..seeded.clone() };
     Ok(Database { databases: databases.clone(), connection, hold: Hold::Held })

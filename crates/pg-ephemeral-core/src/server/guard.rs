@@ -2,7 +2,7 @@
 //! thread that wanted it, the container is removed, its folder with it, and its record last.
 
 use std::path::PathBuf;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ociman::command::Process;
@@ -13,8 +13,7 @@ use super::error::StartError;
 use crate::model::owner::Owner;
 use crate::state::background;
 use crate::state::folders::{Folders, make_socket_folder};
-use crate::state::record::RecordError;
-use crate::state::record::{Filed, Record, Tenure};
+use crate::state::record::{Filed, Record, RecordError, Tenure};
 
 /// How long a removal waits for a start that is still under way, before it removes what is there.
 const START_LIMIT: Duration = Duration::from_secs(20);
@@ -148,18 +147,11 @@ impl Guard {
     pub(crate) async fn remove(mut self) -> Result<(), ociman::CommandError> {
         let Some(charge) = self.charge.take() else { return Ok(()) };
         let container = self.container.clone();
-        let (done, finished) = mpsc::channel::<()>();
-        let mut unfinished = Unfinished(Some(finished));
-        let removal = background::spawn(async move {
-            let _done = done;
-            remove(container, charge).await
-        });
-        let removed = match removal {
-            Ok(removal) => removal.await.unwrap_or(Ok(())),
+        match background::finish(remove(container, charge), DROP_LIMIT) {
+            Ok(removal) => removal.output().await.unwrap_or(Ok(())),
+            // A record that stays tells the next command.
             Err(_) => Ok(()),
-        };
-        unfinished.0 = None;
-        removed
+        }
     }
 
     /// Lets the container live on by itself, as long as it is wanted, under the name that it has or is about to get.
@@ -188,18 +180,6 @@ impl Drop for Guard {
             let container = self.container.clone();
             // A record that stays tells the next command.
             background::block_on(async move { drop(remove(container, charge).await) }, DROP_LIMIT);
-        }
-    }
-}
-
-/// A removal that somebody may stop waiting for: the channel closes when it is done.
-struct Unfinished(Option<mpsc::Receiver<()>>);
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        if let Some(finished) = self.0.take() {
-            // Nothing is ever sent; the error says that it is done, or that the limit has passed.
-            let _ = finished.recv_timeout(DROP_LIMIT);
         }
     }
 }
@@ -235,6 +215,7 @@ async fn wait_until_there(container: &Container, filed: &Filed) {
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
+    use std::sync::mpsc;
     use std::task::Poll;
 
     use pg_ephemeral_testkit::{FakeBackend, Operation};

@@ -1,9 +1,18 @@
-//! A thread that finishes what must be finished even when the future that wanted it is dropped, its runtime shuts down
-//! or its caller panics: starting a container, and removing it. It lives as long as the process.
+//! The background: one thread with one runtime, which lives as long as the process.
+//!
+//! Its contract:
+//! - What is given to it is done to its end, even when the future that wanted it is dropped, the caller's runtime shuts down or
+//!   the caller panics. Only the end of the process cuts it off.
+//! - Nothing on it may block: all work of the process shares the thread. [`block_on`] therefore only begins the work when it
+//!   is called there.
+//! - Work that has to be done to its end and may itself block on the background runs on a thread of its own:
+//!   [`on_own_thread`].
 
 use std::future::Future;
+use std::io;
 use std::sync::OnceLock;
 use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle};
@@ -13,11 +22,11 @@ use tokio::task::JoinHandle;
 /// The name of the thread.
 const NAME: &str = "pg-ephemeral-background";
 
-/// Runs a future to its end on the background thread.
+/// Runs a future to its end in the background.
 ///
 /// # Errors
 /// When the thread or its runtime could not be made, which only happens when the system is out of them.
-pub(crate) fn spawn<F>(future: F) -> std::io::Result<JoinHandle<F::Output>>
+pub(crate) fn spawn<F>(future: F) -> io::Result<JoinHandle<F::Output>>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
@@ -31,69 +40,80 @@ pub(crate) fn block_on<F>(future: F, limit: Duration)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    if std::thread::current().name() == Some(NAME) {
+    if thread::current().name() == Some(NAME) {
         // It has a runtime, for this is its thread.
         return drop(spawn(future));
     }
-    let (done, waiting) = mpsc::channel();
-    let spawned = spawn(async move {
-        future.await;
-        // The receiver is gone only when the limit has passed.
-        let _ = done.send(());
-    });
-    if spawned.is_ok() {
-        let _ = waiting.recv_timeout(limit);
-    }
+    // Dropping the task waits.
+    drop(finish(future, limit));
 }
 
-/// As [`spawn`]; dropping what is given back blocks until the future is done, or the limit has passed.
-pub(crate) fn spawn_and_wait_when_dropped<F>(future: F, limit: Duration) -> std::io::Result<Unfinished>
+/// As [`spawn`]; dropping the task blocks until the future is done, or the limit has passed.
+pub(crate) fn finish<F>(future: F, limit: Duration) -> io::Result<Task<F::Output>>
 where
-    F: Future<Output = ()> + Send + 'static,
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
 {
-    let (done, finished) = mpsc::channel::<()>();
-    spawn(async move {
-        let _done = done;
-        future.await;
-    })?;
-    Ok(Unfinished { finished: Some(finished), limit })
+    let (answer, task) = task(limit);
+    spawn(async move { answer.give(Ok(future.await)) })?;
+    Ok(task)
 }
 
-/// Runs a future to its end on a thread of its own, also when nobody wants it any more: then dropping this blocks until
-/// it is there, or the limit has passed. For what must not be left half done and may itself block on the background thread.
-pub(crate) async fn to_the_end<F, O>(make: F, limit: Duration) -> std::io::Result<O>
+/// Runs a future to its end on a thread of its own, even when nobody wants it any more: dropping this future blocks until the
+/// end, or until the limit has passed.
+pub(crate) async fn on_own_thread<F, O>(make: F, limit: Duration) -> io::Result<O>
 where
     F: AsyncFnOnce() -> O + Send + 'static,
     O: Send + 'static,
 {
-    let (answer, answered) = oneshot::channel();
-    let (done, finished) = mpsc::channel::<()>();
-    std::thread::Builder::new().name("pg-ephemeral-session".to_owned()).spawn(move || {
-        let _done = done;
+    let (answer, task) = task(limit);
+    thread::Builder::new().name("pg-ephemeral-session".to_owned()).spawn(move || {
         let runtime = Builder::new_current_thread().enable_all().build();
-        // Whoever is gone does not need to know any more.
-        let _ = answer.send(runtime.map(|runtime| runtime.block_on(make())));
+        answer.give(runtime.map(|runtime| runtime.block_on(make())));
     })?;
-    let mut unfinished = Unfinished { finished: Some(finished), limit };
-    let output = answered.await;
-    unfinished.finished = None;
-    output.map_err(|_| std::io::Error::from(std::io::ErrorKind::Interrupted))?
+    task.output().await
 }
 
-/// Something that is done to its end although nobody waits: the channel closes then.
-pub(crate) struct Unfinished {
+/// Work that is done to its end. Dropping it blocks until then, or until its limit has passed.
+pub(crate) struct Task<T> {
+    output: oneshot::Receiver<io::Result<T>>,
+    /// The channel closes at the end of the work.
     finished: Option<mpsc::Receiver<()>>,
     limit: Duration,
 }
 
-impl Unfinished {
-    /// There is nothing to wait for any more.
-    pub(crate) fn finished(mut self) {
-        self.finished = None;
+/// What the work gives its output to. The work is done when this is dropped.
+struct Answer<T> {
+    output: oneshot::Sender<io::Result<T>>,
+    _finished: mpsc::Sender<()>,
+}
+
+fn task<T>(limit: Duration) -> (Answer<T>, Task<T>) {
+    let (answer, output) = oneshot::channel();
+    let (finish, finished) = mpsc::channel();
+    (Answer { output: answer, _finished: finish }, Task { output, finished: Some(finished), limit })
+}
+
+impl<T> Answer<T> {
+    fn give(self, output: io::Result<T>) {
+        // Whoever is gone does not need to know any more.
+        let _ = self.output.send(output);
     }
 }
 
-impl Drop for Unfinished {
+impl<T> Task<T> {
+    /// Waits for the end of the work.
+    ///
+    /// # Errors
+    /// When the work panicked, or could not begin.
+    pub(crate) async fn output(mut self) -> io::Result<T> {
+        let output = (&mut self.output).await;
+        self.finished = None;
+        output.map_err(|_| io::Error::from(io::ErrorKind::Interrupted))?
+    }
+}
+
+impl<T> Drop for Task<T> {
     fn drop(&mut self) {
         if let Some(finished) = self.finished.take() {
             // Nothing is ever sent; the error says that it is done, or that the limit has passed.
@@ -102,23 +122,23 @@ impl Drop for Unfinished {
     }
 }
 
-fn handle() -> std::io::Result<Handle> {
+fn handle() -> io::Result<Handle> {
     static BACKGROUND: OnceLock<Handle> = OnceLock::new();
     if let Some(handle) = BACKGROUND.get() {
         return Ok(handle.clone());
     }
     let (made, runtime_of_thread) = mpsc::channel();
     // A runtime that is made here and dropped, because the system refuses the thread, would panic within another runtime.
-    std::thread::Builder::new().name(NAME.to_owned()).spawn(move || {
+    thread::Builder::new().name(NAME.to_owned()).spawn(move || {
         let runtime = Builder::new_current_thread().enable_all().build();
         // The receiver waits for exactly this.
-        let _ = made.send(runtime.as_ref().map(|runtime| runtime.handle().clone()).map_err(std::io::Error::kind));
+        let _ = made.send(runtime.as_ref().map(|runtime| runtime.handle().clone()).map_err(io::Error::kind));
         if let Ok(runtime) = runtime {
             runtime.block_on(std::future::pending::<()>());
         }
     })?;
-    let made = runtime_of_thread.recv().map_err(|_| std::io::Error::from(std::io::ErrorKind::Interrupted))?;
-    let handle = made.map_err(std::io::Error::from)?;
+    let made = runtime_of_thread.recv().map_err(|_| io::Error::from(io::ErrorKind::Interrupted))?;
+    let handle = made.map_err(io::Error::from)?;
     // When two threads were here at once, the thread of the first is everyone's and the other idles.
     Ok(BACKGROUND.get_or_init(|| handle).clone())
 }

@@ -57,7 +57,7 @@ impl Session {
     /// [`SnapshotError`]. With [`SnapshotError::Lost`] the session is gone, with any other as it was.
     pub async fn restore(&self, folders: &Folders, from: &Name, foreign: AnotherSecret) -> Result<Self, SnapshotError> {
         let (session, folders, from) = (self.clone(), folders.clone(), from.clone());
-        let restored = background::to_the_end(async move || restore(&session, &folders, &from, foreign).await, LIMIT);
+        let restored = background::on_own_thread(async move || restore(&session, &folders, &from, foreign).await, LIMIT);
         restored.await.map_err(SnapshotError::System)?
     }
 
@@ -69,7 +69,7 @@ impl Session {
     /// As [`Session::restore`].
     pub async fn reset(&self, definition: &Definition, foreign: AnotherSecret) -> Result<Self, SnapshotError> {
         let (session, definition) = (self.clone(), definition.clone());
-        let reset = background::to_the_end(async move || reset(&session, definition, foreign).await, LIMIT);
+        let reset = background::on_own_thread(async move || reset(&session, definition, foreign).await, LIMIT);
         reset.await.map_err(SnapshotError::System)?
     }
 
@@ -97,7 +97,7 @@ impl Session {
             return Ok((session, super::Manner::Live));
         }
         let (session, own_folders) = (self.clone(), folders.clone());
-        let taken = background::to_the_end(async move || nameless(&session, &own_folders).await, LIMIT);
+        let taken = background::on_own_thread(async move || nameless(&session, &own_folders).await, LIMIT);
         let taken = taken.await.map_err(SnapshotError::System)??;
         let state = State::Session { session: self.name().clone(), image: taken.image.to_string() };
         let started = async {

@@ -58,7 +58,7 @@ impl Session {
     /// [`SnapshotError`].
     pub async fn snapshot(&self, folders: &Folders, name: &Name, existing: Existing) -> Result<Taken, SnapshotError> {
         let (session, folders, name) = (self.clone(), folders.clone(), name.clone());
-        let taken = background::to_the_end(async move || named(&session, &folders, &name, existing).await, LIMIT);
+        let taken = background::on_own_thread(async move || named(&session, &folders, &name, existing).await, LIMIT);
         taken.await.map_err(SnapshotError::System)?
     }
 }
