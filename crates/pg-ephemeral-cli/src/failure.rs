@@ -7,7 +7,9 @@ use pg_ephemeral_core::choose::ChooseError;
 use pg_ephemeral_core::config::{EffectiveError, INSTANCE_VARIABLE, InstanceVariableError, LoadError, UntrustedConfig};
 use pg_ephemeral_core::host_image::FindError;
 use pg_ephemeral_core::snapshot::SnapshotError;
-use pg_ephemeral_core::{AttachError, CacheError, DatabaseError, FoldersError, SecretError, StartError, ToolError};
+use pg_ephemeral_core::{
+    AttachError, CacheError, DatabaseError, FoldersError, LookError, SecretError, StartError, ToolError,
+};
 
 use crate::spinner;
 
@@ -146,6 +148,13 @@ impl From<CacheError> for Failure {
 
 impl From<SnapshotError> for Failure {
     fn from(error: SnapshotError) -> Self {
+        let hint = error.hint();
+        Self::Error { error: Box::new(error), hint }
+    }
+}
+
+impl From<LookError> for Failure {
+    fn from(error: LookError) -> Self {
         let hint = error.hint();
         Self::Error { error: Box::new(error), hint }
     }

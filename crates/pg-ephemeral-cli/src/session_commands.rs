@@ -1,14 +1,14 @@
 //! `session …`: starting, finding and stopping named servers, and running commands against one.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::error::ErrorKind;
-use ociman::{Backend, ContainerState, Kind, Variable};
+use ociman::{Backend, Kind, Variable};
 use pg_ephemeral_core::reap::{self, Patience, reap_recorded};
 use pg_ephemeral_core::session::{Name, Session};
-use pg_ephemeral_core::snapshot::{self, AnotherSecret, Existing, SnapshotError, Whose};
-use pg_ephemeral_core::{MadeWith, Server};
+use pg_ephemeral_core::snapshot::{self, AnotherSecret, Existing, SnapshotError};
+use pg_ephemeral_core::{FoundSessions, MadeWith, Server};
 
 use crate::arguments::{Format, Global, SessionArguments, SessionCommand, Wrapped, wrong_usage};
 use crate::context::{Context, current_folder};
@@ -19,10 +19,6 @@ use crate::session_listing::{self, ListedSession};
 use crate::signals::Signals;
 use crate::snapshot_commands;
 use crate::wrapped::{self, Place, until_signal};
-
-/// How long a session is waited for whose server an engine holds still, as it does while a snapshot is made of it.
-const PAUSE_LIMIT: Duration = Duration::from_secs(5);
-const PAUSE_STEP: Duration = Duration::from_millis(100);
 
 /// Carries out one session command and gives the exit status.
 pub(crate) async fn run(
@@ -282,68 +278,21 @@ async fn not_running(
     Ok(Failure::message(format!("no session {name} runs"), hint))
 }
 
-/// The sessions that were looked for.
-#[derive(Debug, Default)]
-pub(crate) struct Found {
-    /// Those that run.
-    pub(crate) running: Vec<Session>,
-    /// Those whose server has ended, which have been removed.
-    ended: Vec<Name>,
-    /// Those whose server has ended, and that were started with another secret.
-    foreign_ended: Vec<Session>,
-}
-
-impl Found {
-    fn is_empty(&self) -> bool {
-        self.running.is_empty() && self.ended.is_empty() && self.foreign_ended.is_empty()
-    }
-
-    fn add(&mut self, other: Self) {
-        self.running.extend(other.running);
-        self.ended.extend(other.ended);
-        self.foreign_ended.extend(other.foreign_ended);
-    }
-}
-
 /// The session of this name on one of these backends.
 pub(crate) async fn find_on(
     global: &Global,
     context: &Context,
     backends: &[Backend],
     name: &Name,
-) -> Result<Found, Failure> {
+) -> Result<FoundSessions, Failure> {
     for backend in backends {
-        snapshot::put_back(&context.folders, backend, name).await?;
-    }
-    let found = look_on(global, context, backends, name).await?;
-    if !found.is_empty() {
-        return Ok(found);
-    }
-    let mut look_again = false;
-    for backend in backends {
-        look_again |= snapshot::settled(&context.folders, backend, name).await?;
-    }
-    if look_again { look_on(global, context, backends, name).await } else { Ok(found) }
-}
-
-fn is_paused(session: &Session) -> bool {
-    session.summary().state == ContainerState::Paused
-}
-
-async fn look_on(global: &Global, context: &Context, backends: &[Backend], name: &Name) -> Result<Found, Failure> {
-    for backend in backends {
-        let mut session = Session::find_any(backend, name).await.map_err(Failure::new)?;
-        let deadline = Instant::now() + PAUSE_LIMIT;
-        while session.as_ref().is_some_and(is_paused) && Instant::now() < deadline {
-            tokio::time::sleep(PAUSE_STEP).await;
-            session = Session::find_any(backend, name).await.map_err(Failure::new)?;
-        }
-        let found = sorted(global, context, session).await?;
+        let found = FoundSessions::named(&context.folders, backend, name).await?;
+        tell_removed(global, &found);
         if !found.is_empty() {
             return Ok(found);
         }
     }
-    Ok(Found::default())
+    Ok(FoundSessions::default())
 }
 
 pub(crate) async fn all_sessions(global: &Global, context: &Context) -> Result<Vec<Session>, Failure> {
@@ -361,39 +310,24 @@ pub(crate) async fn backends(global: &Global, context: &Context) -> Result<Vec<B
     Ok(backends)
 }
 
-async fn sessions_on(global: &Global, context: &Context, backends: &[Backend]) -> Result<Found, Failure> {
-    let mut all = Found::default();
+async fn sessions_on(global: &Global, context: &Context, backends: &[Backend]) -> Result<FoundSessions, Failure> {
+    let mut all = FoundSessions::default();
     for backend in backends {
-        if let Err(error) = snapshot::put_all_back(&context.folders, backend, Whose::Any).await {
+        let (found, put_back) = FoundSessions::all(&context.folders, backend).await?;
+        if let Err(error) = put_back {
             // The others can be listed all the same.
             let failure = Failure::from(error);
             let hint = failure.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
             tell(global, &format!("warning: {}{hint}", failure.in_one_line()));
         }
-        let listed = Session::list_all(backend).await.map_err(Failure::new)?;
-        all.add(sorted(global, context, listed).await?);
+        tell_removed(global, &found);
+        all.add(found);
     }
     Ok(all)
 }
 
-/// Those that run. Those whose time is over are removed, whoever started them, and so are those whose server has ended.
-async fn sorted(
-    global: &Global,
-    context: &Context,
-    sessions: impl IntoIterator<Item = Session>,
-) -> Result<Found, Failure> {
-    let mut found = Found::default();
-    for session in sessions {
-        if session.has_expired() {
-            reap::remove_expired(&context.folders, &session).await.map_err(Failure::new)?;
-        } else if !session.has_ended() {
-            found.running.push(session);
-        } else if session.made_with(&context.folders).map_err(Failure::secret)? == MadeWith::AnotherSecret {
-            found.foreign_ended.push(session);
-        } else if reap::remove_ended(&context.folders, &session).await.map_err(Failure::new)? {
-            tell(global, &format!("session {} is removed: its server had ended", session.name()));
-            found.ended.push(session.name().clone());
-        }
+fn tell_removed(global: &Global, found: &FoundSessions) {
+    for name in &found.removed {
+        tell(global, &format!("session {name} is removed: its server had ended"));
     }
-    Ok(found)
 }

@@ -22,7 +22,7 @@ pub mod tool;
 
 pub use cache::{CacheError, CacheStatus};
 pub use database::{Database, DatabaseError};
-pub use lifecycle::{reap, run, snapshot};
+pub use lifecycle::{FoundSessions, LookError, reap, run, snapshot};
 pub use model::image::Image;
 pub use model::instance::{InstanceName, SeedName};
 pub use model::{image, instance, label, owner, parameter, progress};

@@ -2,8 +2,11 @@
 //! is left of those whose owner is gone.
 
 mod error;
+mod find;
 pub mod reap;
 mod recover;
 pub mod run;
 pub mod snapshot;
 mod start;
+
+pub use find::{FoundSessions, LookError};

@@ -168,7 +168,7 @@ fn may_do_better(error: &StartError) -> bool {
 }
 
 async fn wait_until_back(folders: &Folders, container: &Container, session: &Name) -> Result<(), SnapshotError> {
-    match Session::find(container.backend(), session).await? {
+    match Session::running(container.backend(), session).await? {
         Some(found) => {
             let server = Server::attach(&found, folders)?;
             let client = server.wait_until_back().await?;

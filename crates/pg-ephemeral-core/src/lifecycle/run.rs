@@ -116,12 +116,12 @@ impl Run {
         let backend = definition.find_backend().await.map_err(StartError::from)?;
         let definition = definition.clone().backend(backend.clone());
         let name = self.session_name(&definition, backend.kind())?;
-        let session = match Session::find(&backend, &name).await? {
+        let session = match Session::find_in(&definition.folders, &backend, &name).await? {
             Some(session) => session,
             None => {
                 let lock = format!("run:{}", definition.instance);
                 let _lock = Lock::take(&definition.folders, &lock).await.map_err(StartError::from)?;
-                match Session::find(&backend, &name).await? {
+                match Session::find_in(&definition.folders, &backend, &name).await? {
                     Some(session) => session,
                     None => self.start(&definition, name, watch).await?,
                 }

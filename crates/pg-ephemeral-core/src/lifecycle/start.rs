@@ -131,7 +131,7 @@ pub(super) async fn refuse_existing(folders: &Folders, backend: &Backend, name: 
     }
     let exists = || StartError::SessionExists { name: name.clone() };
     let container = backend.container(name.container_name().clone());
-    match Session::find(backend, name).await.map_err(StartError::FindSession)? {
+    match Session::running(backend, name).await.map_err(StartError::FindSession)? {
         Some(session) if session.has_expired() => {
             container.remove_force_if(&session.summary().id).await.map_err(StartError::Run)?;
             tls::forget_session(folders, backend.kind(), session.credential());

@@ -62,7 +62,7 @@ impl Server {
         let container = self.container().name().to_string();
         let gone = || StartError::Watch(CommandError::ContainerNotFound { container: container.clone() });
         let find = async || {
-            let found = Session::find(backend, &request.name).await.map_err(StartError::FindSession)?;
+            let found = Session::running(backend, &request.name).await.map_err(StartError::FindSession)?;
             found.ok_or_else(gone)
         };
         let name = request.name.container_name();

@@ -160,16 +160,6 @@ pub enum StopError {
 }
 
 impl Session {
-    /// The sessions that run on a backend, by name. One engine command.
-    ///
-    /// # Errors
-    /// [`ListError`].
-    pub async fn list(backend: &Backend) -> Result<Vec<Self>, ListError> {
-        let mut sessions = matching(backend, Filter::key_only(&label::SESSION_KEY)).await?;
-        sessions.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(sessions)
-    }
-
     /// The sessions on a backend, by name, with those whose server has ended. One engine command.
     ///
     /// # Errors
@@ -188,12 +178,12 @@ impl Session {
         only(existing(backend, named(name)).await?, name)
     }
 
-    /// The session of this name, when it runs. One engine command.
+    /// The session of this name, when its server runs, as the backend has it now. One engine command.
     ///
     /// # Errors
     /// [`FindError`].
-    pub async fn find(backend: &Backend, name: &Name) -> Result<Option<Self>, FindError> {
-        only(matching(backend, named(name)).await?, name)
+    pub(crate) async fn running(backend: &Backend, name: &Name) -> Result<Option<Self>, FindError> {
+        Ok(Self::find_any(backend, name).await?.filter(|session| !session.has_ended()))
     }
 
     /// Its name.
@@ -322,13 +312,6 @@ fn only(mut matches: Vec<Session>, name: &Name) -> Result<Option<Session>, FindE
         0 | 1 => Ok(matches.pop().filter(|session| session.name == *name)),
         count => Err(FindError::MultipleMatches { count }),
     }
-}
-
-/// Those that run.
-async fn matching(backend: &Backend, filter: Filter) -> Result<Vec<Session>, ListError> {
-    let mut sessions = existing(backend, filter).await?;
-    sessions.retain(|session| !session.has_ended());
-    Ok(sessions)
 }
 
 /// Those that run, and those whose server has ended.

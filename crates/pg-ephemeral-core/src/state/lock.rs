@@ -42,7 +42,7 @@ impl Lock {
 
     /// Waits until nobody holds the lock of this name, and tells whether anybody ever has.
     pub(crate) async fn wait(folders: &Folders, name: &str) -> Result<bool, LockError> {
-        let was_taken = folders.state_folder("locks")?.join(name).exists();
+        let was_taken = folders.state().join("locks").join(name).exists();
         if was_taken {
             Self::take(folders, name).await?;
         }

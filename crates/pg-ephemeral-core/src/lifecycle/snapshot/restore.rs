@@ -57,7 +57,8 @@ impl Session {
     /// [`SnapshotError`]. With [`SnapshotError::Lost`] the session is gone, with any other as it was.
     pub async fn restore(&self, folders: &Folders, from: &Name, foreign: AnotherSecret) -> Result<Self, SnapshotError> {
         let (session, folders, from) = (self.clone(), folders.clone(), from.clone());
-        let restored = background::on_own_thread(async move || restore(&session, &folders, &from, foreign).await, LIMIT);
+        let restored =
+            background::on_own_thread(async move || restore(&session, &folders, &from, foreign).await, LIMIT);
         restored.await.map_err(SnapshotError::System)?
     }
 
@@ -335,7 +336,7 @@ async fn begin(
 
 /// The session of now: somebody else may have put it back to something before the lock was there.
 async fn still_there(session: &Session, folders: &Folders, foreign: AnotherSecret) -> Result<Session, SnapshotError> {
-    let found = Session::find(session.container().backend(), session.name()).await?;
+    let found = Session::running(session.container().backend(), session.name()).await?;
     let found = found.ok_or_else(|| SnapshotError::Ended { session: session.name().clone() })?;
     match (found.made_with(folders)?, foreign) {
         (MadeWith::AnotherSecret, AnotherSecret::Refuse) => {
