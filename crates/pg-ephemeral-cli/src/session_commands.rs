@@ -217,7 +217,7 @@ async fn attached(
         return wrapped::run_on(&server, wrapped, place, signals).await;
     }
     let database = until_signal(signals, server.single_database()).await??;
-    server.lead_to(&database);
+    server.set_database(&database);
     let ended = wrapped::run_on(&server, wrapped, place, signals).await;
     let closed = database.close().await;
     let status = ended?;

@@ -10,7 +10,7 @@ use crate::model::key::SeedHash;
 use crate::seed::ReadSeeds;
 use crate::server::Definition;
 use crate::server::StartError;
-use crate::server::resolve::{self, Found, LookedUp};
+use crate::server::resolve::{self, LookedUp, Resolved};
 
 /// Everything before the question itself.
 pub(super) struct Lookup {
@@ -42,7 +42,7 @@ pub(super) fn local(definition: &Definition, hash: &SeedHash) -> Result<Referenc
 }
 
 /// The keys of the layers that are there, deepest first.
-pub(super) fn present(found: &Found) -> Vec<SeedHash> {
+pub(super) fn present(found: &Resolved) -> Vec<SeedHash> {
     let mut present: Vec<_> = found.chain.hashes().filter(|hash| found.present.contains(hash)).cloned().collect();
     present.reverse();
     present

@@ -81,7 +81,7 @@ pub(super) async fn push(definition: &Definition) -> Result<Vec<Reference>, Cach
     let registry = registry(definition)?;
     let Lookup { backend, looked_up, .. } = Lookup::here(definition).await?;
     refuse_host(&backend, "push")?;
-    let LookedUp::Found(mut found) = looked_up else { return Err(CacheError::NothingToPush) };
+    let LookedUp::Resolved(mut found) = looked_up else { return Err(CacheError::NothingToPush) };
     let _lock = Lock::of_build(&definition.folders, backend.kind(), &definition.instance).await?;
     resolve::look_again(&backend, &mut found).await?;
     let mut pushed = Vec::new();

@@ -25,7 +25,7 @@ use crate::state::background;
 pub use admin::DatabaseInfo;
 pub use error::DatabaseError;
 pub use name::{Name, NameError};
-pub(crate) use pool::{Databases, Tenure};
+pub(crate) use pool::{Databases, ServerLifetime};
 pub use seeded::{EnvironmentError, Seeded};
 
 /// A private copy of a seeded database, as the seeds left it. Dropping the value drops it, whoever is connected: on a
@@ -128,10 +128,10 @@ impl Drop for Database {
                 tracing::debug!(%error, name, "a database stays until its server ends or another process looks");
             }
         };
-        match (self.hold, self.databases.tenure()) {
+        match (self.hold, self.databases.lifetime()) {
             (Hold::LetGo, _) => {}
             // It goes with its server at the latest. Without a thread there is nobody to wait for either.
-            (Hold::Held, Tenure::Owned) => drop(background::spawn(ended)),
+            (Hold::Held, ServerLifetime::Owned) => drop(background::spawn(ended)),
             (Hold::Held | Hold::Kept, _) => background::block_on(ended, DROP_LIMIT),
         }
     }

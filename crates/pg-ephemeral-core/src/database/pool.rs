@@ -33,7 +33,7 @@ const IDLE: Duration = Duration::from_secs(10);
 
 /// Whether a server goes with this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tenure {
+pub(crate) enum ServerLifetime {
     /// It does, and its databases with it.
     Owned,
     /// It is a session's.
@@ -50,7 +50,7 @@ struct Lease(Arc<Inner>);
 
 pub(crate) struct Inner {
     seeded: ConnectionParameters,
-    tenure: Tenure,
+    lifetime: ServerLifetime,
     permits: Semaphore,
     idle: Mutex<Vec<Arc<Client>>>,
     template: AsyncMutex<Option<Template>>,
@@ -79,10 +79,10 @@ struct Admin<'a> {
 }
 
 impl Databases {
-    pub(crate) fn new(seeded: ConnectionParameters, tenure: Tenure) -> Self {
+    pub(crate) fn new(seeded: ConnectionParameters, lifetime: ServerLifetime) -> Self {
         Self(Arc::new(Lease(Arc::new(Inner {
             seeded,
-            tenure,
+            lifetime,
             permits: Semaphore::new(CONNECTIONS),
             idle: Mutex::default(),
             template: AsyncMutex::default(),
@@ -93,7 +93,7 @@ impl Databases {
 
     /// Drops what was made in advance, as dropping the last value does, without blocking.
     pub(crate) async fn close(self) {
-        if self.tenure == Tenure::Attached && !self.stop_making() {
+        if self.lifetime == ServerLifetime::Attached && !self.stop_making() {
             let inner = self.inner();
             // What stays is swept by another process.
             if let Ok(cleared) = background::spawn(async move { inner.clear().await }) {
@@ -135,7 +135,7 @@ impl Deref for Databases {
 impl Drop for Lease {
     fn drop(&mut self) {
         let inner = self.0.clone();
-        if !self.0.stop_making() && self.0.tenure == Tenure::Attached {
+        if !self.0.stop_making() && self.0.lifetime == ServerLifetime::Attached {
             background::block_on(async move { inner.clear().await }, DROP_LIMIT);
         }
     }
@@ -190,8 +190,8 @@ impl Pool {
 }
 
 impl Inner {
-    pub(super) fn tenure(&self) -> Tenure {
-        self.tenure
+    pub(super) fn lifetime(&self) -> ServerLifetime {
+        self.lifetime
     }
 
     /// A new database of this process.

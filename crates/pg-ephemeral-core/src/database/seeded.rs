@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use ociman::Secret;
 
 use super::error::DatabaseError;
-use super::pool::{Databases, Tenure};
+use super::pool::{Databases, ServerLifetime};
 use super::{Database, handed};
 use crate::model::setting::{SslHostname, SslHostnameError};
 use crate::postgres::endpoint::{ConnectionParameters, Endpoint};
@@ -113,7 +113,7 @@ impl Seeded {
             database: required("PGDATABASE")?,
             tls,
         };
-        Ok(Self { databases: Databases::new(connection.clone(), Tenure::Attached), connection })
+        Ok(Self { databases: Databases::new(connection.clone(), ServerLifetime::Attached), connection })
     }
 
     /// A private copy, as [`Server::database`](crate::Server::database) gives it.

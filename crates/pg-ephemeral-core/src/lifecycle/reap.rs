@@ -14,7 +14,7 @@ use crate::server::{Displaced, remove_displaced};
 use crate::session::{Session, StopError};
 use crate::state::folders::{self, Folders};
 use crate::state::handover;
-use crate::state::record::{self, Filed};
+use crate::state::record::{self, RecordFile};
 use crate::state::secret::{self, MachineSecret};
 
 /// One leftover that was removed.
@@ -43,28 +43,28 @@ pub async fn reap_recorded(folders: &Folders, reachable: &Backend, patience: Pat
     // Before anything is removed that may be all that is left of a session. What fails is tried again.
     let _ = recover::put_all_back(folders, reachable, Whose::Dead).await;
     let mut reaped = Vec::new();
-    for filed in record::left_behind(folders, SystemTime::now()) {
-        if handover::is_successor(folders, &filed.record.container) {
+    for file in record::left_behind(folders, SystemTime::now()) {
+        if handover::is_successor(folders, &file.record.container) {
             continue;
         }
         if patience == Patience::Settle {
-            record::settle(|| filed.may_start_late()).await;
+            record::settle(|| file.may_start_late()).await;
         }
-        let may_start_late = filed.may_start_late();
-        let backend = same_or_own(reachable, &filed, folders);
-        if patience == Patience::Hurry && !filed.record.is_on(reachable) && backend.remote_host().is_some() {
+        let may_start_late = file.may_start_late();
+        let backend = same_or_own(reachable, &file, folders);
+        if patience == Patience::Hurry && !file.record.is_on(reachable) && backend.remote_host().is_some() {
             // Another machine may be long in not answering. Who works with it, or tidies up, sees to it.
             continue;
         }
-        let container = backend.container(filed.record.container.clone());
-        if record::remove_made(&container, &filed.record.nonce).await.is_ok() {
-            tls::forget_session(folders, filed.record.backend, filed.record.credential());
+        let container = backend.container(file.record.container.clone());
+        if record::remove_made(&container, &file.record.nonce).await.is_ok() {
+            tls::forget_session(folders, file.record.backend, file.record.credential());
             if may_start_late {
-                filed.remove_folder();
+                file.remove_folder();
             } else {
-                filed.remove();
+                file.remove();
             }
-            reaped.push(Reaped { backend: filed.record.backend, container: filed.record.container.to_string() });
+            reaped.push(Reaped { backend: file.record.backend, container: file.record.container.to_string() });
         }
     }
     reaped
@@ -88,17 +88,17 @@ pub async fn remove_expired(folders: &Folders, session: &Session) -> Result<(), 
     Ok(())
 }
 
-fn same_or_own(reachable: &Backend, filed: &Filed, folders: &Folders) -> Backend {
-    if filed.record.is_on(reachable) {
+fn same_or_own(reachable: &Backend, file: &RecordFile, folders: &Folders) -> Backend {
+    if file.record.is_on(reachable) {
         return reachable.clone();
     }
-    let backend = match filed.record.backend {
+    let backend = match file.record.backend {
         kind if kind == reachable.kind() => reachable.clone(),
         ociman::Kind::Docker => Backend::docker(),
         ociman::Kind::Podman => Backend::podman(),
         ociman::Kind::Host => Backend::host(ociman::Host::at(folders.host())),
     };
-    backend.selected(&filed.record.selection)
+    backend.selected(&file.record.selection)
 }
 
 /// Removes every container of a backend whose owner is dead or whose time has passed, this user's sessions whose server

@@ -49,7 +49,7 @@ impl ConnectError {
     }
 
     /// What the server said, or else what went wrong.
-    pub(crate) fn words(&self) -> String {
+    pub(crate) fn server_message(&self) -> String {
         let said = match self {
             Self::Refused(error) => error.as_db_error().map(|error| error.message().to_owned()),
             Self::Unreachable(_) | Self::Authority(_) => None,

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use ociman::{ContainerState, Kind, System};
 
-use super::boot::SOCKET_INSIDE;
-use super::boot::tls::ca_file_inside;
+use super::boot::SOCKET_IN_CONTAINER;
+use super::boot::tls::ca_file_in_container;
 use super::error::AttachError;
-use super::running::{Hold, Inside, Server};
-use crate::database::{Databases, Tenure};
+use super::running::{Hold, InContainer, Server};
+use crate::database::{Databases, ServerLifetime};
 use crate::model::label;
 use crate::model::progress::Observer;
 use crate::postgres::endpoint::{ConnectionParameters, Endpoint, PORT};
@@ -92,11 +92,11 @@ impl Server {
             ..parameters
         };
         let is_host = session.container().backend().kind() == Kind::Host;
-        let inside = || Inside {
-            socket: parameters(Endpoint::Socket { folder: SOCKET_INSIDE.into(), port: PORT }),
+        let in_container = || InContainer {
+            socket: parameters(Endpoint::Socket { folder: SOCKET_IN_CONTAINER.into(), port: PORT }),
             loopback: verified(
                 parameters(Endpoint::Tcp { address: Ipv4Addr::LOCALHOST.into(), port: PORT }),
-                Some(ca_file_inside()),
+                Some(ca_file_in_container()),
             ),
         };
         let image = text(label::IMAGE_KEY)?;
@@ -112,9 +112,9 @@ impl Server {
             verified(parameters(Endpoint::Tcp { address, port }), ca_file.as_ref().map(|file| file.path().to_owned()));
         Ok(Self {
             hold: Hold::Attached(session.container().clone()),
-            databases: Databases::new(from_here.clone(), Tenure::Attached),
+            databases: Databases::new(from_here.clone(), ServerLifetime::Attached),
             from_here,
-            inside: (!is_host).then(inside),
+            in_container: (!is_host).then(in_container),
             ca_file,
             programs,
             executor: Arc::new(System),

@@ -28,7 +28,7 @@ const DEEP: usize = 100;
 
 /// What a server starts from.
 #[derive(Debug, Clone)]
-pub(crate) struct Found {
+pub(crate) struct Resolved {
     /// The base image.
     pub(crate) image: Reference,
     /// The base layer and those of the seeds.
@@ -47,7 +47,7 @@ pub(crate) struct Found {
     pub(super) locale: ClusterLocale,
 }
 
-impl Found {
+impl Resolved {
     /// The image of a layer.
     pub(super) fn layer(&self, hash: &SeedHash) -> Result<Reference, StartError> {
         layer::image_reference(None, &self.instance, hash).map_err(StartError::LayerName)
@@ -107,7 +107,7 @@ pub(crate) fn data_volume(info: &ImageInfo) -> Option<String> {
 /// What looking for layers without fetching anything has shown.
 #[derive(Debug, Clone)]
 pub(crate) enum LookedUp {
-    Found(Box<Found>),
+    Resolved(Box<Resolved>),
     /// This base image is not there, and so no layer on it can be.
     NoImage(Reference),
 }
@@ -127,9 +127,9 @@ pub(crate) async fn look_up(
     definition: &Definition,
     backend: &Backend,
     seeds: &ReadSeeds,
-) -> Result<Found, StartError> {
+) -> Result<Resolved, StartError> {
     match look(definition, backend, seeds, Purpose::Boot).await? {
-        LookedUp::Found(found) => Ok(*found),
+        LookedUp::Resolved(found) => Ok(*found),
         LookedUp::NoImage(image) => Err(not_there(&image)),
     }
 }
@@ -194,7 +194,7 @@ async fn look(
 ) -> Result<LookedUp, StartError> {
     definition.observer.begin(Step::LookUp);
     match backend.as_host() {
-        Some(host) => on_host(definition, backend, host, seeds).await.map(|found| LookedUp::Found(Box::new(found))),
+        Some(host) => on_host(definition, backend, host, seeds).await.map(|found| LookedUp::Resolved(Box::new(found))),
         None => on_engine(definition, backend, seeds, purpose).await,
     }
 }
@@ -205,7 +205,7 @@ fn not_there(image: &Reference) -> StartError {
 }
 
 /// Looks for the layers once more, after waiting for others that may have built them.
-pub(crate) async fn look_again(backend: &Backend, found: &mut Found) -> Result<(), StartError> {
+pub(crate) async fn look_again(backend: &Backend, found: &mut Resolved) -> Result<(), StartError> {
     let layers = inspect(backend, &found.layers()?, &found.image).await?;
     found.take_in(0, &layers);
     Ok(())
@@ -216,7 +216,7 @@ async fn on_host(
     backend: &Backend,
     host: &Host,
     seeds: &ReadSeeds,
-) -> Result<Found, StartError> {
+) -> Result<Resolved, StartError> {
     let (installation, mut found) = installed(definition, seeds)?;
     if inspect_one(backend, &found.image).await?.is_none() {
         let look_up = |source| StartError::LookUp { image: found.image.to_string(), source };
@@ -228,7 +228,7 @@ async fn on_host(
 }
 
 /// The installation that counts on the host, and the chain on it.
-fn installed(definition: &Definition, seeds: &ReadSeeds) -> Result<(Installation, Found), StartError> {
+fn installed(definition: &Definition, seeds: &ReadSeeds) -> Result<(Installation, Resolved), StartError> {
     let installations = Installations::find(&definition.folders)?;
     let installation = installations.pick(definition.image.as_ref())?.clone();
     let image = installation.reference().unwrap_or_else(|| Image::default().reference().clone());
@@ -265,7 +265,7 @@ async fn on_engine(
         None => look.newest_at_hand().await?,
     };
     if let Some(found) = found {
-        return Ok(LookedUp::Found(Box::new(found)));
+        return Ok(LookedUp::Resolved(Box::new(found)));
     }
     let info = match inspect_one(backend, &image).await? {
         Some(info) => info,
@@ -276,7 +276,7 @@ async fn on_engine(
     Memory::of_image(&definition.folders, backend, &image).write(&known);
     let mut found = on_image(definition, seeds, image, &known)?;
     look_again(backend, &mut found).await?;
-    Ok(LookedUp::Found(Box::new(found)))
+    Ok(LookedUp::Resolved(Box::new(found)))
 }
 
 /// Looking for an image and layers with an engine.
@@ -290,7 +290,7 @@ struct Look<'a> {
 
 impl Look<'_> {
     /// The image and its layers, in one question, as long as the image is what it was when it was last looked at.
-    async fn as_remembered(self, image: &Reference) -> Result<Option<Found>, StartError> {
+    async fn as_remembered(self, image: &Reference) -> Result<Option<Resolved>, StartError> {
         let memory = Memory::of_image(&self.definition.folders, self.backend, image);
         let Some(known) = memory.read() else { return Ok(None) };
         let mut found = on_image(self.definition, self.seeds, image.clone(), &known)?;
@@ -310,7 +310,7 @@ impl Look<'_> {
 
     /// The newest version of the official image that the engine has; `latest`, to be fetched, when it has none. What
     /// was the newest the last time is looked at meanwhile, since it nearly always still is.
-    async fn newest_at_hand(self) -> Result<(Reference, Option<Found>), StartError> {
+    async fn newest_at_hand(self) -> Result<(Reference, Option<Resolved>), StartError> {
         let memory = Memory::of_newest(&self.definition.folders, self.backend);
         let Some(last) = memory.read().and_then(|name: String| name.parse::<Reference>().ok()) else {
             let newest = newest_at_hand(self.backend).await?;
@@ -330,7 +330,12 @@ impl Look<'_> {
 }
 
 /// The base image and the chain on an engine.
-fn on_image(definition: &Definition, seeds: &ReadSeeds, image: Reference, known: &Known) -> Result<Found, LocaleError> {
+fn on_image(
+    definition: &Definition,
+    seeds: &ReadSeeds,
+    image: Reference,
+    known: &Known,
+) -> Result<Resolved, LocaleError> {
     let locale = definition.locale.on_engine(known.locale.as_deref())?;
     Ok(assemble(definition, seeds, image, known, locale))
 }
@@ -341,7 +346,7 @@ fn assemble(
     image: Reference,
     known: &Known,
     locale: ClusterLocale,
-) -> Found {
+) -> Resolved {
     let (libraries, parameters) = split_libraries(&definition.parameters, seeds);
     let base = layer::base_hash(&BaseInputs {
         identity: &known.identity,
@@ -351,7 +356,7 @@ fn assemble(
         parameters: &parameters,
         ssl_hostname: definition.ssl_config.as_ref().map(|ssl| &ssl.hostname),
     });
-    Found {
+    Resolved {
         image,
         chain: seeds.chain_with_libraries(base, &libraries),
         present: BTreeSet::new(),
@@ -462,7 +467,7 @@ mod tests {
     #[test]
     fn a_name_that_no_image_can_have_is_an_error() {
         let key = SeedHash::of_text("key");
-        let found = Found {
+        let found = Resolved {
             image: "docker.io/library/postgres:17".parse().unwrap(),
             chain: Chain::new(key.clone()),
             present: BTreeSet::new(),

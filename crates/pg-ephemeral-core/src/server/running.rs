@@ -22,7 +22,7 @@ use crate::state::folders::Folders;
 pub struct Server {
     pub(super) hold: Hold,
     pub(super) from_here: ConnectionParameters,
-    pub(super) inside: Option<Inside>,
+    pub(super) in_container: Option<InContainer>,
     /// Where clients of this machine read the certificate authority of a server that speaks TLS.
     pub(super) ca_file: Option<CaFile>,
     pub(super) programs: Option<PathBuf>,
@@ -42,7 +42,7 @@ pub(super) enum Hold {
 
 /// The two ways to a server from inside its container.
 #[derive(Debug)]
-pub(super) struct Inside {
+pub(super) struct InContainer {
     pub(super) socket: ConnectionParameters,
     pub(super) loopback: ConnectionParameters,
 }
@@ -92,13 +92,13 @@ impl Server {
 
     /// How it is reached from inside its container over its socket; on the host backend there is no inside.
     pub fn socket_inside(&self) -> Option<&ConnectionParameters> {
-        self.inside.as_ref().map(|inside| &inside.socket)
+        self.in_container.as_ref().map(|inside| &inside.socket)
     }
 
     /// How it is reached from inside its container over TCP, for clients that know no sockets; on the host backend
     /// there is no inside.
     pub fn loopback_inside(&self) -> Option<&ConnectionParameters> {
-        self.inside.as_ref().map(|inside| &inside.loopback)
+        self.in_container.as_ref().map(|inside| &inside.loopback)
     }
 
     /// The connection URI for processes of this machine, with the password.
@@ -113,9 +113,9 @@ impl Server {
         self.from_here.environment()
     }
 
-    /// Makes this value lead to another database of the server: what it tells of connections, and what is run by it.
-    pub fn lead_to(&mut self, database: &Database) {
-        let inside = self.inside.iter_mut().flat_map(|inside| [&mut inside.socket, &mut inside.loopback]);
+    /// Sets the database that connections of this value and programs that it runs use.
+    pub fn set_database(&mut self, database: &Database) {
+        let inside = self.in_container.iter_mut().flat_map(|inside| [&mut inside.socket, &mut inside.loopback]);
         for connection in inside.chain([&mut self.from_here]) {
             connection.database = database.name().to_owned();
         }

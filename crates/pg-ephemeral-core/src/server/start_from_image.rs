@@ -8,7 +8,7 @@ use super::boot::Boot;
 use super::boot::launch::{Libraries, Role};
 use super::definition::{Definition, Reach};
 use super::error::StartError;
-use super::resolve::Found;
+use super::resolve::Resolved;
 use super::running::{Hold, Server};
 use crate::layer::Chain;
 use crate::model::instance::InstanceName;
@@ -32,7 +32,7 @@ pub(crate) struct StartFromImage {
     pub(crate) image: Reference,
     /// What names the content of that image.
     pub(crate) key: SeedHash,
-    /// See [`Found::data_volume`].
+    /// See [`Resolved::data_volume`].
     pub(crate) data_volume: Option<String>,
     /// The password that is in the image.
     pub(crate) password: Secret,
@@ -42,7 +42,7 @@ impl Server {
     /// Starts a session from an image.
     pub(crate) async fn start_from_image(start: StartFromImage) -> Result<Session, StartError> {
         let StartFromImage { definition, request, backend, base, image, key, data_volume, password } = start;
-        let mut found = Found::given(base, Chain::new(key), data_volume, definition.instance.clone());
+        let mut found = Resolved::given(base, Chain::new(key), data_volume, definition.instance.clone());
         if backend.kind() == Kind::Host && definition.ssl_config.is_some() {
             // Its program is started by a script then, and not by its image.
             let installations = Installations::find(&definition.folders)?;
@@ -66,17 +66,17 @@ impl Server {
             found.ok_or_else(gone)
         };
         let name = request.name.container_name();
-        match (self.hold, &request.heritage.replaces) {
+        match (self.hold, &request.inherited.replaces) {
             (Hold::Owned(guard), Some(replaced)) => {
                 // From here on a note tells what is to become of the container.
-                let successor = guard.release(name, request.tenure())?;
+                let successor = guard.release(name, request.lifetime())?;
                 replaced.give_way_to(&successor).await.map_err(StartError::Run)?;
                 find().await
             }
             (Hold::Owned(guard), None) => {
                 let session = find().await?;
                 // From here on nothing waits: whoever gives the start up before has no session, and afterwards it is there.
-                guard.release(name, request.tenure())?;
+                guard.release(name, request.lifetime())?;
                 Ok(session)
             }
             (Hold::Attached(_), _) => find().await,
@@ -84,7 +84,7 @@ impl Server {
     }
 }
 
-impl Found {
+impl Resolved {
     /// What is known without a look.
     fn given(image: Reference, chain: Chain, data_volume: Option<String>, instance: InstanceName) -> Self {
         Self {

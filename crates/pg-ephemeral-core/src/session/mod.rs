@@ -25,7 +25,7 @@ use crate::model::snapshot::{Restored, SnapshotLabel, State};
 use crate::postgres::tls::ServerIdentity;
 use crate::state::folders::Folders;
 use crate::state::handover::Stopped;
-use crate::state::record::Tenure;
+use crate::state::record::Lifetime;
 use crate::state::secret::{self, MachineSecret, MadeWith, SecretError};
 
 /// A session that is to be started.
@@ -36,12 +36,12 @@ pub(crate) struct Request {
     pub(crate) expires: Option<u64>,
     /// The process that it ends with.
     pub(crate) process: Option<Owner>,
-    pub(crate) heritage: Heritage,
+    pub(crate) inherited: Inherited,
 }
 
 /// What a session has from another: from the one in whose place it comes, or whose state it begins with.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Heritage {
+pub(crate) struct Inherited {
     /// What the password is derived from.
     pub(crate) credential: Option<String>,
     /// Its port on this machine.
@@ -59,7 +59,7 @@ impl Request {
         // A clock before 1970 leaves nothing to count. A part of a second counts as a whole: never before its time.
         let whole = |since: Duration| since.as_secs().saturating_add(u64::from(since.subsec_nanos() > 0));
         let expires = end.map(|end| end.duration_since(UNIX_EPOCH).map_or(0, whole));
-        Self { name, expires, process: None, heritage: Heritage::default() }
+        Self { name, expires, process: None, inherited: Inherited::default() }
     }
 
     /// The labels that only a session has.
@@ -67,14 +67,14 @@ impl Request {
         let name = [(label::SESSION_KEY, label::value(self.name.as_str()))];
         let expires = self.expires.map(|end| (label::EXPIRES_KEY, label::value(&end.to_string())));
         let process = self.process.iter().map(|process| (label::PROCESS_KEY, label::json_value(process)));
-        let inherited = self.heritage.labels.clone();
+        let inherited = self.inherited.labels.clone();
         name.into_iter().chain(expires).chain(process).chain(inherited).collect()
     }
 
     /// How long it is wanted once it runs; `None` when that is until somebody stops it.
-    pub(crate) fn tenure(&self) -> Option<Tenure> {
-        let process = self.process.clone().map(Tenure::Process);
-        process.or_else(|| self.expires.map(Tenure::Expires))
+    pub(crate) fn lifetime(&self) -> Option<Lifetime> {
+        let process = self.process.clone().map(Lifetime::Process);
+        process.or_else(|| self.expires.map(Lifetime::Expires))
     }
 }
 

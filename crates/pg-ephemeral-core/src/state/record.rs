@@ -36,8 +36,8 @@ pub(crate) struct Record {
     #[serde(default)]
     pub(crate) credential: Option<String>,
     pub(crate) owner: Owner,
-    #[serde(default)]
-    pub(crate) tenure: Tenure,
+    #[serde(default, rename = "tenure")]
+    pub(crate) lifetime: Lifetime,
     pub(crate) phase: Phase,
     /// A folder that goes with the server.
     pub(crate) folder: Option<PathBuf>,
@@ -46,7 +46,7 @@ pub(crate) struct Record {
 /// How long a server is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Tenure {
+pub(crate) enum Lifetime {
     /// As long as its owner lives.
     #[default]
     Owner,
@@ -68,7 +68,7 @@ pub(crate) enum Phase {
 
 /// A record in its file.
 #[derive(Debug)]
-pub(crate) struct Filed {
+pub(crate) struct RecordFile {
     pub(crate) record: Record,
     path: PathBuf,
 }
@@ -90,14 +90,14 @@ pub enum RecordError {
     },
 }
 
-impl Filed {
+impl RecordFile {
     /// Writes a new record.
     pub(crate) fn new(folders: &Folders, record: Record) -> Result<Self, RecordError> {
         // A container's name may be too long for a file's.
         let path = folders.state_folder(folders::SERVERS)?.join(format!("{}-{}", record.backend, record.nonce));
-        let filed = Self { record, path };
-        filed.write()?;
-        Ok(filed)
+        let file = Self { record, path };
+        file.write()?;
+        Ok(file)
     }
 
     /// Notes that the backend said that the server started.
@@ -107,10 +107,10 @@ impl Filed {
     }
 
     /// Notes that the server no longer depends on its owner; one that is wanted for ever needs no record.
-    pub(crate) fn outlive_owner(&mut self, tenure: Option<Tenure>) -> Result<(), RecordError> {
-        match tenure {
-            Some(tenure) => {
-                self.record.tenure = tenure;
+    pub(crate) fn outlive_owner(&mut self, lifetime: Option<Lifetime>) -> Result<(), RecordError> {
+        match lifetime {
+            Some(lifetime) => {
+                self.record.lifetime = lifetime;
                 self.write()
             }
             None => {
@@ -123,7 +123,7 @@ impl Filed {
     /// Notes that the owner could not remove the server: whoever comes next may, also while the owner lives.
     pub(crate) fn give_up(&mut self) {
         // Without the note the record counts from its owner's end on.
-        let _ = self.outlive_owner(Some(Tenure::Expires(0)));
+        let _ = self.outlive_owner(Some(Lifetime::Expires(0)));
     }
 
     /// Removes the folder of a server that is gone, and then its record. A record that stays behind is judged again by
@@ -189,9 +189,9 @@ impl Record {
     pub(crate) fn of_start(backend: &Backend, spec: &RunSpec, owner: Owner, folder: Option<PathBuf>) -> Self {
         let text = |key| spec.labels.get(&key).map(ToString::to_string);
         let (nonce, credential) = (text(label::NONCE_KEY).unwrap_or_default(), text(label::CREDENTIAL_KEY));
-        let (tenure, phase) = (Tenure::Owner, Phase::Starting);
+        let (lifetime, phase) = (Lifetime::Owner, Phase::Starting);
         let (backend, selection) = (backend.kind(), backend.selection());
-        Self { backend, selection, container: spec.name.clone(), nonce, credential, owner, tenure, phase, folder }
+        Self { backend, selection, container: spec.name.clone(), nonce, credential, owner, lifetime, phase, folder }
     }
 
     /// What a session's files are known by.
@@ -219,15 +219,15 @@ impl Record {
 }
 
 /// The records of servers that nobody wants any more at this time.
-pub(crate) fn left_behind(folders: &Folders, now: SystemTime) -> Vec<Filed> {
-    all(folders).filter(|filed| is_unwanted(&filed.record, now)).collect()
+pub(crate) fn left_behind(folders: &Folders, now: SystemTime) -> Vec<RecordFile> {
+    all(folders).filter(|file| is_unwanted(&file.record, now)).collect()
 }
 
 /// Whether a process of this user is about to start a container of this name.
 pub(crate) fn is_being_started(folders: &Folders, container: &Container) -> bool {
     all(folders)
-        .filter(|filed| filed.record.is_of(container) && filed.record.tenure == Tenure::Owner)
-        .any(|filed| filed.record.owner.liveness() == Liveness::Alive)
+        .filter(|file| file.record.is_of(container) && file.record.lifetime == Lifetime::Owner)
+        .any(|file| file.record.owner.liveness() == Liveness::Alive)
 }
 
 /// Removes a container that this tool made, if it is there. One of another nonce is a later session of the name, or
@@ -247,12 +247,12 @@ fn is_made(info: &ContainerInfo, nonce: &str) -> bool {
 
 /// Forgets a container that had a time to live and is gone before it.
 pub(crate) fn forget(folders: &Folders, container: &Container, nonce: &str) {
-    of(folders, container, nonce).for_each(|filed| filed.remove());
+    of(folders, container, nonce).for_each(|file| file.remove());
 }
 
 /// Whether the start of a container that was cut off may still make it.
 pub(crate) fn may_start_late(folders: &Folders, container: &Container, nonce: &str) -> bool {
-    of(folders, container, nonce).any(|filed| filed.may_start_late())
+    of(folders, container, nonce).any(|file| file.may_start_late())
 }
 
 /// Waits until a start that was cut off can't make its container any more.
@@ -267,16 +267,16 @@ pub(crate) async fn settle(may_start_late: impl Fn() -> bool) {
 
 /// Whether a container is still its owner's: it is not yet all that it is to be.
 pub(crate) fn depends_on_owner(folders: &Folders, container: &Container, nonce: &str) -> bool {
-    of(folders, container, nonce).any(|filed| filed.record.tenure == Tenure::Owner)
+    of(folders, container, nonce).any(|file| file.record.lifetime == Lifetime::Owner)
 }
 
-fn of(folders: &Folders, container: &Container, nonce: &str) -> impl Iterator<Item = Filed> {
-    all(folders).filter(move |filed| filed.record.is_of(container) && filed.record.nonce == nonce)
+fn of(folders: &Folders, container: &Container, nonce: &str) -> impl Iterator<Item = RecordFile> {
+    all(folders).filter(move |file| file.record.is_of(container) && file.record.nonce == nonce)
 }
 
 /// The folders that go with recorded servers.
 pub(crate) fn folders_of(folders: &Folders) -> impl Iterator<Item = PathBuf> {
-    all(folders).filter_map(|filed| filed.record.folder)
+    all(folders).filter_map(|file| file.record.folder)
 }
 
 /// Records that are none, or another version's.
@@ -288,25 +288,25 @@ pub(crate) fn unreadable(folders: &Folders) -> Vec<PathBuf> {
     paths.filter(|path| read(path).is_none() && path.exists()).collect()
 }
 
-fn all(folders: &Folders) -> impl Iterator<Item = Filed> {
+fn all(folders: &Folders) -> impl Iterator<Item = RecordFile> {
     let entries = fs::read_dir(folders.state().join(folders::SERVERS)).into_iter().flatten();
     entries.filter_map(|entry| read(&entry.ok()?.path()))
 }
 
-fn read(path: &Path) -> Option<Filed> {
+fn read(path: &Path) -> Option<RecordFile> {
     if path.file_name()?.as_encoded_bytes().starts_with(b".") {
         return None;
     }
     let record = serde_json::from_slice(&ociman::files::read(path).ok()?).ok()?;
-    Some(Filed { record, path: path.to_owned() })
+    Some(RecordFile { record, path: path.to_owned() })
 }
 
 /// Whether the owner lives is no matter of time: only what has an expiry of its own is judged by the clock.
 fn is_unwanted(record: &Record, now: SystemTime) -> bool {
-    match &record.tenure {
-        Tenure::Owner => record.owner.liveness() == Liveness::Dead,
-        Tenure::Process(process) => process.liveness() == Liveness::Dead,
-        Tenure::Expires(end) => UNIX_EPOCH.checked_add(Duration::from_secs(*end)).is_some_and(|end| end <= now),
+    match &record.lifetime {
+        Lifetime::Owner => record.owner.liveness() == Liveness::Dead,
+        Lifetime::Process(process) => process.liveness() == Liveness::Dead,
+        Lifetime::Expires(end) => UNIX_EPOCH.checked_add(Duration::from_secs(*end)).is_some_and(|end| end <= now),
     }
 }
 
@@ -340,7 +340,7 @@ mod tests {
             nonce: "n".to_owned(),
             credential: None,
             owner,
-            tenure: Tenure::Owner,
+            lifetime: Lifetime::Owner,
             phase: Phase::Starting,
             folder: None,
         }
@@ -373,7 +373,7 @@ mod tests {
     fn a_live_owners_server_is_not_left_behind() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
-        Filed::new(&folders, record(Owner::current())).unwrap();
+        RecordFile::new(&folders, record(Owner::current())).unwrap();
         assert!(left_behind(&folders, now()).is_empty());
     }
 
@@ -381,7 +381,7 @@ mod tests {
     fn a_dead_owners_server_is_left_behind_until_its_record_goes() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
-        Filed::new(&folders, record(dead())).unwrap().started().unwrap();
+        RecordFile::new(&folders, record(dead())).unwrap().started().unwrap();
         let left = left_behind(&folders, now());
         assert_eq!(left[0].record.container.as_str(), "pg-ephemeral-x");
         assert!(!left[0].may_start_late());
@@ -393,10 +393,10 @@ mod tests {
     fn a_session_is_left_behind_from_its_expiry_on_and_not_before() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
-        let mut filed = Filed::new(&folders, record(dead())).unwrap();
-        filed.outlive_owner(Some(Tenure::Expires(1001))).unwrap();
+        let mut file = RecordFile::new(&folders, record(dead())).unwrap();
+        file.outlive_owner(Some(Lifetime::Expires(1001))).unwrap();
         assert!(left_behind(&folders, now()).is_empty());
-        filed.outlive_owner(Some(Tenure::Expires(1000))).unwrap();
+        file.outlive_owner(Some(Lifetime::Expires(1000))).unwrap();
         assert_eq!(left_behind(&folders, now()).len(), 1);
     }
 
@@ -404,10 +404,10 @@ mod tests {
     fn a_session_that_goes_with_a_process_is_left_behind_when_that_is_dead_whoever_made_it() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
-        let mut filed = Filed::new(&folders, record(dead())).unwrap();
-        filed.outlive_owner(Some(Tenure::Process(Owner::current()))).unwrap();
+        let mut file = RecordFile::new(&folders, record(dead())).unwrap();
+        file.outlive_owner(Some(Lifetime::Process(Owner::current()))).unwrap();
         assert!(clocks().iter().all(|clock| left_behind(&folders, *clock).is_empty()));
-        filed.outlive_owner(Some(Tenure::Process(dead()))).unwrap();
+        file.outlive_owner(Some(Lifetime::Process(dead()))).unwrap();
         assert!(clocks().iter().all(|clock| left_behind(&folders, *clock).len() == 1));
     }
 
@@ -415,12 +415,12 @@ mod tests {
     fn a_clock_that_jumps_changes_nothing_for_what_has_an_owner() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
-        let alive = Filed::new(&folders, record(Owner::current())).unwrap();
+        let alive = RecordFile::new(&folders, record(Owner::current())).unwrap();
         for clock in clocks() {
             assert!(left_behind(&folders, clock).is_empty(), "{clock:?}");
         }
         alive.remove();
-        Filed::new(&folders, record(dead())).unwrap();
+        RecordFile::new(&folders, record(dead())).unwrap();
         for clock in clocks() {
             assert_eq!(left_behind(&folders, clock).len(), 1, "{clock:?}");
         }
@@ -430,10 +430,10 @@ mod tests {
     fn a_session_without_an_end_is_none_of_any_clocks_business_and_one_with_an_end_goes_by_it() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
-        let mut filed = Filed::new(&folders, record(dead())).unwrap();
-        filed.outlive_owner(Some(Tenure::Expires(u64::MAX))).unwrap();
+        let mut file = RecordFile::new(&folders, record(dead())).unwrap();
+        file.outlive_owner(Some(Lifetime::Expires(u64::MAX))).unwrap();
         assert!(clocks().iter().all(|clock| left_behind(&folders, *clock).is_empty()));
-        filed.outlive_owner(Some(Tenure::Expires(1000))).unwrap();
+        file.outlive_owner(Some(Lifetime::Expires(1000))).unwrap();
         assert_eq!(clocks().map(|clock| left_behind(&folders, clock).len()), [0, 0, 1, 1]);
     }
 
@@ -441,17 +441,17 @@ mod tests {
     fn a_start_that_the_clock_says_is_yet_to_come_is_not_waited_for() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
-        let filed = Filed::new(&folders, record(dead())).unwrap();
-        assert!(filed.age(SystemTime::now()) < LATE_START);
-        assert_eq!(filed.age(UNIX_EPOCH), Duration::MAX);
-        assert!(filed.age(SystemTime::now() + LATE_START) >= LATE_START);
+        let file = RecordFile::new(&folders, record(dead())).unwrap();
+        assert!(file.age(SystemTime::now()) < LATE_START);
+        assert_eq!(file.age(UNIX_EPOCH), Duration::MAX);
+        assert!(file.age(SystemTime::now() + LATE_START) >= LATE_START);
     }
 
     #[test]
     fn what_its_live_owner_gave_up_is_left_behind() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
-        Filed::new(&folders, record(Owner::current())).unwrap().give_up();
+        RecordFile::new(&folders, record(Owner::current())).unwrap().give_up();
         assert!(clocks().iter().all(|clock| left_behind(&folders, *clock).len() == 1));
     }
 
@@ -465,11 +465,11 @@ mod tests {
         let fake = FakeBackend::podman().with_session("x", "localhost/x:1", &[("pg-ephemeral.nonce", "winner")]);
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
-        Filed::new(&folders, session("loser", dead())).unwrap();
+        RecordFile::new(&folders, session("loser", dead())).unwrap();
         crate::lifecycle::reap::reap_recorded(&folders, &fake.backend(), crate::lifecycle::reap::Patience::Hurry).await;
         assert_eq!(fake.containers(), ["pg-ephemeral-session-x"]);
         assert!(left_behind(&folders, now()).is_empty());
-        Filed::new(&folders, session("winner", dead())).unwrap();
+        RecordFile::new(&folders, session("winner", dead())).unwrap();
         crate::lifecycle::reap::reap_recorded(&folders, &fake.backend(), crate::lifecycle::reap::Patience::Hurry).await;
         assert!(fake.containers().is_empty());
     }
@@ -486,7 +486,7 @@ mod tests {
         let folders = Folders::at(home.path());
         let left_there = || {
             let record = Record { selection: far.backend().selection(), ..record(dead()) };
-            Filed::new(&folders, record).unwrap().started().unwrap();
+            RecordFile::new(&folders, record).unwrap().started().unwrap();
         };
         left_there();
         reap_recorded(&folders, &here.backend(), Patience::Hurry).await;
@@ -504,21 +504,21 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
         let container = FakeBackend::podman().backend().container(session("", dead()).container);
-        Filed::new(&folders, session("dead", dead())).unwrap();
+        RecordFile::new(&folders, session("dead", dead())).unwrap();
         assert!(!is_being_started(&folders, &container));
-        let mut filed = Filed::new(&folders, session("alive", Owner::current())).unwrap();
+        let mut file = RecordFile::new(&folders, session("alive", Owner::current())).unwrap();
         assert!(is_being_started(&folders, &container));
         let other_name = FakeBackend::podman().backend().container("pg-ephemeral-session-y".parse().unwrap());
         let other_engine = FakeBackend::docker().backend().container(container.name().clone());
         assert!(!is_being_started(&folders, &other_name) && !is_being_started(&folders, &other_engine));
         assert!(depends_on_owner(&folders, &container, "alive") && !depends_on_owner(&folders, &container, "another"));
-        filed.outlive_owner(Some(Tenure::Expires(u64::MAX))).unwrap();
+        file.outlive_owner(Some(Lifetime::Expires(u64::MAX))).unwrap();
         assert!(!is_being_started(&folders, &container));
         assert!(!depends_on_owner(&folders, &container, "alive"));
         forget(&folders, &container, "another");
         assert_eq!(all(&folders).count(), 2);
         forget(&folders, &container, "alive");
-        assert_eq!(all(&folders).map(|filed| filed.record.nonce).collect::<Vec<_>>(), ["dead"]);
+        assert_eq!(all(&folders).map(|file| file.record.nonce).collect::<Vec<_>>(), ["dead"]);
     }
 
     /// An engine's client that was told the name of a container.
@@ -552,29 +552,29 @@ mod tests {
     fn a_start_that_was_cut_off_may_come_late_as_long_as_its_client_runs() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
-        let mut filed = Filed::new(&folders, cut_off(Kind::Podman)).unwrap();
-        let container = FakeBackend::podman().backend().container(filed.record.container.clone());
-        assert!(!filed.may_start_late() && !may_start_late(&folders, &container, "n"));
+        let mut file = RecordFile::new(&folders, cut_off(Kind::Podman)).unwrap();
+        let container = FakeBackend::podman().backend().container(file.record.container.clone());
+        assert!(!file.may_start_late() && !may_start_late(&folders, &container, "n"));
         let client = Client::of(container.name().as_str());
-        assert!(filed.may_start_late() && may_start_late(&folders, &container, "n"));
+        assert!(file.may_start_late() && may_start_late(&folders, &container, "n"));
         assert!(!may_start_late(&folders, &container, "another"));
         drop(client);
-        assert!(!filed.may_start_late());
+        assert!(!file.may_start_late());
         let _client = Client::of(container.name().as_str());
-        filed.started().unwrap();
-        assert!(!filed.may_start_late() && !may_start_late(&folders, &container, "n"));
+        file.started().unwrap();
+        assert!(!file.may_start_late() && !may_start_late(&folders, &container, "n"));
     }
 
     #[test]
     fn docker_may_make_a_container_a_little_later_than_its_client_is_gone() {
         let home = tempfile::tempdir().unwrap();
-        let filed = Filed::new(&Folders::at(home.path()), cut_off(Kind::Docker)).unwrap();
-        assert!(filed.may_start_late());
-        let file = fs::File::options().write(true).open(&filed.path).unwrap();
-        file.set_modified(SystemTime::now() - LATE_START).unwrap();
-        assert!(!filed.may_start_late());
-        let _client = Client::of(filed.record.container.as_str());
-        assert!(filed.may_start_late());
+        let file = RecordFile::new(&Folders::at(home.path()), cut_off(Kind::Docker)).unwrap();
+        assert!(file.may_start_late());
+        let stored = fs::File::options().write(true).open(&file.path).unwrap();
+        stored.set_modified(SystemTime::now() - LATE_START).unwrap();
+        assert!(!file.may_start_late());
+        let _client = Client::of(file.record.container.as_str());
+        assert!(file.may_start_late());
     }
 
     #[tokio::test]
@@ -584,8 +584,8 @@ mod tests {
         let folders = Folders::at(home.path());
         let fake = FakeBackend::podman();
         let backend = fake.backend();
-        let filed = Filed::new(&folders, cut_off(Kind::Podman)).unwrap();
-        let client = Client::of(filed.record.container.as_str());
+        let file = RecordFile::new(&folders, cut_off(Kind::Podman)).unwrap();
+        let client = Client::of(file.record.container.as_str());
         reap_recorded(&folders, &backend, Patience::Hurry).await;
         assert_eq!(left_behind(&folders, now()).len(), 1);
         let end = async {
@@ -607,8 +607,8 @@ mod tests {
             let record = Record { credential, folder: Some(sockets.join("pg-ephemeral-x")), ..record(dead()) };
             crate::state::folders::make_socket_folder(record.folder.as_deref().unwrap()).unwrap();
             let authority = crate::postgres::tls::session_ca_file(&folders, record.backend, known_by, "pem").unwrap();
-            let filed = Filed::new(&folders, record).unwrap();
-            assert!(authority.exists() && folders_of(&folders).eq(filed.record.folder));
+            let file = RecordFile::new(&folders, record).unwrap();
+            assert!(authority.exists() && folders_of(&folders).eq(file.record.folder));
             reap_recorded(&folders, &FakeBackend::podman().backend(), Patience::Settle).await;
             assert!(!authority.exists() && !sockets.join("pg-ephemeral-x").exists());
         }
@@ -623,7 +623,7 @@ mod tests {
         let record = Record { folder: Some(sockets.join("pg-ephemeral-x")), ..record(dead()) };
         folders::make_socket_folder(record.folder.as_deref().unwrap()).unwrap();
         let container = FakeBackend::podman().backend().container(record.container.clone());
-        Filed::new(&folders, record).unwrap();
+        RecordFile::new(&folders, record).unwrap();
         forget(&folders, &container, "n");
         assert!(all(&folders).next().is_none() && !sockets.join("pg-ephemeral-x").exists());
     }
@@ -635,7 +635,7 @@ mod tests {
         let fake = FakeBackend::podman().with_image("localhost/x:1").with_container(container);
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
-        Filed::new(&folders, Record { backend: Kind::Host, ..record(dead()) }).unwrap();
+        RecordFile::new(&folders, Record { backend: Kind::Host, ..record(dead()) }).unwrap();
         reap_recorded(&folders, &fake.backend(), Patience::Settle).await;
         assert_eq!((fake.containers().len(), left_behind(&folders, now()).len()), (1, 0));
     }
@@ -644,7 +644,7 @@ mod tests {
     fn a_record_that_can_be_read_is_not_unreadable() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
-        Filed::new(&folders, record(dead())).unwrap();
+        RecordFile::new(&folders, record(dead())).unwrap();
         assert_eq!(unreadable(&folders), Vec::<PathBuf>::new());
     }
 }

@@ -111,7 +111,7 @@ pub enum LayerState {
 pub(super) async fn of(definition: &Definition) -> Result<CacheStatus, CacheError> {
     let lookup = Lookup::here(definition).await?;
     match &lookup.looked_up {
-        LookedUp::Found(found) => status(&definition.instance, &found.image, &found.chain, &found.present),
+        LookedUp::Resolved(found) => status(&definition.instance, &found.image, &found.chain, &found.present),
         LookedUp::NoImage(image) => Ok(without_image(&definition.instance, image, &lookup.seeds.placeless_chain())),
     }
 }

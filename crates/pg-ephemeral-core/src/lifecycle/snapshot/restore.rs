@@ -19,7 +19,7 @@ use crate::model::snapshot::LayerLabel;
 use crate::postgres::tls::session_ca_file;
 use crate::server::resolve::data_volume;
 use crate::server::{Definition, Server, SettingsLabel, StartError, StartFromImage};
-use crate::session::{self, Heritage, Request, Session, divergence};
+use crate::session::{self, Inherited, Request, Session, divergence};
 use crate::state::background;
 use crate::state::folders::Folders;
 use crate::state::secret::{MachineSecret, MadeWith};
@@ -322,7 +322,7 @@ async fn begin(
     let mut labels = only(&source.labels, &OF_CONTENT);
     labels.insert(label::RESTORED_KEY, label::json_value(&Restored::now(state)));
     let mut request = Request::new(to.clone(), options.ttl);
-    request.heritage = Heritage { labels, ..Heritage::default() };
+    request.inherited = Inherited { labels, ..Inherited::default() };
     let definition = definition_of(folders, backend, &source.metadata);
     let mut definition = settings.unwrap_or_default().apply(definition);
     definition.transparent_workdir = options.transparent_workdir.clone().filter(|_| backend.kind() != Kind::Host);
@@ -352,11 +352,11 @@ fn successor(folders: &Folders, session: &Session, labels: Labels, state: State)
     labels.insert(label::RESTORED_KEY, label::json_value(&Restored::now(state)));
     let port = session.summary().ports.first().map(|port| port.published.port());
     let credential = Some(session.credential().to_owned());
-    let heritage = Heritage { credential, port, labels, replaces: Some(session.about_to_stop(folders)) };
+    let inherited = Inherited { credential, port, labels, replaces: Some(session.about_to_stop(folders)) };
     let expires: Option<u64> =
         session.summary().labels.get(&label::EXPIRES_KEY).and_then(|end| end.as_str().parse().ok());
     let process = read(session, label::PROCESS_KEY)?;
-    Ok(Request { name: session.name().clone(), expires, process, heritage })
+    Ok(Request { name: session.name().clone(), expires, process, inherited })
 }
 
 async fn ended_or_lost(

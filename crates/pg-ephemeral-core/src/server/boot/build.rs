@@ -27,7 +27,7 @@ use crate::state::secret;
 pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(300);
 
 /// The working directory of a container script that has files.
-const FILES_INSIDE: &str = "/tmp/pg-ephemeral-files";
+const FILES_IN_CONTAINER: &str = "/tmp/pg-ephemeral-files";
 
 /// Whether any database has an UNLOGGED relation, in any tablespace: those have a fork of their own in the file system.
 /// The catalog of each database would tell the same, at the price of a connection to each.
@@ -55,7 +55,7 @@ impl Boot<'_> {
         let reach = self.builder_reach(plan);
         let at = match &plan.boot_from {
             BootFrom::Layer(hash) => return self.build_from(None, hash, &steps, reach).await,
-            BootFrom::BaseImage => self.found.chain.base(),
+            BootFrom::BaseImage => self.resolved.chain.base(),
         };
         let first = self.initialise().await?;
         let Some((next, _)) = steps.first() else { return Ok(first) };
@@ -87,12 +87,12 @@ impl Boot<'_> {
                         Some(running) => running,
                         None => self.boot_layer(at, reach, Role::Builder).await?,
                     };
-                    if !self.found.present.contains(hash) {
+                    if !self.resolved.present.contains(hash) {
                         self.tell_unkeyed_files(step.seed).await;
                     }
                     self.note_configuration(&mut server).await?;
                     self.apply(&mut server, step.seed).await?;
-                    if self.found.present.contains(hash) {
+                    if self.resolved.present.contains(hash) {
                         Some(server)
                     } else {
                         Some(self.commit(server, hash, step.seed + 1).await?)
@@ -113,7 +113,7 @@ impl Boot<'_> {
 
     async fn initialise(&self) -> Result<Option<Running>, StartError> {
         self.definition.observer.begin(Step::Initialise);
-        match &self.found.installation {
+        match &self.resolved.installation {
             Some(installation) => self.initialise_on_host(installation).await.map(|()| None),
             None => self.initialise_on_engine().await,
         }
@@ -137,7 +137,7 @@ impl Boot<'_> {
         running.client = Some(match (started, seed) {
             (Err(error), Some(seed)) => {
                 // Every start from this layer would fail.
-                let _ = self.backend.remove_image(&self.found.layer(hash)?).await;
+                let _ = self.backend.remove_image(&self.resolved.layer(hash)?).await;
                 let instance = self.definition.instance.clone();
                 return Err(StartError::StartAfterSeed { instance, seed, source: Box::new(error) });
             }
@@ -225,7 +225,7 @@ impl Boot<'_> {
         }
         labels.insert(label::SEEDS_KEY, label::value(&self.seeds_label(seeds)));
         labels.insert(label::TAG_KEY, label::value(hash.as_str()));
-        Ok(CommitSpec { image: self.found.layer(hash)?, labels })
+        Ok(CommitSpec { image: self.resolved.layer(hash)?, labels })
     }
 
     /// Runs a container script on a layer, with no server, and commits what comes of it.
@@ -236,7 +236,7 @@ impl Boot<'_> {
         let has_files = !seed.script_files().is_empty();
         // With files to come first it waits for them, and the script is run inside.
         let entrypoint: &[&str] = if has_files { &["tail", "-f", "/dev/null"] } else { &["sh", "-e", "-c", script] };
-        let layer = self.found.layer(from)?;
+        let layer = self.resolved.layer(from)?;
         let mut spec = RunSpec::new(self.container_name(OWNED_PREFIX)?, layer).entrypoint(entrypoint.iter().copied());
         spec.user = Some("0".to_owned());
         spec.labels = self.labels(&random_name().map_err(StartError::Thread)?);
@@ -258,7 +258,7 @@ impl Boot<'_> {
 
     /// Runs a container script that no layer can have, in the server's own container, and starts the server anew with
     /// what it installed.
-    pub(super) async fn run_script_inside(&self, running: &mut Running, index: usize) -> Result<(), StartError> {
+    pub(super) async fn run_script_in_container(&self, running: &mut Running, index: usize) -> Result<(), StartError> {
         let Some(seed) = self.seeds.get(index) else { return Ok(()) };
         self.begin_seed(seed, index);
         running.disconnect();
@@ -297,14 +297,14 @@ impl Boot<'_> {
     async fn exec_script(&self, container: &Container, seed: &ReadSeed) -> Result<(), StartError> {
         let Some(script) = seed.container_script() else { return Ok(()) };
         for file in seed.script_files() {
-            self.append(container, seed, &format!("{FILES_INSIDE}/{}", file.name), &file.content).await?;
+            self.append(container, seed, &format!("{FILES_IN_CONTAINER}/{}", file.name), &file.content).await?;
         }
         // One stream, so that the last words are the last.
         let run = match seed.script_files() {
             [] => "exec sh -e -c \"$1\" 2>&1",
             _ => "cd \"$2\" && sh -e -c \"$1\" 2>&1 && cd / && rm -rf \"$2\"",
         };
-        let spec = ExecSpec::new(["sh", "-c", run, "sh", script, FILES_INSIDE]).user("0");
+        let spec = ExecSpec::new(["sh", "-c", run, "sh", script, FILES_IN_CONTAINER]).user("0");
         let output = container.exec(&spec, b"").await.map_err(StartError::Watch)?;
         if output.status.success() {
             return Ok(());

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ociman::{CommandError, Container, ContainerName, ExecSpec, RunSpec, Secret, Variable};
 
 use super::launch::{OWNED_PREFIX, Role};
-use super::{Boot, Running, SOCKET_INSIDE};
+use super::{Boot, Running, SOCKET_IN_CONTAINER};
 use crate::io::random::random_name;
 use crate::model::progress::Step;
 use crate::postgres::connect;
@@ -83,20 +83,20 @@ impl Boot<'_> {
     /// First start on an engine. The start script's server goes on to run, and has the base layer's password, unless it had
     /// to be stopped.
     pub(super) async fn initialise_on_engine(&self) -> Result<Option<Running>, StartError> {
-        let password = self.layer_password(self.found.chain.base());
+        let password = self.layer_password(self.resolved.chain.base());
         // The start script's passing server answers on every socket, but not on a published port.
-        let libraries = self.libraries_at(self.found.chain.base());
+        let libraries = self.libraries_at(self.resolved.chain.base());
         let complete = |spec| self.scripted(spec);
-        let launched = self.launch(&self.found.image, Reach::Published, Role::Builder, libraries, complete).await?;
+        let launched = self.launch(&self.resolved.image, Reach::Published, Role::Builder, libraries, complete).await?;
         self.send_password(launched.guard.container(), &password).await?;
         let limit = self.definition.wait_available_timeout.max(INITIALISE_LIMIT);
         let client = self.wait(&launched, &password, limit).await?;
         let mut running = Running::new(launched, password, client);
-        if self.commit_running(&mut running, self.found.chain.base(), 0).await? {
+        if self.commit_running(&mut running, self.resolved.chain.base(), 0).await? {
             return Ok(Some(running));
         }
         // Its start script would wait for the password once more.
-        self.commit_stopped(&running, self.found.chain.base(), 0).await?;
+        self.commit_stopped(&running, self.resolved.chain.base(), 0).await?;
         running.launched.guard.remove().await.map_err(StartError::Watch)?;
         Ok(None)
     }
@@ -113,7 +113,7 @@ impl Boot<'_> {
         // user of this machine such a one. Small segments: less to commit with every layer.
         let own = ["--auth-local=trust", "--auth-host=scram-sha-256", "--no-sync", "--wal-segsize=1"];
         let mut arguments = own.map(str::to_owned).to_vec();
-        arguments.extend(self.found.locale.initdb_arguments());
+        arguments.extend(self.resolved.locale.initdb_arguments());
         let initdb_arguments = arguments.join(" ");
         let mut spec = spec.entrypoint(["sh", "-c", &script, "sh"]);
         spec.environment.extend([
@@ -131,22 +131,27 @@ impl Boot<'_> {
         let pipe = password_pipe(container.name());
         let script = format!("while [ ! -p {pipe} ]; do sleep 0.01; done; cat >{pipe}");
         let input = format!("{}\n", password.expose());
-        self.exec_inside(container, ExecSpec::new(["sh", "-c", &script]), &input).await
+        self.exec_in_container(container, ExecSpec::new(["sh", "-c", &script]), &input).await
     }
 
     /// A layer made under another secret has another password; inside its container none is needed.
-    pub(super) async fn set_password_inside(&self, container: &Container, password: &Secret) -> Result<(), StartError> {
+    pub(super) async fn set_password_in_container(
+        &self,
+        container: &Container,
+        password: &Secret,
+    ) -> Result<(), StartError> {
         let user = self.definition.superuser.as_str();
-        let spec = ExecSpec::new(["psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--host", SOCKET_INSIDE])
-            .user("postgres")
-            .variable(Variable::plain("PGUSER", user))
-            .variable(Variable::plain("PGDATABASE", self.definition.database.as_str()))
-            .variable(Variable::plain("PGOPTIONS", connect::SET_UP_OPTIONS));
+        let spec =
+            ExecSpec::new(["psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--host", SOCKET_IN_CONTAINER])
+                .user("postgres")
+                .variable(Variable::plain("PGUSER", user))
+                .variable(Variable::plain("PGDATABASE", self.definition.database.as_str()))
+                .variable(Variable::plain("PGOPTIONS", connect::SET_UP_OPTIONS));
         let sql = connect::set_password_sql(user, &secret::verifier(password));
-        self.exec_inside(container, spec, &format!("{};\n{sql}", connect::BE_QUIET)).await
+        self.exec_in_container(container, spec, &format!("{};\n{sql}", connect::BE_QUIET)).await
     }
 
-    async fn exec_inside(&self, container: &Container, spec: ExecSpec, input: &str) -> Result<(), StartError> {
+    async fn exec_in_container(&self, container: &Container, spec: ExecSpec, input: &str) -> Result<(), StartError> {
         let output = match container.exec(&spec, input.as_bytes()).await {
             Ok(output) if output.status.success() => return Ok(()),
             Err(CommandError::ContainerNotRunning { .. }) => return Err(self.death(container).await),
@@ -165,10 +170,10 @@ impl Boot<'_> {
     /// First start on the host: no server, only `initdb`, whose result becomes the base layer as it is.
     pub(super) async fn initialise_on_host(&self, installation: &Installation) -> Result<(), StartError> {
         let program = |name: &str| installation.bin.join(name).to_string_lossy().into_owned();
-        let mut spec = RunSpec::new(self.container_name(OWNED_PREFIX)?, self.found.image.clone())
+        let mut spec = RunSpec::new(self.container_name(OWNED_PREFIX)?, self.resolved.image.clone())
             .entrypoint(["sh", "-e", "-c", INITIALISE_ON_HOST, &program("initdb")])
             .arguments(["--username", self.definition.superuser.as_str()])
-            .arguments(self.found.locale.initdb_arguments())
+            .arguments(self.resolved.locale.initdb_arguments())
             .variable(Variable::plain("POSTGRES", program("postgres")))
             // The zone that `initdb` writes down: what a seed makes of a time must not depend on the caller's.
             .variable(Variable::plain("TZ", "Etc/UTC"))
@@ -184,14 +189,14 @@ impl Boot<'_> {
             return Err(self.death(guard.container()).await);
         }
         self.definition.observer.begin(Step::Commit);
-        let commit = self.commit_spec(self.found.chain.base(), 0)?;
+        let commit = self.commit_spec(self.resolved.chain.base(), 0)?;
         guard.commit(commit).await?;
         guard.remove().await.map_err(StartError::Watch)
     }
 
     /// What single-user mode runs to finish a new cluster.
     fn set_up_sql(&self) -> Secret {
-        let verifier = secret::verifier(&self.layer_password(self.found.chain.base()));
+        let verifier = secret::verifier(&self.layer_password(self.resolved.chain.base()));
         let superuser = self.definition.superuser.as_str();
         let mut statements = vec![format!("ALTER ROLE {} PASSWORD '{verifier}'", connect::quote_identifier(superuser))];
         let database = self.definition.database.as_str();
@@ -204,7 +209,7 @@ impl Boot<'_> {
     /// The end of a server's log. An image's start script may have made PostgreSQL print the password.
     pub(super) async fn last_words(&self, container: &Container) -> String {
         let log = container.last_log_lines(LOG_LINES_READ).await.unwrap_or_default();
-        last_words(&log).replace(self.layer_password(self.found.chain.base()).expose(), "[secret]")
+        last_words(&log).replace(self.layer_password(self.resolved.chain.base()).expose(), "[secret]")
     }
 }
 

@@ -14,7 +14,7 @@ use tokio_postgres::Client;
 
 use super::build::STOP_LIMIT;
 use super::tls::ServerTls;
-use super::{Boot, SOCKET_INSIDE, SOCKET_ON_HOST, SOCKET_SHARED};
+use super::{Boot, SOCKET_IN_CONTAINER, SOCKET_ON_HOST, SOCKET_SHARED};
 use crate::config::Durability;
 use crate::io::random::random_name;
 use crate::layer::{self, Link};
@@ -79,14 +79,14 @@ impl Boot<'_> {
         complete: impl FnOnce(RunSpec) -> RunSpec,
     ) -> Result<Launched, StartError> {
         let session = self.request.filter(|_| role == Role::Server);
-        let heritage = session.map(|session| &session.heritage);
+        let inherited = session.map(|session| &session.inherited);
         let nonce = random_name().map_err(StartError::Thread)?;
-        let credential = heritage.and_then(|heritage| heritage.credential.clone()).unwrap_or_else(|| nonce.clone());
+        let credential = inherited.and_then(|inherited| inherited.credential.clone()).unwrap_or_else(|| nonce.clone());
         let own_password = self.secret.server_password(&credential);
         let verified = own_password.clone();
         let verifier = ociman::blocking::run(move || secret::verifier(&verified));
         let name = match session {
-            Some(session) if session.heritage.replaces.is_some() => self.container_name(PENDING_PREFIX)?,
+            Some(session) if session.inherited.replaces.is_some() => self.container_name(PENDING_PREFIX)?,
             Some(session) => session.name.container_name().clone(),
             None => self.container_name(OWNED_PREFIX)?,
         };
@@ -109,15 +109,15 @@ impl Boot<'_> {
         let mut listens_on = if open { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
         let mut folder = None;
         // A socket would be in a folder of the engine's machine, which is a virtual one where this is not Linux.
-        let is_elsewhere = self.backend.remote_host().is_some() || !cfg!(target_os = "linux");
-        let reached = if is_elsewhere { Reach::Published } else { reach };
+        let is_remote = self.backend.remote_host().is_some() || !cfg!(target_os = "linux");
+        let reached = if is_remote { Reach::Published } else { reach };
         let endpoint = match (self.backend.kind(), reached) {
             (Kind::Host, _) | (_, Reach::Published) => {
                 let address = address_of(&self.backend).await?;
                 if !address.is_loopback() {
                     listens_on = Ipv4Addr::UNSPECIFIED;
                 }
-                let port = match heritage.and_then(|heritage| heritage.port) {
+                let port = match inherited.and_then(|inherited| inherited.port) {
                     Some(port) => port,
                     None => free_port(listens_on).map_err(StartError::Thread)?,
                 };
@@ -142,13 +142,13 @@ impl Boot<'_> {
         }
         if self.backend.kind() != Kind::Host {
             spec.shared_memory = Some(SHARED_MEMORY);
-            let hidden = self.found.data_volume.iter().map(|volume| Mount::Tmpfs { target: volume.into() });
+            let hidden = self.resolved.data_volume.iter().map(|volume| Mount::Tmpfs { target: volume.into() });
             spec.mounts.extend(hidden);
             let transparent =
                 self.definition.transparent_workdir.iter().map(|folder| bind(folder.clone(), folder.clone()));
             spec.mounts.extend(transparent);
         }
-        if let Some(replaced) = heritage.and_then(|heritage| heritage.replaces.as_ref()) {
+        if let Some(replaced) = inherited.and_then(|inherited| inherited.replaces.as_ref()) {
             // The last moment at which nothing has changed yet.
             replaced.write_successor(&name, &nonce)?;
             replaced.container().stop(STOP_LIMIT).await.map_err(StartError::Run)?;
@@ -235,11 +235,14 @@ impl Boot<'_> {
                 "dynamic_shared_memory_type=mmap".to_owned(),
             ]),
             (_, Endpoint::Tcp { .. }) => {
-                settings.extend(["listen_addresses=*".to_owned(), format!("unix_socket_directories={SOCKET_INSIDE}")]);
+                settings.extend([
+                    "listen_addresses=*".to_owned(),
+                    format!("unix_socket_directories={SOCKET_IN_CONTAINER}"),
+                ]);
             }
             (_, Endpoint::Socket { .. }) => settings.extend([
                 "listen_addresses=*".to_owned(),
-                format!("unix_socket_directories={SOCKET_INSIDE},{SOCKET_SHARED}"),
+                format!("unix_socket_directories={SOCKET_IN_CONTAINER},{SOCKET_SHARED}"),
             ]),
         }
         settings.into_iter().flat_map(|setting| ["-c".to_owned(), setting]).collect()
@@ -247,14 +250,14 @@ impl Boot<'_> {
 
     pub(super) fn labels(&self, nonce: &str) -> Labels {
         let owner = serde_json::to_string(&self.owner).unwrap_or_default();
-        let all = self.found.chain.links().len();
+        let all = self.resolved.chain.links().len();
         let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let folder = self.definition.transparent_workdir.as_ref();
         let folder = folder.map(|folder| (label::FOLDER_KEY, label::value(&folder.to_string_lossy())));
         let labels = [
             (label::VERSION_KEY, label::value(env!("CARGO_PKG_VERSION"))),
             (label::INSTANCE_KEY, label::value(self.definition.instance.as_str())),
-            (label::IMAGE_KEY, label::value(&self.found.image.to_string())),
+            (label::IMAGE_KEY, label::value(&self.resolved.image.to_string())),
             (label::SEEDS_KEY, label::value(&self.seeds_label(all))),
             (label::SUPERUSER_USER_KEY, label::value(self.definition.superuser.as_str())),
             (label::SUPERUSER_DATABASE_KEY, label::value(self.definition.database.as_str())),
@@ -267,7 +270,7 @@ impl Boot<'_> {
 
     /// The first seeds of the chain, as a label tells them.
     pub(super) fn seeds_label(&self, count: usize) -> String {
-        let seeds: Vec<_> = self.found.chain.links().iter().take(count).map(Link::entry).collect();
+        let seeds: Vec<_> = self.resolved.chain.links().iter().take(count).map(Link::entry).collect();
         serde_json::to_string(&seeds).unwrap_or_default()
     }
 

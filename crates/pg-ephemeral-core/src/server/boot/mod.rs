@@ -17,9 +17,9 @@ use super::definition::{Definition, Reach};
 use super::displaced::{Displaced, remove_displaced};
 use super::error::StartError;
 use super::guard::Guard;
-use super::resolve::{self, Found};
-use super::running::{Hold, Inside, Server};
-use crate::database::{Databases, Tenure};
+use super::resolve::{self, Resolved};
+use super::running::{Hold, InContainer, Server};
+use crate::database::{Databases, ServerLifetime};
 use crate::io::random::random_name;
 use crate::layer::{self, BootFrom, Place, Plan};
 use crate::model::instance::SeedName;
@@ -40,7 +40,7 @@ use crate::state::lock::Lock;
 use crate::state::secret::{self, MachineSecret};
 
 /// The socket's folder in every official image.
-pub(super) const SOCKET_INSIDE: &str = "/var/run/postgresql";
+pub(super) const SOCKET_IN_CONTAINER: &str = "/var/run/postgresql";
 /// The folder of the socket on the host backend, from the data folder. The start script of TLS makes it anew.
 const SOCKET_ON_HOST: &str = "../run";
 /// Where the caller's folder for a socket is mounted.
@@ -69,7 +69,7 @@ pub(crate) struct Boot<'a> {
     secret: MachineSecret,
     owner: Owner,
     seeds: ReadSeeds,
-    found: Found,
+    resolved: Resolved,
 }
 
 /// A server that answers, and the password that counts right now.
@@ -125,9 +125,9 @@ impl<'a> Boot<'a> {
         backend: Backend,
         secret: MachineSecret,
         seeds: ReadSeeds,
-        found: Found,
+        resolved: Resolved,
     ) -> Self {
-        Self { definition, request, backend, secret, owner: Owner::current(), seeds, found }
+        Self { definition, request, backend, secret, owner: Owner::current(), seeds, resolved }
     }
 
     /// The backend that it is on.
@@ -202,16 +202,19 @@ impl<'a> Boot<'a> {
         if self.seeds.have_container_script() {
             return Ok(());
         }
-        let words = ["sh", "-c", LOOK_FOR_PROGRAM, "sh", program];
-        let mut spec = RunSpec::new(self.container_name(OWNED_PREFIX)?, self.found.image.clone()).entrypoint(words);
+        let argv = ["sh", "-c", LOOK_FOR_PROGRAM, "sh", program];
+        let mut spec = RunSpec::new(self.container_name(OWNED_PREFIX)?, self.resolved.image.clone()).entrypoint(argv);
         spec.labels = self.labels(&random_name().map_err(StartError::Thread)?);
         spec.network = Network::None;
-        spec.mounts = self.found.data_volume.iter().map(|volume| Mount::Tmpfs { target: volume.into() }).collect();
+        spec.mounts = self.resolved.data_volume.iter().map(|volume| Mount::Tmpfs { target: volume.into() }).collect();
         let guard = Guard::run(&self.definition.folders, &self.backend, spec, self.owner.clone(), None).await?;
         let status = guard.container().wait().await.map_err(StartError::Watch)?;
         guard.remove().await.map_err(StartError::Watch)?;
         if status.code() == PROGRAM_IS_MISSING {
-            return Err(StartError::ProgramNotInImage { program: program.to_owned(), image: self.found.image.clone() });
+            return Err(StartError::ProgramNotInImage {
+                program: program.to_owned(),
+                image: self.resolved.image.clone(),
+            });
         }
         Ok(())
     }
@@ -221,26 +224,26 @@ impl<'a> Boot<'a> {
     async fn build(&mut self) -> Result<Option<Running>, StartError> {
         self.definition.observer.begin(Step::WaitForBuild);
         let _lock = Lock::of_build(&self.definition.folders, self.backend.kind(), &self.definition.instance).await?;
-        resolve::look_again(&self.backend, &mut self.found).await?;
+        resolve::look_again(&self.backend, &mut self.resolved).await?;
         let plan = self.flat_enough(self.plan()?);
         let built = self.build_layers(&plan).await?;
         if plan.builds() && self.backend.kind() != Kind::Host {
             let keys: Vec<_> = plan.commits().collect();
             remove_displaced(&self.backend, Displaced::Of(&keys)).await.map_err(StartError::Commit)?;
         }
-        self.found.present.extend(plan.commits().cloned());
+        self.resolved.present.extend(plan.commits().cloned());
         Ok(built)
     }
 
     /// The plan, as long as it is known what there is: on an engine only whether the last layer is, until a build looks
     /// for all.
     fn plan_known(&self) -> Result<Option<Plan>, StartError> {
-        let is_known = self.found.is_complete() || self.backend.kind() == Kind::Host;
+        let is_known = self.resolved.is_complete() || self.backend.kind() == Kind::Host;
         is_known.then(|| self.plan()).transpose()
     }
 
     fn plan(&self) -> Result<Plan, StartError> {
-        let plan = layer::plan(&self.found.chain, &self.found.present);
+        let plan = layer::plan(&self.resolved.chain, &self.resolved.present);
         for step in &plan.steps {
             let Some(seed) = self.seeds.get(step.seed) else { continue };
             if step.place == Place::Image && self.backend.kind() == Kind::Host {
@@ -255,9 +258,10 @@ impl<'a> Boot<'a> {
     fn flat_enough(&self, plan: Plan) -> Plan {
         let is_host = self.backend.kind() == Kind::Host;
         match &plan.boot_from {
-            BootFrom::Layer(hash) if !is_host && plan.builds() && self.found.deep.contains(hash) => {
-                layer::plan(&self.found.chain, &self.found.present.difference(&self.found.deep).cloned().collect())
-            }
+            BootFrom::Layer(hash) if !is_host && plan.builds() && self.resolved.deep.contains(hash) => layer::plan(
+                &self.resolved.chain,
+                &self.resolved.present.difference(&self.resolved.deep).cloned().collect(),
+            ),
             _ => plan,
         }
     }
@@ -265,12 +269,12 @@ impl<'a> Boot<'a> {
     /// Starts from a layer and does what is left.
     async fn serve(&self, plan: &Plan) -> Result<Server, StartError> {
         let BootFrom::Layer(hash) = &plan.boot_from else {
-            return Err(StartError::Commit(CommandError::ImageNotFound { image: self.found.image.to_string() }));
+            return Err(StartError::Commit(CommandError::ImageNotFound { image: self.resolved.image.to_string() }));
         };
-        let layer = self.found.layer(hash)?;
+        let layer = self.resolved.layer(hash)?;
         let origin = LayerLabel {
             key: hash.clone(),
-            password: self.found.chain.password_key(hash).clone(),
+            password: self.resolved.chain.password_key(hash).clone(),
             complete: plan.steps.is_empty(),
         };
         let password = self.layer_password(hash);
@@ -311,7 +315,7 @@ impl<'a> Boot<'a> {
         for step in plan.steps.iter().filter(|step| step.commit_after.is_none()) {
             match step.place {
                 Place::Server => self.apply(&mut running, step.seed).await?,
-                Place::Image => self.run_script_inside(&mut running, step.seed).await?,
+                Place::Image => self.run_script_in_container(&mut running, step.seed).await?,
             }
         }
         self.hand_over(running).await
@@ -319,12 +323,12 @@ impl<'a> Boot<'a> {
 
     async fn boot_layer(&self, hash: &SeedHash, reach: Reach, role: Role) -> Result<Running, StartError> {
         let libraries = self.libraries_at(hash);
-        self.boot_image(&self.found.layer(hash)?, &self.layer_password(hash), reach, role, libraries, None).await
+        self.boot_image(&self.resolved.layer(hash)?, &self.layer_password(hash), reach, role, libraries, None).await
     }
 
     /// What a server on this state of the chain can load.
     fn libraries_at(&self, state: &SeedHash) -> Libraries {
-        if self.found.chain.awaits_container_script(state) { Libraries::ToCome } else { Libraries::Loaded }
+        if self.resolved.chain.awaits_container_script(state) { Libraries::ToCome } else { Libraries::Loaded }
     }
 
     /// Starts an image that holds a cluster with this password. A session's label tells the layer that it is.
@@ -378,7 +382,7 @@ impl<'a> Boot<'a> {
     /// Gives a layer that was made under another secret the password that counts, over a socket that asks for none.
     async fn open_foreign(&self, launched: &Launched, layer: &Reference, password: &Secret) -> Result<(), StartError> {
         if self.backend.kind() != Kind::Host {
-            return self.set_password_inside(launched.guard.container(), password).await;
+            return self.set_password_in_container(launched.guard.container(), password).await;
         }
         let (connection, _link) = self.private_connection(launched, password).await?;
         let client = connect::connect_for_set_up(&connection).await;
@@ -388,7 +392,7 @@ impl<'a> Boot<'a> {
 
     /// How many attempts may end with a layer that can't be opened: each layer of the chain may be one.
     fn most_lost_layers(&self) -> usize {
-        self.found.chain.links().len() + 1
+        self.resolved.chain.links().len() + 1
     }
 
     /// The server's program itself is what runs; nothing of the image's start script is needed any more.
@@ -411,7 +415,7 @@ impl<'a> Boot<'a> {
             StartError::Run(CommandError::ImageNotFound { .. }) => {}
             error => return Err(error),
         }
-        self.found = resolve::look_up(self.definition, &self.backend, &self.seeds).await?;
+        self.resolved = resolve::look_up(self.definition, &self.backend, &self.seeds).await?;
         Ok(())
     }
 
@@ -426,7 +430,7 @@ impl<'a> Boot<'a> {
         running.client = None;
         let connection = self.current(running);
         let environment = ChildEnvironment::new(connection.environment());
-        let bin = self.found.installation.as_ref().map(|installation| installation.bin.as_path());
+        let bin = self.resolved.installation.as_ref().map(|installation| installation.bin.as_path());
         let container = running.launched.guard.container();
         let programs = client_programs(container, &connection, bin, &mut running.shell).await?;
         let mut context =
@@ -456,7 +460,9 @@ impl<'a> Boot<'a> {
             Err(StartError::Password { message }) => return Err(locked_out(message)),
             // It was given the right one just now.
             Err(StartError::Connect(refused)) if refused.is_unknown_password() => return Err(expired()),
-            Err(StartError::Connect(refused @ ConnectError::Refused(_))) => return Err(locked_out(refused.words())),
+            Err(StartError::Connect(refused @ ConnectError::Refused(_))) => {
+                return Err(locked_out(refused.server_message()));
+            }
             Err(error) => return Err(error),
         };
         let row = client.query_one(LOGIN, &[]).await.map_err(StartError::SetUp)?;
@@ -467,7 +473,7 @@ impl<'a> Boot<'a> {
         // This connection loads no libraries; one of the user's does.
         if row.get::<_, bool>(1) {
             let (connection, _link) = self.private_connection(&running.launched, &running.password).await?;
-            connect::connect(&connection).await.map_err(|refused| locked_out(refused.words()))?;
+            connect::connect(&connection).await.map_err(|refused| locked_out(refused.server_message()))?;
         }
         Ok(client)
     }
@@ -477,7 +483,7 @@ impl<'a> Boot<'a> {
         let (connection, _link) = self.private_connection(&running.launched, &running.password).await?;
         match connect::connect_for_set_up(&connection).await {
             Err(refused) if refused.is_wrong_password() && self.backend.kind() != Kind::Host => {
-                self.set_password_inside(running.launched.guard.container(), &running.password).await?;
+                self.set_password_in_container(running.launched.guard.container(), &running.password).await?;
                 connect::connect_for_set_up(&connection).await
             }
             connected => connected,
@@ -521,7 +527,7 @@ impl<'a> Boot<'a> {
 
     /// The password a layer was committed with.
     fn layer_password(&self, hash: &SeedHash) -> Secret {
-        self.secret.layer_password(self.found.chain.password_key(hash))
+        self.secret.layer_password(self.resolved.chain.password_key(hash))
     }
 
     /// Gives the server its own password, and the caller the server.
@@ -542,26 +548,26 @@ impl<'a> Boot<'a> {
         }
         let Launched { guard, own_password, endpoint, tls, .. } = launched;
         let with_tls = |parameters, tls| ConnectionParameters { tls, ..parameters };
-        let inside = || Inside {
+        let in_container = || InContainer {
             socket: self
-                .parameters(Endpoint::Socket { folder: SOCKET_INSIDE.into(), port: PORT }, own_password.clone()),
+                .parameters(Endpoint::Socket { folder: SOCKET_IN_CONTAINER.into(), port: PORT }, own_password.clone()),
             loopback: with_tls(
                 self.parameters(
                     Endpoint::Tcp { address: std::net::Ipv4Addr::LOCALHOST.into(), port: PORT },
                     own_password.clone(),
                 ),
-                tls.as_ref().map(ServerTls::seen_inside),
+                tls.as_ref().map(ServerTls::seen_in_container),
             ),
         };
         let from_here =
             with_tls(self.parameters(endpoint, own_password.clone()), tls.as_ref().map(ServerTls::seen_here));
         Ok(Server {
             hold: Hold::Owned(Box::new(guard)),
-            databases: Databases::new(from_here.clone(), Tenure::Owned),
+            databases: Databases::new(from_here.clone(), ServerLifetime::Owned),
             from_here,
-            inside: (self.backend.kind() != Kind::Host).then(inside),
+            in_container: (self.backend.kind() != Kind::Host).then(in_container),
             ca_file: tls.map(ServerTls::into_ca_file),
-            programs: self.found.installation.as_ref().map(|installation| installation.bin.clone()),
+            programs: self.resolved.installation.as_ref().map(|installation| installation.bin.clone()),
             executor: self.definition.executor.clone(),
             observer: self.definition.observer.clone(),
         })
@@ -578,7 +584,7 @@ pub(super) async fn client_programs<'a>(
 ) -> Result<ClientPrograms<'a>, StartError> {
     if container.backend().kind() != Kind::Host {
         let mut environment = socket_environment(connection, PORT);
-        environment.push(Variable::plain("PGHOST", SOCKET_INSIDE));
+        environment.push(Variable::plain("PGHOST", SOCKET_IN_CONTAINER));
         return Ok(ClientPrograms::Container(ShellSlot { container, user: "postgres", environment, shell }));
     }
     let link = socket_link(container).await?;

@@ -46,8 +46,8 @@ impl ServerTls {
     }
 
     /// How clients inside its container do.
-    pub(super) fn seen_inside(&self) -> TlsParameters {
-        self.seen_at(ca_file_inside())
+    pub(super) fn seen_in_container(&self) -> TlsParameters {
+        self.seen_at(ca_file_in_container())
     }
 
     fn seen_at(&self, ca_file: PathBuf) -> TlsParameters {
@@ -68,7 +68,7 @@ impl ServerTls {
 }
 
 /// The certificate authority's file inside the server's container, which every user there can read.
-pub(in crate::server) fn ca_file_inside() -> PathBuf {
+pub(in crate::server) fn ca_file_in_container() -> PathBuf {
     PathBuf::from(FOLDER_IN_CONTAINER).join("ca.pem")
 }
 
@@ -82,7 +82,7 @@ impl Boot<'_> {
 
     /// Lets the server start from a configuration and rules of its own that only refer to those of its data folder.
     pub(super) fn ready_for_tls(&self, spec: RunSpec) -> RunSpec {
-        let (program, folder, data) = match &self.found.installation {
+        let (program, folder, data) = match &self.resolved.installation {
             Some(installation) => {
                 (installation.bin.join("postgres").to_string_lossy().into_owned(), "$OCIMAN_ROOT/run", "../data")
             }
