@@ -89,12 +89,12 @@ fn names_on(backend: &Backend) -> Vec<String> {
         return Vec::new();
     }
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return Vec::new() };
-    let sessions = runtime.block_on(Session::list(backend)).unwrap_or_else(|_| {
+    let sessions = runtime.block_on(Session::list_all(backend)).unwrap_or_else(|_| {
         // An engine's command that took too long is being ended, which it would not be once this process has ended.
         std::thread::sleep(END / 2);
         Vec::new()
     });
-    let living = sessions.into_iter().filter(|session| !session.has_expired());
+    let living = sessions.into_iter().filter(|session| !session.has_ended() && !session.has_expired());
     living.map(|session| session.name().to_string()).collect()
 }
 

@@ -4,7 +4,9 @@ use pg_ephemeral_core::choose::ChooseError;
 use pg_ephemeral_core::config::{EffectiveError, INSTANCE_VARIABLE, InstanceVariableError, LoadError, UntrustedConfig};
 use pg_ephemeral_core::host_image::FindError;
 use pg_ephemeral_core::snapshot::SnapshotError;
-use pg_ephemeral_core::{AttachError, CacheError, DatabaseError, FoldersError, SecretError, StartError, ToolError};
+use pg_ephemeral_core::{
+    AttachError, CacheError, DatabaseError, FoldersError, LookError, SecretError, StartError, ToolError,
+};
 use std::error::Error;
 use std::io::{ErrorKind, Write};
 
@@ -130,7 +132,7 @@ macro_rules! with_own_hint {
     };
 }
 
-with_own_hint!(StartError, ToolError, FindError, CacheError, SnapshotError, AttachError; ChooseError, FoldersError, UntrustedConfig);
+with_own_hint!(StartError, ToolError, FindError, CacheError, SnapshotError, LookError, AttachError; ChooseError, FoldersError, UntrustedConfig);
 
 impl From<DatabaseError> for Failure {
     fn from(error: DatabaseError) -> Self {

@@ -4,8 +4,8 @@
 use ociman::label::Labels;
 use ociman::{Backend, CommandError};
 
-use crate::label;
-use crate::layer::SeedHash;
+use crate::model::key::SeedHash;
+use crate::model::label;
 
 /// Which layers are removed.
 #[derive(Debug, Clone, Copy)]

@@ -4,10 +4,10 @@ use std::fmt;
 
 use ociman::Reference;
 
-use crate::image::Image;
-use crate::instance::SeedName;
-use crate::label::SeedEntry;
-use crate::layer::SeedHash;
+use crate::model::image::Image;
+use crate::model::instance::SeedName;
+use crate::model::key::SeedHash;
+use crate::model::label::SeedEntry;
 use crate::seed::LoadedSeeds;
 
 /// One seed, as far as a comparison looks: its name, and the key of the state after it.
@@ -177,7 +177,8 @@ fn first_difference(position: usize, stored: &[SeedState<'_>], current: &[SeedSt
 
 #[cfg(test)]
 mod tests {
-    use crate::seed::{LoadedSeed, SeedCacheStatus, SeedKind};
+    use crate::model::seed::SeedKind;
+    use crate::seed::{LoadedSeed, SeedCacheStatus};
 
     use super::*;
 

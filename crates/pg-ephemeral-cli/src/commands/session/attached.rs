@@ -40,7 +40,7 @@ pub(super) async fn run(
         return wrapped::run_on(&server, wrapped, form, signals).await;
     }
     let database = until_signal(signals, server.single_database()).await??;
-    server.lead_to(&database);
+    server.set_database(&database);
     let ended = wrapped::run_on(&server, wrapped, form, signals).await;
     let closed = database.close().await;
     let status = ended?;

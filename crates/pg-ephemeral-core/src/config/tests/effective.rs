@@ -7,11 +7,12 @@ use ociman::Kind;
 
 use super::parse;
 use crate::config::{
-    BackendChoice, CacheRegistry, Config, DEFAULT_WAIT_AVAILABLE_TIMEOUT, Durability, Effective, EffectiveError,
-    EffectiveInstance, Origin, Overrides,
+    BackendChoice, Config, DEFAULT_WAIT_AVAILABLE_TIMEOUT, Durability, Effective, EffectiveError, EffectiveInstance,
+    Origin, Overrides,
 };
-use crate::image::Image;
-use crate::parameter::{ParameterName, Parameters};
+use crate::model::image::Image;
+use crate::model::parameter::{ParameterName, Parameters};
+use crate::model::setting::CacheRegistry;
 
 const FILE: &str = r#"
 image = "15"
