@@ -6,14 +6,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::end::{self, Persistence};
-use super::lockable::Lockable;
 #[cfg(target_os = "linux")]
+use super::folder;
+use super::lockable::Lockable;
 use super::process::{signal, user};
 use super::store::container_record::merge_labels;
 use super::store::container_store::LockedContainer;
 use super::store::image::{HostImageConfig, RunAs};
 use super::store::image_store::Draft;
-use super::store::{Stores, folder, slot};
+use super::store::{Stores, slot};
 use super::tree::copy;
 use crate::command::UserIds;
 use crate::error::HostError;

@@ -94,7 +94,7 @@ impl Drop for Frozen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::store::folder;
+    use crate::host::folder;
     use crate::host::{Host, HostImageConfig};
     use crate::{Backend, Reference, RunSpec};
 

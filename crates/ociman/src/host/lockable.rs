@@ -8,7 +8,7 @@ use std::path::Path;
 use rustix::fs::{FlockOperation, Mode};
 use rustix::io::Errno;
 
-use super::store::folder;
+use super::folder;
 
 /// An open folder that can be locked. Dropping it takes the lock off.
 ///

@@ -42,6 +42,7 @@ mod commit;
 mod end;
 mod environment;
 mod exec;
+mod folder;
 #[cfg(target_os = "linux")]
 mod freeze;
 mod lockable;
@@ -61,7 +62,7 @@ pub use process::user::{find_user, name_of_user};
 pub use store::image::{HostImageConfig, RunAs};
 pub use store::slot::{SlotInfo, SlotLimits};
 
-use store::folder::StateFolder;
+use folder::StateFolder;
 use store::{Stores, log};
 
 /// Runs containers as plain processes of this machine. Cheap to clone.

@@ -14,11 +14,11 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use super::lockable::Lockable;
 use super::process::signal;
 use super::process::spawner::{self, Launch};
+use super::store::Stores;
 use super::store::container_record::ContainerRecord;
 use super::store::container_store::{LockedContainer, StoredContainer};
 use super::store::image::ImageRecord;
-use super::store::{Stores, folder};
-use super::{end, environment};
+use super::{end, environment, folder};
 use crate::error::HostError;
 use crate::{CommandError, ContainerName, Kind, Mount, RunSpec, Variable};
 

@@ -9,11 +9,11 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::container_record::ContainerRecord;
-use super::folder::{self, StateFolder};
 use super::log;
 use super::slot_state::SlotState;
 use crate::error::HostError;
 use crate::files::{leftovers, remove};
+use crate::host::folder::{self, StateFolder};
 use crate::host::lockable::Lockable;
 use crate::host::process::members::HeldRoot;
 use crate::host::process::start_record::StartRecord;

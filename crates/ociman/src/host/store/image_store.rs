@@ -7,10 +7,10 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::folder::{self, StateFolder};
 use super::image::{HostImageConfig, ImageRecord};
 use crate::error::HostError;
 use crate::files::{leftovers, remove};
+use crate::host::folder::{self, StateFolder};
 use crate::host::lockable::Lockable;
 use crate::host::tree::entry::{survey, total_size};
 use crate::process::boot_id;

@@ -2,7 +2,6 @@
 
 pub(super) mod container_record;
 pub(super) mod container_store;
-pub(super) mod folder;
 pub(super) mod image;
 pub(super) mod image_store;
 pub(super) mod log;
@@ -10,8 +9,8 @@ pub(super) mod slot;
 mod slot_state;
 
 use crate::error::HostError;
+use crate::host::folder::StateFolder;
 use container_store::ContainerStore;
-use folder::StateFolder;
 use image_store::ImageStore;
 use slot::{SlotLimits, SlotPool};
 

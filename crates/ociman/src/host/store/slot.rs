@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::container_store::ContainerStore;
-use super::folder::{self, StateFolder};
 use super::image::ImageRecord;
 use super::image_store::{ImageRoot, ImageStore};
 use super::slot_state::{self, SlotState};
 use crate::error::HostError;
 use crate::files::leftovers;
+use crate::host::folder::{self, StateFolder};
 use crate::host::lockable::Lockable;
 use crate::host::tree::entry::{survey, total_size};
 use crate::host::tree::reset::{Outcome, Trust, reset};

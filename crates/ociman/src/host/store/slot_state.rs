@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::folder;
 use crate::error::HostError;
+use crate::host::folder;
 use crate::host::tree::reset::Trust;
 use crate::process::boot_id;
 

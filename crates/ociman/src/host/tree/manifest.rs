@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::entry::{Entry, EntryKind, Stamp};
 use crate::error::HostError;
-use crate::host::store::folder;
+use crate::host::folder;
 
 const MAGIC: &[u8; 8] = b"ociman1\n";
 const FOLDER: u8 = 0;

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
+use crate::host::folder::open;
 use crate::host::lockable::Lockable;
-use crate::host::store::folder::open;
 
 /// An original and a copy of it that is used and reset.
 struct Trees {
