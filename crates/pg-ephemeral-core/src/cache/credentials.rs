@@ -5,13 +5,10 @@ use ociman::{Reference, Secret};
 use super::lookup::{Lookup, local, present};
 use super::{CacheError, inspect};
 use crate::layer::LinkCache;
-use crate::model::instance::SeedName;
-use crate::model::key::SeedHash;
-use crate::model::label::SslMetadata;
-use crate::model::setting::{DatabaseName, Superuser};
+use crate::model::{DatabaseName, SeedHash, SeedName, SslMetadata, Superuser};
 use crate::server::Definition;
 use crate::server::resolve::{LookedUp, Resolved};
-use crate::state::secret::MachineSecret;
+use crate::state::MachineSecret;
 
 /// What a client needs besides the address of a server that was started from a layer.
 #[derive(Debug, Clone)]

@@ -3,12 +3,10 @@
 use ociman::{Kind, ReferenceError};
 
 use crate::layer::UncacheableReason;
-use crate::model::instance::SeedName;
-use crate::model::label::ReadError;
+use crate::model::{ReadError, SeedName};
 use crate::server::StartError;
 use crate::server::choose::ChooseError;
-use crate::state::lock::LockError;
-use crate::state::secret::SecretError;
+use crate::state::{LockError, SecretError};
 
 /// Why something with the cache did not work.
 #[derive(Debug, thiserror::Error)]

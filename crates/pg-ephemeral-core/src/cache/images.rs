@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use ociman::{Backend, Reference};
 
 use super::CacheError;
-use crate::model::label::{self, Metadata};
+use crate::model::{Metadata, label};
 use crate::server::layer_images;
 
 pub use crate::server::layer_images::{CachedLayer, LayerTag, Scope};

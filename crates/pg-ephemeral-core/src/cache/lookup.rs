@@ -6,7 +6,7 @@ use ociman::{Backend, Reference};
 use super::CacheError;
 use crate::layer;
 use crate::lifecycle::reap::{self, Patience};
-use crate::model::key::SeedHash;
+use crate::model::SeedHash;
 use crate::seed::ReadSeeds;
 use crate::server::Definition;
 use crate::server::StartError;

@@ -21,9 +21,7 @@ pub use transfer::Pulled;
 use ociman::Reference;
 
 use crate::lifecycle::snapshot;
-use crate::model::instance::SeedName;
-use crate::model::setting::CacheRegistry;
-use crate::model::snapshot::SnapshotTag;
+use crate::model::{CacheRegistry, SeedName, SnapshotTag};
 use crate::server::Definition;
 use crate::session;
 

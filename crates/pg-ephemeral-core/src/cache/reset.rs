@@ -3,11 +3,9 @@
 use ociman::{Backend, CommandError, ContainerName, Reference};
 
 use super::{CacheError, CachedLayer, Scope, images};
-use crate::model::instance::InstanceName;
-use crate::model::label;
+use crate::model::{InstanceName, label};
 use crate::server::layer_images::named_as_layers;
-use crate::state::folders::Folders;
-use crate::state::lock::Lock;
+use crate::state::{Folders, Lock};
 
 /// What becomes of layers that servers run on, such as those of sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -8,14 +8,10 @@ use super::CacheError;
 use super::lookup::{Lookup, local, prepare, present};
 use crate::layer;
 use crate::lifecycle::reap::{self, Patience};
-use crate::model::key::SeedHash;
-use crate::model::label;
-use crate::model::progress::Step;
-use crate::model::setting::CacheRegistry;
-use crate::model::snapshot::{SnapshotLabel, SnapshotTag};
+use crate::model::{CacheRegistry, SeedHash, SnapshotLabel, SnapshotTag, Step, label};
 use crate::server::Definition;
 use crate::server::resolve::{self, LookedUp};
-use crate::state::lock::Lock;
+use crate::state::Lock;
 
 /// What a pull has brought.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,10 +12,8 @@ use super::{
     BackendChoice, CacheRegistry, Config, DEFAULT_WAIT_AVAILABLE_TIMEOUT, DatabaseName, Durability, Encoding,
     IcuLocale, Locale, LocaleProvider, Settings, SslConfig, SslHostname, Superuser,
 };
-use crate::model::image::Image;
-use crate::model::instance::{InstanceName, SeedName};
-use crate::model::parameter::{ParameterName, ParameterValue, Parameters, sets_ssl};
 use crate::model::seed::spec::SeedSpec;
+use crate::model::{Image, InstanceName, ParameterName, ParameterValue, Parameters, SeedName, sets_ssl};
 
 /// Where a value came from, strongest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

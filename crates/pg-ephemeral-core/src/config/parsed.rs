@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 
 use super::settings::{BackendChoice, InstanceConfig, Settings};
-use crate::model::instance::InstanceName;
-use crate::model::setting::CacheRegistry;
+use crate::model::{CacheRegistry, InstanceName};
 
 /// A whole `database.toml`, or what holds without one.
 #[derive(Debug, Clone, PartialEq, Eq)]

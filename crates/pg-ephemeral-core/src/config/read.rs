@@ -16,10 +16,11 @@ use super::problem::{Problem, TablePath};
 use super::read_seed;
 use super::reader::{Entry, Table, reason};
 use super::settings::{BackendChoice, Durability, InstanceConfig, Settings};
-use crate::model::instance::{InstanceName, SeedName};
-use crate::model::parameter::{ParameterName, ParameterValue, Parameters, sets_ssl};
 use crate::model::seed::spec::SeedSpec;
-use crate::model::setting::{CacheRegistry, LocaleProvider, SslConfig};
+use crate::model::{
+    CacheRegistry, InstanceName, LocaleProvider, ParameterName, ParameterValue, Parameters, SeedName, SslConfig,
+    sets_ssl,
+};
 
 /// A server that is not there after this will not come.
 const MAX_WAIT_AVAILABLE_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use ociman::host::ProcessIdentity;
 
 use crate::io::random::random_name;
-use crate::model::owner::{Liveness, Owner};
+use crate::model::{Liveness, Owner};
 
 /// The longest name of a database, in bytes: PostgreSQL cuts longer ones off.
 const MAX_LENGTH: usize = 63;

@@ -8,7 +8,7 @@ use ociman::Secret;
 use super::error::DatabaseError;
 use super::pool::{Databases, ServerLifetime};
 use super::{Database, handed};
-use crate::model::setting::{SslHostname, SslHostnameError};
+use crate::model::{SslHostname, SslHostnameError};
 use crate::postgres::endpoint::{ConnectionParameters, Endpoint};
 use crate::postgres::tls::TlsParameters;
 

@@ -9,7 +9,7 @@ use super::finding::{Area, Examination, Finding, Level, Working};
 use crate::config::BackendChoice;
 use crate::postgres::host_image::Installations;
 use crate::server::choose::{self, effective_choice, remedy};
-use crate::state::folders::Folders;
+use crate::state::Folders;
 
 /// Whether a backend works here.
 #[derive(Debug)]

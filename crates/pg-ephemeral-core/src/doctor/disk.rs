@@ -5,7 +5,7 @@ use std::path::Path;
 use ociman::Kind;
 
 use super::finding::{Area, Finding, Level, Working, nearest};
-use crate::state::folders::Folders;
+use crate::state::Folders;
 
 /// Less than this is soon used up by one more layer, in bytes.
 const LITTLE: u64 = 1 << 30;

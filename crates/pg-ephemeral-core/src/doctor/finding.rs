@@ -8,7 +8,7 @@ use ociman::command::Executor;
 use serde::Serialize;
 
 use crate::config::{BackendChoice, UntrustedConfig};
-use crate::state::folders::Folders;
+use crate::state::Folders;
 
 /// What a finding is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -2,10 +2,10 @@
 
 use super::finding::{Area, Finding, Level};
 use crate::config::{Config, Origin, Overrides};
-use crate::model::setting::{Locale, LocaleProvider};
+use crate::model::{Locale, LocaleProvider};
 use crate::postgres::host_image::Installations;
 use crate::postgres::locale::{InstalledLocales, Missing, missing_on_host};
-use crate::state::folders::Folders;
+use crate::state::Folders;
 
 pub(super) fn examine(folders: &Folders, config: Option<&Config>) -> Vec<Finding> {
     // Images of engines have locales of their own.

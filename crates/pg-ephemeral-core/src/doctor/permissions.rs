@@ -9,7 +9,7 @@ use rustix::fs::{Access, access};
 use rustix::io::Errno;
 
 use super::finding::{Area, Finding, Level, nearest};
-use crate::state::folders::Folders;
+use crate::state::Folders;
 
 /// Bytes of the machine's secret.
 const SECRET_LENGTH: u64 = 32;

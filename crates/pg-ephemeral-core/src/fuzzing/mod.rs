@@ -9,12 +9,8 @@ use std::str::FromStr;
 use ociman::label::{Key, Labels};
 
 use crate::config::{Config, Diagnostic};
-use crate::model::image::Image;
-use crate::model::instance::{InstanceName, SeedName};
-use crate::model::key::SeedHash;
-use crate::model::label;
-use crate::model::parameter::ParameterAssignment;
 use crate::model::session::Name;
+use crate::model::{Image, InstanceName, ParameterAssignment, SeedHash, SeedName, label};
 
 pub use crate::seed::fuzzing::{csv_header, psql_script};
 

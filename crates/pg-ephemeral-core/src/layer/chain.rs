@@ -2,10 +2,7 @@
 
 use std::fmt;
 
-use crate::model::instance::SeedName;
-use crate::model::key::{KeyHasher, SeedHash};
-use crate::model::label::SeedEntry;
-use crate::model::seed::SeedKind;
+use crate::model::{KeyHasher, SeedEntry, SeedHash, SeedKind, SeedName};
 
 /// The states an instance goes through from the initialised cluster to its last seed.
 #[derive(Debug, Clone, PartialEq, Eq)]

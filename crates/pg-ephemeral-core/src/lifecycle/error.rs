@@ -2,13 +2,12 @@
 
 use ociman::ReferenceError;
 
-use crate::model::label::ReadError;
+use crate::model::ReadError;
 use crate::model::snapshot::Name;
 use crate::postgres::connect::ConnectError;
 use crate::server::{AttachError, StartError};
 use crate::session::{self, Divergence, FindError, MetadataError};
-use crate::state::lock::LockError;
-use crate::state::secret::SecretError;
+use crate::state::{LockError, SecretError};
 
 /// Why something with a snapshot did not work.
 #[derive(Debug, thiserror::Error)]

@@ -11,8 +11,7 @@ use super::reap;
 use super::recover::{self, Whose};
 use crate::model::session::Name;
 use crate::session::{FindError, ListError, Session, StopError};
-use crate::state::folders::Folders;
-use crate::state::secret::{MadeWith, SecretError};
+use crate::state::{Folders, MadeWith, SecretError};
 
 /// How long a session is waited for whose server an engine holds still, as it does while a snapshot is made of it.
 const PAUSE_LIMIT: Duration = Duration::from_secs(5);

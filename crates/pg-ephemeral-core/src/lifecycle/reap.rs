@@ -6,16 +6,13 @@ use std::time::SystemTime;
 use ociman::{Backend, ContainerName, ContainerState, ContainerSummary};
 
 use super::recover::{self, Whose};
-use crate::model::label;
-use crate::model::owner::{Liveness, Owner};
 use crate::model::session::{Name, PENDING_PREFIX};
+use crate::model::{Liveness, Owner, label};
 use crate::postgres::tls;
 use crate::server::{Displaced, remove_displaced};
 use crate::session::{Session, StopError};
-use crate::state::folders::{self, Folders};
-use crate::state::handover;
-use crate::state::record::{self, RecordFile};
-use crate::state::secret::{self, MachineSecret};
+use crate::state::record::RecordFile;
+use crate::state::{Folders, MachineSecret, folders, handover, record, secret};
 
 /// One leftover that was removed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,10 +9,8 @@ use super::error::SnapshotError;
 use crate::model::session::Name;
 use crate::server::{STOP_LIMIT, Server, StartError, port_was_taken};
 use crate::session::Session;
-use crate::state::folders::Folders;
-use crate::state::handover::{self, Successor, is_of, lock_name, path, read};
-use crate::state::lock::{Lock, LockError};
-use crate::state::record;
+use crate::state::handover::{Successor, is_of, lock_name, path, read};
+use crate::state::{Folders, Lock, LockError, handover, record};
 
 /// Waits until nobody of this user saves a session or puts it back, and tells whether anybody ever has. While it is put back
 /// it can't be found for a moment: who does not find it waits so, and looks again when this is true. A server that a killed

@@ -9,13 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::reap::{self, Patience};
 use super::start;
-use crate::model::owner::Owner;
+use crate::model::Owner;
 use crate::model::session::Name;
 use crate::server::Definition;
 use crate::server::{AttachError, Server, StartError};
 use crate::session::{FindError, Request, Session};
-use crate::state::folders::Folders;
-use crate::state::lock::Lock;
+use crate::state::{Folders, Lock};
 
 /// The programs that start tests. Linux keeps the first 15 bytes of a program's name.
 const RUNNERS: [&str; 2] = ["cargo", "cargo-nextest"];

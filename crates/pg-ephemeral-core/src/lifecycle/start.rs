@@ -6,16 +6,13 @@ use std::time::Duration;
 use ociman::{Backend, CommandError, ContainerState};
 
 use super::reap::{self, Patience};
-use crate::model::label;
-use crate::model::owner::Liveness;
-use crate::model::progress::Step;
 use crate::model::session::Name;
+use crate::model::{Liveness, Step, label};
 use crate::postgres::tls;
 use crate::server::boot::refuse_reserved;
 use crate::server::{Boot, Definition, Server, StartError, WithServerError, refuse_remote_folder, resolve};
 use crate::session::{Request, Session};
-use crate::state::folders::Folders;
-use crate::state::secret::{self, MachineSecret};
+use crate::state::{Folders, MachineSecret, secret};
 use crate::state::{handover, record};
 
 impl Definition {

@@ -15,8 +15,9 @@ use ociman::{Reference, Tag};
 use serde::{Deserialize, Serialize};
 
 use crate::io::child::check_that_threads_start;
-use crate::model::image::Image;
-use crate::state::folders::{Folders, write_whole};
+use crate::model::Image;
+use crate::state::Folders;
+use crate::state::folders::write_whole;
 
 /// Environment variable that names the folder of PostgreSQL's programs.
 pub const BIN_DIR_VARIABLE: &str = "PG_EPHEMERAL_BIN_DIR";

@@ -11,14 +11,12 @@ use super::boot::tls::ca_file_in_container;
 use super::error::AttachError;
 use super::running::{Hold, InContainer, Server};
 use crate::database::{Databases, ServerLifetime};
-use crate::model::label;
-use crate::model::progress::Observer;
+use crate::model::{Observer, label};
 use crate::postgres::endpoint::{ConnectionParameters, Endpoint, PORT};
 use crate::postgres::host_image::{Installation, Installations};
 use crate::postgres::tls::{CaFile, TlsParameters, replaced_authority};
 use crate::session::Session;
-use crate::state::folders::Folders;
-use crate::state::secret::{MachineSecret, MadeWith};
+use crate::state::{Folders, MachineSecret, MadeWith};
 
 impl Server {
     /// The server of a session. Dropping the value, or stopping it, leaves the session as it is.

@@ -9,7 +9,7 @@ use ociman::{BACKEND_VARIABLE, Backend, Host, Kind};
 
 use crate::config::{BackendChoice, BackendChoiceError};
 use crate::postgres::host_image::{self, FindError};
-use crate::state::folders::Folders;
+use crate::state::Folders;
 
 /// Where a choice of a backend was made.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,8 +4,7 @@
 use ociman::label::Labels;
 use ociman::{Backend, CommandError};
 
-use crate::model::key::SeedHash;
-use crate::model::label;
+use crate::model::{SeedHash, label};
 
 /// Which layers are removed.
 #[derive(Debug, Clone, Copy)]

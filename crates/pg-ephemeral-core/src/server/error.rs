@@ -7,20 +7,15 @@ use std::time::Duration;
 use ociman::{Backend, Container, Kind};
 
 use super::choose::ChooseError;
-use crate::model::instance::{InstanceName, SeedName};
-use crate::model::label::ReadError;
-use crate::model::parameter::ParameterName;
 use crate::model::session::Name;
+use crate::model::{InstanceName, ParameterName, ReadError, SeedName};
 use crate::postgres::connect::ConnectError;
 use crate::postgres::host_image::FindError;
 use crate::postgres::locale::LocaleError;
 use crate::postgres::tls::{CaFileError, CertificateError};
 use crate::seed::ApplyError;
 use crate::session::FindError as FindSessionError;
-use crate::state::folders::FoldersError;
-use crate::state::lock::LockError;
-use crate::state::record::RecordError;
-use crate::state::secret::SecretError;
+use crate::state::{FoldersError, LockError, RecordError, SecretError};
 
 /// How many of a dead server's last lines are shown.
 pub(super) const LOG_LINES: usize = 20;

@@ -10,10 +10,10 @@ use ociman::{Backend, CommandError, CommitSpec, Container, ContainerName, RunSpe
 use tokio::sync::{Mutex, oneshot, watch};
 
 use super::error::StartError;
-use crate::model::owner::Owner;
-use crate::state::background;
-use crate::state::folders::{Folders, make_socket_folder};
-use crate::state::record::{Lifetime, Record, RecordError, RecordFile};
+use crate::model::Owner;
+use crate::state::folders::make_socket_folder;
+use crate::state::record::{Lifetime, Record, RecordFile};
+use crate::state::{Folders, RecordError, background};
 
 /// How long a removal waits for a start that is still under way, before it removes what is there.
 const START_LIMIT: Duration = Duration::from_secs(20);

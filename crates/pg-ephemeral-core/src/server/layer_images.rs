@@ -5,11 +5,8 @@ use std::time::SystemTime;
 use ociman::label::Labels;
 use ociman::{Backend, CommandError, Kind, Reference};
 
-use crate::model::instance::InstanceName;
-use crate::model::key::SeedHash;
-use crate::model::label;
 use crate::model::layer_image::{layer_name, snapshot_name};
-use crate::model::snapshot::SnapshotTag;
+use crate::model::{InstanceName, SeedHash, SnapshotTag, label};
 
 /// Whose layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,17 +11,12 @@ use serde::{Deserialize, Serialize};
 use super::definition::Definition;
 use super::error::StartError;
 use crate::layer::{self, BaseIdentity, BaseInputs, Chain};
-use crate::model::image::Image;
-use crate::model::instance::InstanceName;
-use crate::model::key::SeedHash;
-use crate::model::label;
-use crate::model::locale::ClusterLocale;
-use crate::model::parameter::Parameters;
-use crate::model::progress::Step;
+use crate::model::{ClusterLocale, Image, InstanceName, Parameters, SeedHash, Step, label};
 use crate::postgres::host_image::{FindError, Installation, Installations, major_of};
 use crate::postgres::locale::{self, InstalledLocales, LocaleError};
 use crate::seed::ReadSeeds;
-use crate::state::folders::{self, Folders, write_whole};
+use crate::state::folders::write_whole;
+use crate::state::{Folders, folders};
 
 /// On how many file systems a layer may lie for another one to be put on it. Docker takes 125 in all.
 const DEEP: usize = 100;

@@ -8,13 +8,13 @@ use tokio_postgres::Client;
 
 use super::guard::Guard;
 use crate::database::{Database, Databases};
-use crate::model::progress::{Observer, Step};
 use crate::model::session::Name;
+use crate::model::{Observer, Step};
 use crate::postgres::connect::{self, ConnectError};
 use crate::postgres::endpoint::ConnectionParameters;
 use crate::postgres::tls::{self, CaFile, CaFileError};
 use crate::session::Session;
-use crate::state::folders::Folders;
+use crate::state::Folders;
 
 /// A running PostgreSQL. Dropping it removes it and blocks until it is gone; [`Server::stop`] does the same without
 /// blocking. One that was attached to a session leaves the session as it is.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::definition::Definition;
 use crate::config::Durability;
-use crate::model::parameter::{ParameterAssignment, Parameters};
+use crate::model::{ParameterAssignment, Parameters};
 
 /// The label [`SETTINGS`](crate::label::SETTINGS_KEY): how a session's server is started.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,13 +11,11 @@ use super::error::StartError;
 use super::resolve::Resolved;
 use super::running::{Hold, Server};
 use crate::layer::Chain;
-use crate::model::instance::InstanceName;
-use crate::model::key::SeedHash;
-use crate::model::locale::ClusterLocale;
+use crate::model::{ClusterLocale, InstanceName, SeedHash};
 use crate::postgres::host_image::{Installation, Installations};
 use crate::seed::ReadSeeds;
 use crate::session::{Request, Session};
-use crate::state::secret::MachineSecret;
+use crate::state::MachineSecret;
 
 /// A session that is to be, and what its server is started from.
 pub(crate) struct StartFromImage {

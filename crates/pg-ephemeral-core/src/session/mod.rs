@@ -17,16 +17,13 @@ pub const SESSION_VARIABLE: &str = "PG_EPHEMERAL_SESSION";
 pub use crate::model::session::Name;
 pub use status::{Divergence, SeedStatus, compute_seed_status, divergence};
 
-use crate::model::label::{self, Metadata, ReadError};
 use crate::model::layer_image::snapshot_name;
-use crate::model::owner::Owner;
 use crate::model::session::PENDING_PREFIX;
-use crate::model::snapshot::{Restored, SnapshotLabel, State};
+use crate::model::snapshot::State;
+use crate::model::{Metadata, Owner, ReadError, Restored, SnapshotLabel, label};
 use crate::postgres::tls::ServerIdentity;
-use crate::state::folders::Folders;
-use crate::state::handover::Stopped;
 use crate::state::record::Lifetime;
-use crate::state::secret::{self, MachineSecret, MadeWith, SecretError};
+use crate::state::{Folders, MachineSecret, MadeWith, SecretError, Stopped, secret};
 
 /// A session that is to be started.
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ociman::Kind;
 
-use crate::model::instance::InstanceName;
+use crate::model::InstanceName;
 use crate::state::folders::{Folders, FoldersError};
 
 /// A held lock; dropping it gives it back.

@@ -10,9 +10,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ociman::{Backend, CommandError, Container, ContainerInfo, ContainerName, Kind, RunSpec, Selection};
 use serde::{Deserialize, Serialize};
 
-use crate::model::label;
-use crate::model::owner::{Liveness, Owner};
 use crate::model::session::Name;
+use crate::model::{Liveness, Owner, label};
 use crate::state::folders::{self, Folders, FoldersError, write_whole};
 
 /// How long after it was asked Docker's service may still make a container for a client that is gone.

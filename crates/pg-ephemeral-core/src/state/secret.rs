@@ -10,8 +10,7 @@ use ociman::label::Labels;
 use postgres_protocol::password::scram_sha_256;
 
 use crate::io::random::random;
-use crate::model::key::SeedHash;
-use crate::model::label;
+use crate::model::{SeedHash, label};
 use crate::state::folders::{Folders, FoldersError, write_draft};
 
 /// The 32-byte secret of this machine's user.

@@ -13,9 +13,7 @@ pub use environment::{CallersEnvironment, NotText};
 
 use crate::io::random::random_name;
 use crate::lifecycle::reap::{self, Patience};
-use crate::model::label;
-use crate::model::owner::Owner;
-use crate::model::progress::Step;
+use crate::model::{Owner, Step, label};
 use crate::postgres::host_image::{FindError, Installations};
 use crate::server::Definition;
 use crate::server::guard::Guard;

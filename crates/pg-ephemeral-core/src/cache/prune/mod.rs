@@ -7,9 +7,8 @@ use std::time::{Duration, SystemTime};
 use ociman::{Backend, Reference};
 
 use super::{CacheError, CachedLayer, Scope, images, reset};
-use crate::model::instance::InstanceName;
-use crate::state::folders::Folders;
-use crate::state::lock::Lock;
+use crate::model::InstanceName;
+use crate::state::{Folders, Lock};
 
 /// How old layers may be that [`PruneRules::default`] leaves.
 pub const DEFAULT_AGE: Duration = Duration::from_secs(30 * 24 * 60 * 60);

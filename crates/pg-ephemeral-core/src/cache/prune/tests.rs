@@ -3,7 +3,7 @@ use std::time::UNIX_EPOCH;
 use ociman::label::Labels;
 
 use super::*;
-use crate::model::key::SeedHash;
+use crate::model::SeedHash;
 
 const DAY: u64 = 24 * 60 * 60;
 

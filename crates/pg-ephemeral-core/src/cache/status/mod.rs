@@ -10,9 +10,7 @@ use serde::Serialize;
 use super::CacheError;
 use super::lookup::Lookup;
 use crate::layer::{self, Chain, LinkCache};
-use crate::model::instance::{InstanceName, SeedName};
-use crate::model::key::SeedHash;
-use crate::model::seed::SeedKind;
+use crate::model::{InstanceName, SeedHash, SeedKind, SeedName};
 use crate::server::Definition;
 use crate::server::resolve::LookedUp;
 

@@ -10,9 +10,7 @@ use crate::config::{
     BackendChoice, Config, DEFAULT_WAIT_AVAILABLE_TIMEOUT, Durability, Effective, EffectiveError, EffectiveInstance,
     Origin, Overrides,
 };
-use crate::model::image::Image;
-use crate::model::parameter::{ParameterName, Parameters};
-use crate::model::setting::CacheRegistry;
+use crate::model::{CacheRegistry, Image, ParameterName, Parameters};
 
 const FILE: &str = r#"
 image = "15"

@@ -8,7 +8,7 @@ use crate::lifecycle::error::SnapshotError;
 use crate::model::session::Name;
 use crate::postgres::connect;
 use crate::server::{ANY_UNLOGGED, STOP_LIMIT, Server, StartError};
-use crate::state::handover::Stopped;
+use crate::state::Stopped;
 
 /// What is of the running process alone. A server that finds another's process in its data folder does not start.
 const OF_THE_PROCESS: [&str; 3] = ["data/postmaster.pid", "data/postmaster.opts", "run"];

@@ -16,11 +16,10 @@ pub use crate::model::snapshot::{Name, Restored, SnapshotLabel, SnapshotTag, Sta
 pub use restore::{AnotherSecret, ForkOptions};
 pub use take::{Existing, Manner, Taken};
 
-use crate::model::label::{self as labels, Metadata};
-use crate::model::session;
+use crate::model::label as labels;
+use crate::model::{Metadata, session};
 use crate::server::layer_images::{CachedLayer, LayerTag, Scope, images};
-use crate::state::folders::Folders;
-use crate::state::lock::Lock;
+use crate::state::{Folders, Lock};
 
 /// How long after it was made an image without a name is some command's that is about to use it.
 const PASSING: std::time::Duration = std::time::Duration::from_mins(10);

@@ -10,19 +10,13 @@ use super::take::{nameless, nameless_tag};
 use super::{Name, Restored, Snapshot, SnapshotError, SnapshotTag, State, discard};
 use crate::lifecycle::recover::{lock, put_back_locked};
 use crate::lifecycle::start::{self, refuse_existing};
-use crate::model::instance::InstanceName;
-use crate::model::key::SeedHash;
-use crate::model::label::{self, Metadata};
 use crate::model::layer_image::{image_reference, snapshot_reference};
-use crate::model::setting::SslConfig;
-use crate::model::snapshot::LayerLabel;
+use crate::model::{InstanceName, LayerLabel, Metadata, SeedHash, SslConfig, label};
 use crate::postgres::tls::session_ca_file;
 use crate::server::resolve::data_volume;
 use crate::server::{Definition, Server, SettingsLabel, StartError, StartFromImage};
 use crate::session::{self, Inherited, Request, Session, divergence};
-use crate::state::background;
-use crate::state::folders::Folders;
-use crate::state::secret::{MachineSecret, MadeWith};
+use crate::state::{Folders, MachineSecret, MadeWith, background};
 
 /// How long somebody who gives a restoring up waits for it at most.
 const LIMIT: Duration = Duration::from_secs(60);

@@ -12,10 +12,7 @@ use crate::model::label;
 use crate::model::layer_image::snapshot_reference;
 use crate::server::Server;
 use crate::session::Session;
-use crate::state::background;
-use crate::state::folders::Folders;
-use crate::state::lock::Lock;
-use crate::state::secret::MachineSecret;
+use crate::state::{Folders, Lock, MachineSecret, background};
 
 /// How long somebody who gives a snapshot up waits for it at most.
 const LIMIT: Duration = Duration::from_secs(60);

@@ -11,8 +11,9 @@ use cmd_lib::run_fun;
 use serde::{Deserialize, Serialize};
 
 use crate::io::child::check_that_threads_start;
-use crate::model::setting::Locale;
-use crate::state::folders::{Folders, write_whole};
+use crate::model::Locale;
+use crate::state::Folders;
+use crate::state::folders::write_whole;
 
 /// Where C libraries keep locales: glibc, macOS and musl.
 const PLACES: [&str; 5] = [

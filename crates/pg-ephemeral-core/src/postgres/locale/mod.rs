@@ -5,9 +5,9 @@ mod installed;
 
 use ociman::ImageInfo;
 
-use crate::model::setting::{Encoding, IcuLocale, Locale, LocaleProvider};
+use crate::model::{Encoding, IcuLocale, Locale, LocaleProvider};
 use crate::postgres::host_image::Installation;
-use crate::state::folders::Folders;
+use crate::state::Folders;
 
 pub use crate::model::locale::ClusterLocale;
 pub(crate) use installed::InstalledLocales;

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use ociman::Kind;
 
-use crate::state::folders::{self, Folders, FoldersError, write_whole};
+use crate::state::folders::write_whole;
+use crate::state::{Folders, FoldersError, folders};
 
 /// Why the certificate authority's file could not be written.
 #[derive(Debug, thiserror::Error)]

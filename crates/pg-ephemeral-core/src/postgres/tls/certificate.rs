@@ -8,7 +8,7 @@ use rcgen::{
     PKCS_ECDSA_P256_SHA256, SanType,
 };
 
-use crate::model::setting::SslHostname;
+use crate::model::SslHostname;
 
 /// The names under which a container reaches the machine of its engine, by the engine's own doing.
 pub(crate) const NAMES_IN_CONTAINERS: [&str; 2] = ["host.docker.internal", "host.containers.internal"];

@@ -17,7 +17,7 @@ pub(crate) use connector::Connector;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use crate::model::setting::SslHostname;
+use crate::model::SslHostname;
 
 /// How a client makes sure that a server is the one that was started for it (`sslmode=verify-full`).
 #[derive(Debug, Clone, PartialEq, Eq)]

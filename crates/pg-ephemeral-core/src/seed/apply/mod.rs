@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::events::EventSink;
 use super::read_seeds::{Body, ReadSeed};
-use crate::model::instance::SeedName;
+use crate::model::SeedName;
 use crate::postgres::client::ClientPrograms;
 use crate::postgres::connect::{ConnectError, connect};
 use crate::postgres::endpoint::ConnectionParameters;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::io::content::{Content, Stamp};
-use crate::model::key::KeyHasher;
+use crate::model::KeyHasher;
 use crate::model::seed::spec::{DumpOptions, DumpOwner, DumpSection};
 use crate::postgres::client::MirroredFile;
 use crate::seed::archive::{self, ArchiveFormat, ForeignFormat};

@@ -19,7 +19,7 @@ use super::read_seeds::{Body, CacheKey, ReadSeed, ReadSeeds, ScriptFile};
 use super::spec::{CacheStrategy, FileGlob, SeedSpec};
 use super::sql::{LoadSqlError, SqlScript};
 use crate::io::child::{self, Input};
-use crate::model::instance::SeedName;
+use crate::model::SeedName;
 
 /// How many seeds are loaded at once: some run programs.
 const AT_ONCE: usize = 8;

@@ -2,7 +2,7 @@ use std::process::Command;
 
 use super::*;
 use crate::layer::LinkCache;
-use crate::model::key::SeedHash;
+use crate::model::SeedHash;
 
 /// Seeds as the configuration has them, with paths from a folder of the test.
 async fn load_toml(folder: &Path, seeds: &str) -> Result<ReadSeeds, ReadError> {

@@ -10,9 +10,7 @@ use super::files::HashedFile;
 use super::process::{Program, ProgramText};
 use super::sql::{SqlScript, SqlSource};
 use crate::layer::{Chain, NewLink, UncacheableReason};
-use crate::model::instance::SeedName;
-use crate::model::key::{KeyHasher, SeedHash};
-use crate::model::parameter::Parameters;
+use crate::model::{KeyHasher, Parameters, SeedHash, SeedName};
 
 /// All seeds of an instance, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -11,7 +11,7 @@ use super::files;
 use super::spec::{CacheStrategy, FileGlob, SeedSpec};
 use super::sql::unknown_includes;
 use crate::io::content::Content;
-use crate::model::instance::{InstanceName, SeedName};
+use crate::model::{InstanceName, SeedName};
 
 mod words;
 

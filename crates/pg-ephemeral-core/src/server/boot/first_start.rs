@@ -8,7 +8,7 @@ use ociman::{CommandError, Container, ContainerName, ExecSpec, RunSpec, Secret, 
 use super::launch::{OWNED_PREFIX, Role};
 use super::{Boot, Running, SOCKET_IN_CONTAINER};
 use crate::io::random::random_name;
-use crate::model::progress::Step;
+use crate::model::Step;
 use crate::postgres::connect;
 use crate::postgres::host_image::Installation;
 use crate::server::definition::Reach;

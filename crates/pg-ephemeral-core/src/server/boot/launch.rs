@@ -27,8 +27,7 @@ use crate::server::error::StartError;
 use crate::server::guard::Guard;
 use crate::server::settings_label::SettingsLabel;
 use crate::server::wait::WATCH_AFTER;
-use crate::state::folders::Folders;
-use crate::state::secret;
+use crate::state::{Folders, secret};
 
 /// What the name of a container starts with that goes with its owner.
 pub(super) const OWNED_PREFIX: &str = "pg-ephemeral-";

@@ -22,22 +22,13 @@ use super::running::{Hold, InContainer, Server};
 use crate::database::{Databases, ServerLifetime};
 use crate::io::random::random_name;
 use crate::layer::{self, BootFrom, Place, Plan};
-use crate::model::instance::SeedName;
-use crate::model::key::SeedHash;
-use crate::model::label;
-use crate::model::owner::Owner;
-use crate::model::parameter::{ParameterName, sets_ssl};
-use crate::model::progress::Step;
-use crate::model::seed::SeedKind;
-use crate::model::snapshot::LayerLabel;
+use crate::model::{LayerLabel, Owner, ParameterName, SeedHash, SeedKind, SeedName, Step, label, sets_ssl};
 use crate::postgres::client::{ClientPrograms, ContainerShell, ProgramsHere, ShellSlot, SocketLink};
 use crate::postgres::connect::{self, ConnectError};
 use crate::postgres::endpoint::{ConnectionParameters, Endpoint, PORT, socket_environment};
 use crate::seed::{self, ApplyError, ChildEnvironment, ReadSeeds};
 use crate::session::Request;
-use crate::state::folders::Folders;
-use crate::state::lock::Lock;
-use crate::state::secret::{self, MachineSecret};
+use crate::state::{Folders, Lock, MachineSecret, secret};
 
 /// The socket's folder in every official image.
 pub(super) const SOCKET_IN_CONTAINER: &str = "/var/run/postgresql";

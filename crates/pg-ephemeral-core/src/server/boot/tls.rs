@@ -12,15 +12,14 @@ use tokio_postgres::Client;
 
 use super::launch::Launched;
 use super::{Boot, SOCKET_ON_HOST};
-use crate::model::label;
-use crate::model::setting::{SslConfig, SslHostname};
+use crate::model::{SslConfig, SslHostname, label};
 use crate::postgres::connect;
 use crate::postgres::endpoint::{ConnectionParameters, Endpoint};
 use crate::postgres::tls::{self, CaFile, Certificates, NAMES_IN_CONTAINERS, TlsParameters};
 use crate::server::error::StartError;
 use crate::server::running::Server;
 use crate::session::Session;
-use crate::state::folders::Folders;
+use crate::state::Folders;
 
 /// In a container: in its memory, which no commit holds.
 const FOLDER_IN_CONTAINER: &str = "/dev/shm/pg-ephemeral";

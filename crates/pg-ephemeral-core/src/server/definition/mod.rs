@@ -15,18 +15,15 @@ use ociman::{Backend, Kind, System};
 use super::choose::{self, ChooseError};
 use super::error::StartError;
 use crate::config::{BackendChoice, DEFAULT_WAIT_AVAILABLE_TIMEOUT, Durability, Effective, EffectiveInstance, Origin};
-use crate::model::image::Image;
-use crate::model::instance::{InstanceName, SeedName};
-use crate::model::parameter::{ParameterAssignment, Parameters};
-use crate::model::progress::{Observer, Step};
 use crate::model::seed::spec::SeedSpec;
 use crate::model::session::Name;
-use crate::model::setting::{
-    CacheRegistry, DatabaseName, Encoding, IcuLocale, Locale, LocaleProvider, SslConfig, Superuser,
+use crate::model::{
+    CacheRegistry, DatabaseName, Encoding, IcuLocale, Image, InstanceName, Locale, LocaleProvider, Observer,
+    ParameterAssignment, Parameters, SeedName, SslConfig, Step, Superuser,
 };
 use crate::postgres::locale::LocaleSettings;
 use crate::seed::EventSink;
-use crate::state::folders::{Folders, FoldersError};
+use crate::state::{Folders, FoldersError};
 
 /// Who has to reach a server.
 ///

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::Definition;
-use crate::model::instance::SeedName;
+use crate::model::SeedName;
 use crate::model::seed::spec::{CacheStrategy, CsvDelimiter, CsvTable, FileGlob, GitRevision, SeedSpec};
 
 /// Each adds a seed to the end of the chain. [`Definition::seed`] takes all that a type has, such as a delimiter.
@@ -117,7 +117,7 @@ impl Definition {
 #[cfg(test)]
 mod tests {
     use crate::config::{Config, Overrides};
-    use crate::state::folders::Folders;
+    use crate::state::Folders;
 
     use super::*;
 

@@ -21,6 +21,12 @@ impl Source {
         Self { place: place.to_str().unwrap().to_owned(), module, text }
     }
 
+    /// The floor and the module of it, for a file of a floor that is no test.
+    pub(crate) fn module_of_floor(&self) -> Option<&[String]> {
+        let is_fuzzing = self.module.iter().any(|part| part == "fuzzing");
+        self.module.get(..2).filter(|_| !self.is_for_tests() && !is_fuzzing)
+    }
+
     fn is_for_tests(&self) -> bool {
         self.module.iter().any(|part| part == "tests") || self.module.first().is_some_and(|first| first == "bin")
     }

@@ -4,6 +4,7 @@
 mod check;
 mod source;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use check::{Source, check};
@@ -82,6 +83,16 @@ fn modules_import_from_below_only_and_not_in_circles() {
         })
         .collect();
     assert!(problems.is_empty(), "\n{}", problems.join("\n"));
+}
+
+#[test]
+fn the_map_in_architecture_md_has_every_module_of_the_core() {
+    let map = include_str!("../../../../../ARCHITECTURE.md");
+    let sources = sources("pg-ephemeral-core");
+    let modules: BTreeSet<&[String]> = sources.iter().filter_map(Source::module_of_floor).collect();
+    let is_told = |name: &str| map.contains(&format!("`{name}`")) || map.contains(&format!("::{name}`"));
+    let untold: Vec<_> = modules.iter().filter(|module| !module.iter().all(|name| is_told(name))).collect();
+    assert!(untold.is_empty(), "{untold:?}");
 }
 
 /// What is found in a crate of two floors, `high` above `low`.
