@@ -1,68 +1,20 @@
 //! [`Backend`]: one set of operations on containers and images, whatever runs them. It only hands each operation to
 //! the engine or to the host implementation and holds no logic of its own.
 
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
-use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::address::Selection;
-use crate::command::{Executor, ExitStatus, Output, Process};
+use crate::command::{Executor, Process};
+use crate::engine::address::Selection;
 use crate::engine::{self, Engine};
 use crate::host::Host;
 use crate::label::{Filter, Key};
 use crate::{
-    CommandError, CommitSpec, Container, ContainerInfo, ContainerName, ContainerNameError, ContainerSummary,
-    EngineInfo, ExecSpec, ImageInfo, ImageSummary, Reference, RunSpec, Terminal, Version,
+    CommandError, ContainerInfo, ContainerName, ContainerNameError, ContainerSummary, EngineInfo, ImageInfo,
+    ImageSummary, Reference, RunSpec, System, Terminal, Version,
 };
 
-/// What runs containers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kind {
-    /// The Docker engine, by its command line.
-    Docker,
-    /// Podman, by its command line.
-    Podman,
-    /// Plain processes of this machine.
-    Host,
-}
-
-impl Kind {
-    /// All kinds, in the order of automatic choice.
-    pub const ALL: [Self; 3] = [Self::Docker, Self::Podman, Self::Host];
-
-    /// The name as it stands in configuration: `docker`, `podman` or `host`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Docker => "docker",
-            Self::Podman => "podman",
-            Self::Host => "host",
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
-
-/// The text is not one of `docker`, `podman`, `host`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a backend: docker, podman or host")]
-pub struct UnknownKind {
-    /// The text.
-    pub text: String,
-}
-
-impl FromStr for Kind {
-    type Err = UnknownKind;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| UnknownKind { text: text.to_owned() })
-    }
-}
+pub use crate::kind::{Kind, UnknownKind};
 
 /// Why containers could not be listed with their names.
 #[derive(Debug, thiserror::Error)]
@@ -97,24 +49,36 @@ pub enum ContainerListWithNameError {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Backend {
-    inner: Inner,
+    pub(crate) inner: Inner,
 }
 
 #[derive(Debug, Clone)]
-enum Inner {
+pub(crate) enum Inner {
     Engine(Arc<Engine>),
     Host(Arc<Host>),
 }
 
+/// Does the same on an engine and on the host.
+macro_rules! on_inner {
+    ($backend:expr, $inner:ident => $action:expr) => {
+        match &$backend.inner {
+            $crate::backend::Inner::Engine($inner) => $action,
+            $crate::backend::Inner::Host($inner) => $action,
+        }
+    };
+}
+
+pub(crate) use on_inner;
+
 impl Backend {
     /// Docker, by the `docker` program on `PATH`. Nothing is asked of it yet.
     pub fn docker() -> Self {
-        Self::docker_with(Arc::new(crate::system::System))
+        Self::docker_with(Arc::new(System))
     }
 
     /// Podman, by the `podman` program on `PATH`. Nothing is asked of it yet.
     pub fn podman() -> Self {
-        Self::podman_with(Arc::new(crate::system::System))
+        Self::podman_with(Arc::new(System))
     }
 
     /// Docker's command line, spoken through an executor of the caller's.
@@ -225,10 +189,7 @@ impl Backend {
     /// # Errors
     /// [`CommandError::Unreachable`] when it does not.
     pub async fn version(&self) -> Result<Version, CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.version().await,
-            Inner::Host(host) => host.version().await,
-        }
+        on_inner!(self, inner => inner.version().await)
     }
 
     /// What an engine tells of its own set-up. Slow: nothing to ask on the way to something else.
@@ -240,24 +201,6 @@ impl Backend {
             Inner::Engine(engine) => engine.info().await,
             Inner::Host(_) => Err(CommandError::Unsupported { backend: Kind::Host, operation: "tell of an engine" }),
         }
-    }
-
-    /// A handle for a container of this name; whether there is one is not asked.
-    pub fn container(&self, name: ContainerName) -> Container {
-        Container::new(self.clone(), name)
-    }
-
-    /// Makes and starts a container and returns once its process has been started.
-    ///
-    /// # Errors
-    /// [`CommandError::NameTaken`], [`CommandError::ImageNotFound`], [`CommandError::PortTaken`], and every general one. Nothing is left
-    /// behind then.
-    pub async fn run(&self, spec: &RunSpec) -> Result<Container, CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.run(spec).await?,
-            Inner::Host(host) => host.run(spec).await?,
-        }
-        Ok(self.container(spec.name.clone()))
     }
 
     /// Makes a container, runs its process to its end on the caller's own standard streams, and on its terminal when
@@ -282,41 +225,7 @@ impl Backend {
     /// # Errors
     /// The general ones.
     pub async fn list(&self, filters: &[Filter], labels: &[Key]) -> Result<Vec<ContainerSummary>, CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.list(filters, labels).await,
-            Inner::Host(host) => host.list(filters, labels).await,
-        }
-    }
-
-    /// All containers, running or not, that match every filter, with their names. One engine command.
-    ///
-    /// ```no_run
-    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// use ociman::Backend;
-    /// use ociman::label::{Filter, Key};
-    ///
-    /// const TEAM: Key = Key::from_static("com.example.team");
-    ///
-    /// for (container, name) in Backend::podman().container_list_with_name([Filter::key_only(&TEAM)]).await? {
-    ///     println!("{name}: {:?}", container.labels().await?);
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// [`ContainerListWithNameError`].
-    pub async fn container_list_with_name(
-        &self,
-        filters: impl IntoIterator<Item = Filter>,
-    ) -> Result<Vec<(Container, ContainerName)>, ContainerListWithNameError> {
-        let filters: Vec<Filter> = filters.into_iter().collect();
-        let named = |container: ContainerSummary| {
-            let name = container.name.parse::<ContainerName>();
-            let name = name.map_err(|source| ContainerListWithNameError::Name { name: container.name, source })?;
-            Ok((self.container(name.clone()), name))
-        };
-        self.list(&filters, &[]).await?.into_iter().map(named).collect()
+        on_inner!(self, inner => inner.list(filters, labels).await)
     }
 
     /// What there is to know of several containers, in the order asked; `None` for one that is not there. One engine
@@ -325,10 +234,7 @@ impl Backend {
     /// # Errors
     /// The general ones.
     pub async fn inspect(&self, names: &[ContainerName]) -> Result<Vec<Option<ContainerInfo>>, CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.inspect(names).await,
-            Inner::Host(host) => host.inspect(names).await,
-        }
+        on_inner!(self, inner => inner.inspect(names).await)
     }
 
     /// What there is to know of several images, in the order asked; `None` for one that is not there. One engine
@@ -337,10 +243,7 @@ impl Backend {
     /// # Errors
     /// The general ones.
     pub async fn inspect_images(&self, images: &[Reference]) -> Result<Vec<Option<ImageInfo>>, CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.inspect_images(images).await,
-            Inner::Host(host) => host.inspect_images(images).await,
-        }
+        on_inner!(self, inner => inner.inspect_images(images).await)
     }
 
     /// All named images whose repository name (without tag) in canonical form starts with `prefix`. One engine command.
@@ -348,10 +251,7 @@ impl Backend {
     /// # Errors
     /// The general ones.
     pub async fn images(&self, prefix: &str) -> Result<Vec<ImageSummary>, CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.images(prefix).await,
-            Inner::Host(host) => host.images(prefix).await,
-        }
+        on_inner!(self, inner => inner.images(prefix).await)
     }
 
     /// All named images of the repository that a reference names in canonical form; its tag and digest do not count.
@@ -398,10 +298,7 @@ impl Backend {
     /// # Errors
     /// [`CommandError::ImageNotFound`] and the general ones.
     pub async fn tag(&self, image: &Reference, name: &Reference) -> Result<(), CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.tag(image, name).await,
-            Inner::Host(host) => host.tag(image, name).await,
-        }
+        on_inner!(self, inner => inner.tag(image, name).await)
     }
 
     /// Takes a name from an image, and removes the image when that was its last.
@@ -409,10 +306,7 @@ impl Backend {
     /// # Errors
     /// [`CommandError::ImageNotFound`], [`CommandError::ImageInUse`] and the general ones.
     pub async fn remove_image(&self, image: &Reference) -> Result<(), CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.remove_image(image).await,
-            Inner::Host(host) => host.remove_image(image).await,
-        }
+        on_inner!(self, inner => inner.remove_image(image).await)
     }
 
     /// Fetches an image from its registry.
@@ -437,95 +331,4 @@ impl Backend {
             Inner::Host(_) => Err(CommandError::Unsupported { backend: Kind::Host, operation: "push images" }),
         }
     }
-
-    pub(crate) async fn start(&self, name: &ContainerName) -> Result<(), CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.start(name).await,
-            Inner::Host(host) => host.start(name).await,
-        }
-    }
-
-    pub(crate) async fn stop(&self, name: &ContainerName, limit: Duration) -> Result<(), CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.stop(name, limit).await,
-            Inner::Host(host) => host.stop(name, limit).await,
-        }
-    }
-
-    pub(crate) async fn wait(&self, name: &ContainerName) -> Result<ExitStatus, CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.wait(name).await,
-            Inner::Host(host) => host.wait(name).await,
-        }
-    }
-
-    pub(crate) async fn remove(&self, name: &ContainerName, how: Removal) -> Result<(), CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.remove(name, how).await,
-            Inner::Host(host) => host.remove(name, how).await,
-        }
-    }
-
-    pub(crate) async fn remove_force_if(&self, name: &ContainerName, id: &str) -> Result<(), CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.remove_force_if(name, id).await,
-            Inner::Host(host) => host.remove_force_if(name, id).await,
-        }
-    }
-
-    pub(crate) async fn rename(&self, name: &ContainerName, to: &ContainerName) -> Result<(), CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.rename(name, to).await,
-            Inner::Host(host) => host.rename(name, to).await,
-        }
-    }
-
-    pub(crate) async fn exec(
-        &self,
-        name: &ContainerName,
-        spec: &ExecSpec,
-        input: &[u8],
-    ) -> Result<Output, CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.exec(name, spec, input).await,
-            Inner::Host(host) => host.exec(name, spec, input).await,
-        }
-    }
-
-    pub(crate) async fn exec_streamed(&self, name: &ContainerName, spec: &ExecSpec) -> Result<Process, CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.exec_streamed(name, spec).await,
-            Inner::Host(host) => host.exec_streamed(name, spec).await,
-        }
-    }
-
-    pub(crate) async fn attach(&self, name: &ContainerName, spec: &ExecSpec) -> Result<Process, CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.attach(name, spec).await,
-            Inner::Host(host) => host.attach(name, spec).await,
-        }
-    }
-
-    pub(crate) async fn last_log_lines(&self, name: &ContainerName, count: usize) -> Result<String, CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.last_log_lines(name, count).await,
-            Inner::Host(host) => host.last_log_lines(name, count).await,
-        }
-    }
-
-    pub(crate) async fn commit(&self, name: &ContainerName, spec: &CommitSpec) -> Result<(), CommandError> {
-        match &self.inner {
-            Inner::Engine(engine) => engine.commit(name, spec).await,
-            Inner::Host(host) => host.commit(name, spec).await,
-        }
-    }
-}
-
-/// How a container is removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Removal {
-    /// Only when it does not run.
-    Stopped,
-    /// At once, running or not; one that is not there is as good as removed.
-    Forced,
 }

@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::backend::Removal;
+use crate::backend::{ContainerListWithNameError, on_inner};
 use crate::command::{ExitStatus, Output, Process};
-use crate::label::{ContainerError, Labels};
-use crate::{Backend, CommandError, CommitSpec, ContainerInfo, ContainerName, ExecSpec};
+use crate::label::{ContainerError, Filter, Labels};
+use crate::spec::Removal;
+use crate::{Backend, CommandError, CommitSpec, ContainerInfo, ContainerName, ContainerSummary, ExecSpec, RunSpec};
 
 /// One container of a backend. The handle does not own it: dropping it changes nothing.
 #[derive(Debug, Clone)]
@@ -16,10 +17,6 @@ pub struct Container {
 }
 
 impl Container {
-    pub(crate) fn new(backend: Backend, name: ContainerName) -> Self {
-        Self { backend, name }
-    }
-
     /// Its name.
     pub fn name(&self) -> &ContainerName {
         &self.name
@@ -58,7 +55,7 @@ impl Container {
     /// # Errors
     /// [`CommandError::ContainerNotFound`], [`CommandError::ContainerNotRunning`] and the general ones.
     pub async fn exec(&self, spec: &ExecSpec, input: &[u8]) -> Result<Output, CommandError> {
-        self.backend.exec(&self.name, spec, input).await
+        on_inner!(self.backend, inner => inner.exec(&self.name, spec, input).await)
     }
 
     /// Starts a command inside it, with all three streams as pipes.
@@ -66,7 +63,7 @@ impl Container {
     /// # Errors
     /// Only what stops the command from being started at all; an engine that refuses says so by the exit status.
     pub async fn exec_streamed(&self, spec: &ExecSpec) -> Result<Process, CommandError> {
-        self.backend.exec_streamed(&self.name, spec).await
+        on_inner!(self.backend, inner => inner.exec_streamed(&self.name, spec).await)
     }
 
     /// Starts a command inside it on the caller's own standard streams, and on its terminal when the spec says so.
@@ -74,7 +71,7 @@ impl Container {
     /// # Errors
     /// As [`Container::exec_streamed`].
     pub async fn attach(&self, spec: &ExecSpec) -> Result<Process, CommandError> {
-        self.backend.attach(&self.name, spec).await
+        on_inner!(self.backend, inner => inner.attach(&self.name, spec).await)
     }
 
     /// Starts it again after a stop.
@@ -82,7 +79,7 @@ impl Container {
     /// # Errors
     /// [`CommandError::ContainerNotFound`] and the general ones.
     pub async fn start(&self) -> Result<(), CommandError> {
-        self.backend.start(&self.name).await
+        on_inner!(self.backend, inner => inner.start(&self.name).await)
     }
 
     /// Asks its process to end by the stop signal, and kills it after `limit`. One that has stopped is no error.
@@ -90,7 +87,7 @@ impl Container {
     /// # Errors
     /// [`CommandError::ContainerNotFound`] and the general ones.
     pub async fn stop(&self, limit: Duration) -> Result<(), CommandError> {
-        self.backend.stop(&self.name, limit).await
+        on_inner!(self.backend, inner => inner.stop(&self.name, limit).await)
     }
 
     /// Waits until its process has ended.
@@ -98,7 +95,7 @@ impl Container {
     /// # Errors
     /// [`CommandError::ContainerNotFound`] and the general ones.
     pub async fn wait(&self) -> Result<ExitStatus, CommandError> {
-        self.backend.wait(&self.name).await
+        on_inner!(self.backend, inner => inner.wait(&self.name).await)
     }
 
     /// Removes it when it does not run.
@@ -106,7 +103,7 @@ impl Container {
     /// # Errors
     /// [`CommandError::ContainerNotFound`], and an engine's error when it runs.
     pub async fn remove(&self) -> Result<(), CommandError> {
-        self.backend.remove(&self.name, Removal::Stopped).await
+        on_inner!(self.backend, inner => inner.remove(&self.name, Removal::Stopped).await)
     }
 
     /// Its labels, asked of the backend.
@@ -122,7 +119,7 @@ impl Container {
     /// # Errors
     /// The general ones.
     pub async fn remove_force(&mut self) -> Result<(), CommandError> {
-        self.backend.remove(&self.name, Removal::Forced).await
+        on_inner!(self.backend, inner => inner.remove(&self.name, Removal::Forced).await)
     }
 
     /// As [`Container::remove_force`], but only the container with this identifier is removed. One that has got the name
@@ -131,7 +128,7 @@ impl Container {
     /// # Errors
     /// The general ones.
     pub async fn remove_force_if(&self, id: &str) -> Result<(), CommandError> {
-        self.backend.remove_force_if(&self.name, id).await
+        on_inner!(self.backend, inner => inner.remove_force_if(&self.name, id).await)
     }
 
     /// Gives it another name, running or not, and returns the handle for that.
@@ -139,7 +136,7 @@ impl Container {
     /// # Errors
     /// [`CommandError::ContainerNotFound`], [`CommandError::NameTaken`] and the general ones.
     pub async fn rename(&self, to: &ContainerName) -> Result<Self, CommandError> {
-        self.backend.rename(&self.name, to).await?;
+        on_inner!(self.backend, inner => inner.rename(&self.name, to).await)?;
         Ok(self.backend.container(to.clone()))
     }
 
@@ -148,7 +145,7 @@ impl Container {
     /// # Errors
     /// [`CommandError::ContainerNotFound`] and the general ones.
     pub async fn last_log_lines(&self, count: usize) -> Result<String, CommandError> {
-        self.backend.last_log_lines(&self.name, count).await
+        on_inner!(self.backend, inner => inner.last_log_lines(&self.name, count).await)
     }
 
     /// Makes an image of its files as they are. Engines freeze its processes for that moment; the host backend stops
@@ -157,6 +154,54 @@ impl Container {
     /// # Errors
     /// [`CommandError::ContainerNotFound`] and the general ones.
     pub async fn commit(&self, spec: &CommitSpec) -> Result<(), CommandError> {
-        self.backend.commit(&self.name, spec).await
+        on_inner!(self.backend, inner => inner.commit(&self.name, spec).await)
+    }
+}
+
+impl Backend {
+    /// A handle for a container of this name; whether there is one is not asked.
+    pub fn container(&self, name: ContainerName) -> Container {
+        Container { backend: self.clone(), name }
+    }
+
+    /// Makes and starts a container and returns once its process has been started.
+    ///
+    /// # Errors
+    /// [`CommandError::NameTaken`], [`CommandError::ImageNotFound`], [`CommandError::PortTaken`], and every general one. Nothing is left
+    /// behind then.
+    pub async fn run(&self, spec: &RunSpec) -> Result<Container, CommandError> {
+        on_inner!(self, inner => inner.run(spec).await)?;
+        Ok(self.container(spec.name.clone()))
+    }
+
+    /// All containers, running or not, that match every filter, with their names. One engine command.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use ociman::Backend;
+    /// use ociman::label::{Filter, Key};
+    ///
+    /// const TEAM: Key = Key::from_static("com.example.team");
+    ///
+    /// for (container, name) in Backend::podman().container_list_with_name([Filter::key_only(&TEAM)]).await? {
+    ///     println!("{name}: {:?}", container.labels().await?);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ContainerListWithNameError`].
+    pub async fn container_list_with_name(
+        &self,
+        filters: impl IntoIterator<Item = Filter>,
+    ) -> Result<Vec<(Container, ContainerName)>, ContainerListWithNameError> {
+        let filters: Vec<Filter> = filters.into_iter().collect();
+        let named = |container: ContainerSummary| {
+            let name = container.name.parse::<ContainerName>();
+            let name = name.map_err(|source| ContainerListWithNameError::Name { name: container.name, source })?;
+            Ok((self.container(name.clone()), name))
+        };
+        self.list(&filters, &[]).await?.into_iter().map(named).collect()
     }
 }

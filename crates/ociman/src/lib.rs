@@ -3,7 +3,6 @@
 //! [`Backend`] runs, lists and inspects; [`Container`] is a handle on what it runs. The crate has never heard of
 //! PostgreSQL, prints nothing and reads no terminal.
 
-mod address;
 pub mod backend;
 pub mod blocking;
 pub mod command;
@@ -18,28 +17,30 @@ pub mod fuzzing;
 pub mod host;
 pub mod image;
 mod info;
+mod kind;
 pub mod label;
 mod name;
-mod process_tree;
+mod process;
 mod secret;
 mod spec;
-mod system;
+mod text;
 
-pub use address::Selection;
-pub use backend::{Backend, Kind, UnknownKind};
+pub use backend::Backend;
+pub use command::system::System;
 pub use container::Container;
 pub use detect::{BACKEND_VARIABLE, UserConfigError, default_backend};
+pub use engine::address::Selection;
 pub use error::{CommandError, Failure};
 pub use host::Host;
 pub use image::{Digest, DigestError, PathComponent, PathComponentError, Reference, ReferenceError, Tag, TagError};
 pub use info::{
     ContainerInfo, ContainerState, ContainerSummary, EngineInfo, ImageInfo, ImageSummary, PortBinding, Version,
 };
+pub use kind::{Kind, UnknownKind};
 pub use name::{ContainerName, ContainerNameError};
-pub use process_tree::TreeWatcher;
+pub use process::{TreeWatcher, kill_tree};
 pub use secret::Secret;
 pub use spec::{
     Access, CommitSpec, ExecSpec, Lifetime, Mount, Network, PublishedPort, RunSpec, Terminal, UserNamespace, Variable,
     VariableValue,
 };
-pub use system::System;

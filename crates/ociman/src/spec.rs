@@ -311,3 +311,12 @@ impl CommitSpec {
         self
     }
 }
+
+/// How a container is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Removal {
+    /// Only when it does not run.
+    Stopped,
+    /// At once, running or not; one that is not there is as good as removed.
+    Forced,
+}

@@ -46,16 +46,16 @@
 //! # }
 //! ```
 //!
-//! What there is:
-//! - [`FakeBackend`]: Docker or Podman in memory, behind a real [`ociman::Backend`]. What goes wrong, and when, is said
+//! What there is, each behind the feature in brackets; `database` is the default, and compiles nothing of the others:
+//! - [`FakeBackend`] (`fakes`): Docker or Podman in memory, behind a real [`ociman::Backend`]. What goes wrong, and when, is said
 //!   in code or in a scenario file. [`FakeBackend::with_postgres`] puts a real PostgreSQL behind it, the one of this
 //!   machine: what starts servers can be tested to its end, on both engines, with neither.
-//! - `fake-engine`: the same as a program, to be put on `PATH` as `docker` or `podman` by [`Project::fake_engine`].
-//! - [`project()`]: a folder with files and an environment of its own, and commands that are checked to the last byte.
-//! - [`database()`]: a private copy of a seeded database for each test, from one server for the whole run, which
+//! - `fake-engine` (`fakes`): the same as a program, to be put on `PATH` as `docker` or `podman` by [`Project::fake_engine`].
+//! - [`project()`] (`project`): a folder with files and an environment of its own, and commands that are checked to the last byte.
+//! - [`database()`] (`database`): a private copy of a seeded database for each test, from one server for the whole run, which
 //!   [`shared_server`] gives itself.
-//! - [`conformance`]: what every backend must do, for the fakes, the real engines, the host, and your own.
-//! - [`Recorder`] and [`Journal`]: every engine command that was given, to count or to read, without secrets.
+//! - [`conformance`] (`conformance`): what every backend must do, for the fakes, the real engines, the host, and your own.
+//! - [`Recorder`] and [`Journal`] (`fakes`): every engine command that was given, to count or to read, without secrets.
 //!
 //! # When a test fails here and not there
 //! The fakes pass the same [`conformance`] suite as the engines do, and `tests/engines/fidelity.rs` compares what they
@@ -63,23 +63,28 @@
 
 #![deny(missing_docs)]
 
-#[doc(hidden)]
-pub mod base_layer;
+#[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(feature = "database")]
 mod database;
-mod fake;
-mod journal;
-#[doc(hidden)]
-pub mod memory;
-mod operation;
+#[cfg(feature = "fakes")]
+mod fakes;
+#[cfg(feature = "project")]
 mod project;
-mod short_folder;
-mod watcher;
+#[cfg(any(feature = "fakes", feature = "project"))]
+mod support;
 
+#[cfg(feature = "database")]
 pub use database::{KEEP_DATABASES_VARIABLE, TestDatabase, database, shared_server};
-pub use fake::{
-    Failure, FakeBackend, FakeContainer, FakeEngineError, FakeImage, FakeLife, Program, ScenarioError, fake_engine,
+#[cfg(feature = "fakes")]
+pub use fakes::{
+    Entry, Failure, FakeBackend, FakeContainer, FakeEngineError, FakeImage, FakeLife, Journal, Operation, Program,
+    Recorder, ScenarioError, UnknownOperation, fake_engine,
 };
-pub use journal::{Entry, Journal, Recorder};
-pub use operation::{Operation, UnknownOperation};
-pub use project::{KEEP_VARIABLE, Project, ProjectCommand, Ran, Started, project, wait_until, wait_until_async};
+#[cfg(feature = "project")]
+pub use project::{KEEP_VARIABLE, Project, ProjectCommand, Ran, Started, project};
+#[cfg(any(feature = "fakes", feature = "project"))]
+#[doc(hidden)]
+pub use support::{base_layer, memory};
+#[cfg(any(feature = "fakes", feature = "project"))]
+pub use support::{wait_until, wait_until_async};

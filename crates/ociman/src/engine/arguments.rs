@@ -176,7 +176,7 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn words(line: &CommandLine) -> Vec<String> {
+    fn argv(line: &CommandLine) -> Vec<String> {
         line.arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect()
     }
 
@@ -185,7 +185,7 @@ mod tests {
         let spec = RunSpec::new("a".parse().unwrap(), "b/c:1".parse().unwrap())
             .variable(Variable::secret("PGPASSWORD", crate::Secret::new("hunter2")));
         let line = run(CommandLine::new("docker"), &spec, "b/c:1");
-        assert!(words(&line).windows(2).any(|pair| pair == ["--env", "PGPASSWORD"]));
+        assert!(argv(&line).windows(2).any(|pair| pair == ["--env", "PGPASSWORD"]));
         assert!(!format!("{line} {line:?}").contains("hunter2"));
         assert_eq!(line.secrets[0].1.expose(), "hunter2");
     }
@@ -195,10 +195,10 @@ mod tests {
         let spec = RunSpec::new("a".parse().unwrap(), "b/c:1".parse().unwrap())
             .entrypoint(["sh", "-c", "exit 3"])
             .arguments(["x"]);
-        let words = words(&run(CommandLine::new("podman"), &spec, "b/c:1"));
-        let image = words.iter().position(|word| word == "b/c:1").unwrap();
-        assert_eq!(words[image - 2..image], ["--entrypoint", "sh"]);
-        assert_eq!(words[image + 1..], ["-c", "exit 3", "x"]);
+        let argv = argv(&run(CommandLine::new("podman"), &spec, "b/c:1"));
+        let image = argv.iter().position(|word| word == "b/c:1").unwrap();
+        assert_eq!(argv[image - 2..image], ["--entrypoint", "sh"]);
+        assert_eq!(argv[image + 1..], ["-c", "exit 3", "x"]);
     }
 
     #[test]

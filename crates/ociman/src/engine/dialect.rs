@@ -2,12 +2,10 @@
 //! words they say that something is missing, taken or in use. Messages are matched without case and by their stable
 //! part, since wording differs between versions.
 
-use crate::backend::Kind;
-use crate::error::shorten;
-use crate::label::Key;
-use crate::{CommandError, ContainerSummary, EngineInfo, ImageInfo, ImageSummary, Reference};
-
 use super::{arguments, parse};
+use crate::engine::message::shorten;
+use crate::label::Key;
+use crate::{CommandError, ContainerSummary, EngineInfo, ImageInfo, ImageSummary, Kind, Reference};
 
 /// One engine's way of speaking.
 pub(super) struct Dialect {

@@ -1,11 +1,10 @@
 //! What holds for whatever an engine prints; see [`crate::fuzzing`].
 
-use crate::error::shorten;
-use crate::label::Key;
-use crate::{ContainerState, ContainerSummary, ImageSummary};
-
 use super::dialect::{DOCKER, PODMAN, Subject};
 use super::{MESSAGE_LENGTH, parse};
+use crate::engine::message::shorten;
+use crate::label::Key;
+use crate::{ContainerState, ContainerSummary, ImageSummary};
 
 /// The labels that listings are asked for.
 pub(crate) const KEYS: [Key; 2] = [Key::from_static("pg-ephemeral.version"), Key::from_static("pg-ephemeral.seeds")];

@@ -1,27 +1,30 @@
 //! Docker and Podman by their command lines: one implementation that differs by a [`Dialect`]. It builds command
 //! lines, hands them to the executor, and leaves reading the answers to `parse` and telling errors apart to `dialect`.
 
+pub(crate) mod address;
 mod arguments;
 mod dialect;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+pub(crate) mod message;
 mod parse;
 mod scratch;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::address::{self, Address, Selection};
-use crate::backend::{Kind, Removal};
 use crate::command::{
     CommandLine, Executor, ExitStatus, Orphaning, Output, Process, ProcessError, ProcessGroup, QueryOutput, Stream,
 };
-use crate::error::{Failure, shorten, without_warnings};
+use crate::engine::message::{shorten, without_warnings};
+use crate::error::Failure;
 use crate::label::{Filter, Key, Labels, Value};
+use crate::spec::Removal;
 use crate::{
     CommandError, CommitSpec, ContainerInfo, ContainerName, ContainerSummary, EngineInfo, ExecSpec, ImageInfo,
-    ImageSummary, Reference, RunSpec, Terminal, Version,
+    ImageSummary, Kind, Reference, RunSpec, Terminal, Version,
 };
+use address::{Address, Selection};
 use dialect::{Dialect, Subject};
 use scratch::Scratch;
 pub(crate) use scratch::sweep as sweep_scratch;
@@ -217,9 +220,6 @@ impl Engine {
             line = line.arguments(["--filter".to_owned(), format!("label={filter}")]);
         }
         let answer = self.listing("ps", line).await?;
-        if !answer.success {
-            return Err(self.query_failure("ps", &answer, Subject::default()));
-        }
         let mut found = (self.dialect.parse_list)(&answer.stdout, &keys)
             .ok_or_else(|| self.unexpected("ps", "containers", &answer.stdout))?;
         // An engine may have been asked for more, and Podman reads an empty value as any.
@@ -277,18 +277,12 @@ impl Engine {
     async fn image_list(&self, repository: Option<&str>) -> Result<Vec<ImageSummary>, CommandError> {
         let line = self.line(&["images", "--no-trunc", "--format", self.dialect.images_format]).arguments(repository);
         let answer = self.listing("images", line).await?;
-        if !answer.success {
-            return Err(self.query_failure("images", &answer, Subject::default()));
-        }
         (self.dialect.parse_images)(&answer.stdout).ok_or_else(|| self.unexpected("images", "images", &answer.stdout))
     }
 
     pub(crate) async fn nameless_images(&self, label: &Key) -> Result<Vec<ImageInfo>, CommandError> {
         let line = self.line(&["images", "--no-trunc", "--quiet", "--filter", "dangling=true", "--filter"]);
         let answer = self.listing("images", line.argument(format!("label={label}"))).await?;
-        if !answer.success {
-            return Err(self.query_failure("images", &answer, Subject::default()));
-        }
         let ids: Vec<&str> = answer.stdout.split_whitespace().collect();
         if ids.is_empty() {
             return Ok(Vec::new());
@@ -521,7 +515,7 @@ impl Engine {
                 _ => break,
             }
         }
-        Ok(answer)
+        if answer.success { Ok(answer) } else { Err(self.query_failure(operation, &answer, Subject::default())) }
     }
 
     /// `exec` hands on the status of what it ran; only the engine's own words tell that it ran nothing.

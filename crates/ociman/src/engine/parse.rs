@@ -283,7 +283,7 @@ fn published(port: &str, bindings: Vec<RawBinding>) -> Vec<PortBinding> {
 }
 
 fn all_labels(raw: Option<BTreeMap<String, String>>) -> Labels {
-    Labels::of_anyone(raw.unwrap_or_default())
+    Labels::from_untrusted(raw.unwrap_or_default())
 }
 
 #[derive(Deserialize)]

@@ -5,7 +5,7 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use crate::host;
+use crate::files::{leftovers, remove};
 
 /// A folder that goes with its value.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(super) struct Scratch {
 impl Scratch {
     /// `None` where there is no place for one, or where Podman would look for its own state in it.
     pub(super) fn new() -> Option<Self> {
-        let path = host::temporary(&parent()?);
+        let path = leftovers::temporary(&parent()?);
         DirBuilder::new().mode(0o700).create(&path).ok()?;
         Some(Self { path })
     }
@@ -28,13 +28,13 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        host::remove_tree(&self.path);
+        remove::tree_best_effort(&self.path);
     }
 }
 
 /// Removes the folders that killed processes of this user left.
 pub(crate) fn sweep() {
-    parent().iter().for_each(|parent| host::sweep_own(parent));
+    parent().iter().for_each(|parent| leftovers::sweep_own(parent));
 }
 
 /// Where Podman puts large temporary files. Without a runtime folder, a Podman that runs without root's rights looks for

@@ -109,8 +109,8 @@ fn what_engines_really_print_is_read() {
 
 #[test]
 fn a_shortened_message_keeps_as_many_characters_as_it_may() {
-    assert_eq!(crate::error::shorten("abc", 3), "abc");
-    assert_eq!(crate::error::shorten("xabc", 3), "…abc");
+    assert_eq!(crate::engine::message::shorten("abc", 3), "abc");
+    assert_eq!(crate::engine::message::shorten("xabc", 3), "…abc");
 }
 
 proptest! {

@@ -5,17 +5,20 @@ use std::os::unix::fs::lchown;
 use std::path::Path;
 use std::time::Duration;
 
-use super::container_record::merge_labels;
-use super::container_store::LockedContainer;
 use super::end::{self, Persistence};
-use super::image::{HostImageConfig, RunAs};
-use super::image_store::Draft;
-use super::lockable::Lockable;
 #[cfg(target_os = "linux")]
-use super::remove;
-use super::stores::Stores;
-use super::{HostError, copy, folder, signal, slot, user};
+use super::folder;
+use super::lockable::Lockable;
+use super::process::{signal, user};
+use super::store::container_record::merge_labels;
+use super::store::container_store::LockedContainer;
+use super::store::image::{HostImageConfig, RunAs};
+use super::store::image_store::Draft;
+use super::store::{Stores, slot};
+use super::tree::copy;
 use crate::command::UserIds;
+use crate::error::HostError;
+use crate::files::remove;
 use crate::{CommandError, CommitSpec, ContainerName, Reference};
 
 /// How long a container may take to stop in an orderly way before a commit.

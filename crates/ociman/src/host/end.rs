@@ -9,12 +9,15 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::container_store::LockedContainer;
 use super::lockable::Lockable;
-use super::process::{ProcessIdentity, members};
-use super::slot::Slot;
-use super::stores::Stores;
-use super::{HostError, remove, shared_memory, signal};
+use super::process::members::members;
+use super::process::{shared_memory, signal};
+use super::store::Stores;
+use super::store::container_store::LockedContainer;
+use super::store::slot::Slot;
+use crate::error::HostError;
+use crate::files::remove;
+use crate::process::ProcessIdentity;
 use crate::{CommandError, ContainerName};
 
 /// How long the processes of a container may take to go after the removal signal.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::container_record::ContainerRecord;
+use super::store::container_record::ContainerRecord;
 use crate::Variable;
 
 /// Names the root folder of the container, as its processes see it.

@@ -3,8 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::container_store::StoredContainer;
-use super::{environment, user};
+use super::environment;
+use super::process::user;
+use super::store::container_store::StoredContainer;
 use crate::command::{CommandLine, ExitStatus, Process, ProcessError, ProcessGroup, Stream, UserIds};
 use crate::{CommandError, ExecSpec, Terminal};
 

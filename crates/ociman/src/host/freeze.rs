@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::HostError;
-use super::container_store::LockedContainer;
-use super::process::{HeldRoot, ProcessIdentity, members};
+use super::process::members::{HeldRoot, members};
 use crate::CommandError;
+use crate::error::HostError;
+use crate::host::store::container_store::LockedContainer;
+use crate::process::ProcessIdentity;
 
 /// How long the processes may take to stand still: those that wait for a disk do so first.
 const FREEZE_LIMIT: Duration = Duration::from_secs(10);
@@ -26,14 +27,14 @@ thaw "$1"
 
 /// A container whose processes stand still.
 #[must_use]
-pub(super) struct Frozen {
+pub(crate) struct Frozen {
     /// The leader first.
     processes: Vec<ProcessIdentity>,
     watcher: Child,
 }
 
 /// Stops a running container's leader, and then whatever else belongs to it until nothing is left that could start more.
-pub(super) fn freeze(container: &LockedContainer, root: &OwnedFd) -> Result<Frozen, CommandError> {
+pub(crate) fn freeze(container: &LockedContainer, root: &OwnedFd) -> Result<Frozen, CommandError> {
     freeze_within(container, root, FREEZE_LIMIT)
 }
 
@@ -93,7 +94,8 @@ impl Drop for Frozen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::{Host, HostImageConfig, folder};
+    use crate::host::folder;
+    use crate::host::{Host, HostImageConfig};
     use crate::{Backend, Reference, RunSpec};
 
     /// A parent that waits for a child of vfork() to start another program does not even stop.

@@ -30,60 +30,40 @@ use std::time::Duration;
 use etcetera::BaseStrategy;
 use tokio::sync::oneshot;
 
-use crate::backend::Removal;
-use crate::blocking;
 use crate::command::{Executor, ExitStatus, Output, Process, Stream};
 use crate::label::{Filter, Key};
+use crate::spec::Removal;
 use crate::{
     CommandError, CommitSpec, ContainerInfo, ContainerName, ContainerSummary, ExecSpec, ImageInfo, ImageSummary,
-    Reference, RunSpec, System, Version,
+    Reference, RunSpec, System, Version, blocking,
 };
 
 mod commit;
-mod container_record;
-mod container_store;
-mod copy;
 mod end;
 mod environment;
-mod error;
 mod exec;
 mod folder;
 #[cfg(target_os = "linux")]
 mod freeze;
-mod image;
-mod image_store;
 mod lockable;
-mod log;
-mod manifest;
 mod process;
-mod remove;
 mod report;
-mod reset;
 mod run;
-mod shared_memory;
-mod signal;
-mod slot;
-mod slot_state;
-mod spawner;
-mod start_record;
-mod stores;
+mod store;
 mod tree;
-mod user;
 mod wait;
 
-pub use error::HostError;
-pub(crate) use folder::sweep_own;
-pub use folder::{count_leftovers, sweep, temporary};
-pub use image::{HostImageConfig, RunAs};
-pub use process::{ProcessIdentity, boot_id};
-pub use shared_memory::remove as remove_shared_memory;
-pub use slot::{SlotInfo, SlotLimits};
-pub use user::{find_user, name_of_user};
-
-pub(crate) use remove::tree_best_effort as remove_tree;
+pub use crate::error::HostError;
+pub use crate::files::leftovers::{count_leftovers, sweep, temporary};
+pub use crate::process::{ProcessIdentity, boot_id};
+pub use process::shared_memory::remove as remove_shared_memory;
+pub use process::signal::parse as parse_signal;
+pub use process::user::{find_user, name_of_user};
+pub use store::image::{HostImageConfig, RunAs};
+pub use store::slot::{SlotInfo, SlotLimits};
 
 use folder::StateFolder;
-use stores::Stores;
+use store::{Stores, log};
 
 /// Runs containers as plain processes of this machine. Cheap to clone.
 ///

@@ -1,8 +1,8 @@
 //! What is told of containers and images, in the words that all backends share.
 
-use super::container_store::StoredContainer;
 use super::environment;
-use super::image::ImageRecord;
+use super::store::container_store::StoredContainer;
+use super::store::image::ImageRecord;
 use crate::command::ExitStatus;
 use crate::label::{Key, Labels};
 use crate::{ContainerInfo, ContainerName, ContainerState, ContainerSummary, ImageInfo, Reference};

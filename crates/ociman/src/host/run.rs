@@ -11,13 +11,15 @@ use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
-use super::container_record::ContainerRecord;
-use super::container_store::{LockedContainer, StoredContainer};
-use super::image::ImageRecord;
 use super::lockable::Lockable;
-use super::spawner::{self, Launch};
-use super::stores::Stores;
-use super::{HostError, end, environment, folder, signal};
+use super::process::signal;
+use super::process::spawner::{self, Launch};
+use super::store::Stores;
+use super::store::container_record::ContainerRecord;
+use super::store::container_store::{LockedContainer, StoredContainer};
+use super::store::image::ImageRecord;
+use super::{end, environment, folder};
+use crate::error::HostError;
 use crate::{CommandError, ContainerName, Kind, Mount, RunSpec, Variable};
 
 /// How long a port may look taken before it is.
@@ -158,7 +160,7 @@ fn start_process(container: &mut LockedContainer, root: Root, variables: &[Varia
     let process_file = container.announce_start(&root, slot.as_deref())?;
     let log = container.open_log()?;
     let record = &container.record;
-    let (program, arguments) = record.words.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
+    let (program, arguments) = record.argv.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
     let mut command = Command::new(program);
     command
         .args(arguments)

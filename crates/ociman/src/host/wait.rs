@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::container_store::{ContainerStore, StoredContainer};
-use super::process::ProcessIdentity;
-use super::spawner;
+use super::process::spawner;
+use super::store::container_store::{ContainerStore, StoredContainer};
 use crate::command::ExitStatus;
+use crate::process::ProcessIdentity;
 use crate::{CommandError, ContainerName, ContainerState};
 
 /// How long the starter may take to write down how the process ended.

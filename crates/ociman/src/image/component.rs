@@ -1,8 +1,6 @@
 use std::borrow::Cow;
-use std::fmt;
-use std::str::FromStr;
 
-use crate::name::character_at;
+use crate::text::{character_at, checked_text};
 
 /// One component of a repository's path: lower-case ASCII letters and digits, with a separator only between them.
 ///
@@ -71,7 +69,7 @@ impl PathComponent {
     ///
     /// # Panics
     ///
-    /// When `component` is not one. Outside a `const` context use [`FromStr`] instead.
+    /// When `component` is not one. Outside a `const` context use [`FromStr`](std::str::FromStr) instead.
     #[expect(clippy::panic, reason = "meant for const items, where a panic is a compile error")]
     #[must_use]
     pub const fn from_static(component: &'static str) -> Self {
@@ -81,12 +79,6 @@ impl PathComponent {
                 panic!("a path component is [a-z0-9]+ with single `.`, `_`, `__` or dashes between")
             }
         }
-    }
-
-    /// The component as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 }
 
@@ -108,26 +100,7 @@ const fn separator_end(bytes: &[u8], start: usize) -> usize {
     end
 }
 
-impl FromStr for PathComponent {
-    type Err = PathComponentError;
-
-    fn from_str(component: &str) -> Result<Self, Self::Err> {
-        Self::check(component)?;
-        Ok(Self(Cow::Owned(component.to_owned())))
-    }
-}
-
-impl AsRef<str> for PathComponent {
-    fn as_ref(&self) -> &str {
-        self.as_str()
-    }
-}
-
-impl fmt::Display for PathComponent {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(self.as_str())
-    }
-}
+checked_text!(PathComponent, PathComponentError);
 
 /// Why a text is not a [`PathComponent`]. Offsets count bytes from the start of the text that was parsed: of the
 /// component, or of the whole reference.

@@ -1,6 +1,9 @@
-use super::{DigestError, PathComponentError, Reference, TagError};
+use super::{DigestError, PathComponentError, TagError};
 
-/// Why a text is not a [`Reference`]. Offsets count bytes from the start of the text.
+/// The longest name of an image, in bytes.
+pub(super) const MAX_NAME_LENGTH: usize = 255;
+
+/// Why a text is not a [`super::Reference`]. Offsets count bytes from the start of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReferenceError {
     /// There is no text at all.
@@ -14,8 +17,8 @@ pub enum ReferenceError {
         /// Where the `://` is.
         offset: usize,
     },
-    /// The name is longer than [`Reference::MAX_NAME_LENGTH`].
-    #[error("name of the image is {length} bytes long, at most {} are allowed", Reference::MAX_NAME_LENGTH)]
+    /// The name is longer than [`super::Reference::MAX_NAME_LENGTH`].
+    #[error("name of the image is {length} bytes long, at most {} are allowed", MAX_NAME_LENGTH)]
     TooLong {
         /// The length found, in bytes, counted as the limit is.
         length: usize,

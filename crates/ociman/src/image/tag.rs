@@ -1,10 +1,8 @@
 use std::borrow::Cow;
-use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::name::character_at;
+use crate::text::{character_at, checked_text};
 
 /// The tag of an image: `[A-Za-z0-9_][A-Za-z0-9_.-]*`, 1 to 128 bytes.
 ///
@@ -66,7 +64,7 @@ impl Tag {
     ///
     /// # Panics
     ///
-    /// When `tag` is not a tag. Outside a `const` context use [`FromStr`] instead.
+    /// When `tag` is not a tag. Outside a `const` context use [`FromStr`](std::str::FromStr) instead.
     #[expect(clippy::panic, reason = "meant for const items, where a panic is a compile error")]
     #[must_use]
     pub const fn from_static(tag: &'static str) -> Self {
@@ -75,48 +73,9 @@ impl Tag {
             Err(_) => panic!("a tag is 1 to 128 bytes of [A-Za-z0-9_][A-Za-z0-9_.-]*"),
         }
     }
-
-    /// The tag as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
-impl FromStr for Tag {
-    type Err = TagError;
-
-    fn from_str(tag: &str) -> Result<Self, Self::Err> {
-        Self::parse_at(tag, 0)
-    }
-}
-
-impl TryFrom<String> for Tag {
-    type Error = TagError;
-
-    fn try_from(tag: String) -> Result<Self, Self::Error> {
-        Self::check(&tag)?;
-        Ok(Self(Cow::Owned(tag)))
-    }
-}
-
-impl From<Tag> for String {
-    fn from(tag: Tag) -> Self {
-        tag.0.into_owned()
-    }
-}
-
-impl AsRef<str> for Tag {
-    fn as_ref(&self) -> &str {
-        self.as_str()
-    }
-}
-
-impl fmt::Display for Tag {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(self.as_str())
-    }
-}
+checked_text!(Tag, TagError);
 
 /// Why a text is not a [`Tag`]. Offsets count bytes from the start of the text that was parsed: of the tag, or of the
 /// whole reference.

@@ -3,7 +3,8 @@ use std::collections::{BTreeMap, btree_map};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Key, Value};
+use super::key::Key;
+use super::value::Value;
 
 /// `BTreeMap` looks keys up by text. `Key` derives equality, order and hash from its text, as `Borrow` demands.
 impl Borrow<str> for Key {
@@ -15,7 +16,7 @@ impl Borrow<str> for Key {
 /// The labels of one container or image, in the order of their keys.
 ///
 /// Serialised as a map of strings. Deserialising is strict: one bad key refuses the whole map. For what an engine says
-/// about containers that somebody else made there is [`Labels::of_anyone`].
+/// about containers that somebody else made there is [`Labels::from_untrusted`].
 ///
 /// ```
 /// use ociman::label::{Key, Labels, Value};
@@ -40,7 +41,7 @@ impl Labels {
     /// Engines let anyone store nearly any key, and one odd container must not spoil a listing. Nothing is lost by it:
     /// nobody can ask for a label whose key can't be made.
     #[must_use]
-    pub fn of_anyone(labels: impl IntoIterator<Item = (String, String)>) -> Self {
+    pub fn from_untrusted(labels: impl IntoIterator<Item = (String, String)>) -> Self {
         labels
             .into_iter()
             .filter_map(|(key, value)| Some((Key::try_from(key).ok()?, Value::try_from(value).ok()?)))

@@ -4,37 +4,37 @@
 use std::fs;
 
 use crate::support::AMPLE;
-use crate::support::elsewhere::Elsewhere;
 use crate::support::engine::{Engine, commands_of_a_start};
+use crate::support::remote_engine::RemoteEngine;
 use pg_ephemeral_testkit::wait_until;
 use rustix::process::Signal;
 
 /// One engine for all of it: to start one takes long.
-fn an_engine_elsewhere_is_as_good_as_one_here_but_for_mounts(program: &'static str) {
-    let elsewhere = Elsewhere::new(program);
-    let engine = Engine::at(program, elsewhere.variables());
-    mounts_are_refused_before_anything_is_started(&engine, &elsewhere);
-    servers_are_reached_at_its_address(&engine, &elsewhere);
-    sessions_are_attached_to_at_its_address(&engine, &elsewhere);
-    what_is_left_there_is_removed_there(&engine, &elsewhere);
+fn a_remote_engine_is_as_good_as_one_here_but_for_mounts(program: &'static str) {
+    let remote = RemoteEngine::new(program);
+    let engine = Engine::at(program, remote.variables());
+    mounts_are_refused_before_anything_is_started(&engine, &remote);
+    servers_are_reached_at_its_address(&engine, &remote);
+    sessions_are_attached_to_at_its_address(&engine, &remote);
+    what_is_left_there_is_removed_there(&engine, &remote);
     let doctor = engine.command(&["doctor"]).run();
-    assert!(doctor.stdout_text().contains(&elsewhere.url()), "{}", doctor.stdout_text());
+    assert!(doctor.stdout_text().contains(&remote.url()), "{}", doctor.stdout_text());
     engine.assert_nothing_left();
 }
 
-fn mounts_are_refused_before_anything_is_started(engine: &Engine, elsewhere: &Elsewhere) {
+fn mounts_are_refused_before_anything_is_started(engine: &Engine, remote: &RemoteEngine) {
     for form in [&["psql"][..], &["run-env", "true"], &["bin", "--", "psql", "--version"]] {
         engine.command(&[&["-q"], form].concat()).run().status(125).stdout("").stderr(&format!(
             "error: mount [ROOT]/work: the {} engine is on another machine, {}\nhint: use the `host` form of the command, or \
              the `container` form, which does without the folder\n",
             engine.program(),
-            elsewhere.address(),
+            remote.address(),
         ));
     }
     assert!(engine.layers().is_empty(), "something was started: {:?}", engine.layers());
 }
 
-fn servers_are_reached_at_its_address(engine: &Engine, elsewhere: &Elsewhere) {
+fn servers_are_reached_at_its_address(engine: &Engine, remote: &RemoteEngine) {
     let seeds = format!(
         "image = \"15\"\n[instances.{0}.seeds.table]\ntype = \"sql-statement\"\nstatement = \"create table t (a int)\"\n\
          [instances.{0}.seeds.rows]\ntype = \"script\"\nscript = \"psql -qc 'insert into t values (42)'\"\n\
@@ -43,7 +43,7 @@ fn servers_are_reached_at_its_address(engine: &Engine, elsewhere: &Elsewhere) {
     );
     engine.project.write("database.toml", seeds);
     let query = ["-q", "host", "run-env", "--", "sh", "-c", "echo $PGHOST && exec psql -Atc 'select a from t'"];
-    let expected = format!("{}\n43\n", elsewhere.address());
+    let expected = format!("{}\n43\n", remote.address());
     engine.command(&query).run().status(0).stdout(&expected).stderr("");
     let (path, notes) = engine.noting();
     engine.command(&query).variable("PATH", &path).run().status(0).stdout(&expected).stderr("");
@@ -57,13 +57,13 @@ fn servers_are_reached_at_its_address(engine: &Engine, elsewhere: &Elsewhere) {
     engine.assert_nothing_left();
 }
 
-fn sessions_are_attached_to_at_its_address(engine: &Engine, elsewhere: &Elsewhere) {
+fn sessions_are_attached_to_at_its_address(engine: &Engine, remote: &RemoteEngine) {
     let name = engine.instance();
     let session = |words: &[&str]| engine.command(&[&["-q", "session"], words, &["--name", name]].concat()).run();
     session(&["start"]).status(0);
     let url = session(&["url"]);
     url.status(0);
-    assert!(url.stdout_text().contains(&format!("@{}:", elsewhere.address())), "the address is another one");
+    assert!(url.stdout_text().contains(&format!("@{}:", remote.address())), "the address is another one");
     session(&["status"]).status(0);
     let query = |form: &[&str]| {
         let all = [&["-q", "session"], form, &["psql", "--name", name, "--", "-Atc", "select a from t"]].concat();
@@ -80,13 +80,13 @@ fn sessions_are_attached_to_at_its_address(engine: &Engine, elsewhere: &Elsewher
 }
 
 /// A command that works with another engine neither removes it nor forgets it.
-fn what_is_left_there_is_removed_there(engine: &Engine, elsewhere: &Elsewhere) {
+fn what_is_left_there_is_removed_there(engine: &Engine, remote: &RemoteEngine) {
     let mut started =
         engine.command(&["-q", "container", "run-env", "--", "sh", "-c", "echo ready; exec sleep 1000"]).start();
     started.wait_for("ready");
     started.signal(Signal::KILL);
     assert_eq!(started.wait().code(), 137);
-    let (variable, _) = &elsewhere.variables()[0];
+    let (variable, _) = &remote.variables()[0];
     engine.command(&["session", "list"]).without_variable(variable).run().status(0);
     assert_eq!(engine.containers().len(), 1, "it is not that one's to remove");
     engine.command(&["session", "list"]).run().status(0);
@@ -94,14 +94,14 @@ fn what_is_left_there_is_removed_there(engine: &Engine, elsewhere: &Elsewhere) {
 }
 
 #[test]
-fn docker_elsewhere_is_as_good_as_here_but_for_mounts() {
-    an_engine_elsewhere_is_as_good_as_one_here_but_for_mounts("docker");
+fn a_remote_docker_is_as_good_as_here_but_for_mounts() {
+    a_remote_engine_is_as_good_as_one_here_but_for_mounts("docker");
 }
 
 /// What CI leaves out.
 mod also {
     #[test]
-    fn podman_elsewhere_is_as_good_as_here_but_for_mounts() {
-        super::an_engine_elsewhere_is_as_good_as_one_here_but_for_mounts("podman");
+    fn a_remote_podman_is_as_good_as_here_but_for_mounts() {
+        super::a_remote_engine_is_as_good_as_one_here_but_for_mounts("podman");
     }
 }

@@ -95,6 +95,10 @@ fn quoted(text: &str) -> String {
 /// It lies beside the binary under test.
 fn program() -> PathBuf {
     let program = PathBuf::from(env!("CARGO_BIN_EXE_pg-ephemeral")).with_file_name("fake-engine");
-    assert!(program.is_file(), "{} is not there: build it with `cargo build --workspace --bins`", program.display());
+    assert!(
+        program.is_file(),
+        "{} is not there: build it with `cargo build --package pg-ephemeral-testkit --features fakes`",
+        program.display()
+    );
     program
 }

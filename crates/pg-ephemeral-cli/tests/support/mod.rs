@@ -2,13 +2,14 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod database_cases;
-pub mod elsewhere;
+
 pub mod engine;
 pub mod engine_cases;
 pub mod fakes;
 pub mod markdown;
 pub mod pages;
 pub mod readme;
+pub mod remote_engine;
 pub mod rootless;
 pub mod session_cases;
 pub mod site;

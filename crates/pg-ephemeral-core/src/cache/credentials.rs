@@ -4,13 +4,11 @@ use ociman::{Reference, Secret};
 
 use super::lookup::{Lookup, local, present};
 use super::{CacheError, inspect};
-use crate::config::{DatabaseName, Superuser};
-use crate::definition::Definition;
-use crate::instance::SeedName;
-use crate::label::SslMetadata;
-use crate::layer::{LinkCache, SeedHash};
-use crate::secret::MachineSecret;
-use crate::server::found::{Found, LookedUp};
+use crate::layer::LinkCache;
+use crate::model::{DatabaseName, SeedHash, SeedName, SslMetadata, Superuser};
+use crate::server::Definition;
+use crate::server::resolve::{LookedUp, Resolved};
+use crate::state::MachineSecret;
 
 /// What a client needs besides the address of a server that was started from a layer.
 #[derive(Debug, Clone)]
@@ -31,7 +29,7 @@ pub struct Credentials {
 
 pub(super) async fn of(definition: &Definition, seed: Option<&SeedName>) -> Result<Credentials, CacheError> {
     let lookup = Lookup::here(definition).await?;
-    let LookedUp::Found(found) = &lookup.looked_up else {
+    let LookedUp::Resolved(found) = &lookup.looked_up else {
         return Err(CacheError::NotCached { of: format!("the instance {}", definition.instance) });
     };
     let hash = match seed {
@@ -53,7 +51,7 @@ pub(super) async fn of(definition: &Definition, seed: Option<&SeedName>) -> Resu
     })
 }
 
-fn layer_of(found: &Found, name: &SeedName) -> Result<SeedHash, CacheError> {
+fn layer_of(found: &Resolved, name: &SeedName) -> Result<SeedHash, CacheError> {
     let links = found.chain.links();
     let Some(link) = links.iter().find(|link| link.name == *name) else {
         let known = links.iter().map(|link| link.name.clone()).collect();

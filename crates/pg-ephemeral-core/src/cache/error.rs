@@ -2,13 +2,11 @@
 
 use ociman::{Kind, ReferenceError};
 
-use crate::choose::ChooseError;
-use crate::instance::SeedName;
-use crate::label::ReadError;
 use crate::layer::UncacheableReason;
-use crate::lock::LockError;
-use crate::secret::SecretError;
+use crate::model::{ReadError, SeedName};
 use crate::server::StartError;
+use crate::server::choose::ChooseError;
+use crate::state::{LockError, SecretError};
 
 /// Why something with the cache did not work.
 #[derive(Debug, thiserror::Error)]

@@ -4,12 +4,13 @@
 use ociman::{Backend, Reference};
 
 use super::CacheError;
-use crate::definition::Definition;
-use crate::layer::{self, SeedHash};
-use crate::reap::{self, Patience};
+use crate::layer;
+use crate::lifecycle::reap::{self, Patience};
+use crate::model::SeedHash;
 use crate::seed::ReadSeeds;
+use crate::server::Definition;
 use crate::server::StartError;
-use crate::server::found::{self, Found, LookedUp};
+use crate::server::resolve::{self, LookedUp, Resolved};
 
 /// Everything before the question itself.
 pub(super) struct Lookup {
@@ -22,7 +23,7 @@ impl Lookup {
     /// Fetches nothing: without its base image a definition has no layers here.
     pub(super) async fn here(definition: &Definition) -> Result<Self, CacheError> {
         let (backend, seeds) = prepare(definition).await?;
-        let looked_up = found::look_up_here(definition, &backend, &seeds).await?;
+        let looked_up = resolve::look_up_here(definition, &backend, &seeds).await?;
         Ok(Self { backend, seeds, looked_up })
     }
 }
@@ -41,7 +42,7 @@ pub(super) fn local(definition: &Definition, hash: &SeedHash) -> Result<Referenc
 }
 
 /// The keys of the layers that are there, deepest first.
-pub(super) fn present(found: &Found) -> Vec<SeedHash> {
+pub(super) fn present(found: &Resolved) -> Vec<SeedHash> {
     let mut present: Vec<_> = found.chain.hashes().filter(|hash| found.present.contains(hash)).cloned().collect();
     present.reverse();
     present

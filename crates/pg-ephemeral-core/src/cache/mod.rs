@@ -20,11 +20,10 @@ pub use transfer::Pulled;
 
 use ociman::Reference;
 
-use crate::config::CacheRegistry;
-use crate::definition::Definition;
-use crate::instance::SeedName;
+use crate::lifecycle::snapshot;
+use crate::model::{CacheRegistry, SeedName, SnapshotTag};
+use crate::server::Definition;
 use crate::session;
-use crate::snapshot::{self, SnapshotTag};
 
 impl Definition {
     /// Where [`Definition::pull_cache`] and [`Definition::push_cache`] find and leave layers.

@@ -2,12 +2,10 @@
 
 use ociman::{Backend, CommandError, ContainerName, Reference};
 
-use super::images::named_as_layers;
 use super::{CacheError, CachedLayer, Scope, images};
-use crate::folders::Folders;
-use crate::instance::InstanceName;
-use crate::label;
-use crate::lock::Lock;
+use crate::model::{InstanceName, label};
+use crate::server::layer_images::named_as_layers;
+use crate::state::{Folders, Lock};
 
 /// What becomes of layers that servers run on, such as those of sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -45,7 +43,7 @@ pub async fn reset(
     let scope = Scope::Instance(instance);
     let layers = match in_use {
         InUse::Keep => images(backend, scope).await?,
-        InUse::RemoveWithServers => named_as_layers(backend, scope).await?,
+        InUse::RemoveWithServers => named_as_layers(backend, scope).await.map_err(CacheError::List)?,
     };
     let mut done = Reset::default();
     if in_use == InUse::RemoveWithServers {

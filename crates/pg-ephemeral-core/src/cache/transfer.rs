@@ -6,15 +6,12 @@ use ociman::{Backend, CommandError, Kind, Reference};
 
 use super::CacheError;
 use super::lookup::{Lookup, local, prepare, present};
-use crate::config::CacheRegistry;
-use crate::definition::Definition;
-use crate::label;
-use crate::layer::{self, SeedHash};
-use crate::lock::Lock;
-use crate::progress::Step;
-use crate::reap::{self, Patience};
-use crate::server::found::{self, LookedUp};
-use crate::snapshot::{SnapshotLabel, SnapshotTag};
+use crate::layer;
+use crate::lifecycle::reap::{self, Patience};
+use crate::model::{CacheRegistry, SeedHash, SnapshotLabel, SnapshotTag, Step, label};
+use crate::server::Definition;
+use crate::server::resolve::{self, LookedUp};
+use crate::state::Lock;
 
 /// What a pull has brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,9 +28,9 @@ pub(super) async fn pull(definition: &Definition) -> Result<Pulled, CacheError> 
     let registry = registry(definition)?;
     let (backend, seeds) = prepare(definition).await?;
     refuse_host(&backend, "pull")?;
-    let mut found = found::look_up(definition, &backend, &seeds).await?;
+    let mut found = resolve::look_up(definition, &backend, &seeds).await?;
     let _lock = Lock::of_build(&definition.folders, backend.kind(), &definition.instance).await?;
-    found::look_again(&backend, &mut found).await?;
+    resolve::look_again(&backend, &mut found).await?;
     let hashes: Vec<_> = found.chain.hashes().collect();
     for hash in hashes.into_iter().rev() {
         let name = local(definition, hash)?;
@@ -80,9 +77,9 @@ pub(super) async fn push(definition: &Definition) -> Result<Vec<Reference>, Cach
     let registry = registry(definition)?;
     let Lookup { backend, looked_up, .. } = Lookup::here(definition).await?;
     refuse_host(&backend, "push")?;
-    let LookedUp::Found(mut found) = looked_up else { return Err(CacheError::NothingToPush) };
+    let LookedUp::Resolved(mut found) = looked_up else { return Err(CacheError::NothingToPush) };
     let _lock = Lock::of_build(&definition.folders, backend.kind(), &definition.instance).await?;
-    found::look_again(&backend, &mut found).await?;
+    resolve::look_again(&backend, &mut found).await?;
     let mut pushed = Vec::new();
     // From the base on: whoever pulls meanwhile finds whole layers.
     for hash in present(&found).iter().rev() {

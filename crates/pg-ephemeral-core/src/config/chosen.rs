@@ -2,7 +2,7 @@
 
 use std::env::VarError;
 
-use crate::instance::{InstanceName, NameError};
+use crate::model::{InstanceName, NameError};
 
 /// Names the instance to use, when the command line does not.
 pub const INSTANCE_VARIABLE: &str = "PG_EPHEMERAL_INSTANCE";

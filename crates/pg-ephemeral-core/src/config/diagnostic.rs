@@ -109,7 +109,7 @@ impl fmt::Display for Diagnostic {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter, "{}:{}: {}", self.path.display(), self.position, self.problem)?;
         let first_line = self.offending.lines().next().unwrap_or_default();
-        let place = picture::Place {
+        let place = picture::Excerpt {
             number: self.position.line,
             line: &self.line_text,
             first: self.position.column - 1,

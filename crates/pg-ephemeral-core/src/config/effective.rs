@@ -7,16 +7,13 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use super::read::sets_ssl;
 use super::suggest::closest;
 use super::{
     BackendChoice, CacheRegistry, Config, DEFAULT_WAIT_AVAILABLE_TIMEOUT, DatabaseName, Durability, Encoding,
     IcuLocale, Locale, LocaleProvider, Settings, SslConfig, SslHostname, Superuser,
 };
-use crate::image::Image;
-use crate::instance::{InstanceName, SeedName};
-use crate::parameter::{ParameterName, ParameterValue, Parameters};
-use crate::seed::spec::SeedSpec;
+use crate::model::seed::spec::SeedSpec;
+use crate::model::{Image, InstanceName, ParameterName, ParameterValue, Parameters, SeedName, sets_ssl};
 
 /// Where a value came from, strongest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,8 +4,9 @@ use std::io;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
+use super::diagnostic::{Diagnostics, Position};
+use super::parsed::{Config, folder_of};
 use super::trust::{self, UntrustedConfig};
-use super::{Config, Diagnostics, Position};
 
 /// The name of the file that [`find`] looks for.
 pub const FILE_NAME: &str = "database.toml";
@@ -39,23 +40,22 @@ fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     std::fs::read(path).map_err(failed)
 }
 
-pub(super) fn load(path: PathBuf) -> Result<Config, LoadError> {
-    let absolute = std::path::absolute(&path).map_err(|source| LoadError::Read { path: path.clone(), source })?;
-    let bytes = read(&path)?;
-    let text = match String::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => return Err(not_utf8(path, &error)),
-    };
-    let mut config = Config::parse(&text, path)?;
-    config.folder = folder_of(&absolute);
-    Ok(config)
-}
-
-/// The folder of a file; the working directory for a bare name.
-pub(super) fn folder_of(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        _ => PathBuf::from("."),
+impl Config {
+    /// Reads a file. [`Config::folder`] is absolute afterwards, so a later change of the working directory does no harm.
+    ///
+    /// # Errors
+    /// The file can't be read, is not UTF-8, or holds something wrong.
+    pub fn load(path: impl Into<PathBuf>) -> Result<Self, LoadError> {
+        let path = path.into();
+        let absolute = std::path::absolute(&path).map_err(|source| LoadError::Read { path: path.clone(), source })?;
+        let bytes = read(&path)?;
+        let text = match String::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => return Err(not_utf8(path, &error)),
+        };
+        let mut config = Self::parse(&text, path)?;
+        config.folder = folder_of(&absolute);
+        Ok(config)
     }
 }
 

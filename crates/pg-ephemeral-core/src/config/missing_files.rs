@@ -5,8 +5,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::EffectiveInstance;
-use crate::instance::{InstanceName, SeedName};
-use crate::seed::spec::{CacheStrategy, FileGlob, SeedSpec};
+use crate::model::seed::spec::{CacheStrategy, FileGlob, SeedSpec};
+use crate::model::{InstanceName, SeedName};
 use crate::seed::{COMMAND_HINT, FilesError, UnkeyedFiles, find_files, names_program_with_arguments, unkeyed_files};
 
 /// Something that a seed needs and that is not there.

@@ -7,7 +7,7 @@ const BEFORE: usize = 40;
 
 /// A place in one line.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'a> {
+pub(super) struct Excerpt<'a> {
     /// The line's number in the file, counted from 1.
     pub(super) number: usize,
     /// The line's text without its end.
@@ -19,25 +19,25 @@ pub(super) struct Place<'a> {
 }
 
 /// Three lines: an empty one, the text, the carets; each behind a gutter with the line's number.
-pub(super) fn draw(place: &Place<'_>) -> String {
-    let length = place.line.chars().count();
-    let start = if length > MAX_CHARACTERS { place.first.saturating_sub(BEFORE) } else { 0 };
+pub(super) fn draw(excerpt: &Excerpt<'_>) -> String {
+    let length = excerpt.line.chars().count();
+    let start = if length > MAX_CHARACTERS { excerpt.first.saturating_sub(BEFORE) } else { 0 };
     let shown = length.saturating_sub(start).min(MAX_CHARACTERS);
 
     let mut text = String::new();
     if start > 0 {
         text.push('…');
     }
-    text.extend(place.line.chars().skip(start).take(shown).map(printable));
+    text.extend(excerpt.line.chars().skip(start).take(shown).map(printable));
     if start + shown < length {
         text.push('…');
     }
 
-    let indent = place.first - start + usize::from(start > 0);
-    let room = (start + shown).saturating_sub(place.first);
-    let carets = place.count.min(room).max(1);
+    let indent = excerpt.first - start + usize::from(start > 0);
+    let room = (start + shown).saturating_sub(excerpt.first);
+    let carets = excerpt.count.min(room).max(1);
 
-    let number = place.number.to_string();
+    let number = excerpt.number.to_string();
     let gutter = " ".repeat(number.len());
     let underline = " ".repeat(indent) + &"^".repeat(carets);
     format!("{gutter} |\n{number} | {}\n{gutter} | {underline}", text.trim_end())
@@ -58,8 +58,8 @@ mod tests {
 
     #[test]
     fn carets_stand_below_the_place() {
-        let place = Place { number: 12, line: "\tname = \"ü\u{1b}[31m\"", first: 8, count: 3 };
-        insta::assert_snapshot!(draw(&place), @r#"
+        let excerpt = Excerpt { number: 12, line: "\tname = \"ü\u{1b}[31m\"", first: 8, count: 3 };
+        insta::assert_snapshot!(draw(&excerpt), @r#"
            |
         12 |  name = "ü�[31m"
            |         ^^^
@@ -68,8 +68,8 @@ mod tests {
 
     #[test]
     fn a_place_behind_the_last_character_gets_one_caret() {
-        let place = Place { number: 1, line: "a = [", first: 5, count: 0 };
-        insta::assert_snapshot!(draw(&place), @"
+        let excerpt = Excerpt { number: 1, line: "a = [", first: 5, count: 0 };
+        insta::assert_snapshot!(draw(&excerpt), @"
           |
         1 | a = [
           |      ^
@@ -79,22 +79,22 @@ mod tests {
     #[test]
     fn a_long_line_is_cut_around_the_place() {
         let line = format!("{}key{}", "a".repeat(200), "b".repeat(200));
-        insta::assert_snapshot!(draw(&Place { number: 1, line: &line, first: 200, count: 3 }), @"
+        insta::assert_snapshot!(draw(&Excerpt { number: 1, line: &line, first: 200, count: 3 }), @"
           |
         1 | …aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaakeybbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb…
           |                                          ^^^
         ");
-        insta::assert_snapshot!(draw(&Place { number: 1, line: &line, first: 200, count: 203 }), @"
+        insta::assert_snapshot!(draw(&Excerpt { number: 1, line: &line, first: 200, count: 203 }), @"
           |
         1 | …aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaakeybbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb…
           |                                          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
         ");
-        insta::assert_snapshot!(draw(&Place { number: 1, line: &line, first: 0, count: 3 }), @"
+        insta::assert_snapshot!(draw(&Excerpt { number: 1, line: &line, first: 0, count: 3 }), @"
           |
         1 | aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…
           | ^^^
         ");
-        insta::assert_snapshot!(draw(&Place { number: 1, line: &line, first: 403, count: 0 }), @"
+        insta::assert_snapshot!(draw(&Excerpt { number: 1, line: &line, first: 403, count: 0 }), @"
           |
         1 | …bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
           |                                          ^

@@ -11,37 +11,48 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostics, Position, Problems};
-use super::file::folder_of;
+use super::parsed::{Config, folder_of};
 use super::problem::{Problem, TablePath};
+use super::read_seed;
 use super::reader::{Entry, Table, reason};
-use super::{BackendChoice, Config, Durability, InstanceConfig, LocaleProvider, Settings, SslConfig, read_seed};
-use crate::instance::{InstanceName, SeedName};
-use crate::parameter::{ParameterName, ParameterValue, Parameters};
-use crate::seed::spec::SeedSpec;
+use super::settings::{BackendChoice, Durability, InstanceConfig, Settings};
+use crate::model::seed::spec::SeedSpec;
+use crate::model::{
+    CacheRegistry, InstanceName, LocaleProvider, ParameterName, ParameterValue, Parameters, SeedName, SslConfig,
+    sets_ssl,
+};
 
 /// A server that is not there after this will not come.
 const MAX_WAIT_AVAILABLE_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
-pub(super) fn config(text: &str, path: PathBuf) -> Result<Config, Diagnostics> {
-    let document = document(text, &path)?;
-    let mut problems = Problems::default();
-    let table = Table::new(document.get_ref(), 0..0, TablePath::default(), &mut problems);
-    let read = top_level(text, table);
-    problems.into_result(text, &path)?;
+impl Config {
+    /// Reads the text of a file. `path` names it in errors, and its folder is what relative paths start from; nothing
+    /// is read from it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the text, each with its place. When it is no TOML, only that is reported.
+    pub fn parse(text: &str, path: impl Into<PathBuf>) -> Result<Self, Diagnostics> {
+        let path = path.into();
+        let document = document(text, &path)?;
+        let mut problems = Problems::default();
+        let table = Table::new(document.get_ref(), 0..0, TablePath::default(), &mut problems);
+        let read = top_level(text, table);
+        problems.into_result(text, &path)?;
 
-    let mut instances = read.instances;
-    if instances.is_empty() {
-        instances.insert(InstanceName::default(), InstanceConfig::default());
+        let mut instances = read.instances;
+        if instances.is_empty() {
+            instances.insert(InstanceName::default(), InstanceConfig::default());
+        }
+        Ok(Self {
+            folder: folder_of(&path),
+            path: Some(path),
+            backend: read.backend,
+            cache_registry: read.cache_registry,
+            default_instance: read.default_instance,
+            defaults: read.defaults,
+            instances,
+        })
     }
-    Ok(Config {
-        folder: folder_of(&path),
-        path: Some(path),
-        backend: read.backend,
-        cache_registry: read.cache_registry,
-        default_instance: read.default_instance,
-        defaults: read.defaults,
-        instances,
-    })
 }
 
 /// The text as TOML, without a look at what it means.
@@ -72,7 +83,7 @@ fn note_syntax_errors(text: &str, errors: &[toml::de::Error], problems: &mut Pro
 
 struct TopLevel {
     backend: Option<BackendChoice>,
-    cache_registry: Option<super::CacheRegistry>,
+    cache_registry: Option<CacheRegistry>,
     default_instance: Option<InstanceName>,
     defaults: Settings,
     instances: IndexMap<InstanceName, InstanceConfig>,
@@ -269,11 +280,6 @@ fn parameter_text(entry: &Entry<'_>) -> Result<String, Problem> {
             Err(entry.wrong_type("a string, a number or a boolean"))
         }
     }
-}
-
-/// Whether a parameter is one of those `ssl_config` takes care of.
-pub(crate) fn sets_ssl(name: &str) -> bool {
-    name.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("ssl"))
 }
 
 fn refuse_ssl_parameters(entries: &[Entry<'_>], problems: &mut Problems) {

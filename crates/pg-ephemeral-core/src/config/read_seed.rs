@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::reader::Table;
-use crate::seed::spec::{CacheStrategy, CsvTable, DumpOptions, DumpOwner, DumpSection, SeedSpec};
+use crate::model::seed::spec::{CacheStrategy, CsvTable, DumpOptions, DumpOwner, DumpSection, SeedSpec};
 
 /// The seed a table describes; `None` when something in it is wrong, which is noted.
 pub(super) fn seed(mut table: Table<'_, '_>) -> Option<SeedSpec> {

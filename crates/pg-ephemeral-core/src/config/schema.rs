@@ -5,7 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{BackendChoice, DEFAULT_WAIT_AVAILABLE_TIMEOUT, Encoding, Locale, LocaleProvider};
-use crate::seed::spec::{DumpOwner, DumpSection, Identifier};
+use crate::model::seed::spec::{DumpOwner, DumpSection, Identifier};
 
 /// The schema (JSON Schema draft 2020-12).
 #[must_use]

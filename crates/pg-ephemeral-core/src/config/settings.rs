@@ -8,10 +8,8 @@ use indexmap::IndexMap;
 use ociman::{Kind, UnknownKind};
 
 use super::{DatabaseName, Encoding, IcuLocale, Locale, LocaleProvider, SslConfig, Superuser};
-use crate::image::Image;
-use crate::instance::SeedName;
-use crate::parameter::Parameters;
-use crate::seed::spec::SeedSpec;
+use crate::model::seed::spec::SeedSpec;
+use crate::model::{Image, Parameters, SeedName};
 
 /// How long a server may take to accept connections unless set.
 pub const DEFAULT_WAIT_AVAILABLE_TIMEOUT: Duration = Duration::from_secs(30);

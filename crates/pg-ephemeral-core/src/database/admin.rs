@@ -10,7 +10,7 @@ use tokio_postgres::error::SqlState;
 use super::error::DatabaseError;
 use super::name;
 use super::sql::{LIST, TERMINATE, quoted};
-use crate::owner::Liveness;
+use crate::model::Liveness;
 
 /// The comment on databases that belong to no process.
 const MARK: &str = "made by pg-ephemeral";

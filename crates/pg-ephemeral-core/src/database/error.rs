@@ -2,7 +2,7 @@
 
 use tokio_postgres::error::SqlState;
 
-use crate::server::ConnectError;
+use crate::postgres::connect::ConnectError;
 
 /// Why a database could not be made, found or dropped.
 #[derive(Debug, thiserror::Error)]

@@ -12,23 +12,21 @@ mod seeded;
 mod sql;
 mod template;
 
-use std::time::Duration;
-
 use ociman::{Secret, Variable};
 use tokio::sync::oneshot;
 use tokio_postgres::Client;
 
-use crate::keeper;
-use crate::server::{ConnectError, ConnectionParameters, Server};
+use pool::DROP_LIMIT;
+
+use crate::postgres::connect::{ConnectError, connect};
+use crate::postgres::endpoint::ConnectionParameters;
+use crate::state::background;
 
 pub use admin::DatabaseInfo;
 pub use error::DatabaseError;
 pub use name::{Name, NameError};
-pub(crate) use pool::{Databases, Tenure};
+pub(crate) use pool::{Databases, ServerLifetime};
 pub use seeded::{EnvironmentError, Seeded};
-
-/// How long dropping a value blocks at most.
-const DROP_LIMIT: Duration = Duration::from_secs(30);
 
 /// A private copy of a seeded database, as the seeds left it. Dropping the value drops it, whoever is connected: on a
 /// server of this process in the background, on a session blocking until it is gone.
@@ -55,75 +53,6 @@ enum Hold {
     /// It is to be marked as one that belongs to no process.
     Kept,
     LetGo,
-}
-
-impl Server {
-    /// A private copy of the seeded database. The first one of a server seals the template of all, for which nobody may be
-    /// connected to the seeded database at that moment; from the second on, copies are made in advance, as many as are used.
-    ///
-    /// Databases that killed processes left are dropped along the way.
-    ///
-    /// # Errors
-    /// [`DatabaseError`].
-    pub async fn database(&self) -> Result<Database, DatabaseError> {
-        let databases = self.databases().clone();
-        handed(self.databases(), self.connection(), async move { databases.take().await }).await
-    }
-
-    /// As [`Server::database`], for who wants no more than one: nothing is made in advance.
-    ///
-    /// # Errors
-    /// [`DatabaseError`].
-    pub async fn single_database(&self) -> Result<Database, DatabaseError> {
-        let databases = self.databases().clone();
-        handed(self.databases(), self.connection(), async move { databases.make().await }).await
-    }
-
-    /// Makes a copy of the seeded database that stays until it is dropped by name, or its server ends.
-    ///
-    /// # Errors
-    /// [`DatabaseError`].
-    pub async fn create_database(&self, name: &Name) -> Result<(), DatabaseError> {
-        let (databases, name) = (self.databases().clone(), name.clone());
-        on_keeper(async move { databases.create_named(name.as_str()).await }).await
-    }
-
-    /// The databases that this crate has made on the server and that are there, in the order of their names.
-    ///
-    /// # Errors
-    /// [`DatabaseError`].
-    pub async fn list_databases(&self) -> Result<Vec<DatabaseInfo>, DatabaseError> {
-        let databases = self.databases().clone();
-        on_keeper(async move { databases.list().await }).await
-    }
-
-    /// The connection URI, with the password, of a database that this crate has made.
-    ///
-    /// # Errors
-    /// [`DatabaseError`].
-    pub async fn database_url(&self, name: &str) -> Result<Secret, DatabaseError> {
-        let (databases, wanted) = (self.databases().clone(), name.to_owned());
-        on_keeper(async move { databases.find(&wanted).await }).await?;
-        Ok(ConnectionParameters { database: name.to_owned(), ..self.connection().clone() }.url())
-    }
-
-    /// Drops a database that this crate has made, whoever is connected.
-    ///
-    /// # Errors
-    /// [`DatabaseError`].
-    pub async fn drop_database(&self, name: &str) -> Result<(), DatabaseError> {
-        let (databases, name) = (self.databases().clone(), name.to_owned());
-        on_keeper(async move { databases.drop_ours(&name).await }).await
-    }
-
-    /// Puts a database that this crate has made back to what the seeds left, whoever is connected.
-    ///
-    /// # Errors
-    /// [`DatabaseError`].
-    pub async fn reset_database(&self, name: &str) -> Result<(), DatabaseError> {
-        let (databases, name) = (self.databases().clone(), name.to_owned());
-        on_keeper(async move { databases.reset(&name).await }).await
-    }
 }
 
 impl Database {
@@ -156,7 +85,7 @@ impl Database {
     /// # Errors
     /// [`ConnectError`].
     pub async fn connect(&self) -> Result<Client, ConnectError> {
-        crate::server::connect(&self.connection).await
+        connect(&self.connection).await
     }
 
     /// Drops the database, whoever is connected, and waits until it is gone.
@@ -166,7 +95,7 @@ impl Database {
     pub async fn close(mut self) -> Result<(), DatabaseError> {
         self.hold = Hold::LetGo;
         let (databases, name) = (self.databases.clone(), self.name().to_owned());
-        on_keeper(async move { databases.discard(&name).await }).await
+        on_background(async move { databases.discard(&name).await }).await
     }
 
     /// Lets the database stay when the value is dropped, as [`Database::keep`] does, where nobody can wait: in a destructor.
@@ -180,7 +109,7 @@ impl Database {
     /// [`DatabaseError`].
     pub async fn keep(mut self) -> Result<ConnectionParameters, DatabaseError> {
         let (databases, name) = (self.databases.clone(), self.name().to_owned());
-        on_keeper(async move { databases.mark(&name).await }).await?;
+        on_background(async move { databases.mark(&name).await }).await?;
         self.hold = Hold::LetGo;
         Ok(self.connection.clone())
     }
@@ -199,18 +128,18 @@ impl Drop for Database {
                 tracing::debug!(%error, name, "a database stays until its server ends or another process looks");
             }
         };
-        match (self.hold, self.databases.tenure()) {
+        match (self.hold, self.databases.lifetime()) {
             (Hold::LetGo, _) => {}
             // It goes with its server at the latest. Without a thread there is nobody to wait for either.
-            (Hold::Held, Tenure::Owned) => drop(keeper::spawn(ended)),
-            (Hold::Held | Hold::Kept, _) => keeper::block_on(ended, DROP_LIMIT),
+            (Hold::Held, ServerLifetime::Owned) => drop(background::spawn(ended)),
+            (Hold::Held | Hold::Kept, _) => background::block_on(ended, DROP_LIMIT),
         }
     }
 }
 
-/// Hands a database over that is made on the keeper's thread. When nobody waits for it any more it is dropped, and dropping
+/// Hands a database over that is made on the background thread. When nobody waits for it any more it is dropped, and dropping
 /// the future blocks until then.
-async fn handed(
+pub(crate) async fn handed(
     databases: &Databases,
     seeded: &ConnectionParameters,
     making: impl Future<Output = Result<String, DatabaseError>> + Send + 'static,
@@ -223,18 +152,18 @@ async fn handed(
             let _ = maker.discard(&unwanted).await;
         }
     };
-    let unfinished = keeper::spawn_and_wait_when_dropped(made, DROP_LIMIT).map_err(DatabaseError::System)?;
+    let making = background::finish(made, DROP_LIMIT).map_err(DatabaseError::System)?;
     let name = answered.await;
-    unfinished.finished();
+    making.output().await.map_err(DatabaseError::System)?;
     let name = name.map_err(|lost| DatabaseError::System(std::io::Error::other(lost)))??;
     let connection = ConnectionParameters { database: name, ..seeded.clone() };
     Ok(Database { databases: databases.clone(), connection, hold: Hold::Held })
 }
 
 /// Runs it where it is done to its end, and where a connection outlives the runtime of a single test.
-async fn on_keeper<T: Send + 'static>(
+pub(crate) async fn on_background<T: Send + 'static>(
     work: impl Future<Output = Result<T, DatabaseError>> + Send + 'static,
 ) -> Result<T, DatabaseError> {
-    let task = keeper::spawn(work).map_err(DatabaseError::System)?;
+    let task = background::spawn(work).map_err(DatabaseError::System)?;
     task.await.map_err(|panic| DatabaseError::System(std::io::Error::other(panic)))?
 }

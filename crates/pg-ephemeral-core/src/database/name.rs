@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use ociman::host::ProcessIdentity;
 
-use crate::owner::{Liveness, Owner};
-use crate::secret::random_name;
+use crate::io::random::random_name;
+use crate::model::{Liveness, Owner};
 
 /// The longest name of a database, in bytes: PostgreSQL cuts longer ones off.
 const MAX_LENGTH: usize = 63;

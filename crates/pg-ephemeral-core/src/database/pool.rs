@@ -2,7 +2,7 @@
 //! that were made in advance. As many are as are used: each time none is there one more is wanted, and when nobody has
 //! wanted one for a while they are dropped.
 //!
-//! It runs on the keeper's thread, because connections must outlive the runtime of a single test.
+//! It runs on the background thread, because connections must outlive the runtime of a single test.
 
 use std::fmt;
 use std::ops::Deref;
@@ -15,10 +15,14 @@ use tokio_postgres::error::SqlState;
 
 use super::admin::{self, DatabaseInfo};
 use super::error::DatabaseError;
+use super::name;
 use super::template::{MEETING, Template};
-use super::{DROP_LIMIT, name};
-use crate::keeper;
-use crate::server::{ConnectionParameters, connect_for_set_up};
+use crate::postgres::connect::connect_for_set_up;
+use crate::postgres::endpoint::ConnectionParameters;
+use crate::state::background;
+
+/// How long dropping a value blocks at most.
+pub(super) const DROP_LIMIT: Duration = Duration::from_secs(30);
 
 /// How many copies are made at once. More only wait for the same disk.
 const CONNECTIONS: usize = 4;
@@ -29,7 +33,7 @@ const IDLE: Duration = Duration::from_secs(10);
 
 /// Whether a server goes with this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tenure {
+pub(crate) enum ServerLifetime {
     /// It does, and its databases with it.
     Owned,
     /// It is a session's.
@@ -46,7 +50,7 @@ struct Lease(Arc<Inner>);
 
 pub(crate) struct Inner {
     seeded: ConnectionParameters,
-    tenure: Tenure,
+    lifetime: ServerLifetime,
     permits: Semaphore,
     idle: Mutex<Vec<Arc<Client>>>,
     template: AsyncMutex<Option<Template>>,
@@ -75,10 +79,10 @@ struct Admin<'a> {
 }
 
 impl Databases {
-    pub(crate) fn new(seeded: ConnectionParameters, tenure: Tenure) -> Self {
+    pub(crate) fn new(seeded: ConnectionParameters, lifetime: ServerLifetime) -> Self {
         Self(Arc::new(Lease(Arc::new(Inner {
             seeded,
-            tenure,
+            lifetime,
             permits: Semaphore::new(CONNECTIONS),
             idle: Mutex::default(),
             template: AsyncMutex::default(),
@@ -89,10 +93,10 @@ impl Databases {
 
     /// Drops what was made in advance, as dropping the last value does, without blocking.
     pub(crate) async fn close(self) {
-        if self.tenure == Tenure::Attached && !self.stop_making() {
+        if self.lifetime == ServerLifetime::Attached && !self.stop_making() {
             let inner = self.inner();
             // What stays is swept by another process.
-            if let Ok(cleared) = keeper::spawn(async move { inner.clear().await }) {
+            if let Ok(cleared) = background::spawn(async move { inner.clear().await }) {
                 let _ = cleared.await;
             }
         }
@@ -108,7 +112,7 @@ impl Databases {
     }
 
     /// A new database, made in advance if there is one.
-    pub(super) async fn take(&self) -> Result<String, DatabaseError> {
+    pub(crate) async fn take(&self) -> Result<String, DatabaseError> {
         let inner = self.inner();
         let spare = inner.pool().take(Instant::now());
         let name = match spare {
@@ -131,8 +135,8 @@ impl Deref for Databases {
 impl Drop for Lease {
     fn drop(&mut self) {
         let inner = self.0.clone();
-        if !self.0.stop_making() && self.0.tenure == Tenure::Attached {
-            keeper::block_on(async move { inner.clear().await }, DROP_LIMIT);
+        if !self.0.stop_making() && self.0.lifetime == ServerLifetime::Attached {
+            background::block_on(async move { inner.clear().await }, DROP_LIMIT);
         }
     }
 }
@@ -186,12 +190,12 @@ impl Pool {
 }
 
 impl Inner {
-    pub(super) fn tenure(&self) -> Tenure {
-        self.tenure
+    pub(super) fn lifetime(&self) -> ServerLifetime {
+        self.lifetime
     }
 
     /// A new database of this process.
-    pub(super) async fn make(&self) -> Result<String, DatabaseError> {
+    pub(crate) async fn make(&self) -> Result<String, DatabaseError> {
         let name = name::owned().map_err(DatabaseError::System)?;
         self.copy(&name).await?;
         Ok(name)
@@ -199,7 +203,7 @@ impl Inner {
 
     /// A new database that belongs to no process. Until it is complete it has a name of this process, so that what a cut-off
     /// command leaves is swept.
-    pub(super) async fn create_named(&self, name: &str) -> Result<(), DatabaseError> {
+    pub(crate) async fn create_named(&self, name: &str) -> Result<(), DatabaseError> {
         // Before there is a template nobody may be connected.
         self.template().await?;
         admin::refuse_taken(&*self.admin().await?, name).await?;
@@ -217,11 +221,11 @@ impl Inner {
         admin::mark(&*self.admin().await?, name).await
     }
 
-    pub(super) async fn list(&self) -> Result<Vec<DatabaseInfo>, DatabaseError> {
+    pub(crate) async fn list(&self) -> Result<Vec<DatabaseInfo>, DatabaseError> {
         admin::list(&*self.admin().await?).await
     }
 
-    pub(super) async fn find(&self, name: &str) -> Result<DatabaseInfo, DatabaseError> {
+    pub(crate) async fn find(&self, name: &str) -> Result<DatabaseInfo, DatabaseError> {
         admin::find(&*self.admin().await?, name).await
     }
 
@@ -229,13 +233,13 @@ impl Inner {
         admin::discard(&*self.admin().await?, name).await
     }
 
-    pub(super) async fn drop_ours(&self, name: &str) -> Result<(), DatabaseError> {
+    pub(crate) async fn drop_ours(&self, name: &str) -> Result<(), DatabaseError> {
         let admin = self.admin().await?;
         admin::find(&admin, name).await?;
         admin::discard(&admin, name).await
     }
 
-    pub(super) async fn reset(&self, name: &str) -> Result<(), DatabaseError> {
+    pub(crate) async fn reset(&self, name: &str) -> Result<(), DatabaseError> {
         let found = admin::find(&*self.admin().await?, name).await?;
         // Both names are of this process: whatever is left under them is swept.
         let fresh = self.make().await?;

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use ociman::Secret;
 
 use super::error::DatabaseError;
-use super::pool::{Databases, Tenure};
+use super::pool::{Databases, ServerLifetime};
 use super::{Database, handed};
-use crate::config::{SslHostname, SslHostnameError};
-use crate::server::{ConnectionParameters, Endpoint};
-use crate::tls::TlsParameters;
+use crate::model::{SslHostname, SslHostnameError};
+use crate::postgres::endpoint::{ConnectionParameters, Endpoint};
+use crate::postgres::tls::TlsParameters;
 
 /// A seeded database that somebody else started: `pg-ephemeral run-env` or `session run-env`, which set the environment of
 /// what they run. Every process that they start gives its tests copies of the same database.
@@ -113,7 +113,7 @@ impl Seeded {
             database: required("PGDATABASE")?,
             tls,
         };
-        Ok(Self { databases: Databases::new(connection.clone(), Tenure::Attached), connection })
+        Ok(Self { databases: Databases::new(connection.clone(), ServerLifetime::Attached), connection })
     }
 
     /// A private copy, as [`Server::database`](crate::Server::database) gives it.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use ociman::command::Executor;
 use ociman::{Backend, Host, Kind};
 
-use super::{Area, Examination, Finding, Level, Working};
-use crate::choose::{self, effective_choice, remedy};
+use super::finding::{Area, Examination, Finding, Level, Working};
 use crate::config::BackendChoice;
-use crate::folders::Folders;
-use crate::host_image::Installations;
+use crate::postgres::host_image::Installations;
+use crate::server::choose::{self, effective_choice, remedy};
+use crate::state::Folders;
 
 /// Whether a backend works here.
 #[derive(Debug)]

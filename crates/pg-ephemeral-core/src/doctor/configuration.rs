@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::backends::with_causes;
-use super::{Area, Finding, Level};
+use super::finding::{Area, Finding, Level};
 use crate::config::{Config, EffectiveInstance, LoadError, Overrides, UntrustedConfig};
 
 pub(super) fn examine(path: Option<&Path>) -> (Option<Config>, Vec<Finding>) {

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use ociman::Kind;
 
-use super::{Area, Finding, Level, Working, nearest};
-use crate::folders::Folders;
+use super::finding::{Area, Finding, Level, Working, nearest};
+use crate::state::Folders;
 
 /// Less than this is soon used up by one more layer, in bytes.
 const LITTLE: u64 = 1 << 30;

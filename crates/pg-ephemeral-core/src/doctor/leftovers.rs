@@ -7,9 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use ociman::Backend;
 
-use super::{Area, Finding, Level};
-use crate::folders::{self, Folders};
-use crate::{reap, record};
+use super::finding::{Area, Finding, Level};
+use crate::lifecycle::reap;
+use crate::state::{Folders, folders, record};
 
 /// A server whose folder is younger may not listen yet.
 const START_TIME: Duration = Duration::from_secs(120);
@@ -90,7 +90,7 @@ mod tests {
     use pg_ephemeral_testkit::FakeBackend;
 
     use super::*;
-    use crate::owner::Owner;
+    use crate::model::Owner;
 
     #[tokio::test]
     async fn what_dead_owners_left_is_counted_and_stays() {

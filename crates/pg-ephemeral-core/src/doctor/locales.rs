@@ -1,10 +1,11 @@
 //! Whether this machine has the locales that clusters of the host backend sort text by.
 
-use super::{Area, Finding, Level};
-use crate::config::{Config, Locale, LocaleProvider, Origin, Overrides};
-use crate::folders::Folders;
-use crate::host_image::Installations;
-use crate::locale::{InstalledLocales, Missing, missing_on_host};
+use super::finding::{Area, Finding, Level};
+use crate::config::{Config, Origin, Overrides};
+use crate::model::{Locale, LocaleProvider};
+use crate::postgres::host_image::Installations;
+use crate::postgres::locale::{InstalledLocales, Missing, missing_on_host};
+use crate::state::Folders;
 
 pub(super) fn examine(folders: &Folders, config: Option<&Config>) -> Vec<Finding> {
     // Images of engines have locales of their own.
@@ -41,7 +42,7 @@ fn of_missing(missing: Missing) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::locale::installed;
+    use crate::postgres::locale::installed;
 
     fn findings(text: &str, names: &[&str]) -> Vec<String> {
         let config = Config::parse(text, "database.toml").unwrap();

@@ -8,8 +8,8 @@ use std::path::Path;
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 
-use super::{Area, Finding, Level, nearest};
-use crate::folders::Folders;
+use super::finding::{Area, Finding, Level, nearest};
+use crate::state::Folders;
 
 /// Bytes of the machine's secret.
 const SECRET_LENGTH: u64 = 32;

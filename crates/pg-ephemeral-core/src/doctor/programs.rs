@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::{Area, Finding, Level};
-use crate::folders::Folders;
-use crate::host_image::{Installation, Installations};
+use super::finding::{Area, Finding, Level};
+use crate::postgres::host_image::{Installation, Installations};
+use crate::state::Folders;
 
 /// What commands need of an installation besides the server, which it has.
 const TOOLS: [&str; 4] = ["psql", "pg_dump", "pg_restore", "pgbench"];

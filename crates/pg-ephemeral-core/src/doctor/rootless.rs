@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ociman::Kind;
 
-use super::{Area, Finding, Level, Working};
+use super::finding::{Area, Finding, Level, Working};
 
 /// With fewer numbers the users of usual images have none.
 const ENOUGH_IDS: u64 = 65_536;

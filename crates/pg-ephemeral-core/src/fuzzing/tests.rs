@@ -53,7 +53,7 @@ fn header() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn label() -> impl Strategy<Value = String> {
-    let owner = serde_json::to_string(&crate::owner::Owner::current()).unwrap();
+    let owner = serde_json::to_string(&crate::model::owner::Owner::current()).unwrap();
     let cut = (0..=owner.len()).prop_map(move |end| owner[..owner.floor_char_boundary(end)].to_owned());
     prop_oneof![any::<String>(), any::<u64>().prop_map(|seconds| seconds.to_string()), "[+-]?[0-9]{0,21}", cut]
 }

@@ -2,12 +2,8 @@
 
 use ociman::ImageInfo;
 
-use super::SeedHash;
-use super::key::KeyHasher;
 use super::parameters::shapes_data;
-use crate::config::{DatabaseName, SslHostname, Superuser};
-use crate::locale::ClusterLocale;
-use crate::parameter::Parameters;
+use crate::model::{ClusterLocale, DatabaseName, KeyHasher, Parameters, SeedHash, SslHostname, Superuser};
 
 /// What a base image is, whatever it is called and whichever store it is in: the digests of its file systems and its
 /// platform. An image's ID would not do, since engines give the same image different ones.
@@ -105,7 +101,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::config::LocaleProvider;
+    use crate::model::LocaleProvider;
 
     fn identity(diff_ids: &[&str], os: &str, architecture: &str) -> BaseIdentity {
         let diff_ids = diff_ids.iter().map(|&id| id.to_owned()).collect();

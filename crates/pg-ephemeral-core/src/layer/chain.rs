@@ -2,10 +2,7 @@
 
 use std::fmt;
 
-use super::SeedHash;
-use super::key::KeyHasher;
-use crate::instance::SeedName;
-use crate::seed::SeedKind;
+use crate::model::{KeyHasher, SeedEntry, SeedHash, SeedKind, SeedName};
 
 /// The states an instance goes through from the initialised cluster to its last seed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +67,14 @@ impl Link {
             LinkCache::Cacheable => Some(&self.hash),
             LinkCache::Uncacheable { .. } | LinkCache::Broken { .. } => None,
         }
+    }
+
+    /// The seed as a label tells it.
+    pub(crate) fn entry(&self) -> SeedEntry {
+        let hash = self.layer().cloned();
+        let uncached_state = hash.is_none().then(|| self.hash.clone());
+        let description = self.description.clone();
+        SeedEntry { name: self.name.clone(), kind: self.kind, hash, uncached_state, description }
     }
 }
 

@@ -6,19 +6,13 @@
 
 mod base;
 mod chain;
-mod hash;
-mod key;
 mod parameters;
 mod plan;
-mod reference;
 
+pub use crate::model::key::{FORMAT, SeedHash, SeedHashError};
+pub use crate::model::layer_image::{image_reference, image_repository, layer_name, snapshot_name, snapshot_reference};
 pub use base::{BaseIdentity, BaseInputs, base_hash};
 pub(crate) use chain::NewLink;
 pub use chain::{Chain, Link, LinkCache, UncacheableReason};
-pub use hash::{SeedHash, SeedHashError};
-pub use key::FORMAT;
-pub(crate) use key::KeyHasher;
 pub(crate) use parameters::preloads;
 pub use plan::{BootFrom, Place, Plan, Stage, Step, plan};
-pub(crate) use reference::is_layer;
-pub use reference::{image_reference, image_repository, layer_name, snapshot_name, snapshot_reference};

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{Chain, SeedHash};
-use crate::seed::SeedKind;
+use crate::model::SeedKind;
 
 /// What has to be done to get a server with all seeds. A plain value; nobody but its executor touches a backend.
 ///

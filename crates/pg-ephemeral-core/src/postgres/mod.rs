@@ -1,13 +1,9 @@
-//! PostgreSQL's own client programs, such as psql and pg_restore, run where a server is: as processes of this machine, or
-//! inside the server's container. What they are run for, this module does not know.
+//! What is known of PostgreSQL itself: where it is installed, which locales it can have, how one connects to it, with TLS or
+//! without, and how its own client programs are run.
 
-mod here;
-mod programs;
-mod shell;
-mod socket;
-
-pub(crate) use here::ProgramsHere;
-pub use programs::ClientProgramError;
-pub(crate) use programs::{ClientCommand, ClientPrograms, Keep, MirroredFile, Operand, PSQL_VARIABLES};
-pub(crate) use shell::{ContainerShell, ShellSlot};
-pub(crate) use socket::SocketLink;
+pub(crate) mod client;
+pub(crate) mod connect;
+pub(crate) mod endpoint;
+pub mod host_image;
+pub mod locale;
+pub mod tls;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
-use crate::content::Content;
+use crate::io::content::Content;
 
 /// How many bytes at the start tell the format.
 pub(super) const START: usize = 512;

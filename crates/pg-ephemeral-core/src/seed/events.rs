@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::UnkeyedFiles;
-pub use crate::child::OutputStream;
+pub use crate::io::child::OutputStream;
 
 /// Something that happened while a seed was applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

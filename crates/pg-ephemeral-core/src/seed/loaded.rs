@@ -1,9 +1,7 @@
 //! The seeds of a definition with the keys that they have on its base image. Plain values, to be compared with what a
 //! session was started for.
 
-use crate::image::Image;
-use crate::instance::SeedName;
-use crate::layer::SeedHash;
+use crate::model::{Image, SeedHash, SeedName};
 
 /// The seeds of a [`Definition`](crate::Definition), in order, as a start would apply them now.
 /// [`Definition::load_seeds`](crate::Definition::load_seeds) makes it.

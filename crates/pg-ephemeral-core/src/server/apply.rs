@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use super::boot::client_programs;
-use super::{ConnectError, Server, StartError};
-use crate::seed::spec::{CsvDelimiter, CsvTable};
+use super::error::StartError;
+use super::running::Server;
+use crate::model::seed::spec::{CsvDelimiter, CsvTable};
+use crate::postgres::connect::ConnectError;
 use crate::seed::{CopyError, CsvFile, CsvFileError, EventSink, LoadSqlError, SqlError, SqlScript, copy_csv, run_sql};
 
 /// Why SQL or a CSV file could not be applied to a running server.

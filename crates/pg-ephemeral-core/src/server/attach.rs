@@ -6,92 +6,17 @@ use std::sync::Arc;
 
 use ociman::{ContainerState, Kind, System};
 
-use super::boot::SOCKET_INSIDE;
-use super::endpoint::{ConnectionParameters, Endpoint, PORT};
-use super::tls::ca_file_inside;
-use super::{Hold, Inside, Server};
-use crate::database::{Databases, Tenure};
-use crate::folders::Folders;
-use crate::host_image::{FindError, Installations};
-use crate::label::{self, ReadError};
-use crate::progress::Observer;
-use crate::secret::{MachineSecret, MadeWith, SecretError};
-use crate::session::{Name, Session};
-use crate::tls::{CaFile, CaFileError, TlsParameters, replaced_authority};
-
-/// Why a session could not be attached to.
-#[derive(Debug, thiserror::Error)]
-pub enum AttachError {
-    /// The machine's secret.
-    #[error(transparent)]
-    Secret(#[from] SecretError),
-    /// The session was started with another secret, so this one does not make its password.
-    #[error("attach to the session {session}: it was started with another secret")]
-    AnotherSecret {
-        /// The session.
-        session: Name,
-    },
-    /// A label that an attach needs is not there.
-    #[error("attach to the session {session}: its container has no label {key}")]
-    MissingLabel {
-        /// The session.
-        session: Name,
-        /// The label.
-        key: ociman::label::Key,
-    },
-    /// The session's container publishes no port.
-    #[error("attach to the session {session}: its container publishes no port")]
-    NoPort {
-        /// The session.
-        session: Name,
-    },
-    /// The machine that the session's engine is on has no address.
-    #[error("attach to the session {session}")]
-    Address {
-        /// The session.
-        session: Name,
-        /// Which machine, and why.
-        #[source]
-        source: ociman::CommandError,
-    },
-    /// Somebody has paused the session's container: its server would not answer.
-    #[error("attach to the session {session}: its container is paused")]
-    Paused {
-        /// The session.
-        session: Name,
-    },
-    /// The labels that tell of TLS can't be read.
-    #[error("attach to the session {session}")]
-    Label {
-        /// The session.
-        session: Name,
-        /// Which label, and what is wrong with it.
-        #[source]
-        source: Box<ReadError>,
-    },
-    /// The file with its certificate authority could not be written.
-    #[error(transparent)]
-    CaFile(#[from] CaFileError),
-    /// The programs of the session's server could not be found on this machine.
-    #[error(transparent)]
-    Find(#[from] FindError),
-}
-
-impl AttachError {
-    /// What the user can do about it.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Secret(error) => Some(error.hint().to_owned()),
-            Self::AnotherSecret { session } => Some(format!(
-                "it belongs to another user or state folder, or the secret was changed since it was started; whoever may remove \
-                 it does so with: pg-ephemeral session stop --name {session} --force"
-            )),
-            Self::Find(error) => error.hint(),
-            _ => None,
-        }
-    }
-}
+use super::boot::SOCKET_IN_CONTAINER;
+use super::boot::tls::ca_file_in_container;
+use super::error::AttachError;
+use super::running::{Hold, InContainer, Server};
+use crate::database::{Databases, ServerLifetime};
+use crate::model::{Observer, label};
+use crate::postgres::endpoint::{ConnectionParameters, Endpoint, PORT};
+use crate::postgres::host_image::{Installation, Installations};
+use crate::postgres::tls::{CaFile, TlsParameters, replaced_authority};
+use crate::session::Session;
+use crate::state::{Folders, MachineSecret, MadeWith};
 
 impl Server {
     /// The server of a session. Dropping the value, or stopping it, leaves the session as it is.
@@ -148,7 +73,10 @@ impl Server {
         let tls = match ssl {
             Some(ssl) => {
                 let labelled = text(label::SSL_CA_CERT_PEM_KEY)?;
-                Some((ssl.hostname, replaced_authority(folders, session).unwrap_or(labelled)))
+                Some((
+                    ssl.hostname,
+                    replaced_authority(folders, backend.kind(), session.identity()).unwrap_or(labelled),
+                ))
             }
             None => None,
         };
@@ -162,19 +90,18 @@ impl Server {
             ..parameters
         };
         let is_host = session.container().backend().kind() == Kind::Host;
-        let inside = || Inside {
-            socket: parameters(Endpoint::Socket { folder: SOCKET_INSIDE.into(), port: PORT }),
+        let in_container = || InContainer {
+            socket: parameters(Endpoint::Socket { folder: SOCKET_IN_CONTAINER.into(), port: PORT }),
             loopback: verified(
                 parameters(Endpoint::Tcp { address: Ipv4Addr::LOCALHOST.into(), port: PORT }),
-                Some(ca_file_inside()),
+                Some(ca_file_in_container()),
             ),
         };
         let image = text(label::IMAGE_KEY)?;
         let programs = if is_host {
             let installations = Installations::find(folders)?;
-            let same = |found: &&crate::host_image::Installation| {
-                found.reference().is_some_and(|reference| reference.to_string() == image)
-            };
+            let same =
+                |found: &&Installation| found.reference().is_some_and(|reference| reference.to_string() == image);
             installations.all().iter().find(same).map(|found| found.bin.clone())
         } else {
             None
@@ -183,9 +110,9 @@ impl Server {
             verified(parameters(Endpoint::Tcp { address, port }), ca_file.as_ref().map(|file| file.path().to_owned()));
         Ok(Self {
             hold: Hold::Attached(session.container().clone()),
-            databases: Databases::new(from_here.clone(), Tenure::Attached),
+            databases: Databases::new(from_here.clone(), ServerLifetime::Attached),
             from_here,
-            inside: (!is_host).then(inside),
+            in_container: (!is_host).then(in_container),
             ca_file,
             programs,
             executor: Arc::new(System),

@@ -4,8 +4,7 @@
 use ociman::label::Labels;
 use ociman::{Backend, CommandError};
 
-use crate::label;
-use crate::layer::SeedHash;
+use crate::model::{SeedHash, label};
 
 /// Which layers are removed.
 #[derive(Debug, Clone, Copy)]

@@ -6,22 +6,19 @@ use std::time::Duration;
 
 use ociman::{Backend, Container, Kind};
 
-use crate::choose::ChooseError;
-use crate::folders::FoldersError;
-use crate::host_image::FindError;
-use crate::instance::{InstanceName, SeedName};
-use crate::locale::LocaleError;
-use crate::lock::LockError;
-use crate::parameter::ParameterName;
-use crate::record::RecordError;
-use crate::secret::SecretError;
+use super::choose::ChooseError;
+use crate::model::session::Name;
+use crate::model::{InstanceName, ParameterName, ReadError, SeedName};
+use crate::postgres::connect::ConnectError;
+use crate::postgres::host_image::FindError;
+use crate::postgres::locale::LocaleError;
+use crate::postgres::tls::{CaFileError, CertificateError};
 use crate::seed::ApplyError;
-use crate::session::{FindError as FindSessionError, Name};
-use crate::tls::{CaFileError, CertificateError};
+use crate::session::FindError as FindSessionError;
+use crate::state::{FoldersError, LockError, RecordError, SecretError};
 
-use super::attach::AttachError;
-use super::boot::LOG_LINES;
-use super::connect::ConnectError;
+/// How many of a dead server's last lines are shown.
+pub(super) const LOG_LINES: usize = 20;
 
 /// Why a server could not be started. Nothing of it is left then.
 #[derive(Debug, thiserror::Error)]
@@ -205,6 +202,94 @@ pub enum StartError {
     SetUp(#[source] tokio_postgres::Error),
 }
 
+/// How [`Definition::with_server`](crate::Definition::with_server) ended without a value.
+#[derive(Debug, thiserror::Error)]
+pub enum WithServerError<E> {
+    /// The server did not start.
+    #[error(transparent)]
+    Start(StartError),
+    /// The closure failed.
+    #[error(transparent)]
+    Body(E),
+    /// The server could not be removed.
+    #[error("remove the server")]
+    Stop(#[source] ociman::CommandError),
+}
+
+/// Why a session could not be attached to.
+#[derive(Debug, thiserror::Error)]
+pub enum AttachError {
+    /// The machine's secret.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The session was started with another secret, so this one does not make its password.
+    #[error("attach to the session {session}: it was started with another secret")]
+    AnotherSecret {
+        /// The session.
+        session: Name,
+    },
+    /// A label that an attach needs is not there.
+    #[error("attach to the session {session}: its container has no label {key}")]
+    MissingLabel {
+        /// The session.
+        session: Name,
+        /// The label.
+        key: ociman::label::Key,
+    },
+    /// The session's container publishes no port.
+    #[error("attach to the session {session}: its container publishes no port")]
+    NoPort {
+        /// The session.
+        session: Name,
+    },
+    /// The machine that the session's engine is on has no address.
+    #[error("attach to the session {session}")]
+    Address {
+        /// The session.
+        session: Name,
+        /// Which machine, and why.
+        #[source]
+        source: ociman::CommandError,
+    },
+    /// Somebody has paused the session's container: its server would not answer.
+    #[error("attach to the session {session}: its container is paused")]
+    Paused {
+        /// The session.
+        session: Name,
+    },
+    /// The labels that tell of TLS can't be read.
+    #[error("attach to the session {session}")]
+    Label {
+        /// The session.
+        session: Name,
+        /// Which label, and what is wrong with it.
+        #[source]
+        source: Box<ReadError>,
+    },
+    /// The file with its certificate authority could not be written.
+    #[error(transparent)]
+    CaFile(#[from] CaFileError),
+    /// The programs of the session's server could not be found on this machine.
+    #[error(transparent)]
+    Find(#[from] FindError),
+}
+
+impl AttachError {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Secret(error) => Some(error.hint().to_owned()),
+            Self::AnotherSecret { session } => Some(format!(
+                "it belongs to another user or state folder, or the secret was changed since it was started; whoever may remove \
+                 it does so with: pg-ephemeral session stop --name {session} --force"
+            )),
+            Self::Find(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
 /// What to do about a full disk.
 const FULL_DISK: &str = "the disk is full: free some space; `pg-ephemeral doctor` shows how much is left where, and \
                          `pg-ephemeral cache prune` removes old layers";
@@ -264,7 +349,7 @@ impl StartError {
             ),
             Self::Find(error) => error.hint(),
             Self::Locale(error) => error.hint(),
-            Self::Folders(error) => Some(error.hint().to_owned()),
+            Self::Folders(error) | Self::Record(RecordError::Folders(error)) => Some(error.hint().to_owned()),
             Self::Secret(error) => Some(error.hint().to_owned()),
             Self::LostLayer { .. } => {
                 Some("`pg-ephemeral cache reset` removes it, and the next start builds it anew".to_owned())

@@ -2,21 +2,18 @@
 //! thread that wanted it, the container is removed, its folder with it, and its record last.
 
 use std::path::PathBuf;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ociman::command::Process;
 use ociman::{Backend, CommandError, CommitSpec, Container, ContainerName, RunSpec, Terminal};
 use tokio::sync::{Mutex, oneshot, watch};
 
-use crate::folders::{Folders, make_socket_folder};
-use crate::keeper;
-use crate::owner::Owner;
-use crate::record::RecordError;
-use crate::record::{Filed, Record, Tenure};
-
-use super::StartError;
-use crate::tool::ToolError;
+use super::error::StartError;
+use crate::model::Owner;
+use crate::state::folders::make_socket_folder;
+use crate::state::record::{Lifetime, Record, RecordFile};
+use crate::state::{Folders, RecordError, background};
 
 /// How long a removal waits for a start that is still under way, before it removes what is there.
 const START_LIMIT: Duration = Duration::from_secs(20);
@@ -35,13 +32,13 @@ const REMOVAL_PAUSE: Duration = Duration::from_millis(200);
 pub(crate) struct Guard {
     container: Container,
     /// `None` once the container is gone or belongs to nobody.
-    charge: Option<Charge>,
+    cleanup: Option<Cleanup>,
 }
 
 /// What a removal needs.
 #[derive(Debug)]
-struct Charge {
-    filed: Filed,
+struct Cleanup {
+    file: RecordFile,
     settled: watch::Receiver<bool>,
     /// Held while the container's files are committed.
     busy: Arc<Mutex<()>>,
@@ -60,11 +57,11 @@ impl Guard {
         folder: Option<PathBuf>,
     ) -> Result<Self, StartError> {
         let name = spec.name.clone();
-        let filed = Filed::new(folders, Record::of_start(backend, &spec, owner, folder))?;
+        let file = RecordFile::new(folders, Record::of_start(backend, &spec, owner, folder))?;
         let (settle, settled) = watch::channel(false);
-        let charge = Charge { filed, settled, busy: Arc::default(), may_start_late: false };
-        let mut guard = Self { container: backend.container(name), charge: Some(charge) };
-        if let Some(folder) = guard.charge.as_ref().and_then(|charge| charge.filed.record.folder.as_deref())
+        let cleanup = Cleanup { file, settled, busy: Arc::default(), may_start_late: false };
+        let mut guard = Self { container: backend.container(name), cleanup: Some(cleanup) };
+        if let Some(folder) = guard.cleanup.as_ref().and_then(|cleanup| cleanup.file.record.folder.as_deref())
             && let Err(error) = make_socket_folder(folder)
         {
             guard.forget();
@@ -72,7 +69,7 @@ impl Guard {
         }
         let (answer, answered) = oneshot::channel();
         let starter = backend.clone();
-        keeper::spawn(async move {
+        background::spawn(async move {
             let result = starter.run(&spec).await;
             // Whoever is gone does not need to know any more.
             let _ = settle.send(true);
@@ -81,8 +78,8 @@ impl Guard {
         .map_err(StartError::Thread)?;
         match answered.await {
             Ok(Ok(_)) => {
-                if let Some(charge) = &mut guard.charge {
-                    charge.filed.started()?;
+                if let Some(cleanup) = &mut guard.cleanup {
+                    cleanup.file.started()?;
                 }
                 Ok(guard)
             }
@@ -102,16 +99,16 @@ impl Guard {
         spec: &RunSpec,
         owner: Owner,
         terminal: Terminal,
-    ) -> Result<(Self, Process), ToolError> {
-        let filed = Filed::new(folders, Record::of_start(backend, spec, owner, None)).map_err(StartError::from)?;
+    ) -> Result<(Self, Process), StartError> {
+        let file = RecordFile::new(folders, Record::of_start(backend, spec, owner, None))?;
         let (_, settled) = watch::channel(true);
-        let charge = Charge { filed, settled, busy: Arc::default(), may_start_late: true };
-        let mut guard = Self { container: backend.container(spec.name.clone()), charge: Some(charge) };
+        let cleanup = Cleanup { file, settled, busy: Arc::default(), may_start_late: true };
+        let mut guard = Self { container: backend.container(spec.name.clone()), cleanup: Some(cleanup) };
         match backend.run_attached(spec, terminal).await {
             Ok(process) => Ok((guard, process)),
             Err(error) => {
                 guard.forget();
-                Err(ToolError::Run(error))
+                Err(StartError::Run(error))
             }
         }
     }
@@ -128,12 +125,12 @@ impl Guard {
     /// Commits the container's files as a layer. Once begun, that comes to its end even if the future is dropped, and a removal
     /// waits for it: an engine's command that is cut off leaves its temporary files.
     pub(crate) async fn commit(&self, spec: CommitSpec) -> Result<(), StartError> {
-        let busy = match &self.charge {
-            Some(charge) => Some(charge.busy.clone().lock_owned().await),
+        let busy = match &self.cleanup {
+            Some(cleanup) => Some(cleanup.busy.clone().lock_owned().await),
             None => None,
         };
         let container = self.container.clone();
-        let committing = keeper::spawn(async move {
+        let committing = background::spawn(async move {
             let _busy = busy;
             match container.commit(&spec).await {
                 // Who builds the same layer may take it for a displaced one in the moment before it has its name.
@@ -148,28 +145,25 @@ impl Guard {
     /// Removes the container and waits until it is gone. Once begun, the removal goes on even if the future is dropped,
     /// and the drop blocks until it is done.
     pub(crate) async fn remove(mut self) -> Result<(), ociman::CommandError> {
-        let Some(charge) = self.charge.take() else { return Ok(()) };
+        let Some(cleanup) = self.cleanup.take() else { return Ok(()) };
         let container = self.container.clone();
-        let (done, finished) = mpsc::channel::<()>();
-        let mut unfinished = Unfinished(Some(finished));
-        let removal = keeper::spawn(async move {
-            let _done = done;
-            remove(container, charge).await
-        });
-        let removed = match removal {
-            Ok(removal) => removal.await.unwrap_or(Ok(())),
+        match background::finish(remove(container, cleanup), DROP_LIMIT) {
+            Ok(removal) => removal.output().await.unwrap_or(Ok(())),
+            // A record that stays tells the next command.
             Err(_) => Ok(()),
-        };
-        unfinished.0 = None;
-        removed
+        }
     }
 
     /// Lets the container live on by itself, as long as it is wanted, under the name that it has or is about to get.
-    pub(crate) fn release(mut self, name: &ContainerName, tenure: Option<Tenure>) -> Result<Container, RecordError> {
-        if let Some(mut charge) = self.charge.take() {
-            name.clone_into(&mut charge.filed.record.container);
-            if let Err(error) = charge.filed.outlive_owner(tenure) {
-                self.charge = Some(charge);
+    pub(crate) fn release(
+        mut self,
+        name: &ContainerName,
+        lifetime: Option<Lifetime>,
+    ) -> Result<Container, RecordError> {
+        if let Some(mut cleanup) = self.cleanup.take() {
+            name.clone_into(&mut cleanup.file.record.container);
+            if let Err(error) = cleanup.file.outlive_owner(lifetime) {
+                self.cleanup = Some(cleanup);
                 return Err(error);
             }
         }
@@ -178,57 +172,45 @@ impl Guard {
 
     /// Gives up a container that is not there.
     fn forget(&mut self) {
-        if let Some(charge) = self.charge.take() {
-            charge.filed.remove();
+        if let Some(cleanup) = self.cleanup.take() {
+            cleanup.file.remove();
         }
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if let Some(charge) = self.charge.take() {
+        if let Some(cleanup) = self.cleanup.take() {
             let container = self.container.clone();
             // A record that stays tells the next command.
-            keeper::block_on(async move { drop(remove(container, charge).await) }, DROP_LIMIT);
+            background::block_on(async move { drop(remove(container, cleanup).await) }, DROP_LIMIT);
         }
     }
 }
 
-/// A removal that somebody may stop waiting for: the channel closes when it is done.
-struct Unfinished(Option<mpsc::Receiver<()>>);
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        if let Some(finished) = self.0.take() {
-            // Nothing is ever sent; the error says that it is done, or that the limit has passed.
-            let _ = finished.recv_timeout(DROP_LIMIT);
-        }
-    }
-}
-
-async fn remove(container: Container, mut charge: Charge) -> Result<(), ociman::CommandError> {
+async fn remove(container: Container, mut cleanup: Cleanup) -> Result<(), ociman::CommandError> {
     // An error means that the starting task is gone, and with it the start.
-    let _ = tokio::time::timeout(START_LIMIT, charge.settled.wait_for(|settled| *settled)).await;
-    let busy = charge.busy.clone();
+    let _ = tokio::time::timeout(START_LIMIT, cleanup.settled.wait_for(|settled| *settled)).await;
+    let busy = cleanup.busy.clone();
     let _busy = tokio::time::timeout(COMMIT_LIMIT, busy.lock()).await;
-    if charge.may_start_late {
-        wait_until_there(&container, &charge.filed).await;
+    if cleanup.may_start_late {
+        wait_until_there(&container, &cleanup.file).await;
     }
     let mut more_attempts = 1..REMOVAL_ATTEMPTS;
-    while let Err(error) = charge.filed.record.remove_container(&container).await {
+    while let Err(error) = cleanup.file.record.remove_container(&container).await {
         if more_attempts.next().is_none() {
-            charge.filed.give_up();
+            cleanup.file.give_up();
             return Err(error);
         }
         tokio::time::sleep(REMOVAL_PAUSE).await;
     }
-    charge.filed.remove();
+    cleanup.file.remove();
     Ok(())
 }
 
 /// Waits for a container whose client was killed, until it is there or can come no more.
-async fn wait_until_there(container: &Container, filed: &Filed) {
-    while matches!(container.inspect().await, Err(CommandError::ContainerNotFound { .. })) && filed.may_start_late() {
+async fn wait_until_there(container: &Container, file: &RecordFile) {
+    while matches!(container.inspect().await, Err(CommandError::ContainerNotFound { .. })) && file.may_start_late() {
         tokio::time::sleep(LATE_PAUSE).await;
     }
 }
@@ -236,14 +218,15 @@ async fn wait_until_there(container: &Container, filed: &Filed) {
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
+    use std::sync::mpsc;
     use std::task::Poll;
 
     use pg_ephemeral_testkit::{Failure, FakeBackend, Operation};
 
     use super::*;
-    use crate::label;
-    use crate::record::tests::Client;
-    use crate::session::Name;
+    use crate::model::label;
+    use crate::model::session::Name;
+    use crate::state::record::tests::Client;
 
     /// Long enough for anything that ends at all, on a busy machine.
     const AMPLE: Duration = Duration::from_secs(30);
@@ -279,7 +262,7 @@ mod tests {
         let mut start = Box::pin(Guard::run(&folders, &backend, spec, Owner::current(), None));
         // The engine gets to it when nobody waits for it any more.
         let (go, wait) = mpsc::channel::<()>();
-        let held = keeper::spawn(async move { wait.recv() }).unwrap();
+        let held = background::spawn(async move { wait.recv() }).unwrap();
         let is_pending = poll_fn(|context| Poll::Ready(start.as_mut().poll(context).is_pending())).await;
         assert!(is_pending);
         go.send(()).unwrap();
@@ -301,7 +284,7 @@ mod tests {
         let mut commit = Box::pin(guard.commit(CommitSpec { image: "localhost/committed:1".parse().unwrap(), labels }));
         // The engine gets to it when nobody waits for it any more.
         let (go, wait) = mpsc::channel::<()>();
-        let held = keeper::spawn(async move { wait.recv() }).unwrap();
+        let held = background::spawn(async move { wait.recv() }).unwrap();
         let is_pending = poll_fn(|context| Poll::Ready(commit.as_mut().poll(context).is_pending())).await;
         assert!(is_pending);
         go.send(()).unwrap();
@@ -360,7 +343,7 @@ mod tests {
             // Although the process that started it is alive.
             let left = crate::record::left_behind(&folders, std::time::SystemTime::now());
             assert_eq!(
-                left.iter().map(|filed| filed.record.container.as_str()).collect::<Vec<_>>(),
+                left.iter().map(|file| file.record.container.as_str()).collect::<Vec<_>>(),
                 ["pg-ephemeral-x"]
             );
             fake.recover();
@@ -398,9 +381,9 @@ mod tests {
         // Clients are found by the container's name among all processes of the machine.
         let spec = sleeping(&format!("pg-ephemeral-late-{}", std::process::id()));
         let _client = Client::of(spec.name.as_str());
-        let filed = Filed::new(&folders, Record::of_start(&backend, &spec, Owner::current(), None)).unwrap();
+        let file = RecordFile::new(&folders, Record::of_start(&backend, &spec, Owner::current(), None)).unwrap();
         let (_, settled) = watch::channel(true);
-        let charge = Charge { filed, settled, busy: Arc::default(), may_start_late: true };
+        let cleanup = Cleanup { file, settled, busy: Arc::default(), may_start_late: true };
         let container = backend.container(spec.name.clone());
         let start = async {
             while fake.journal().total() == 0 {
@@ -408,7 +391,7 @@ mod tests {
             }
             backend.run(&spec).await.unwrap();
         };
-        let both = async { tokio::join!(remove(container, charge), start) };
+        let both = async { tokio::join!(remove(container, cleanup), start) };
         // The client runs on: once the container is there, that is no reason to wait.
         let (removed, ()) = tokio::time::timeout(AMPLE, both).await.unwrap();
         removed.unwrap();

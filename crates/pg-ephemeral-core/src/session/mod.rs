@@ -1,7 +1,6 @@
 //! Named sessions: servers that outlive the command that started them. Here they are found, listed, compared and
 //! stopped; that one is started is [`Definition::start_session`](crate::Definition::start_session)'s business.
 
-mod name;
 mod status;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,20 +14,16 @@ use ociman::{
 /// Set for the commands that run on a session: its name.
 pub const SESSION_VARIABLE: &str = "PG_EPHEMERAL_SESSION";
 
-pub use name::Name;
+pub use crate::model::session::Name;
 pub use status::{Divergence, SeedStatus, compute_seed_status, divergence};
 
-use crate::folders::Folders;
-use crate::label::{self, Metadata, ReadError};
-use crate::layer::snapshot_name;
-use crate::owner::Owner;
-use crate::record::Tenure;
-use crate::secret::{self, MachineSecret, MadeWith, SecretError};
-use crate::snapshot::{Replaced, Restored, SnapshotLabel, State};
-
-/// What the name of the container starts with that is to take over a session, until it does. The label of such a one
-/// names the session already.
-pub(crate) const PENDING_PREFIX: &str = "pg-ephemeral-pending-";
+use crate::model::layer_image::snapshot_name;
+use crate::model::session::PENDING_PREFIX;
+use crate::model::snapshot::State;
+use crate::model::{Metadata, Owner, ReadError, Restored, SnapshotLabel, label};
+use crate::postgres::tls::ServerIdentity;
+use crate::state::record::Lifetime;
+use crate::state::{Folders, MachineSecret, MadeWith, SecretError, Stopped, secret};
 
 /// A session that is to be started.
 #[derive(Debug, Clone)]
@@ -38,12 +33,12 @@ pub(crate) struct Request {
     pub(crate) expires: Option<u64>,
     /// The process that it ends with.
     pub(crate) process: Option<Owner>,
-    pub(crate) heritage: Heritage,
+    pub(crate) inherited: Inherited,
 }
 
 /// What a session has from another: from the one in whose place it comes, or whose state it begins with.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Heritage {
+pub(crate) struct Inherited {
     /// What the password is derived from.
     pub(crate) credential: Option<String>,
     /// Its port on this machine.
@@ -51,7 +46,7 @@ pub(crate) struct Heritage {
     /// Labels, on top of a start's own.
     pub(crate) labels: Labels,
     /// The session of the same name that it takes over.
-    pub(crate) replaces: Option<Replaced>,
+    pub(crate) replaces: Option<Stopped>,
 }
 
 impl Request {
@@ -61,7 +56,7 @@ impl Request {
         // A clock before 1970 leaves nothing to count. A part of a second counts as a whole: never before its time.
         let whole = |since: Duration| since.as_secs().saturating_add(u64::from(since.subsec_nanos() > 0));
         let expires = end.map(|end| end.duration_since(UNIX_EPOCH).map_or(0, whole));
-        Self { name, expires, process: None, heritage: Heritage::default() }
+        Self { name, expires, process: None, inherited: Inherited::default() }
     }
 
     /// The labels that only a session has.
@@ -69,14 +64,14 @@ impl Request {
         let name = [(label::SESSION_KEY, label::value(self.name.as_str()))];
         let expires = self.expires.map(|end| (label::EXPIRES_KEY, label::value(&end.to_string())));
         let process = self.process.iter().map(|process| (label::PROCESS_KEY, label::json_value(process)));
-        let inherited = self.heritage.labels.clone();
+        let inherited = self.inherited.labels.clone();
         name.into_iter().chain(expires).chain(process).chain(inherited).collect()
     }
 
     /// How long it is wanted once it runs; `None` when that is until somebody stops it.
-    pub(crate) fn tenure(&self) -> Option<Tenure> {
-        let process = self.process.clone().map(Tenure::Process);
-        process.or_else(|| self.expires.map(Tenure::Expires))
+    pub(crate) fn lifetime(&self) -> Option<Lifetime> {
+        let process = self.process.clone().map(Lifetime::Process);
+        process.or_else(|| self.expires.map(Lifetime::Expires))
     }
 }
 
@@ -162,16 +157,6 @@ pub enum StopError {
 }
 
 impl Session {
-    /// The sessions that run on a backend, by name. One engine command.
-    ///
-    /// # Errors
-    /// [`ListError`].
-    pub async fn list(backend: &Backend) -> Result<Vec<Self>, ListError> {
-        let mut sessions = matching(backend, Filter::key_only(&label::SESSION_KEY)).await?;
-        sessions.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(sessions)
-    }
-
     /// The sessions on a backend, by name, with those whose server has ended. One engine command.
     ///
     /// # Errors
@@ -190,12 +175,12 @@ impl Session {
         only(existing(backend, named(name)).await?, name)
     }
 
-    /// The session of this name, when it runs. One engine command.
+    /// The session of this name, when its server runs, as the backend has it now. One engine command.
     ///
     /// # Errors
     /// [`FindError`].
-    pub async fn find(backend: &Backend, name: &Name) -> Result<Option<Self>, FindError> {
-        only(matching(backend, named(name)).await?, name)
+    pub(crate) async fn running(backend: &Backend, name: &Name) -> Result<Option<Self>, FindError> {
+        Ok(Self::find_any(backend, name).await?.filter(|session| !session.has_ended()))
     }
 
     /// Its name.
@@ -246,6 +231,16 @@ impl Session {
     /// What its password is derived from.
     pub(crate) fn credential(&self) -> &str {
         secret::credential(&self.summary.labels).unwrap_or_default()
+    }
+
+    /// What its server is known by.
+    pub(crate) fn identity(&self) -> ServerIdentity<'_> {
+        ServerIdentity { credential: self.credential(), nonce: self.nonce() }
+    }
+
+    /// The session before its server is stopped for a moment. The caller holds its lock.
+    pub(crate) fn about_to_stop(&self, folders: &Folders) -> Stopped {
+        Stopped::beginning(folders, &self.name, &self.container, self.nonce())
     }
 
     /// Which secret its password was derived with. Only the one in these folders makes its password.
@@ -314,13 +309,6 @@ fn only(mut matches: Vec<Session>, name: &Name) -> Result<Option<Session>, FindE
         0 | 1 => Ok(matches.pop().filter(|session| session.name == *name)),
         count => Err(FindError::MultipleMatches { count }),
     }
-}
-
-/// Those that run.
-async fn matching(backend: &Backend, filter: Filter) -> Result<Vec<Session>, ListError> {
-    let mut sessions = existing(backend, filter).await?;
-    sessions.retain(|session| !session.has_ended());
-    Ok(sessions)
 }
 
 /// Those that run, and those whose server has ended.

@@ -4,10 +4,7 @@ use std::fmt;
 
 use ociman::Reference;
 
-use crate::image::Image;
-use crate::instance::SeedName;
-use crate::label::SeedEntry;
-use crate::layer::SeedHash;
+use crate::model::{Image, SeedEntry, SeedHash, SeedName};
 use crate::seed::LoadedSeeds;
 
 /// One seed, as far as a comparison looks: its name, and the key of the state after it.
@@ -177,7 +174,8 @@ fn first_difference(position: usize, stored: &[SeedState<'_>], current: &[SeedSt
 
 #[cfg(test)]
 mod tests {
-    use crate::seed::{LoadedSeed, SeedCacheStatus, SeedKind};
+    use crate::model::SeedKind;
+    use crate::seed::{LoadedSeed, SeedCacheStatus};
 
     use super::*;
 

@@ -11,15 +11,13 @@ use ociman::{Container, ContainerName, Mount, Network, RunSpec, Terminal, UserNa
 
 pub use environment::{CallersEnvironment, NotText};
 
-use crate::definition::Definition;
-use crate::host_image::{FindError, Installations};
-use crate::label;
-use crate::owner::Owner;
-use crate::progress::Step;
-use crate::reap::{self, Patience};
-use crate::secret::random_name;
-use crate::server::found;
+use crate::io::random::random_name;
+use crate::lifecycle::reap::{self, Patience};
+use crate::model::{Owner, Step, label};
+use crate::postgres::host_image::{FindError, Installations};
+use crate::server::Definition;
 use crate::server::guard::Guard;
+use crate::server::resolve;
 use crate::server::{StartError, bind, refuse_remote_folder};
 
 /// The first process of the container. It is a shell and not the program itself, because the system lets the first
@@ -89,7 +87,7 @@ impl Definition {
         let look_up = async |backend: &ociman::Backend| {
             refuse_remote_folder(backend, Some(&spec.folder))?;
             reap::reap_recorded(&self.folders, backend, Patience::Hurry).await;
-            found::base_image(self, backend).await
+            resolve::base_image(self, backend).await
         };
         let (backend, base) = self.on_backend(look_up).await?;
         let nonce = random_name().map_err(StartError::Thread)?;
@@ -109,7 +107,12 @@ impl Definition {
         run.user = spec.user;
         run.user_namespace = spec.user_namespace;
         self.observer.begin(Step::Ready);
-        let (guard, process) = Guard::attach(&self.folders, &backend, &run, owner, spec.terminal).await?;
+        let attached =
+            Guard::attach(&self.folders, &backend, &run, owner, spec.terminal).await.map_err(|error| match error {
+                StartError::Run(error) => ToolError::Run(error),
+                error => ToolError::Prepare(error),
+            });
+        let (guard, process) = attached?;
         Ok((Tool { guard }, process))
     }
 

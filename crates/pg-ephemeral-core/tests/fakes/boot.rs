@@ -77,7 +77,7 @@ async fn any_other_failure_of_a_run_is_not_tried_again() {
 #[tokio::test]
 async fn a_folder_is_not_mounted_on_another_machine_and_nothing_is_started() {
     for (kind, fake) in engines() {
-        let fake = fake.with_image(FakeImage::postgres("17")).elsewhere("ssh://me@192.0.2.7:2222/run/x.sock");
+        let fake = fake.with_image(FakeImage::postgres("17")).remote("ssh://me@192.0.2.7:2222/run/x.sock");
         let home = tempfile::tempdir().unwrap();
         let definition = Definition::in_folders(Folders::at(home.path()))
             .backend_choice(BackendChoice::Only(kind))

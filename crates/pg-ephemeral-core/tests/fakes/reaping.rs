@@ -257,7 +257,7 @@ async fn a_session_whose_time_is_over_goes_and_with_it_what_was_noted_of_it() {
         let fake = fake.with_container(expired("one")).with_container(expired("two"));
         record(home.path(), &kind, "pg-ephemeral-session-one", &Owner::current());
         record(home.path(), &kind, "pg-ephemeral-session-two", &Owner::current());
-        let listed = Session::list(&fake.backend()).await.unwrap();
+        let listed = Session::list_all(&fake.backend()).await.unwrap();
         remove_expired(&folders, &listed[0]).await.unwrap();
         assert_eq!((fake.containers(), records(home.path())), (vec!["pg-ephemeral-session-two".to_owned()], 1));
         reap_labelled(&folders, &fake.backend()).await.unwrap();
@@ -274,7 +274,7 @@ async fn a_session_that_has_got_the_name_since_it_was_listed_stays() {
             .label("pg-ephemeral.session", "review")
             .label("pg-ephemeral.expires", "1");
         let fake = fake.with_container(expired);
-        let listed = Session::list(&fake.backend()).await.unwrap().pop().unwrap();
+        let listed = Session::list_all(&fake.backend()).await.unwrap().pop().unwrap();
         fake.backend().container(listed.container().name().clone()).remove_force().await.unwrap();
         let fake = fake.with_session("review", IMAGE, &[]);
         listed.clone().stop().await.unwrap();

@@ -131,6 +131,21 @@ async fn a_takeover_that_was_cut_off_after_the_old_container_was_removed_is_comp
 }
 
 #[tokio::test]
+async fn whoever_looks_for_a_session_completes_a_takeover_that_was_cut_off() {
+    for (fake, is_listed) in [true, false].iter().flat_map(|listed| engines().map(|fake| (fake, *listed))) {
+        let home = tempfile::tempdir().unwrap();
+        let fake = cut_off(fake, home.path());
+        let (folders, backend) = (Folders::at(home.path()), fake.backend());
+        let found = match is_listed {
+            true => Session::list_in(&folders, &backend).await.unwrap().pop(),
+            false => Session::find_in(&folders, &backend, &REVIEW).await.unwrap(),
+        };
+        assert_eq!(found.unwrap().summary().labels.get(&label::NONCE_KEY).unwrap().as_str(), "later");
+        assert_eq!(notes(home.path()), 0);
+    }
+}
+
+#[tokio::test]
 async fn a_takeover_whose_name_somebody_got_meanwhile_is_given_up() {
     for fake in engines() {
         let home = tempfile::tempdir().unwrap();
@@ -358,7 +373,8 @@ async fn a_session_that_runs_keeps_its_name_until_its_time_is_over() {
     }
     for fake in engines() {
         let fake = fake.with_container(labelled(&dead(), &[(label::EXPIRES_KEY, &seconds_from_now(0))]));
-        assert!(find(&fake).await.has_expired());
+        assert!(Session::find(&fake.backend(), &REVIEW).await.unwrap().is_none());
+        assert!(Session::list(&fake.backend()).await.unwrap().is_empty());
         let error = start(&fake).await;
         assert!(!matches!(error, StartError::SessionExists { .. }), "{error:?}");
         assert!(!is_there(&fake));

@@ -292,7 +292,7 @@ async fn a_session_on_another_machine_is_attached_to_at_the_address_of_its_engin
     let home = tempfile::tempdir().unwrap();
     let labels = [(label::SSL_HOSTNAME_KEY, "db.example.com"), (label::SSL_CA_CERT_PEM_KEY, CA_CERT)];
     for fake in engines() {
-        let fake = with_tls(fake.elsewhere("tcp://192.0.2.7:2375"), &labels, [0, 0, 0, 0]);
+        let fake = with_tls(fake.remote("tcp://192.0.2.7:2375"), &labels, [0, 0, 0, 0]);
         let url = attach(&fake, home.path()).await.unwrap().url();
         assert!(url.expose().ends_with("&hostaddr=192.0.2.7"), "{}", url.expose());
     }

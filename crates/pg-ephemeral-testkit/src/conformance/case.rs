@@ -19,7 +19,7 @@ pub type CaseOutcome = Result<(), Violation>;
 /// One thing that a backend must do.
 #[derive(Clone, Copy)]
 pub struct Case {
-    name: &'static str,
+    pub(super) name: &'static str,
     steps: fn(Arc<Stage>) -> Steps,
 }
 
@@ -58,46 +58,4 @@ impl Case {
             }
         }
     }
-}
-
-/// There is no case of this name.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no conformance case {name:?}")]
-pub struct UnknownCase {
-    /// The name.
-    pub name: String,
-}
-
-/// Runs the case of this name in a runtime of its own: the body of the tests that
-/// [`conformance_tests!`](crate::conformance_tests) makes.
-///
-/// # Panics
-/// When the backend breaks the case, with the chain of causes; that is how a test fails.
-#[track_caller]
-#[expect(clippy::panic, reason = "a test fails by a panic")]
-pub fn run_blocking<F: Future<Output = Subject>>(name: &str, subject: impl FnOnce() -> F) {
-    let outcome = super::cases()
-        .into_iter()
-        .find(|case| case.name == name)
-        .ok_or_else(|| Box::<dyn std::error::Error>::from(UnknownCase { name: name.to_owned() }))
-        .and_then(|case| {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(async { case.run(&subject().await).await })?;
-            Ok(())
-        });
-    if let Err(error) = outcome {
-        panic!("{name}: {}", chain(error.as_ref()));
-    }
-}
-
-/// An error with all its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str("\n  caused by: ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }

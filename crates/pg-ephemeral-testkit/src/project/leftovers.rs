@@ -6,7 +6,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::{Project, fail};
+use super::folder::Project;
+use crate::support::fail;
 
 /// A process that was killed takes a moment to go.
 const SETTLE_LIMIT: Duration = Duration::from_secs(5);

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use super::{Project, fail, redact, text};
+use super::folder::Project;
+use super::{redact, text};
+use crate::support::fail;
 
 /// How a command ended, with all that it printed.
 ///

@@ -1,14 +1,17 @@
 //! [`Started`]: a command of a project while it runs.
 
 use std::io::{Read, Write};
-use std::process::{Child, ExitStatus};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use super::{ProjectCommand, Ran, must};
+use super::command::ProjectCommand;
+use super::ran::Ran;
+use crate::support::must;
 
 /// How long streams may stay open after the command has ended: somebody who got them from it may still write.
 const STREAMS_LIMIT: Duration = Duration::from_secs(5);
@@ -28,6 +31,30 @@ pub struct Started<'a> {
 struct Reader {
     bytes: Arc<Mutex<Vec<u8>>>,
     thread: Option<JoinHandle<()>>,
+}
+
+impl<'a> ProjectCommand<'a> {
+    /// Runs the command to its end.
+    #[track_caller]
+    pub fn run(self) -> Ran<'a> {
+        self.start().wait()
+    }
+
+    /// Starts the command.
+    #[track_caller]
+    pub fn start(mut self) -> Started<'a> {
+        let input = self.input.take();
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments).current_dir(&self.folder).env_clear();
+        command.envs(self.project.environment()).envs(self.variables.iter().map(|(name, value)| (name, value)));
+        for name in &self.without {
+            command.env_remove(name);
+        }
+        let stdin = if input.is_some() { Stdio::piped() } else { Stdio::null() };
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        let child = must(command.spawn(), "start the command");
+        Started::new(self, child, input)
+    }
 }
 
 impl<'a> Started<'a> {

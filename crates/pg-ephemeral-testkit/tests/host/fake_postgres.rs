@@ -405,7 +405,7 @@ async fn a_forged_label_of_a_session_makes_no_image_go_but_a_fork_s_own() {
             ];
             // On an image that is not the one which the label names, so that nothing is in use.
             let fake = fake.clone().with_image("localhost/other:1").with_session(session, "localhost/other:1", &labels);
-            for session in Session::list(&fake.backend()).await.unwrap() {
+            for session in Session::list_all(&fake.backend()).await.unwrap() {
                 assert!(session.has_expired());
                 reap::remove_expired(&folders, &session).await.unwrap();
             }

@@ -4,4 +4,5 @@
 mod conformance_breaks;
 mod fake_engine;
 mod fake_failures;
+mod floors;
 mod project;

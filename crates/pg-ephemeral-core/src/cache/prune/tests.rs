@@ -3,7 +3,7 @@ use std::time::UNIX_EPOCH;
 use ociman::label::Labels;
 
 use super::*;
-use crate::layer::SeedHash;
+use crate::model::SeedHash;
 
 const DAY: u64 = 24 * 60 * 60;
 
@@ -16,7 +16,7 @@ fn layer(instance: &str, id: &str, days: Option<u64>, depth: usize) -> CachedLay
     CachedLayer {
         names: Vec::new(),
         instance: instance.parse().unwrap(),
-        tag: crate::cache::LayerTag::Seeds(SeedHash::of_text(id)),
+        tag: crate::server::layer_images::LayerTag::Seeds(SeedHash::of_text(id)),
         id: id.to_owned(),
         created: days.map(|days| now() - Duration::from_secs(days * DAY)),
         size: 0,

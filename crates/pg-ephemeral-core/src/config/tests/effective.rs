@@ -7,11 +7,10 @@ use ociman::Kind;
 
 use super::parse;
 use crate::config::{
-    BackendChoice, CacheRegistry, Config, DEFAULT_WAIT_AVAILABLE_TIMEOUT, Durability, Effective, EffectiveError,
-    EffectiveInstance, Origin, Overrides,
+    BackendChoice, Config, DEFAULT_WAIT_AVAILABLE_TIMEOUT, Durability, Effective, EffectiveError, EffectiveInstance,
+    Origin, Overrides,
 };
-use crate::image::Image;
-use crate::parameter::{ParameterName, Parameters};
+use crate::model::{CacheRegistry, Image, ParameterName, Parameters};
 
 const FILE: &str = r#"
 image = "15"

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{main_of, parse};
 use crate::config::{BackendChoice, Config, Durability, template};
-use crate::seed::spec::{CacheStrategy, CsvTable, SeedSpec};
+use crate::model::seed::spec::{CacheStrategy, CsvTable, SeedSpec};
 
 /// The example of the contract, word for word.
 const EXAMPLE: &str = r#"

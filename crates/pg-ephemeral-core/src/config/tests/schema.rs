@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::config::{Config, Problem, schema};
-use crate::seed::spec::{CacheStrategy, SeedSpec};
+use crate::model::seed::spec::{CacheStrategy, SeedSpec};
 
 /// The keys the reader takes where `nonsense` stands.
 fn valid_keys(text: &str) -> BTreeSet<String> {

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use super::events::EventSink;
 use super::read_seeds::{Body, ReadSeed};
-use crate::instance::SeedName;
-use crate::postgres::ClientPrograms;
-use crate::server::{ConnectError, ConnectionParameters, connect};
+use crate::model::SeedName;
+use crate::postgres::client::ClientPrograms;
+use crate::postgres::connect::{ConnectError, connect};
+use crate::postgres::endpoint::ConnectionParameters;
 
 pub use copy::CopyError;
 pub(crate) use copy::copy_csv;

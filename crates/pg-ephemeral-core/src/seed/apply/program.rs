@@ -7,8 +7,8 @@ use std::process::ExitStatus;
 use ociman::{Variable, VariableValue};
 use tokio::process::Command;
 
-use crate::child::{self, Input, Lines, OutputStream};
-use crate::postgres::PSQL_VARIABLES;
+use crate::io::child::{self, Input, Lines, OutputStream};
+use crate::postgres::client::PSQL_VARIABLES;
 use crate::seed::events::{ApplyEvent, EventSink};
 use crate::seed::process::Program;
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::child::OutputStream;
+use crate::io::child::OutputStream;
 use crate::seed::events::{ApplyEvent, EventSink};
 
 /// How many lines of one message are kept.

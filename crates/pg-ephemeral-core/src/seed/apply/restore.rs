@@ -7,12 +7,13 @@ use ociman::command::ExitStatus;
 
 use super::psql_output::{PsqlOutput, without_socket};
 use super::run_sql::PSQL_OPTIONS;
-use crate::child::OutputStream;
-use crate::content::Content;
-use crate::postgres::{ClientCommand, ClientProgramError, ClientPrograms, Keep, Operand};
+use crate::io::child::OutputStream;
+use crate::io::content::Content;
+use crate::postgres::client::{ClientCommand, ClientProgramError, ClientPrograms, Keep, Operand};
+use crate::postgres::connect::{ConnectError, connect_for_set_up};
+use crate::postgres::endpoint::ConnectionParameters;
 use crate::seed::dump::{Dump, DumpForm, RoleNames, SkipExisting};
 use crate::seed::events::{ApplyEvent, EventSink};
-use crate::server::{ConnectError, ConnectionParameters, connect_for_set_up};
 
 /// Restores the archive that the last argument names, and says before how many objects that are: a comment begins with a
 /// semicolon in the list.
@@ -238,7 +239,7 @@ async fn run_archive(
 }
 
 /// What pg_restore reads, and the files that it opens for that.
-fn operand(dump: &Dump) -> (Operand<'_>, &[crate::postgres::MirroredFile]) {
+fn operand(dump: &Dump) -> (Operand<'_>, &[crate::postgres::client::MirroredFile]) {
     match &dump.form {
         DumpForm::Folder(files) => (Operand::Folder { path: &dump.path }, files),
         DumpForm::Plain(content) | DumpForm::Archive(content, _) => (Operand::File { content, path: &dump.path }, &[]),
@@ -294,7 +295,7 @@ async fn needed_roles(programs: &mut ClientPrograms<'_>, dump: &Dump) -> Result<
     let mut roles = RoleNames::default();
     if let DumpForm::Plain(content) = &dump.form {
         let mut pieces = content.pieces();
-        let mut lines = crate::child::Lines::default();
+        let mut lines = crate::io::child::Lines::default();
         while let Some(piece) = pieces.recv().await {
             let piece = piece.map_err(|source| ClientProgramError::Read { path: dump.path.clone(), source })?;
             lines.take(&piece.bytes, |line| roles.take(line));

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use ociman::command::ExitStatus;
 
 use super::psql_output::PsqlOutput;
-use crate::postgres::{ClientCommand, ClientProgramError, ClientPrograms, Keep, Operand};
+use crate::postgres::client::{ClientCommand, ClientProgramError, ClientPrograms, Keep, Operand};
 use crate::seed::events::{ApplyEvent, EventSink};
-use crate::seed::read_seeds::SqlSource;
 use crate::seed::sql::SqlScript;
+use crate::seed::sql::SqlSource;
 
 /// The options of psql under which a script runs: no start-up file, and the first error is the last.
 pub(super) const PSQL_OPTIONS: [&str; 4] = ["-X", "-v", "ON_ERROR_STOP=1", "-f"];

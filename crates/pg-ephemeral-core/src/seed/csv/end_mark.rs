@@ -4,7 +4,7 @@
 /// Takes a file piece by piece and finds such a line that has something after it.
 #[derive(Debug)]
 pub(super) struct EndMarkFinder {
-    place: Place,
+    state: RowState,
     quoted: bool,
     line: u64,
     /// The line of a mark, and whether anything follows.
@@ -12,7 +12,7 @@ pub(super) struct EndMarkFinder {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum RowState {
     /// At the start of a row.
     Start,
     /// After a backslash at the start of a row.
@@ -25,7 +25,7 @@ enum Place {
 
 impl EndMarkFinder {
     pub(super) fn new() -> Self {
-        Self { place: Place::Start, quoted: false, line: 1, mark: None }
+        Self { state: RowState::Start, quoted: false, line: 1, mark: None }
     }
 
     pub(super) fn take(&mut self, piece: &[u8]) {
@@ -43,14 +43,14 @@ impl EndMarkFinder {
 
     fn take_byte(&mut self, byte: u8) {
         let is_end = matches!(byte, b'\n' | b'\r') && !self.quoted;
-        if is_end && self.place == Place::Mark {
+        if is_end && self.state == RowState::Mark {
             self.mark = Some((self.line, false));
         }
-        self.place = match (self.place, byte) {
-            _ if is_end => Place::Start,
-            (Place::Start, b'\\') => Place::Backslash,
-            (Place::Backslash, b'.') => Place::Mark,
-            _ => Place::Within,
+        self.state = match (self.state, byte) {
+            _ if is_end => RowState::Start,
+            (RowState::Start, b'\\') => RowState::Backslash,
+            (RowState::Backslash, b'.') => RowState::Mark,
+            _ => RowState::Within,
         };
         // A doubled quote inside of quotes is two changes, and so none.
         self.quoted ^= byte == b'"';

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::seed::spec::CsvDelimiter;
+use crate::model::seed::spec::CsvDelimiter;
 
 /// The longest header, in bytes: PostgreSQL's longest column names, as many as a table can have.
 const LONGEST: usize = 256 * 1024;

@@ -3,11 +3,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::content::{Content, Stamp};
-use crate::layer::KeyHasher;
-use crate::postgres::MirroredFile;
+use crate::io::content::{Content, Stamp};
+use crate::model::KeyHasher;
+use crate::model::seed::spec::{DumpOptions, DumpOwner, DumpSection};
+use crate::postgres::client::MirroredFile;
 use crate::seed::archive::{self, ArchiveFormat, ForeignFormat};
-use crate::seed::spec::{DumpOptions, DumpOwner, DumpSection};
 
 /// A dump that can be restored.
 #[derive(Debug, Clone)]

@@ -1,7 +1,8 @@
 use std::process::Command;
 
 use super::*;
-use crate::layer::{LinkCache, SeedHash};
+use crate::layer::LinkCache;
+use crate::model::SeedHash;
 
 /// Seeds as the configuration has them, with paths from a folder of the test.
 async fn load_toml(folder: &Path, seeds: &str) -> Result<ReadSeeds, ReadError> {

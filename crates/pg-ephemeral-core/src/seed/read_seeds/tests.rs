@@ -1,10 +1,10 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::seed::spec::{CsvDelimiter, CsvTable};
+use crate::model::seed::spec::{CsvDelimiter, CsvTable};
 
 fn sql(text: &str, source: SqlSource) -> Body {
     Body::Sql(SqlScript::of_content(source, text))

@@ -5,13 +5,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::scan::{Purpose, Reference, Scan, Start};
-use crate::content::{Content, Stamp};
-use crate::postgres::MirroredFile;
+use super::source::SqlSource;
+use crate::io::content::{Content, Stamp};
+use crate::model::seed::spec::GitRevision;
+use crate::postgres::client::MirroredFile;
 use crate::seed::archive::{self, ArchiveFormat, ForeignFormat};
 use crate::seed::files::HashedFile;
-use crate::seed::load::{GitError, git};
-use crate::seed::read_seeds::SqlSource;
-use crate::seed::spec::GitRevision;
+use crate::seed::git::{self, GitError};
 
 /// A script for psql.
 #[derive(Debug, Clone)]

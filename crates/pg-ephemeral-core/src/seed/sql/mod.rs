@@ -5,7 +5,9 @@
 
 mod load;
 mod scan;
+mod source;
 
 pub(crate) use load::{LoadSqlError, SqlScript, unknown_includes};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(super) use scan::references_in;
+pub use source::SqlSource;

@@ -1,0 +1,183 @@
+//! Starts the processes of containers, all from one thread that lives as long as the calling process: on Linux a
+//! child that is to die with its parent really dies with the *thread* that made it. Knows nothing of where containers
+//! are kept; it is handed open files.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, mpsc};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::FdFlags;
+use rustix::process::Signal;
+use tokio::sync::watch;
+
+use super::start_record::exit_line;
+use crate::host::lockable::Lockable;
+
+/// A process to be started.
+pub(crate) struct Launch {
+    /// Program, arguments, environment, folder, user and streams.
+    pub(crate) command: Command,
+    /// The locked root: the process and its children inherit the open folder and with it the lock.
+    pub(crate) root: Lockable,
+    /// Where the process writes itself down before it becomes the program, and where is added how it ended.
+    pub(crate) process_file: File,
+    /// What the process gets when the calling process dies.
+    pub(crate) death_signal: Option<Signal>,
+}
+
+/// Starts a process and returns when it has become the program. From then on its end is waited for in the background.
+pub(crate) fn launch(launch: Launch) -> io::Result<()> {
+    let (answer, answered) = mpsc::sync_channel(1);
+    submit(Box::new(move || {
+        // The caller waits for it.
+        let _ = answer.send(start(launch));
+    }))?;
+    answered.recv().map_err(|_| io::Error::other("the thread that starts processes has gone"))?
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Gives a job to the thread, which is made with the first one.
+fn submit(job: Job) -> io::Result<()> {
+    static SPAWNER: Mutex<Option<(u32, mpsc::Sender<Job>)>> = Mutex::new(None);
+    let mut spawner = SPAWNER.lock().unwrap_or_else(PoisonError::into_inner);
+    let process = std::process::id();
+    let sender = match &*spawner {
+        // A child made by a fork has no such thread.
+        Some((owner, sender)) if *owner == process => sender,
+        _ => {
+            let (sender, jobs) = mpsc::channel::<Job>();
+            std::thread::Builder::new()
+                .name("ociman-spawn".to_owned())
+                .spawn(move || jobs.iter().for_each(|job| job()))?;
+            &spawner.insert((process, sender)).1
+        }
+    };
+    sender.send(job).map_err(|_| io::Error::other("the thread that starts processes has gone"))
+}
+
+fn start(launch: Launch) -> io::Result<()> {
+    let Launch { mut command, root, process_file, death_signal } = launch;
+    before_exec(&mut command, &root, &process_file, death_signal);
+    let child = command.spawn()?;
+    // The process has its own now. Only those of its tree may keep the lock.
+    root.leave_locked();
+    wait_in_background(child, process_file)
+}
+
+/// What the child does between fork and exec, when it already is the user it will be: the death signal set before
+/// would be lost with the change.
+#[allow(unsafe_code)]
+fn before_exec(command: &mut Command, root: &OwnedFd, process_file: &File, death_signal: Option<Signal>) {
+    let root = root.as_raw_fd();
+    let process_file = process_file.as_raw_fd();
+    let parent = rustix::process::getpid();
+    let prepare = move || -> io::Result<()> {
+        // SAFETY: `start` keeps both files open until the child has executed its program or failed to.
+        let (root, process_file) = unsafe { (BorrowedFd::borrow_raw(root), BorrowedFd::borrow_raw(process_file)) };
+        rustix::process::setsid()?;
+        default_signals()?;
+        #[cfg(target_os = "linux")]
+        if let Some(signal) = death_signal {
+            rustix::process::set_parent_process_death_signal(Some(signal))?;
+            // It may have died just before.
+            if rustix::process::getppid() != Some(parent) {
+                return Err(rustix::io::Errno::SRCH.into());
+            }
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = (parent, death_signal);
+        rustix::io::fcntl_setfd(root, FdFlags::empty())?;
+        write_down(process_file)
+    };
+    // SAFETY: after a fork of a process with threads only async-signal-safe things may be done: the closure makes
+    // system calls on its own stack, takes no lock and allocates nothing.
+    unsafe {
+        command.pre_exec(prepare);
+    }
+}
+
+/// Undoes what the caller ignores. A shell starts what it puts in the background with SIGINT and SIGQUIT ignored, that
+/// survives the change of program, and a removal signal that comes before the program has its handlers would be lost.
+#[allow(unsafe_code)]
+fn default_signals() -> io::Result<()> {
+    for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGUSR1, libc::SIGUSR2] {
+        // SAFETY: the default action is no code that could run at a wrong moment, and `signal` is async-signal-safe.
+        if unsafe { libc::signal(signal, libc::SIG_DFL) } == libc::SIG_ERR {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
+/// Copies what the system says of the calling process into a file.
+#[cfg(target_os = "linux")]
+fn write_down(file: BorrowedFd<'_>) -> io::Result<()> {
+    let status = rustix::fs::open(c"/proc/self/stat", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut line = [0_u8; 1024];
+    let length = rustix::io::read(&status, &mut line)?;
+    rustix::io::write(file, &line[..length])?;
+    Ok(())
+}
+
+/// As much of a line of Linux's as is read again.
+#[cfg(not(target_os = "linux"))]
+fn write_down(file: BorrowedFd<'_>) -> io::Result<()> {
+    let mut line = [0_u8; 128];
+    let pid = rustix::process::getpid().as_raw_nonzero();
+    let mut rest = line.as_mut_slice();
+    write!(rest, "{pid} (-) S 0 0 {pid} 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n")?;
+    let length = 128 - rest.len();
+    rustix::io::write(file, &line[..length])?;
+    Ok(())
+}
+
+/// The processes that were started here and have not ended, with what becomes true when they do.
+static RUNNING: LazyLock<Mutex<HashMap<u32, End>>> = LazyLock::new(Mutex::default);
+
+type End = Arc<watch::Sender<bool>>;
+
+fn running() -> MutexGuard<'static, HashMap<u32, End>> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Becomes true when a process that was started here has ended and that is written down; `None` for any other process.
+pub(crate) fn end_of(pid: u32) -> Option<watch::Receiver<bool>> {
+    running().get(&pid).map(|end| end.subscribe())
+}
+
+fn wait_in_background(child: Child, mut process_file: File) -> io::Result<()> {
+    let pid = child.id();
+    let end = End::new(watch::Sender::new(false));
+    running().insert(pid, Arc::clone(&end));
+    let child = Arc::new(Mutex::new(child));
+    let waited = Arc::clone(&child);
+    let wait = move || {
+        let status = waited.lock().unwrap_or_else(PoisonError::into_inner).wait();
+        if let Ok(status) = status {
+            // The container may have been removed, and nobody asks any more.
+            let _ = process_file.write_all(exit_line(status.into()).as_bytes());
+        }
+        end.send_replace(true);
+        // The number may be a newer child's already.
+        let mut running = running();
+        if running.get(&pid).is_some_and(|known| Arc::ptr_eq(known, &end)) {
+            running.remove(&pid);
+        }
+    };
+    let spawned = std::thread::Builder::new().name("ociman-wait".to_owned()).stack_size(128 * 1024).spawn(wait);
+    if let Err(error) = spawned {
+        let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
+        // It has just been started; both work unless it has ended.
+        let _ = child.kill();
+        let _ = child.wait();
+        running().remove(&pid);
+        return Err(error);
+    }
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! What is written down of one start of a container, in its file `process`, a line at a time: before the process is
+//! made, by the process itself before it becomes the program, and when it has ended. So there is no moment at which it
+//! runs unknown, and a late word on an earlier start can't get into the file of a newer one, which is another file.
+
+use std::path::{Component, Path};
+
+use crate::command::ExitStatus;
+use crate::process::{ProcessIdentity, Status, boot_id};
+
+/// One start of a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StartRecord {
+    /// The boot of the machine in which it was.
+    pub(crate) boot: String,
+    /// Who started it.
+    pub(crate) starter: ProcessIdentity,
+    /// The number of the descriptor by which its processes hold its root.
+    pub(crate) descriptor: i32,
+    /// Its slot, from the folder of the slots; `None` for a root in its own folder.
+    pub(crate) slot: Option<String>,
+    /// The process, once there is one.
+    pub(crate) leader: Option<ProcessIdentity>,
+    /// How it ended, if its starter was there to see it.
+    pub(crate) exit: Option<ExitStatus>,
+}
+
+impl StartRecord {
+    /// A start by the calling process that is about to happen.
+    pub(crate) fn announce(descriptor: i32, slot: Option<String>) -> Self {
+        let boot = boot_id().to_owned();
+        Self { boot, starter: ProcessIdentity::current(), descriptor, slot, leader: None, exit: None }
+    }
+
+    /// Whether its process runs.
+    pub(crate) fn is_running(&self) -> bool {
+        self.boot == boot_id() && self.leader.is_some_and(ProcessIdentity::is_alive)
+    }
+
+    /// The line that announces it.
+    pub(crate) fn announcement(&self) -> String {
+        let slot = self.slot.as_deref().unwrap_or(NO_SLOT);
+        format!("{} {} {} {} {slot}\n", self.boot, self.starter.pid, self.starter.start, self.descriptor)
+    }
+
+    /// Reads as many lines as are there.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        let mut fields = lines.next()?.trim_end().split(' ');
+        let boot = fields.next()?.to_owned();
+        let starter = ProcessIdentity { pid: fields.next()?.parse().ok()?, start: fields.next()?.parse().ok()? };
+        let descriptor = fields.next()?.parse().ok()?;
+        let slot = fields.next().filter(|slot| *slot != NO_SLOT && is_slot(slot)).map(str::to_owned);
+        let leader = lines.next().and_then(|line| Status::parse(line.as_bytes())).map(Status::identity);
+        let exit = lines.next().and_then(parse_exit);
+        Some(Self { boot, starter, descriptor, slot, leader, exit })
+    }
+}
+
+const NO_SLOT: &str = "-";
+
+/// Whether a path leads from the folder of the slots to one of them, and nowhere else.
+fn is_slot(path: &str) -> bool {
+    let parts: Vec<Component<'_>> = Path::new(path).components().collect();
+    matches!(parts[..], [Component::Normal(_), Component::Normal(_)])
+}
+
+/// The line that tells how the process ended.
+pub(crate) fn exit_line(status: ExitStatus) -> String {
+    match status {
+        ExitStatus::Exited(code) => format!("exited {code}\n"),
+        ExitStatus::Signaled(signal) => format!("signaled {signal}\n"),
+    }
+}
+
+fn parse_exit(line: &str) -> Option<ExitStatus> {
+    let (kind, number) = line.trim_end().split_once(' ')?;
+    let number = number.parse().ok()?;
+    match kind {
+        "exited" => Some(ExitStatus::Exited(number)),
+        "signaled" => Some(ExitStatus::Signaled(number)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STAT: &str = "42 (sh) S 7 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 98765 1 2 3\n";
+
+    #[test]
+    fn a_start_reads_back_at_each_of_its_stages() {
+        for slot in [None, Some("image/1".to_owned())] {
+            let announced = StartRecord::announce(5, slot);
+            let mut text = announced.announcement();
+            assert_eq!(StartRecord::parse(&text), Some(announced.clone()));
+
+            text.push_str(STAT);
+            let leader = Some(ProcessIdentity { pid: 42, start: 98765 });
+            let running = StartRecord { leader, ..announced.clone() };
+            assert_eq!(StartRecord::parse(&text), Some(running.clone()));
+
+            for status in [ExitStatus::Exited(3), ExitStatus::Signaled(9)] {
+                let text = text.clone() + &exit_line(status);
+                assert_eq!(StartRecord::parse(&text), Some(StartRecord { exit: Some(status), ..running.clone() }));
+            }
+        }
+    }
+
+    #[test]
+    fn a_slot_in_another_folder_counts_as_none() {
+        for path in ["../..", "image/../..", "/etc/passwd", "image", "image/1/root", "."] {
+            let start = StartRecord::announce(5, Some(path.to_owned()));
+            assert_eq!(StartRecord::parse(&start.announcement()).unwrap().slot, None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_not_whole_counts_as_not_there() {
+        let announced = StartRecord::announce(5, None);
+        assert_eq!(StartRecord::parse(""), None);
+        assert_eq!(StartRecord::parse(announced.announcement().trim_end()), None);
+        let text = announced.announcement() + &STAT[..40];
+        assert_eq!(StartRecord::parse(&text), Some(announced));
+    }
+}

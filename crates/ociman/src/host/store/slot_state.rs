@@ -1,0 +1,136 @@
+//! What a slot is fit for, as its file `state` says. It is written over in place, since making a file is what costs most
+//! between two tests on some file systems; a state that can't be read is taken for the worst one.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::HostError;
+use crate::host::folder;
+use crate::host::tree::reset::Trust;
+use crate::process::boot_id;
+
+/// Every state takes as many bytes, so that one never shows the end of another.
+const LENGTH: usize = 1024;
+
+/// What a slot is fit for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SlotState {
+    /// Bytes in its files, as of its image.
+    pub(crate) size: u64,
+    /// The boot of the machine in which this was so. After a crash of the machine no file is what it seems.
+    boot: String,
+    usage: Usage,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+enum Usage {
+    /// It holds what the image holds.
+    Clean,
+    /// A container has it, or had it and never gave it back.
+    Used {
+        container: String,
+        /// Nanoseconds since the epoch, from before its processes were started.
+        since: i64,
+    },
+    /// Anything.
+    Unknown,
+}
+
+impl SlotState {
+    pub(crate) fn clean(size: u64) -> Self {
+        Self { size, boot: boot_id().to_owned(), usage: Usage::Clean }
+    }
+
+    /// In use by a container from now on.
+    pub(crate) fn used(size: u64, container: &str) -> Self {
+        let usage = Usage::Used { container: container.to_owned(), since: now_in_nanoseconds() };
+        Self { size, boot: boot_id().to_owned(), usage }
+    }
+
+    /// The same, for a container that has got another name.
+    pub(crate) fn of_container(mut self, name: &str) -> Self {
+        if let Usage::Used { container, .. } = &mut self.usage {
+            name.clone_into(container);
+        }
+        self
+    }
+
+    /// Reads the state of a slot.
+    pub(crate) fn read(slot: &Path) -> Self {
+        let known = crate::files::read(&path(slot)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        known.unwrap_or(Self { size: 0, boot: String::new(), usage: Usage::Unknown })
+    }
+
+    pub(crate) fn write(&self, slot: &Path) -> Result<(), HostError> {
+        let path = path(slot);
+        let mut json = serde_json::to_vec(self).map_err(HostError::file("write", &path))?;
+        json.resize(LENGTH.max(json.len()), b' ');
+        folder::overwrite_private(&path, &json)
+    }
+
+    /// Whether it can be used as it is.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.usage == Usage::Clean && self.boot == boot_id()
+    }
+
+    /// The container that has it or had it last.
+    pub(crate) fn container(&self) -> Option<&str> {
+        match &self.usage {
+            Usage::Used { container, .. } => Some(container),
+            Usage::Clean | Usage::Unknown => None,
+        }
+    }
+
+    /// How far its manifest can be believed.
+    pub(crate) fn trust(&self) -> Trust {
+        match self.usage {
+            Usage::Used { since, .. } if self.boot == boot_id() => Trust::Stamps { used: since },
+            _ => Trust::Nothing,
+        }
+    }
+}
+
+/// When the state of a slot was last written.
+pub(crate) fn written(slot: &Path) -> Option<SystemTime> {
+    std::fs::metadata(path(slot)).and_then(|file| file.modified()).ok()
+}
+
+fn path(slot: &Path) -> PathBuf {
+    slot.join("state")
+}
+
+fn now_in_nanoseconds() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_nanos()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_reads_back_and_a_shorter_one_covers_a_longer_one() {
+        let slot = tempfile::tempdir().unwrap();
+        let used = SlotState::used(7, &"x".repeat(255));
+        used.write(slot.path()).unwrap();
+        assert_eq!(SlotState::read(slot.path()), used);
+        let clean = SlotState::clean(7);
+        clean.write(slot.path()).unwrap();
+        assert_eq!(SlotState::read(slot.path()), clean);
+        assert!(clean.is_clean());
+    }
+
+    #[test]
+    fn nothing_is_believed_of_a_slot_without_a_state_or_of_another_boot() {
+        let slot = tempfile::tempdir().unwrap();
+        let unknown = SlotState::read(slot.path());
+        assert!(!unknown.is_clean());
+        assert_eq!(unknown.trust(), Trust::Nothing);
+        let other_boot = SlotState { boot: "another".to_owned(), ..SlotState::clean(1) };
+        assert!(!other_boot.is_clean());
+        let other_boot = SlotState { boot: "another".to_owned(), ..SlotState::used(1, "x") };
+        assert_eq!(other_boot.trust(), Trust::Nothing);
+    }
+}

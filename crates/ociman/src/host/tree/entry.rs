@@ -1,0 +1,141 @@
+//! What stands in a tree of files: its [`Entry`]s in an order in which a folder comes before what is in it. Files,
+//! folders and symbolic links count; sockets, pipes and devices are nobody's content and are left out.
+
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, RawMode, Stat};
+
+/// One file, folder or symbolic link of a tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// From the root of the tree, which itself has the empty path.
+    pub(crate) path: Vec<u8>,
+    pub(crate) kind: EntryKind,
+    /// Permission bits.
+    pub(crate) mode: u32,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    pub(crate) stamp: Stamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum EntryKind {
+    Folder,
+    File { size: u64 },
+    Link { target: Vec<u8> },
+}
+
+/// What can't stay the same when a file's content, name or rights change: the time of change is set by the system
+/// alone. Meaningless for folders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Stamp {
+    pub(crate) inode: u64,
+    /// Nanoseconds since the epoch.
+    pub(crate) modified: i64,
+    /// Nanoseconds since the epoch.
+    pub(crate) changed: i64,
+}
+
+impl Stamp {
+    #[allow(clippy::unnecessary_cast, reason = "the types differ between systems")]
+    pub(crate) fn of(stat: &Stat) -> Self {
+        let nanoseconds = |seconds: i64, rest: i64| seconds.saturating_mul(1_000_000_000).saturating_add(rest);
+        Self {
+            inode: stat.st_ino as u64,
+            modified: nanoseconds(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
+            changed: nanoseconds(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
+        }
+    }
+}
+
+impl Entry {
+    /// The path to give to the system, relative to the open root.
+    pub(crate) fn place(&self) -> &[u8] {
+        place(&self.path)
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        match self.kind {
+            EntryKind::File { size } => size,
+            EntryKind::Folder | EntryKind::Link { .. } => 0,
+        }
+    }
+}
+
+/// The path to give to the system for a path relative to the open root.
+pub(crate) fn place(path: &[u8]) -> &[u8] {
+    if path.is_empty() { b"." } else { path }
+}
+
+/// The path of an entry of a folder.
+pub(crate) fn join(folder: &[u8], name: &CStr) -> Vec<u8> {
+    let name = name.to_bytes();
+    let mut path = Vec::with_capacity(folder.len() + 1 + name.len());
+    if !folder.is_empty() {
+        path.extend_from_slice(folder);
+        path.push(b'/');
+    }
+    path.extend_from_slice(name);
+    path
+}
+
+/// Permission bits of a file.
+#[allow(clippy::useless_conversion, reason = "the type differs between systems")]
+pub(crate) fn permissions(stat: &Stat) -> u32 {
+    u32::from(stat.st_mode) & 0o7777
+}
+
+/// The mode with these permission bits.
+#[allow(clippy::unnecessary_cast, reason = "the type differs between systems")]
+pub(crate) fn mode(permissions: u32) -> Mode {
+    Mode::from_raw_mode(permissions as RawMode)
+}
+
+/// All entries of a tree, the root first.
+pub(crate) fn survey(root: &OwnedFd) -> io::Result<Vec<Entry>> {
+    let stat = rustix::fs::fstat(root)?;
+    let mut entries = vec![entry(Vec::new(), EntryKind::Folder, &stat)];
+    survey_folder(root, &[], &mut entries)?;
+    Ok(entries)
+}
+
+fn survey_folder(root: &OwnedFd, path: &[u8], entries: &mut Vec<Entry>) -> io::Result<()> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let folder = rustix::fs::openat(root, place(path), flags, Mode::empty())?;
+    for item in Dir::read_from(&folder)? {
+        let item = item?;
+        let name = item.file_name();
+        if name == c"." || name == c".." {
+            continue;
+        }
+        let stat = rustix::fs::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let path = join(path, name);
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => {
+                entries.push(entry(path.clone(), EntryKind::Folder, &stat));
+                survey_folder(root, &path, entries)?;
+            }
+            FileType::RegularFile => {
+                let size = u64::try_from(stat.st_size).unwrap_or_default();
+                entries.push(entry(path, EntryKind::File { size }, &stat));
+            }
+            FileType::Symlink => {
+                let target = rustix::fs::readlinkat(&folder, name, Vec::new())?.into_bytes();
+                entries.push(entry(path, EntryKind::Link { target }, &stat));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn entry(path: Vec<u8>, kind: EntryKind, stat: &Stat) -> Entry {
+    Entry { path, kind, mode: permissions(stat), uid: stat.st_uid, gid: stat.st_gid, stamp: Stamp::of(stat) }
+}
+
+/// Bytes in all files together.
+pub(crate) fn total_size(entries: &[Entry]) -> u64 {
+    entries.iter().map(Entry::size).sum()
+}

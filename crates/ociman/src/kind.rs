@@ -1,0 +1,51 @@
+//! The kinds of backends.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// What runs containers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// The Docker engine, by its command line.
+    Docker,
+    /// Podman, by its command line.
+    Podman,
+    /// Plain processes of this machine.
+    Host,
+}
+
+impl Kind {
+    /// All kinds, in the order of automatic choice.
+    pub const ALL: [Self; 3] = [Self::Docker, Self::Podman, Self::Host];
+
+    /// The name as it stands in configuration: `docker`, `podman` or `host`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+            Self::Podman => "podman",
+            Self::Host => "host",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// The text is not one of `docker`, `podman`, `host`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not a backend: docker, podman or host")]
+pub struct UnknownKind {
+    /// The text.
+    pub text: String,
+}
+
+impl FromStr for Kind {
+    type Err = UnknownKind;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| UnknownKind { text: text.to_owned() })
+    }
+}

@@ -1,0 +1,71 @@
+//! The value of a label.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::text::checked_text;
+
+/// The value of a label: any text without NUL, the empty one included.
+///
+/// Commas, quotes, line breaks and non-ASCII text are all fine, so that JSON and PEM certificates fit. NUL is not: no
+/// argument of a process can carry it. Nor is there a limit to the length here, but labels travel as arguments, and
+/// Linux ends one argument at 128 KiB.
+///
+/// ```
+/// use ociman::label::{Value, ValueError};
+///
+/// let value: Value = r#"[{"name": "schema"}]"#.parse()?;
+/// assert_eq!(value.as_str(), r#"[{"name": "schema"}]"#);
+/// assert_eq!("a\0b".parse::<Value>(), Err(ValueError::Nul { offset: 1 }));
+/// # Ok::<(), ValueError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Value(Cow<'static, str>);
+
+impl Value {
+    /// Checks a value without making one, also at compile time.
+    ///
+    /// # Errors
+    ///
+    /// [`ValueError::Nul`] for the first NUL.
+    pub const fn check(value: &str) -> Result<(), ValueError> {
+        let bytes = value.as_bytes();
+        let mut offset = 0;
+        while offset < bytes.len() {
+            if bytes[offset] == 0 {
+                return Err(ValueError::Nul { offset });
+            }
+            offset += 1;
+        }
+        Ok(())
+    }
+
+    /// A value from a literal, for `const` items: a bad literal does not compile.
+    ///
+    /// # Panics
+    ///
+    /// When `value` holds NUL. Outside a `const` context use [`FromStr`](std::str::FromStr) instead.
+    #[expect(clippy::panic, reason = "meant for const items, where a panic is a compile error")]
+    #[must_use]
+    pub const fn from_static(value: &'static str) -> Self {
+        match Self::check(value) {
+            Ok(()) => Self(Cow::Borrowed(value)),
+            Err(_) => panic!("a label value is text without NUL"),
+        }
+    }
+}
+
+checked_text!(Value, ValueError);
+
+/// Why a text is not a [`Value`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ValueError {
+    /// The value holds NUL.
+    #[error("label value has NUL at byte {offset}")]
+    Nul {
+        /// Where it is, in bytes from the start of the value.
+        offset: usize,
+    },
+}

@@ -1,0 +1,17 @@
+//! What a person or a program reads of this binary: results, progress, warnings and errors. The one place that knows the
+//! terminal.
+
+mod failure;
+mod print;
+mod progress;
+pub(crate) mod spinner;
+mod stderr;
+mod table;
+mod usage;
+
+pub(crate) use failure::{FAILED, FAILED_AROUND, Failure, NOT_EXECUTABLE, NOT_FOUND};
+pub(crate) use print::{print_bytes, print_json, print_line, rfc3339};
+pub(crate) use progress::Progress;
+pub(crate) use stderr::{tell, warn};
+pub(crate) use table::{print_table, without_control};
+pub(crate) use usage::wrong_usage;

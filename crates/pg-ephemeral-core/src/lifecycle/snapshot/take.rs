@@ -1,0 +1,142 @@
+//! Taking a snapshot of a session while clients work with it.
+
+use std::time::Duration;
+
+use ociman::label::Labels;
+use ociman::{CommitSpec, Reference};
+
+use super::{Name, SnapshotError, SnapshotLabel, SnapshotTag, discard};
+use crate::io::random::random;
+use crate::lifecycle::recover::lock;
+use crate::model::label;
+use crate::model::layer_image::snapshot_reference;
+use crate::server::Server;
+use crate::session::Session;
+use crate::state::{Folders, Lock, MachineSecret, background};
+
+/// How long somebody who gives a snapshot up waits for it at most.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// What becomes of a snapshot that has the name already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Existing {
+    /// It stays, and there is no new one.
+    #[default]
+    Refuse,
+    /// It loses the name to the new one, and goes when nothing runs on it.
+    Replace,
+}
+
+/// How the server was treated for a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Manner {
+    /// It only stood still for a moment; its clients waited.
+    Live,
+    /// It was stopped and started again, for the sake of UNLOGGED tables: connections of clients were cut.
+    Stopped,
+}
+
+/// A snapshot that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// Its image.
+    pub image: Reference,
+    /// How the server was treated.
+    pub manner: Manner,
+}
+
+impl Session {
+    /// Takes a snapshot: all databases as they are at one moment, whatever clients are doing. What was committed before is in it.
+    /// Once begun it is done to its end: dropping the future blocks until then.
+    ///
+    /// Two engine commands when the server need not be stopped for it. See [`Manner`] for when that is.
+    ///
+    /// # Errors
+    /// [`SnapshotError`].
+    pub async fn snapshot(&self, folders: &Folders, name: &Name, existing: Existing) -> Result<Taken, SnapshotError> {
+        let (session, folders, name) = (self.clone(), folders.clone(), name.clone());
+        let taken = background::on_own_thread(async move || named(&session, &folders, &name, existing).await, LIMIT);
+        taken.await.map_err(SnapshotError::System)?
+    }
+}
+
+async fn named(session: &Session, folders: &Folders, name: &Name, existing: Existing) -> Result<Taken, SnapshotError> {
+    let backend = session.container().backend();
+    let instance = session.listed_metadata()?.instance;
+    let tag = SnapshotTag::of(session.name(), name);
+    let image = snapshot_reference(None, &instance, &tag).map_err(SnapshotError::ImageName)?;
+    let _lock = lock(folders, backend, session.name()).await?;
+    let _layers = Lock::of_build(folders, backend.kind(), &instance).await?;
+    let found = backend.inspect_images(std::slice::from_ref(&image)).await.map_err(SnapshotError::LookUp)?;
+    // An image that is no snapshot only has the name, and loses it.
+    let is_there = found.iter().flatten().any(|info| info.labels.get(&label::SNAPSHOT_KEY).is_some());
+    if is_there && existing == Existing::Refuse {
+        return Err(SnapshotError::Exists { session: session.name().clone(), name: name.clone() });
+    }
+    // Only a name tells a snapshot from leftovers; a commit would take it away and leave an image without any.
+    let aside = match is_there {
+        true => {
+            let tag = nameless_tag()?;
+            let aside = snapshot_reference(None, &instance, &tag).map_err(SnapshotError::ImageName)?;
+            let renamed = backend.tag(&image, &aside).await;
+            renamed.map_err(|source| SnapshotError::Replace { image: image.to_string(), source })?;
+            Some(aside)
+        }
+        false => None,
+    };
+    let taken = commit(session, folders, Some(name), image).await;
+    if let Some(aside) = aside {
+        discard(backend, &aside).await?;
+    }
+    taken
+}
+
+/// A tag that nobody else has, for a snapshot without a name.
+pub(super) fn nameless_tag() -> Result<SnapshotTag, SnapshotError> {
+    let mut bytes = [0; 32];
+    random(&mut bytes).map_err(SnapshotError::System)?;
+    Ok(SnapshotTag::of_random(bytes))
+}
+
+/// As a snapshot without a name, for a session that begins with it.
+pub(super) async fn nameless(session: &Session, folders: &Folders) -> Result<Taken, SnapshotError> {
+    let backend = session.container().backend();
+    let instance = session.listed_metadata()?.instance;
+    let tag = nameless_tag()?;
+    let image = snapshot_reference(None, &instance, &tag).map_err(SnapshotError::ImageName)?;
+    let _lock = lock(folders, backend, session.name()).await?;
+    let _layers = Lock::of_build(folders, backend.kind(), &instance).await?;
+    commit(session, folders, None, image).await
+}
+
+async fn commit(
+    session: &Session,
+    folders: &Folders,
+    name: Option<&Name>,
+    image: Reference,
+) -> Result<Taken, SnapshotError> {
+    let server = Server::attach(session, folders)?;
+    let stopped = session.about_to_stop(folders);
+    let nonce = session.credential().to_owned();
+    let secret = Some(MachineSecret::load_or_create(folders)?.fingerprint(&nonce));
+    let label = SnapshotLabel { session: session.name().clone(), name: name.cloned(), nonce, secret };
+    // An image takes over the labels of its container: those that tell of one server are not for it.
+    let own = [
+        label::SESSION_KEY,
+        label::OWNER_KEY,
+        label::EXPIRES_KEY,
+        label::PROCESS_KEY,
+        label::NONCE_KEY,
+        label::CREDENTIAL_KEY,
+        label::SECRET_KEY,
+        label::STARTED_KEY,
+        label::FOLDER_KEY,
+        label::RESTORED_KEY,
+        label::SSL_CA_CERT_PEM_KEY,
+    ];
+    let mut labels = Labels::from_iter(own.map(|key| (key, label::value(""))));
+    labels.insert(label::SNAPSHOT_KEY, label::json_value(&label));
+    labels.extend(image.tag().map(|tag| (label::TAG_KEY, label::value(tag.as_str()))));
+    let manner = server.commit_as_it_is(session.name(), CommitSpec { image: image.clone(), labels }, &stopped).await?;
+    Ok(Taken { image, manner })
+}

@@ -1,0 +1,6 @@
+//! What a seed is, as the user wrote it.
+
+mod kind;
+pub mod spec;
+
+pub use kind::{SeedKind, UnknownSeedKind};

@@ -1,0 +1,71 @@
+//! The name of a server's database.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::model::seed::spec::{Identifier, IdentifierError};
+
+/// The database seeds go into and everything connects to; `postgres` unless set.
+///
+/// ```
+/// use pg_ephemeral_core::config::DatabaseName;
+///
+/// assert_eq!(DatabaseName::default().as_str(), "postgres");
+/// assert!("template0".parse::<DatabaseName>().is_err());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DatabaseName(String);
+
+impl DatabaseName {
+    /// The database's name, unquoted.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for DatabaseName {
+    fn default() -> Self {
+        Self("postgres".to_owned())
+    }
+}
+
+impl FromStr for DatabaseName {
+    type Err = DatabaseNameError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let name: Identifier = text.parse()?;
+        if text == "template0" {
+            return Err(DatabaseNameError::Template0);
+        }
+        Ok(Self(name.as_str().to_owned()))
+    }
+}
+
+impl fmt::Display for DatabaseName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(&self.0)
+    }
+}
+
+/// Why a text can't name the database.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DatabaseNameError {
+    /// It is no PostgreSQL name.
+    #[error(transparent)]
+    Identifier(#[from] IdentifierError),
+    /// PostgreSQL lets nobody connect to it.
+    #[error("PostgreSQL lets nobody connect to `template0`")]
+    Template0,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn template0_is_refused() {
+        assert_eq!("template0".parse::<DatabaseName>(), Err(DatabaseNameError::Template0));
+        assert_eq!("template1".parse::<DatabaseName>().unwrap().to_string(), "template1");
+    }
+}

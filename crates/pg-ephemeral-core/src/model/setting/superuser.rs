@@ -1,0 +1,85 @@
+//! The name of a server's superuser.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::model::seed::spec::{Identifier, IdentifierError};
+
+/// The role `initdb` creates and everything connects as; `postgres` unless set.
+///
+/// ```
+/// use pg_ephemeral_core::config::Superuser;
+///
+/// assert_eq!(Superuser::default().as_str(), "postgres");
+/// assert!("pg_admin".parse::<Superuser>().is_err());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Superuser(String);
+
+impl Superuser {
+    /// The role's name, unquoted.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for Superuser {
+    fn default() -> Self {
+        Self("postgres".to_owned())
+    }
+}
+
+impl FromStr for Superuser {
+    type Err = SuperuserError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let name: Identifier = text.parse()?;
+        if text.starts_with("pg_") || matches!(text, "public" | "none") {
+            return Err(SuperuserError::Reserved);
+        }
+        if text.contains(UNUSABLE) {
+            return Err(SuperuserError::Unusable);
+        }
+        Ok(Self(name.as_str().to_owned()))
+    }
+}
+
+impl fmt::Display for Superuser {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(&self.0)
+    }
+}
+
+/// Why a text can't name the superuser.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SuperuserError {
+    /// It is no PostgreSQL name.
+    #[error(transparent)]
+    Identifier(#[from] IdentifierError),
+    /// PostgreSQL keeps it for itself.
+    #[error("PostgreSQL keeps `public`, `none` and role names that start with `pg_` for itself")]
+    Reserved,
+    /// `initdb` would fail on it.
+    #[error("a superuser's name can't have any of `\"`, `$`, `'` and `\\`")]
+    Unusable,
+}
+
+/// What the owner of an extension, as every superuser is, can't have in its name.
+const UNUSABLE: [char; 4] = ['"', '$', '\'', '\\'];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reserved_role_names_are_refused() {
+        for text in ["public", "none", "pg_monitor"] {
+            assert_eq!(text.parse::<Superuser>(), Err(SuperuserError::Reserved), "{text}");
+        }
+        for text in ["a\"b", "a$b", "a'b", "a\\b"] {
+            assert_eq!(text.parse::<Superuser>(), Err(SuperuserError::Unusable), "{text}");
+        }
+        assert_eq!("pgadmin".parse::<Superuser>().unwrap().to_string(), "pgadmin");
+    }
+}

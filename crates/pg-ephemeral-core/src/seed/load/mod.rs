@@ -1,0 +1,316 @@
+//! From what the user wrote to seeds that can be applied: bodies are read, CSV files hashed, key programs run. It knows
+//! no server, and what it reads it does not judge.
+
+use std::path::{Component, Path, PathBuf};
+use std::process::ExitStatus;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use indexmap::IndexMap;
+
+use super::archive::{ArchiveFormat, ForeignFormat};
+use super::csv::{CsvFile, CsvFileError};
+use super::dump::{Dump, LoadDumpError};
+use super::events::OutputStream;
+use super::files::{self, FilesError};
+use super::git::GitError;
+use super::process::{Program, ProgramText};
+use super::read_seeds::{Body, CacheKey, ReadSeed, ReadSeeds, ScriptFile};
+use super::spec::{CacheStrategy, FileGlob, SeedSpec};
+use super::sql::{LoadSqlError, SqlScript};
+use crate::io::child::{self, Input};
+use crate::model::SeedName;
+
+/// How many seeds are loaded at once: some run programs.
+const AT_ONCE: usize = 8;
+
+/// How much of what a key program wrote to its standard error is kept, in bytes.
+const LONGEST_MESSAGE: usize = 4096;
+
+/// Why a seed could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The folder that paths start from is relative, and there is no working directory.
+    #[error("find the folder {}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file named in the configuration could not be read.
+    #[error("read seed {seed}: open {}", path.display())]
+    Open {
+        /// The seed.
+        seed: SeedName,
+        /// The file, as the user wrote it.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The files that globs of the seed match could not be read.
+    #[error("read seed {seed}")]
+    Files {
+        /// The seed.
+        seed: SeedName,
+        /// Which glob or file, and what came of it.
+        #[source]
+        source: FilesError,
+    },
+    /// Two files of a container script would be one.
+    #[error("read seed {seed}: two of its files are {name} inside the image")]
+    SameFile {
+        /// The seed.
+        seed: SeedName,
+        /// The file, from the script's working directory.
+        name: String,
+    },
+    /// The file of a `sql-file` seed is an archive, which psql can't read.
+    #[error("seed \"{seed}\" of type sql-file can't run {}: it is an archive of pg_dump in {format} format", path.display())]
+    Archive {
+        /// The seed.
+        seed: SeedName,
+        /// The file, as the user wrote it.
+        path: PathBuf,
+        /// The format of the archive.
+        format: ArchiveFormat,
+    },
+    /// The file of a `sql-file` seed has to be unpacked.
+    #[error("seed \"{seed}\" can't run {}: it is {format}", path.display())]
+    Foreign {
+        /// The seed.
+        seed: SeedName,
+        /// The file, as the user wrote it.
+        path: PathBuf,
+        /// The format of the file.
+        format: ForeignFormat,
+    },
+    /// A dump can't be used.
+    #[error("failed to read seed \"{seed}\"")]
+    Dump {
+        /// The seed.
+        seed: SeedName,
+        /// What is wrong with it.
+        #[source]
+        source: LoadDumpError,
+    },
+    /// A CSV file could not be read.
+    #[error("read seed {seed}")]
+    Csv {
+        /// The seed.
+        seed: SeedName,
+        /// What came of it.
+        #[source]
+        source: CsvFileError,
+    },
+    /// A file of a git revision could not be read.
+    #[error("read seed {seed}: {}", path.display())]
+    Git {
+        /// The seed.
+        seed: SeedName,
+        /// The file, as the user wrote it.
+        path: PathBuf,
+        /// What came of it.
+        #[source]
+        source: GitError,
+    },
+    /// The program that makes a part of the key could not be run.
+    #[error("read seed {seed}: start {program} of its cache key")]
+    StartKey {
+        /// The seed.
+        seed: SeedName,
+        /// What was to be started, in words.
+        program: String,
+        /// What the user can do about it.
+        hint: Option<&'static str>,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The program that makes a part of the key failed.
+    #[error("read seed {seed}: {program} of its cache key ended with {status}{}", quoted(message))]
+    Key {
+        /// The seed.
+        seed: SeedName,
+        /// What was run, in words.
+        program: String,
+        /// How it ended.
+        status: ExitStatus,
+        /// The end of what it wrote to its standard error.
+        message: String,
+    },
+}
+
+fn quoted(message: &str) -> String {
+    let message = message.trim();
+    if message.is_empty() { String::new() } else { format!(": {message}") }
+}
+
+/// Reads everything that seeds point to. `folder` is where their relative paths start and their programs run.
+///
+/// # Errors
+/// The first seed, in their order, that can't be loaded.
+pub async fn read(seeds: &IndexMap<SeedName, SeedSpec>, folder: &Path) -> Result<ReadSeeds, ReadError> {
+    let folder = std::path::absolute(folder).map_err(|source| ReadError::Folder { path: folder.to_owned(), source })?;
+    let loading: Vec<_> = seeds.iter().map(|(name, spec)| Loader { name, folder: &folder }.load(spec)).collect();
+    let loaded: Vec<_> = stream::iter(loading).buffered(AT_ONCE).collect().await;
+    loaded.into_iter().collect::<Result<_, _>>().map(ReadSeeds::new)
+}
+
+/// Loads one seed.
+struct Loader<'a> {
+    name: &'a SeedName,
+    folder: &'a Path,
+}
+
+impl Loader<'_> {
+    async fn load(self, spec: &SeedSpec) -> Result<ReadSeed, ReadError> {
+        let body = match spec {
+            SeedSpec::SqlFile { path, git_revision, files } => {
+                let named = files::hash(self.folder, files).await.map_err(|error| self.files_failed(error))?;
+                let script = SqlScript::of_file(path, git_revision.as_ref(), self.folder).await;
+                self.sql(script.map(|script| script.with_files(named)))?
+            }
+            SeedSpec::SqlStatement { statement } => self.sql(SqlScript::of_text(statement, self.folder).await)?,
+            SeedSpec::Dump { path, options } => {
+                let dump = Dump::load(path, options, self.folder).await;
+                Body::Dump(dump.map_err(|source| ReadError::Dump { seed: self.seed(), source })?)
+            }
+            SeedSpec::CsvFile { path, table, delimiter } => {
+                let file = CsvFile::read(self.folder.join(path), path.clone(), table.clone(), *delimiter).await;
+                Body::Csv(file.map_err(|source| ReadError::Csv { seed: self.seed(), source })?)
+            }
+            SeedSpec::Script { script, files, cache } => Body::Program {
+                program: self.program(ProgramText::Script(script.clone())),
+                files: files::hash(self.folder, files).await.map_err(|source| self.files_failed(source))?,
+                cache: self.cache_key(cache).await?,
+            },
+            SeedSpec::Command { command, arguments, files, cache } => Body::Program {
+                program: self.program(ProgramText::Command { command: command.clone(), arguments: arguments.clone() }),
+                files: files::hash(self.folder, files).await.map_err(|source| self.files_failed(source))?,
+                cache: self.cache_key(cache).await?,
+            },
+            SeedSpec::ContainerScript { script, files } => {
+                Body::ContainerScript { script: script.clone(), files: self.script_files(files).await? }
+            }
+        };
+        Ok(ReadSeed::new(self.seed(), body))
+    }
+
+    fn seed(&self) -> SeedName {
+        self.name.clone()
+    }
+
+    async fn read(&self, path: &Path) -> Result<Vec<u8>, ReadError> {
+        let full = self.folder.join(path);
+        let read = ociman::blocking::run(move || ociman::files::read(&full)).await;
+        read.flatten().map_err(|source| ReadError::Open { seed: self.seed(), path: path.to_owned(), source })
+    }
+
+    async fn script_files(&self, globs: &[FileGlob]) -> Result<Vec<ScriptFile>, ReadError> {
+        let found = files::find_on_a_thread(self.folder, globs).await.map_err(|source| self.files_failed(source))?;
+        let mut files: Vec<ScriptFile> = Vec::new();
+        for file in found {
+            let name = name_inside(&file.name);
+            if files.iter().any(|file| file.name == name) {
+                return Err(ReadError::SameFile { seed: self.seed(), name });
+            }
+            files.push(ScriptFile { name, content: self.read(&file.name).await? });
+        }
+        Ok(files)
+    }
+
+    fn files_failed(&self, source: FilesError) -> ReadError {
+        ReadError::Files { seed: self.seed(), source }
+    }
+
+    fn sql(&self, script: Result<SqlScript, LoadSqlError>) -> Result<Body, ReadError> {
+        let seed = self.seed();
+        script.map(Body::Sql).map_err(|error| match error {
+            LoadSqlError::Open { path, source } => ReadError::Open { seed, path, source },
+            LoadSqlError::Git { path, source } => ReadError::Git { seed, path, source },
+            LoadSqlError::Archive { path, format } => ReadError::Archive { seed, path, format },
+            LoadSqlError::Foreign { path, format } => ReadError::Foreign { seed, path, format },
+        })
+    }
+
+    fn program(&self, text: ProgramText) -> Program {
+        Program { text, folder: self.folder.to_owned() }
+    }
+
+    async fn cache_key(&self, cache: &CacheStrategy) -> Result<CacheKey, ReadError> {
+        match cache {
+            CacheStrategy::CommandHash => Ok(CacheKey::Nothing),
+            CacheStrategy::None => Ok(CacheKey::Uncacheable),
+            CacheStrategy::KeyCommand { command, arguments } => {
+                let text = ProgramText::Command { command: command.clone(), arguments: arguments.clone() };
+                self.output_hash(self.program(text)).await
+            }
+            CacheStrategy::KeyScript { script } => {
+                self.output_hash(self.program(ProgramText::Script(script.clone()))).await
+            }
+        }
+    }
+
+    async fn output_hash(&self, program: Program) -> Result<CacheKey, ReadError> {
+        let mut output = blake3::Hasher::new();
+        let mut message = Vec::new();
+        let take = |stream, piece: &[u8]| match stream {
+            OutputStream::Stdout => {
+                output.update(piece);
+            }
+            OutputStream::Stderr => {
+                message.extend_from_slice(piece);
+                message.drain(..message.len().saturating_sub(LONGEST_MESSAGE));
+            }
+        };
+        let ended = child::run(program.command(), Input::Empty, |_| {}, take).await;
+        let status = ended.map_err(|error| ReadError::StartKey {
+            seed: self.seed(),
+            program: program.started(),
+            hint: program.hint(),
+            source: error.into_source(),
+        })?;
+        if status.success() {
+            return Ok(CacheKey::Output(output.finalize()));
+        }
+        let message = String::from_utf8_lossy(&message).into_owned();
+        Err(ReadError::Key { seed: self.seed(), program: program.to_string(), status, message })
+    }
+}
+
+/// Where a container script finds a file, from its working directory: where the configuration does, unless that is
+/// outside of its folder.
+fn name_inside(path: &Path) -> String {
+    let below: Option<PathBuf> = path
+        .components()
+        .filter(|part| *part != Component::CurDir)
+        .map(|part| if let Component::Normal(name) = part { Some(name) } else { None })
+        .collect();
+    let name = below.or_else(|| path.file_name().map(PathBuf::from)).unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+impl ReadError {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Git { source, .. } => source.hint(),
+            Self::Dump { source, .. } => source.hint(),
+            Self::Archive { .. } => Some("use a seed with `type = \"dump\"`, which restores it with pg_restore"),
+            Self::Foreign { .. } => Some(ForeignFormat::HINT),
+            Self::Files { source, .. } => source.hint(),
+            Self::StartKey { hint, .. } => *hint,
+            Self::Csv { source: CsvFileError::Header { .. }, .. } => {
+                Some("the first row names the columns, with the delimiter of the seed between them")
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

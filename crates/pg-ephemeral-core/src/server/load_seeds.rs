@@ -1,0 +1,78 @@
+//! What the seeds of a [`Definition`] are worth on a backend, without starting anything there.
+
+use ociman::Backend;
+
+use super::definition::Definition;
+use super::error::StartError;
+use super::resolve::chain_now;
+use crate::seed::{self, LoadedSeed, LoadedSeeds, ReadSeeds, SeedCacheStatus};
+
+/// Why seeds could not be loaded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// A seed can't be read.
+    #[error(transparent)]
+    Seed(#[from] seed::ReadError),
+    /// The backend did not tell about the base image.
+    #[error(transparent)]
+    BaseImage(Box<StartError>),
+}
+
+impl From<LoadError> for StartError {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Seed(error) => Self::LoadSeeds(error),
+            LoadError::BaseImage(error) => *error,
+        }
+    }
+}
+
+impl Definition {
+    /// Reads all seeds, and tells the keys that they have on the base image of this backend. Nothing is started or fetched.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use pg_ephemeral_core::{Definition, Folders};
+    /// use pg_ephemeral_testkit::{FakeBackend, FakeImage};
+    ///
+    /// let home = tempfile::tempdir()?;
+    /// let backend = FakeBackend::podman().with_image(FakeImage::postgres("17")).backend();
+    /// let definition = Definition::in_folders(Folders::at(home.path()))
+    ///     .image("17".parse()?)
+    ///     .sql_statement("schema".parse()?, "create table orders (id bigint primary key)");
+    /// let seeds = definition.load_seeds(&backend).await?;
+    /// assert_eq!(seeds.image().to_string(), "docker.io/library/postgres:17");
+    /// for seed in seeds.iter_seeds() {
+    ///     println!("{} {:?}", seed.name(), seed.cache_status().hash());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`LoadError::Seed`], which names the seed, or [`LoadError::BaseImage`] when the backend does not answer or PostgreSQL is
+    /// not installed on the host.
+    pub async fn load_seeds(&self, backend: &Backend) -> Result<LoadedSeeds<'_>, LoadError> {
+        let read = self.read_seeds().await?;
+        let failed = |error| LoadError::BaseImage(Box::new(error));
+        let (image, chain) = chain_now(self, backend, &read).await.map_err(failed)?;
+        let seeds = self.seeds.keys().enumerate().map(|(index, name)| {
+            let Some(link) = chain.as_ref().and_then(|chain| chain.links().get(index)) else {
+                return LoadedSeed::new(name, SeedCacheStatus::Unknown, None);
+            };
+            let cache_status = match link.layer() {
+                Some(hash) => SeedCacheStatus::Cacheable { hash: hash.clone() },
+                None => SeedCacheStatus::Uncacheable,
+            };
+            LoadedSeed::new(name, cache_status, Some(link.hash.clone()))
+        });
+        Ok(LoadedSeeds::new(image.into(), seeds.collect()))
+    }
+
+    /// Reads all that seeds point to.
+    pub(crate) async fn read_seeds(&self) -> Result<ReadSeeds, seed::ReadError> {
+        seed::read(&self.seeds, &self.folder).await
+    }
+}

@@ -1,0 +1,15 @@
+//! What this crate keeps on this machine between commands, and the thread that finishes what a command has begun.
+
+pub(crate) mod background;
+pub(crate) mod folders;
+pub(crate) mod handover;
+pub(crate) mod lock;
+pub(crate) mod record;
+pub(crate) mod secret;
+
+pub(crate) use folders::{Folders, FoldersError};
+pub(crate) use handover::Stopped;
+pub(crate) use lock::Lock;
+pub(crate) use lock::LockError;
+pub(crate) use record::RecordError;
+pub(crate) use secret::{MachineSecret, MadeWith, SecretError};
