@@ -74,7 +74,7 @@ impl Database {
         self.connection.url()
     }
 
-    /// The environment for processes of this machine, as [`Server::pg_env`] has it.
+    /// The environment for processes of this machine, as [`Server::pg_env`](crate::Server::pg_env) has it.
     #[must_use]
     pub fn pg_env(&self) -> Vec<Variable> {
         self.connection.environment()

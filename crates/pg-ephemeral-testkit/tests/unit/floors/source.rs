@@ -69,15 +69,13 @@ impl Reader<'_> {
                     at = self.import(at + 1, &module, is_public);
                     is_public = false;
                 }
-                _ if is_name(&token) && !matches!(self.before(at), "::" | "." | "$") => {
-                    if self.token(at + 1) == "::" {
-                        let (line, mut path) = (self.tokens[at].0, vec![token]);
-                        while self.token(at + 1) == "::" && is_name(self.token(at + 2)) {
-                            path.push(self.token(at + 2).to_owned());
-                            at += 2;
-                        }
-                        self.paths.used.extend(self.from_root(path, &module).map(|path| (line, path)));
+                _ if is_name(&token) && !matches!(self.before(at), "::" | "." | "$") && self.token(at + 1) == "::" => {
+                    let (line, mut path) = (self.tokens[at].0, vec![token]);
+                    while self.token(at + 1) == "::" && is_name(self.token(at + 2)) {
+                        path.push(self.token(at + 2).to_owned());
+                        at += 2;
                     }
+                    self.paths.used.extend(self.rooted(path, &module).map(|path| (line, path)));
                 }
                 _ => {}
             }
@@ -127,7 +125,7 @@ impl Reader<'_> {
         let alias = path.pop_if(|last| last.starts_with("as ")).map(|alias| alias[3..].to_owned());
         path.pop_if(|last| last == "self");
         let Some(name) = alias.or_else(|| path.last().cloned()) else { return };
-        let Some(path) = self.from_root(path, module) else { return };
+        let Some(path) = self.rooted(path, module) else { return };
         if is_public {
             self.paths.handed_on.push((name, (line, path)));
         } else {
@@ -136,7 +134,7 @@ impl Reader<'_> {
     }
 
     /// A path as it is from the crate's root; `None` when it leads to another crate.
-    fn from_root(&self, path: Vec<String>, module: &[String]) -> Option<Vec<String>> {
+    fn rooted(&self, path: Vec<String>, module: &[String]) -> Option<Vec<String>> {
         let mut base = module.to_vec();
         let mut rest = path.as_slice();
         match rest.first()?.as_str() {
