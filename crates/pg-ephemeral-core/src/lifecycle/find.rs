@@ -13,8 +13,9 @@ use crate::model::session::Name;
 use crate::session::{FindError, ListError, Session, StopError};
 use crate::state::{Folders, MadeWith, SecretError};
 
-/// How long a session is waited for whose server an engine holds still, as it does while a snapshot is made of it.
-const PAUSE_LIMIT: Duration = Duration::from_secs(5);
+/// How long a session is waited for whose container an engine has paused. An engine does so while a snapshot is made, and
+/// goes on with that when the command is killed that asked for it; a gigabyte takes Podman some twelve seconds.
+const PAUSE_LIMIT: Duration = Duration::from_mins(1);
 const PAUSE_STEP: Duration = Duration::from_millis(100);
 
 /// What a look for sessions has found, and what it has removed.

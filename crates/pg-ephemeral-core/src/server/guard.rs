@@ -341,11 +341,8 @@ mod tests {
             assert!(matches!(error, CommandError::Unreachable { .. }), "{error:?}");
             assert_eq!(fake.journal().count(Operation::Remove), 3, "{}", fake.journal());
             // Although the process that started it is alive.
-            let left = crate::record::left_behind(&folders, std::time::SystemTime::now());
-            assert_eq!(
-                left.iter().map(|file| file.record.container.as_str()).collect::<Vec<_>>(),
-                ["pg-ephemeral-x"]
-            );
+            let left = crate::state::record::left_behind(&folders, std::time::SystemTime::now());
+            assert_eq!(left.iter().map(|file| file.record.container.as_str()).collect::<Vec<_>>(), ["pg-ephemeral-x"]);
             fake.recover();
             crate::reap::reap_recorded(&folders, &fake.backend(), crate::reap::Patience::Hurry).await;
             assert_eq!((fake.containers().len(), records(home.path())), (0, 0));

@@ -163,7 +163,7 @@ impl Processes {
             let _ = kill_process_group(*pid, Signal::KILL);
         }
         // What a process has in memory goes with it, and not with the signal.
-        let limit = Instant::now() + KEEPER_LIMIT;
+        let limit = Instant::now() + SUPERVISOR_LIMIT;
         while !frozen.processes.iter().all(|pid| has_ended(*pid)) && Instant::now() < limit {
             std::thread::sleep(PAUSE);
         }
