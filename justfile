@@ -60,7 +60,7 @@ fuzz *arguments:
 coverage *arguments:
     @scripts/coverage "$@"
 
-# Which changes of what decides on removal no test notices: `just mutants crates/pg-ephemeral-core/src/owner.rs`.
+# Which changes of what decides on removal no test notices: `just mutants crates/pg-ephemeral-core/src/model/owner.rs`.
 mutants *arguments:
     @scripts/mutants "$@"
 
