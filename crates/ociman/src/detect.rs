@@ -37,6 +37,7 @@ impl Backend {
 
 /// Why the user's `ociman.toml` could not be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum UserConfigError {
     /// It could not be read.
     #[error("read {}", path.display())]

@@ -56,6 +56,7 @@ pub enum Access {
 
 /// A folder or a file of the machine that is visible in the container.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Mount {
     /// A folder or file of the engine's machine.
     Bind {
@@ -86,6 +87,7 @@ pub struct PublishedPort {
 
 /// The network a container joins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Network {
     /// The engine's default network.
     #[default]

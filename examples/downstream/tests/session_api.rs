@@ -90,23 +90,25 @@ async fn futures_end_with_these(
     Ok(())
 }
 
+fn is_a<T>(_: &T) {}
+
 /// Without a wildcard: one more variant, or one more field, does not compile.
 fn errors_are_these(list: ListError, find: FindError, metadata: MetadataError, stop: StopError, status: SeedStatus) {
     match list {
-        ListError::ListWithName(source) => drop::<ContainerListWithNameError>(source),
-        ListError::MissingOciPrefix { container_name } => drop::<ContainerName>(container_name),
-        ListError::InvalidSessionName(source) => drop::<ContainerNameError>(source),
+        ListError::ListWithName(source) => is_a::<ContainerListWithNameError>(&source),
+        ListError::MissingOciPrefix { container_name } => is_a::<ContainerName>(&container_name),
+        ListError::InvalidSessionName(source) => is_a::<ContainerNameError>(&source),
     }
     match find {
-        FindError::List(source) => drop::<ListError>(source),
-        FindError::MultipleMatches { count } => drop::<usize>(count),
+        FindError::List(source) => is_a::<ListError>(&source),
+        FindError::MultipleMatches { count } => is_a::<usize>(&count),
     }
     match metadata {
-        MetadataError::ReadLabels(source) => drop::<ContainerError>(source),
-        MetadataError::Decode(source) => drop::<ReadError>(source),
+        MetadataError::ReadLabels(source) => is_a::<ContainerError>(&source),
+        MetadataError::Decode(source) => is_a::<ReadError>(&source),
     }
     match stop {
-        StopError::Remove(source) => drop::<CommandError>(source),
+        StopError::Remove(source) => is_a::<CommandError>(&source),
     }
     match status {
         SeedStatus::Sync | SeedStatus::Diverged => {}

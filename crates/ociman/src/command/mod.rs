@@ -220,6 +220,7 @@ pub struct QueryOutput {
 
 /// Why a command could not be run to its end. That it ran and failed is not an error here: see [`Output::status`].
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ProcessError {
     /// No such program on `PATH`.
     #[error("no program {program:?}{}", on_path(program))]

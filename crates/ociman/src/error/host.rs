@@ -5,6 +5,7 @@ use std::time::Duration;
 
 /// Why the host backend could not do something with its files or processes.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum HostError {
     /// A file or folder of the backend.
     #[error("{action} {}", path.display())]

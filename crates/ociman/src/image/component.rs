@@ -105,6 +105,7 @@ checked_text!(PathComponent, PathComponentError);
 /// Why a text is not a [`PathComponent`]. Offsets count bytes from the start of the text that was parsed: of the
 /// component, or of the whole reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PathComponentError {
     /// There is nothing where a component should be, as in `a//b`.
     #[error("path of the image has nothing at byte {offset}, where a component should be")]

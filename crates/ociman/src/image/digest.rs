@@ -140,6 +140,7 @@ impl fmt::Display for Digest {
 /// Why a text is not a [`Digest`]. Offsets count bytes from the start of the text that was parsed: of the digest, or of
 /// the whole reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum DigestError {
     /// There is no text, as after the `@` of `app@`.
     #[error("digest is empty")]

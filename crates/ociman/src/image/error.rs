@@ -5,6 +5,7 @@ pub(super) const MAX_NAME_LENGTH: usize = 255;
 
 /// Why a text is not a [`super::Reference`]. Offsets count bytes from the start of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReferenceError {
     /// There is no text at all.
     #[error("image reference is empty")]

@@ -80,6 +80,7 @@ checked_text!(Tag, TagError);
 /// Why a text is not a [`Tag`]. Offsets count bytes from the start of the text that was parsed: of the tag, or of the
 /// whole reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TagError {
     /// There is no text, as after the `:` of `app:`.
     #[error("tag is empty")]

@@ -77,6 +77,7 @@ const fn is_control(character: char) -> bool {
 
 /// Why a text is not a [`Key`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum KeyError {
     /// There is no text at all.
     #[error("label key is empty")]

@@ -61,6 +61,7 @@ checked_text!(Value, ValueError);
 
 /// Why a text is not a [`Value`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ValueError {
     /// The value holds NUL.
     #[error("label value has NUL at byte {offset}")]

@@ -1,7 +1,7 @@
 //! `doctor`: prints what an examination of this machine finds, a line each.
 
 use pg_ephemeral_core::Folders;
-use pg_ephemeral_core::doctor::{Area, Examination, Finding, Level};
+use pg_ephemeral_core::doctor::{Examination, Finding, Level};
 
 use super::context::config_path;
 use crate::args::{Format, Global};
@@ -29,15 +29,6 @@ fn line(finding: &Finding) -> String {
         Level::Warning => "warning",
         Level::Missing => "missing",
     };
-    let area = match finding.area {
-        Area::Backend => "backend",
-        Area::Rootless => "rootless",
-        Area::Disk => "disk",
-        Area::Programs => "programs",
-        Area::Permissions => "permissions",
-        Area::Leftovers => "leftovers",
-        Area::Configuration => "configuration",
-    };
     let advice = finding.advice.as_ref().map(|advice| format!("; {advice}")).unwrap_or_default();
-    format!("{level}: {area}: {}: {}{advice}", finding.subject, finding.message)
+    format!("{level}: {}: {}: {}{advice}", finding.area, finding.subject, finding.message)
 }

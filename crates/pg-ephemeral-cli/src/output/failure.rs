@@ -173,10 +173,10 @@ impl From<EffectiveError> for Failure {
             EffectiveError::SeveralInstances { .. } => Some(format!(
                 "choose one by --instance, {INSTANCE_VARIABLE}, or default_instance at the top level of the configuration"
             )),
-            EffectiveError::SslParameter { .. } => None,
             EffectiveError::IcuLocaleWithoutIcu { .. } => {
                 Some("set locale_provider to \"icu\" beside it, or leave icu_locale out".to_owned())
             }
+            _ => None,
         };
         Self::Error { error: Box::new(error), hint }
     }

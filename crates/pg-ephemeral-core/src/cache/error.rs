@@ -10,6 +10,7 @@ use crate::state::{LockError, SecretError};
 
 /// Why something with the cache did not work.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CacheError {
     /// The seeds could not be read or the images not be looked up, as before a start.
     #[error(transparent)]

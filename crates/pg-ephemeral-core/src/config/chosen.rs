@@ -22,6 +22,7 @@ pub fn instance_of_environment() -> Result<Option<InstanceName>, InstanceVariabl
 
 /// Why the variable names no instance.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum InstanceVariableError {
     /// It can't be the name of an instance.
     #[error("{INSTANCE_VARIABLE} is {text:?}")]

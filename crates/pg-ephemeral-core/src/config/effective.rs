@@ -175,6 +175,7 @@ impl Config {
 
 /// Why there is nothing that holds for an instance.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum EffectiveError {
     /// The configuration has no instance of that name.
     #[error("no instance is called `{name}`: {}", listed(.known))]

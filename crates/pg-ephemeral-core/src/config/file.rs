@@ -69,6 +69,7 @@ fn not_utf8(path: PathBuf, error: &std::string::FromUtf8Error) -> LoadError {
 
 /// Why a configuration file could not be loaded.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LoadError {
     /// The file could not be read.
     #[error("read configuration {}", path.display())]

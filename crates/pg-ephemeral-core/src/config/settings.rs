@@ -74,6 +74,7 @@ impl From<Durability> for bool {
 
 /// Which backend is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum BackendChoice {
     /// The first that works.
     #[default]

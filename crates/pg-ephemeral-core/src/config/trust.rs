@@ -28,6 +28,7 @@ impl UntrustedConfig {
 
 /// Why a configuration is not trusted.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Distrust {
     /// The file or its folder belongs to neither the caller, nor root, nor the user who called `sudo`.
     #[error("{} belongs to another user, with the id {user}", path.display())]

@@ -6,6 +6,7 @@ use crate::postgres::connect::ConnectError;
 
 /// Why a database could not be made, found or dropped.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DatabaseError {
     /// The server does not let us in.
     #[error("connect to the server")]

@@ -29,6 +29,7 @@ pub struct Name(String);
 
 /// Why a text is not a [`Name`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NameError {
     /// There is no text at all.
     #[error("name is empty")]

@@ -32,6 +32,7 @@ pub struct Seeded {
 
 /// Why the environment leads to no server.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum EnvironmentError {
     /// A variable is not set, or is not text.
     #[error("find the server: {name} is not set")]

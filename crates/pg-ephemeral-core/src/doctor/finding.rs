@@ -1,5 +1,6 @@
 //! What an examination is given and what it finds.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use crate::state::Folders;
 /// What a finding is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Area {
     /// What runs servers.
     Backend,
@@ -28,6 +30,20 @@ pub enum Area {
     Leftovers,
     /// `database.toml` and the user's own configuration.
     Configuration,
+}
+
+impl fmt::Display for Area {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Backend => "backend",
+            Self::Rootless => "rootless",
+            Self::Disk => "disk",
+            Self::Programs => "programs",
+            Self::Permissions => "permissions",
+            Self::Leftovers => "leftovers",
+            Self::Configuration => "configuration",
+        })
+    }
 }
 
 /// What a finding means.

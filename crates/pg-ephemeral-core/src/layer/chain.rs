@@ -46,6 +46,7 @@ pub enum LinkCache {
 
 /// Why a seed can't be cached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum UncacheableReason {
     /// The configuration says so.
     CacheNone,

@@ -11,6 +11,7 @@ use crate::state::{LockError, SecretError};
 
 /// Why something with a snapshot did not work.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SnapshotError {
     /// The session's labels.
     #[error(transparent)]

@@ -39,6 +39,7 @@ pub struct Run {
 
 /// Why a run has no server.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RunError {
     /// It did not start.
     #[error(transparent)]

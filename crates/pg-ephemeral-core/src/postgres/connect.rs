@@ -22,6 +22,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// Why a connection could not be made.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConnectError {
     /// Nobody listens, or the other end hung up.
     #[error("reach the server")]

@@ -44,6 +44,7 @@ pub struct Installations {
 
 /// Why there is no PostgreSQL to run on the host backend.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FindError {
     /// Nothing is installed.
     #[error("no PostgreSQL server programs found in {}", searched.join(", "))]

@@ -17,6 +17,7 @@ const REPOSITORY_VARIABLES: [&str; 5] = ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_
 
 /// Why a file of a git revision could not be read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum GitError {
     /// git could not be started.
     #[error("start git")]

@@ -11,6 +11,7 @@ use crate::seed::{CopyError, CsvFile, CsvFileError, EventSink, LoadSqlError, Sql
 
 /// Why SQL or a CSV file could not be applied to a running server.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ApplyToServerError {
     /// There is no connection.
     #[error(transparent)]

@@ -49,6 +49,7 @@ pub struct Attempt {
 
 /// Why there is no backend.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ChooseError {
     /// A choice is not the name of a backend.
     #[error("choose a backend {origin}")]

@@ -22,6 +22,7 @@ pub(super) const LOG_LINES: usize = 20;
 
 /// Why a server could not be started. Nothing of it is left then.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StartError {
     /// There is no backend.
     #[error(transparent)]
@@ -204,6 +205,7 @@ pub enum StartError {
 
 /// How [`Definition::with_server`](crate::Definition::with_server) ended without a value.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum WithServerError<E> {
     /// The server did not start.
     #[error(transparent)]
@@ -218,6 +220,7 @@ pub enum WithServerError<E> {
 
 /// Why a session could not be attached to.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum AttachError {
     /// The machine's secret.
     #[error(transparent)]

@@ -19,6 +19,7 @@ pub enum Scope<'a> {
 
 /// What tells one layer of an instance from the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LayerTag {
     /// The key of what was seeded.
     Seeds(SeedHash),

@@ -49,6 +49,7 @@ pub(super) struct InContainer {
 
 /// Why there is no schema dump.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DumpError {
     /// `pg_dump` could not be run inside the container.
     #[error("run pg_dump")]

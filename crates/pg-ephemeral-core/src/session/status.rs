@@ -38,6 +38,7 @@ impl fmt::Display for SeedStatus {
 
 /// What differs first between a session and the configuration. Positions count from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Divergence {
     /// The base image.
     Image {

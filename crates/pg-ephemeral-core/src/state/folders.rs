@@ -22,6 +22,7 @@ pub struct Folders {
 
 /// Why the user's folders could not be found or used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FoldersError {
     /// The user has no home folder.
     #[error("find the home folder")]

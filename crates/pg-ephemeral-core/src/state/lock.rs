@@ -19,6 +19,7 @@ pub(crate) struct Lock {
 
 /// Why a lock could not be taken.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LockError {
     /// The folder of locks.
     #[error(transparent)]

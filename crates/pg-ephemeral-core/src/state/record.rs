@@ -74,6 +74,7 @@ pub(crate) struct RecordFile {
 
 /// Why a record could not be written.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RecordError {
     /// The folder of records.
     #[error(transparent)]

@@ -28,6 +28,7 @@ impl std::fmt::Debug for MachineSecret {
 
 /// Why the machine's secret could not be read or made.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SecretError {
     /// The state folder.
     #[error(transparent)]

@@ -55,6 +55,7 @@ pub struct Tool {
 
 /// Why a program could not be run in a container of its own.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ToolError {
     /// There is no backend, image or folder for it.
     #[error(transparent)]

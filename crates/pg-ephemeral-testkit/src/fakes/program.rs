@@ -24,6 +24,7 @@ const JOURNAL: &str = "journal";
 
 /// Why the fake engine as a program could not do its work.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FakeEngineError {
     /// It is not told where its state is.
     #[error("{STATE_VARIABLE} names no folder for the state")]

@@ -11,6 +11,7 @@ use super::speech::Speech;
 
 /// Why a scenario could not be had.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ScenarioError {
     /// The file can't be read.
     #[error("read scenario {}", path.display())]

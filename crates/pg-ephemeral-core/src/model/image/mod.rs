@@ -221,6 +221,7 @@ impl Hash for Image {
 
 /// Why a text is not an [`Image`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ImageError {
     /// There is no text at all.
     #[error("image is empty")]

@@ -16,6 +16,7 @@ pub const MAX_NAME_LENGTH: usize = 63;
 
 /// Why a text is not an [`InstanceName`] or a [`SeedName`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NameError {
     /// There is no text at all.
     #[error("name is empty")]

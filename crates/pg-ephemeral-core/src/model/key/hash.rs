@@ -83,6 +83,7 @@ impl fmt::Display for SeedHash {
 
 /// Why a text is not a [`SeedHash`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SeedHashError {
     /// It has another length.
     #[error("a layer's key has {} characters, this one has {length} bytes", SeedHash::LENGTH)]

@@ -78,6 +78,7 @@ impl ReadError {
 
 /// What is wrong with a label's value.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Malformed {
     /// It is no version of the form `1.2.3`.
     #[error("expected a version such as 1.2.3")]

@@ -40,6 +40,7 @@ impl fmt::Display for ParameterAssignment {
 
 /// Why a text is not a [`ParameterAssignment`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ParameterAssignmentError {
     /// Nothing separates name and value.
     #[error("parameter has no `=` between name and value")]

@@ -140,6 +140,7 @@ impl Hash for ParameterName {
 
 /// Why a text is not a [`ParameterName`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ParameterNameError {
     /// There is no text at all.
     #[error("parameter name is empty")]
@@ -207,6 +208,7 @@ impl TryFrom<String> for ParameterValue {
 
 /// Why a text is not a [`ParameterValue`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ParameterValueError {
     /// The value holds NUL.
     #[error("parameter value has NUL at byte {offset}")]

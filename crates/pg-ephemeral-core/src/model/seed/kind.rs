@@ -17,6 +17,7 @@ use super::spec::SeedSpec;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum SeedKind {
     /// A file of SQL statements.
     SqlFile,

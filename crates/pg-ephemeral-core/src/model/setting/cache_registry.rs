@@ -45,6 +45,7 @@ impl fmt::Display for CacheRegistry {
 
 /// Why a text is no place for layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CacheRegistryError {
     /// It does not start with a registry: an engine would look for it on Docker Hub.
     #[error("it must start with a registry: a host with a dot or a port, or `localhost`")]

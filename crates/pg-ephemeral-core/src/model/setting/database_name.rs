@@ -50,6 +50,7 @@ impl fmt::Display for DatabaseName {
 
 /// Why a text can't name the database.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum DatabaseNameError {
     /// It is no PostgreSQL name.
     #[error(transparent)]

@@ -169,6 +169,7 @@ impl fmt::Display for IcuLocale {
 
 /// Why a text can't name a locale or an encoding.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum LocaleNameError {
     /// It has no character at all.
     #[error("the name of {what} can't be empty")]
@@ -209,6 +210,7 @@ fn quoted(punctuation: &[char]) -> String {
 
 /// What sorts text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum LocaleProvider {
     /// The operating system's C library.
     #[default]

@@ -92,6 +92,7 @@ impl fmt::Display for SslHostname {
 
 /// Why a text is neither a DNS name nor an IP address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SslHostnameError {
     /// It has no character at all.
     #[error("a host name can't be empty")]

@@ -53,6 +53,7 @@ impl fmt::Display for Superuser {
 
 /// Why a text can't name the superuser.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SuperuserError {
     /// It is no PostgreSQL name.
     #[error(transparent)]

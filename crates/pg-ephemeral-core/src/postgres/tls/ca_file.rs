@@ -13,6 +13,7 @@ use crate::state::{Folders, FoldersError, folders};
 
 /// Why the certificate authority's file could not be written.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CaFileError {
     /// Its folder.
     #[error(transparent)]

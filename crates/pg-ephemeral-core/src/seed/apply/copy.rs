@@ -14,6 +14,7 @@ use crate::seed::events::{ApplyEvent, EventSink};
 
 /// Why a CSV file could not be loaded.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CopyError {
     /// The file could not be read any more.
     #[error("read {}", path.display())]

@@ -42,6 +42,7 @@ pub(crate) struct ApplyContext<'a> {
 
 /// Why a seed could not be applied.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ApplyError {
     /// Its SQL.
     #[error("seed \"{seed}\" failed{}", source.at())]

@@ -54,6 +54,7 @@ impl ChildEnvironment {
 
 /// Why a script or a command did not do its work.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ProgramError {
     /// It could not be started.
     #[error("start {program}")]

@@ -34,6 +34,7 @@ enum State {
 
 /// Why the first row of a file does not name columns.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CsvHeaderError {
     /// The file is empty.
     #[error("there is none: the file is empty")]

@@ -33,6 +33,7 @@ pub struct CsvFile {
 
 /// Why a CSV file could not be read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CsvFileError {
     /// The file could not be opened or read.
     #[error("open {}", path.display())]

@@ -29,6 +29,7 @@ const LONGEST_MESSAGE: usize = 4096;
 
 /// Why a seed could not be loaded.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReadError {
     /// The folder that paths start from is relative, and there is no working directory.
     #[error("find the folder {}", path.display())]

@@ -51,6 +51,7 @@ impl fmt::Display for Identifier {
 
 /// Why a text is no PostgreSQL name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum IdentifierError {
     /// It has no character at all.
     #[error("a PostgreSQL name can't be empty")]

@@ -19,6 +19,7 @@ mod identifier;
 
 /// One step that puts schema or data into an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SeedSpec {
     /// A script for psql.
     SqlFile {
@@ -113,6 +114,7 @@ impl SeedSpec {
 
 /// What a `script` or `command` seed gives to its layer's key.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum CacheStrategy {
     /// The script, or the command with its arguments: it runs again when they change.
     #[default]
@@ -200,6 +202,7 @@ impl fmt::Display for CsvDelimiter {
 
 /// Why a text is no CSV delimiter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CsvDelimiterError {
     /// It is empty, longer than one character, or not ASCII.
     #[error("a delimiter is exactly one ASCII character")]
@@ -254,6 +257,7 @@ impl fmt::Display for GitRevision {
 
 /// Why a text is no git revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum GitRevisionError {
     /// It has no character at all.
     #[error("a git revision can't be empty")]
