@@ -104,6 +104,7 @@ impl ImageInfo {
 
 /// One name of an image in a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ImageSummary {
     /// The engine's identifier.
     pub id: String,
@@ -113,6 +114,7 @@ pub struct ImageSummary {
 
 /// What an engine tells of its own set-up, as far as it does.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct EngineInfo {
     /// Where the engine keeps images and containers, on its machine.
     pub storage: Option<PathBuf>,

@@ -12,6 +12,7 @@ use crate::state::MachineSecret;
 
 /// What a client needs besides the address of a server that was started from a layer.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Credentials {
     /// The layer.
     pub layer: Reference,

@@ -20,6 +20,7 @@ pub async fn images(backend: &Backend, scope: Scope<'_>) -> Result<Vec<CachedLay
 
 /// Everything that is known of one layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Inspected {
     /// The name it was asked for by.
     pub reference: Reference,

@@ -19,6 +19,7 @@ pub enum InUse {
 
 /// What a reset has done.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Reset {
     /// The layers that went.
     pub removed: Vec<Reference>,

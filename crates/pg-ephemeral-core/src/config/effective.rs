@@ -41,6 +41,7 @@ impl fmt::Display for Origin {
 
 /// A value that holds, and where it came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Effective<T> {
     /// The value.
     pub value: T,
@@ -65,6 +66,7 @@ pub struct Overrides {
 
 /// Everything that holds for one instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct EffectiveInstance {
     /// The instance.
     pub name: InstanceName,

@@ -11,6 +11,7 @@ use crate::seed::{COMMAND_HINT, FilesError, UnkeyedFiles, find_files, names_prog
 
 /// Something that a seed needs and that is not there.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MissingFile {
     /// The instance.
     pub instance: InstanceName,

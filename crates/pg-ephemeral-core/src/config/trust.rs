@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 /// A configuration in a parent folder that somebody else may have written. It is used only when it is named.
 #[derive(Debug, thiserror::Error)]
 #[error("refused to use {}, which was found in a parent folder", path.display())]
+#[non_exhaustive]
 pub struct UntrustedConfig {
     /// The configuration.
     pub path: PathBuf,

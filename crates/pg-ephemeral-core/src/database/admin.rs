@@ -20,6 +20,7 @@ const END_PAUSE: Duration = Duration::from_millis(1);
 
 /// A database that this crate has made, as it is now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct DatabaseInfo {
     /// Its name.
     pub name: String,

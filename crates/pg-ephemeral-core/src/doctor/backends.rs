@@ -13,6 +13,7 @@ use crate::state::Folders;
 
 /// Whether a backend works here.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Support {
     /// The backend.
     pub kind: Kind,

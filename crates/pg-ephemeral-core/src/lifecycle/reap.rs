@@ -16,6 +16,7 @@ use crate::state::{Folders, MachineSecret, folders, handover, record, secret};
 
 /// One leftover that was removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Reaped {
     /// The backend it was on.
     pub backend: ociman::Kind,

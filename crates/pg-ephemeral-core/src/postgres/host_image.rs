@@ -27,6 +27,7 @@ const MESSAGES: &str = if cfg!(target_os = "linux") { "C.UTF-8" } else { "C" };
 
 /// One installed PostgreSQL.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Installation {
     /// The folder of its programs.
     pub bin: PathBuf,

@@ -40,6 +40,7 @@ impl fmt::Display for ChoiceSource {
 
 /// One backend that was tried, and why it does not work.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Attempt {
     /// The backend.
     pub backend: Kind,

@@ -29,6 +29,7 @@ pub enum LayerTag {
 
 /// One layer on a backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CachedLayer {
     /// Its names: the one on this machine, and one of a registry when a push or pull was cut off.
     pub names: Vec<Reference>,

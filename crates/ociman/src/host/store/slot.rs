@@ -39,6 +39,7 @@ impl Default for SlotLimits {
 
 /// One slot of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SlotInfo {
     /// Where it stands.
     pub path: PathBuf,

@@ -31,6 +31,7 @@ impl Default for PruneRules {
 
 /// What pruning has done.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Pruned {
     /// The layers that went.
     pub removed: Vec<Reference>,

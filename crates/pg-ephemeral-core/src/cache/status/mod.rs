@@ -17,6 +17,7 @@ use crate::server::resolve::LookedUp;
 /// The cache of one instance. Serialised as `cache status --format json` prints it: `instance`, `base_image`,
 /// `version`, `summary` and `seeds`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct CacheStatus {
     /// The instance.
     pub instance: InstanceName,
@@ -35,6 +36,7 @@ pub struct CacheStatus {
 
 /// How many seeds there are of each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
 pub struct CacheSummary {
     /// All seeds.
     pub total: usize,

@@ -26,6 +26,7 @@ const PASSING: std::time::Duration = std::time::Duration::from_mins(10);
 
 /// A session's state of some moment, kept as an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Snapshot {
     /// Its name.
     pub name: Name,

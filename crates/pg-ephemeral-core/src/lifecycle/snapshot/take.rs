@@ -38,6 +38,7 @@ pub enum Manner {
 
 /// A snapshot that was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Taken {
     /// Its image.
     pub image: Reference,

@@ -28,6 +28,7 @@ pub struct SnapshotLabel {
 /// The label [`RESTORED`](crate::label::RESTORED_KEY) of a session's container: what the session was put back to last, or
 /// forked from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Restored {
     /// To what.
     pub to: State,

@@ -18,6 +18,7 @@ const LONGEST_COMMON_NAME: usize = 64;
 /// Why a certificate could not be made.
 #[derive(Debug, thiserror::Error)]
 #[error("make a certificate for {hostname}")]
+#[non_exhaustive]
 pub struct CertificateError {
     /// The host name.
     pub hostname: SslHostname,

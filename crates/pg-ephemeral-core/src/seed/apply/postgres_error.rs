@@ -8,6 +8,7 @@ use tokio_postgres::error::{DbError, ErrorPosition};
 ///
 /// Its text is the message, and a line each for detail, hint and context when there are any.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PostgresError {
     /// The five characters that say what kind of error it is (SQLSTATE).
     pub code: String,

@@ -22,6 +22,7 @@ const NOT_READABLE: &str = ": error: could not read from input file: Is a direct
 
 /// A line of SQL. Displayed as `file:line`.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Location {
     /// What the SQL was read from: the script itself, or a file that it includes.
     pub source: SqlSource,
