@@ -191,6 +191,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_container_whose_starter_was_killed_while_it_started_it_again_is_kept_and_can_be_started() {
+        let state = tempfile::tempdir().unwrap();
+        let host = Host::at(state.path());
+        let mut container = stubborn(&host).await;
+        stop(&host.stores, container.name(), SHORT).unwrap();
+        let mut locked = host.stores.containers.lock(container.name()).unwrap();
+        let (root, slot) = (hold_root(&locked).unwrap(), locked.slot());
+        // What a start does before there is a process.
+        locked.announce_start(&root, slot.as_deref()).unwrap();
+        drop((locked, root));
+        let found = host.stores.containers.list().unwrap();
+        assert_eq!(found.iter().map(|found| found.state()).collect::<Vec<_>>(), [crate::ContainerState::Exited]);
+        container.start().await.unwrap();
+        assert!(host.stores.containers.find(container.name()).unwrap().is_running());
+        container.remove_force().await.unwrap();
+    }
+
+    #[tokio::test]
     async fn a_leader_that_goes_on_where_killing_would_spoil_its_files_is_an_error_and_lives() {
         let state = tempfile::tempdir().unwrap();
         let host = Host::at(state.path());

@@ -18,6 +18,8 @@ pub(crate) struct StartRecord {
     pub(crate) descriptor: i32,
     /// Its slot, from the folder of the slots; `None` for a root in its own folder.
     pub(crate) slot: Option<String>,
+    /// Whether the container had run before, so that its files are not those of its image.
+    pub(crate) is_again: bool,
     /// The process, once there is one.
     pub(crate) leader: Option<ProcessIdentity>,
     /// How it ended, if its starter was there to see it.
@@ -26,9 +28,14 @@ pub(crate) struct StartRecord {
 
 impl StartRecord {
     /// A start by the calling process that is about to happen.
-    pub(crate) fn announce(descriptor: i32, slot: Option<String>) -> Self {
+    pub(crate) fn announce(descriptor: i32, slot: Option<String>, is_again: bool) -> Self {
         let boot = boot_id().to_owned();
-        Self { boot, starter: ProcessIdentity::current(), descriptor, slot, leader: None, exit: None }
+        Self { boot, starter: ProcessIdentity::current(), descriptor, slot, is_again, leader: None, exit: None }
+    }
+
+    /// Whether the container has ever run.
+    pub(crate) fn has_run(&self) -> bool {
+        self.is_again || self.leader.is_some()
     }
 
     /// Whether its process runs.
@@ -39,7 +46,8 @@ impl StartRecord {
     /// The line that announces it.
     pub(crate) fn announcement(&self) -> String {
         let slot = self.slot.as_deref().unwrap_or(NO_SLOT);
-        format!("{} {} {} {} {slot}\n", self.boot, self.starter.pid, self.starter.start, self.descriptor)
+        let again = if self.is_again { " again" } else { "" };
+        format!("{} {} {} {} {slot}{again}\n", self.boot, self.starter.pid, self.starter.start, self.descriptor)
     }
 
     /// Reads as many lines as are there.
@@ -50,9 +58,10 @@ impl StartRecord {
         let starter = ProcessIdentity { pid: fields.next()?.parse().ok()?, start: fields.next()?.parse().ok()? };
         let descriptor = fields.next()?.parse().ok()?;
         let slot = fields.next().filter(|slot| *slot != NO_SLOT && is_slot(slot)).map(str::to_owned);
+        let is_again = fields.next() == Some("again");
         let leader = lines.next().and_then(|line| Status::parse(line.as_bytes())).map(Status::identity);
         let exit = lines.next().and_then(parse_exit);
-        Some(Self { boot, starter, descriptor, slot, leader, exit })
+        Some(Self { boot, starter, descriptor, slot, is_again, leader, exit })
     }
 }
 
@@ -90,8 +99,9 @@ mod tests {
 
     #[test]
     fn a_start_reads_back_at_each_of_its_stages() {
-        for slot in [None, Some("image/1".to_owned())] {
-            let announced = StartRecord::announce(5, slot);
+        for (slot, is_again) in [(None, false), (Some("image/1".to_owned()), false), (Some("image/1".to_owned()), true)]
+        {
+            let announced = StartRecord::announce(5, slot, is_again);
             let mut text = announced.announcement();
             assert_eq!(StartRecord::parse(&text), Some(announced.clone()));
 
@@ -110,14 +120,14 @@ mod tests {
     #[test]
     fn a_slot_in_another_folder_counts_as_none() {
         for path in ["../..", "image/../..", "/etc/passwd", "image", "image/1/root", "."] {
-            let start = StartRecord::announce(5, Some(path.to_owned()));
+            let start = StartRecord::announce(5, Some(path.to_owned()), false);
             assert_eq!(StartRecord::parse(&start.announcement()).unwrap().slot, None, "{path}");
         }
     }
 
     #[test]
     fn a_line_that_is_not_whole_counts_as_not_there() {
-        let announced = StartRecord::announce(5, None);
+        let announced = StartRecord::announce(5, None, false);
         assert_eq!(StartRecord::parse(""), None);
         assert_eq!(StartRecord::parse(announced.announcement().trim_end()), None);
         let text = announced.announcement() + &STAT[..40];

@@ -169,7 +169,7 @@ impl StoredContainer {
     pub(crate) fn state(&self) -> ContainerState {
         match &self.start {
             Some(start) if start.is_running() => ContainerState::Running,
-            Some(start) if start.leader.is_some() => ContainerState::Exited,
+            Some(start) if start.has_run() => ContainerState::Exited,
             _ => ContainerState::Created,
         }
     }
@@ -222,13 +222,16 @@ impl LockedContainer {
     /// Writes down that it is about to be started, on this root, and gives the file that the start is written to.
     pub(crate) fn announce_start(&mut self, root: &OwnedFd, slot: Option<&Path>) -> Result<File, HostError> {
         let slot = slot.and_then(|slot| slot.strip_prefix(&self.slots).ok()?.to_str().map(str::to_owned));
-        let start = StartRecord::announce(root.as_raw_fd(), slot);
-        let path = self.folder.join("process");
-        // Another file than that of an earlier start, whose end may still be about to be written there.
-        remove::tree(&path).map_err(HostError::file("remove", &path))?;
+        let has_run = self.start.as_ref().is_some_and(StartRecord::has_run);
+        let start = StartRecord::announce(root.as_raw_fd(), slot, has_run);
+        let (draft, path) = (self.folder.join("process.draft"), self.folder.join("process"));
+        // Another file than that of an earlier start, whose end may still be about to be written there. It takes the other
+        // one's place at once: without a file the container would be taken for one that never ran.
         let write = || -> io::Result<File> {
-            let mut file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path)?;
+            remove::tree(&draft)?;
+            let mut file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&draft)?;
             file.write_all(start.announcement().as_bytes())?;
+            std::fs::rename(&draft, &path)?;
             Ok(file)
         };
         let file = write().map_err(HostError::file("write", &path))?;
@@ -259,17 +262,17 @@ fn read_start(container: &Path) -> Option<StartRecord> {
     StartRecord::parse(&crate::files::read_to_string(&container.join("process")).ok()?)
 }
 
-fn has_leader(container: &Path) -> bool {
-    read_start(container).is_some_and(|start| start.leader.is_some())
+fn has_run(container: &Path) -> bool {
+    read_start(container).is_some_and(|start| start.has_run())
 }
 
-/// Removes a container whose maker died before its process was started. Whether it did.
+/// Removes a container whose maker died before its process was started for the first time. Whether it did.
 fn sweep_leftover(container: &Path) -> bool {
-    if has_leader(container) {
+    if has_run(container) {
         return false;
     }
     let Ok(lock) = Lockable::open(container) else { return false };
-    let leftover = lock.try_lock() && folder::leads_to(container, &lock) && !has_leader(container);
+    let leftover = lock.try_lock() && folder::leads_to(container, &lock) && !has_run(container);
     leftover && folder::discard(container).is_ok()
 }
 
