@@ -109,13 +109,13 @@ pub(super) async fn put_back_locked(folders: &Folders, backend: &Backend, sessio
         Ok(_) | Err(CommandError::ContainerNotFound { .. }) => None,
         Err(error) => return Err(failed(StartError::Run(error))),
     };
-    if let Some(successor) = &note.successor {
-        match before {
-            Some(_) => give_up(folders, backend, session, successor).await,
-            None => complete(folders, backend, session, successor).await,
+    let before = match &note.successor {
+        Some(successor) => {
+            let decided = decide(folders, backend, session, &note.nonce, successor, before).await;
+            decided.map_err(|error| failed(StartError::Run(error)))?
         }
-        .map_err(|error| failed(StartError::Run(error)))?;
-    }
+        None => before,
+    };
     if before.is_none() {
         record::forget(folders, &container, &note.nonce);
     }
@@ -198,32 +198,56 @@ async fn give_up(
     Ok(())
 }
 
-/// Lets a container take a session over whose own is gone already, which only happens once it is ready for it.
-async fn complete(
+/// Decides whether a session goes on in its own container, whose state is given, or in the one that was to take it over.
+/// Returns the state of its own container if it goes on there.
+async fn decide(
     folders: &Folders,
     backend: &Backend,
     session: &Name,
+    nonce: &str,
     successor: &Successor,
-) -> Result<(), CommandError> {
+    own: Option<ContainerState>,
+) -> Result<Option<ContainerState>, CommandError> {
+    let can_take_over = can_take_over(folders, backend, successor).await?;
+    if own.is_some() {
+        if !(successor.is_ready && can_take_over == Some(true)) {
+            give_up(folders, backend, session, successor).await?;
+            return Ok(own);
+        }
+        // Its removal may have begun, and comes to its end without anybody's help.
+        record::remove_made(&backend.container(session.container_name().clone()), nonce).await?;
+    }
+    match can_take_over {
+        Some(true) => match backend.container(successor.container.clone()).rename(session.container_name()).await {
+            // The session was given up, and another one of the name was started.
+            Err(CommandError::NameTaken { .. }) => give_up(folders, backend, session, successor).await?,
+            renamed => drop(renamed?),
+        },
+        Some(false) => give_up(folders, backend, session, successor).await?,
+        // It has the session's name already.
+        None => {}
+    }
+    Ok(None)
+}
+
+/// Whether a container is all that the session is to be which it was to take over; `None` when it is not there by its
+/// name.
+async fn can_take_over(
+    folders: &Folders,
+    backend: &Backend,
+    successor: &Successor,
+) -> Result<Option<bool>, CommandError> {
     let pending = backend.container(successor.container.clone());
-    let is_ready = match pending.inspect().await {
+    match pending.inspect().await {
         Ok(info) => {
             // Its record tells what it lacks, when somebody else has removed the session meanwhile.
             let is_half_started = record::depends_on_owner(folders, &pending, &successor.nonce);
-            info.state == ContainerState::Running && is_of(&info, &successor.nonce) && !is_half_started
+            let is_running = info.state == ContainerState::Running && is_of(&info, &successor.nonce);
+            Ok(Some(is_running && !is_half_started))
         }
-        // It has the name already.
-        Err(CommandError::ContainerNotFound { .. }) => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    if is_ready {
-        match pending.rename(session.container_name()).await {
-            // The session was given up, and another one of the name was started.
-            Err(CommandError::NameTaken { .. }) => {}
-            renamed => return renamed.map(drop),
-        }
+        Err(CommandError::ContainerNotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
     }
-    give_up(folders, backend, session, successor).await
 }
 
 /// The lock of a session, unless somebody saves it or replaces its server.
@@ -255,6 +279,31 @@ mod tests {
         assert_eq!(handover::noted(&folders, &backend), std::slice::from_ref(&session));
         stopped.remove();
         assert!(!handover::is_noted(&folders, &backend, &session));
+    }
+
+    #[tokio::test]
+    async fn a_successor_that_is_ready_takes_the_session_over_while_the_old_container_is_still_being_removed() {
+        use pg_ephemeral_testkit::{FakeContainer, FakeLife};
+        let session = crate::session_name!("s");
+        for fake in [FakeBackend::docker(), FakeBackend::podman()] {
+            let home = tempfile::tempdir().unwrap();
+            let folders = Folders::at(home.path());
+            let successor: ociman::ContainerName = "pg-ephemeral-pending-1".parse().unwrap();
+            let labels =
+                [("pg-ephemeral.session", "s"), ("pg-ephemeral.version", "0.1.0"), ("pg-ephemeral.nonce", "later")];
+            let pending = FakeContainer::new(successor.as_str(), "localhost/x:1").life(FakeLife::Running);
+            let pending = labels.iter().fold(pending, |pending, (key, text)| pending.label(*key, *text));
+            let fake = fake.with_session("s", "localhost/x:1", &[("pg-ephemeral.nonce", "n")]).with_container(pending);
+            let backend = fake.backend();
+            let container = backend.container(session.container_name().clone());
+            let stopped = handover::Stopped::beginning(&folders, &session, &container, "n");
+            stopped.write_successor(&successor, "later").unwrap();
+            stopped.write_ready().unwrap();
+            assert!(put_back(&folders, &backend, &session).await.unwrap());
+            assert_eq!(fake.containers(), [session.container_name().as_str()]);
+            assert!(is_of(&container.inspect().await.unwrap(), "later"));
+            assert!(!handover::is_noted(&folders, &backend, &session));
+        }
     }
 
     #[test]

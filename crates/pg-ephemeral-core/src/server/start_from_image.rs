@@ -68,6 +68,7 @@ impl Server {
             (Hold::Owned(guard), Some(replaced)) => {
                 // From here on a note tells what is to become of the container.
                 let successor = guard.release(name, request.lifetime())?;
+                replaced.write_ready()?;
                 replaced.give_way_to(&successor).await.map_err(StartError::Run)?;
                 find().await
             }

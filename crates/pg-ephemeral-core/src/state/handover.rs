@@ -31,6 +31,10 @@ pub(crate) struct Note {
 pub(crate) struct Successor {
     pub(crate) container: ContainerName,
     pub(crate) nonce: String,
+    /// Whether it is all that the session is to be. The removal of the old container may have begun then, and an engine
+    /// finishes a removal that nobody waits for.
+    #[serde(default)]
+    pub(crate) is_ready: bool,
 }
 
 /// A session whose server is about to be stopped for a moment.
@@ -71,11 +75,17 @@ impl Stopped {
 
     /// Writes the note of a stop for the container that is to take the session over.
     pub(crate) fn write_successor(&self, successor: &ContainerName, nonce: &str) -> Result<(), RecordError> {
-        self.write_note(Some(Successor { container: successor.clone(), nonce: nonce.to_owned() }))
+        self.write_note(Some(Successor { container: successor.clone(), nonce: nonce.to_owned(), is_ready: false }))
     }
 
-    /// Lets a container take the session over that is all that the session is to be. Nothing but its name keeps it from
-    /// being the session once the old container is gone.
+    /// Notes that the container that is to take the session over is all that the session is to be.
+    pub(crate) fn write_ready(&self) -> Result<(), RecordError> {
+        let noted = read(&self.path()).and_then(|note| note.successor);
+        self.write_note(noted.map(|successor| Successor { is_ready: true, ..successor }))
+    }
+
+    /// Lets a container take the session over that is noted as ready. Nothing but its name keeps it from being the session
+    /// once the old container is gone.
     pub(crate) async fn give_way_to(&self, successor: &Container) -> Result<(), CommandError> {
         record::remove_made(&self.container, &self.nonce).await?;
         successor.rename(self.container.name()).await?;
