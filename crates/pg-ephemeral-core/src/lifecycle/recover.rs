@@ -292,7 +292,7 @@ mod tests {
             let labels =
                 [("pg-ephemeral.session", "s"), ("pg-ephemeral.version", "0.1.0"), ("pg-ephemeral.nonce", "later")];
             let pending = FakeContainer::new(successor.as_str(), "localhost/x:1").life(FakeLife::Running);
-            let pending = labels.iter().fold(pending, |pending, (key, text)| pending.label(*key, *text));
+            let pending = labels.iter().fold(pending, |pending, (key, text)| pending.label(key, text));
             let fake = fake.with_session("s", "localhost/x:1", &[("pg-ephemeral.nonce", "n")]).with_container(pending);
             let backend = fake.backend();
             let container = backend.container(session.container_name().clone());
