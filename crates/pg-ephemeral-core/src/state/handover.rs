@@ -1,6 +1,6 @@
 //! Notes of sessions whose server is stopped for a moment: for a snapshot, or because another container is about to take
 //! the session over. Here they are written and read; what follows from one that a killed command has left is decided by
-//! `lifecycle::snapshot::recover`.
+//! `lifecycle::recover`.
 
 use std::path::{Path, PathBuf};
 
