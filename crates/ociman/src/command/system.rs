@@ -25,14 +25,16 @@ impl Executor for System {
         tracing::debug!(command = %line, "start");
         let program = line.program.clone();
         let orphaning = line.orphaning;
-        let mut child = tokio::process::Command::from(prepare(line))
+        let mut command = prepare(line);
+        let watcher = match orphaning {
+            Orphaning::KilledWithDescendants => Some(TreeWatcher::over(&mut command)),
+            Orphaning::Allowed | Orphaning::Terminated | Orphaning::Killed => None,
+        };
+        let watcher = watcher.transpose().map_err(|source| ProcessError::from_spawn(&program, source))?;
+        let mut child = tokio::process::Command::from(command)
             .kill_on_drop(true)
             .spawn()
             .map_err(|source| ProcessError::from_spawn(&program, source))?;
-        let watcher = match child.id().filter(|_| orphaning == Orphaning::KilledWithDescendants) {
-            Some(pid) => Some(TreeWatcher::of(pid).map_err(|source| ProcessError::from_spawn(&program, source))?),
-            None => None,
-        };
         Ok(Process {
             id: child.id(),
             stdin: child.stdin.take().map(|stream| Box::new(stream) as _),

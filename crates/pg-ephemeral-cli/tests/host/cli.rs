@@ -188,16 +188,20 @@ fn a_command_that_is_not_there_ends_with_127() {
 
 #[test]
 fn a_command_that_can_not_be_executed_ends_with_126() {
-    let project = warm_project().file("plain", "echo hi\n").file("folder/file", "").file("garbled", "no program\n");
-    make_executable(&project.folder().join("garbled"));
+    let project = warm_project().file("plain", "echo hi\n").file("folder/file", "");
     let run = |program: &str| on_host(&project, &["-q", "run-env", "--", program]).run();
     let denied = |program: &str| format!("error: start \"{program}\"\ncaused by: Permission denied (os error 13)\n");
     run("./plain").status(126).stdout("").stderr(&denied("./plain"));
     run("./folder").status(126).stdout("").stderr(&denied("./folder"));
-    run("./garbled")
-        .status(126)
-        .stdout("")
-        .stderr("error: start \"./garbled\"\ncaused by: Exec format error (os error 8)\n");
+    project.assert_nothing_left();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_executable_file_without_an_interpreter_line_is_run_by_the_shell_as_env_does() {
+    let project = warm_project().file("script", "echo \"$1 $PGUSER\"\n");
+    make_executable(&project.folder().join("script"));
+    on_host(&project, &["-q", "run-env", "--", "./script", "hello"]).run().status(0).stdout("hello postgres\n");
     project.assert_nothing_left();
 }
 

@@ -286,6 +286,20 @@ fn a_killed_command_takes_along_what_it_wraps_with_all_that_started() {
 }
 
 #[test]
+fn a_killed_command_takes_along_what_its_program_is_starting_at_that_moment() {
+    let project = warm_project();
+    let script = "trap '' TERM HUP; echo ready; for i in $(seq 120); do sleep 1000 & done; wait";
+    for delay in milliseconds(0, 10, 1) {
+        let mut started = on_host(&project, &["-q", "run-env", "--", "sh", "-c", script]).start();
+        started.wait_for("ready");
+        kill(started, delay);
+        wait_until("every process has gone", AMPLE, || project.processes().is_empty());
+    }
+    on_host(&project, &["list", "--format", "json"]).run().status(0).stdout("[]\n");
+    project.assert_nothing_left();
+}
+
+#[test]
 fn a_killed_command_takes_along_the_scripts_and_statements_of_its_seeds() {
     for seed in [
         "type = \"script\"\nscript = \"sleep 1000 & touch ready; wait\"",

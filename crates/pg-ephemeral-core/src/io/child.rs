@@ -93,9 +93,9 @@ pub(crate) async fn run(
         Input::Opened(path) => (Stdio::null(), None, std::fs::canonicalize(path).ok()),
     };
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut watcher = Some(TreeWatcher::over(command.as_std_mut()).map_err(ChildError::System)?);
     let mut child = command.process_group(0).kill_on_drop(true).spawn().map_err(ChildError::System)?;
     let mut group = Group::of(&child);
-    let mut watcher = child.id().map(TreeWatcher::of).transpose().map_err(ChildError::System)?;
     let (mut stdout, mut stderr) = (Pipe::new(child.stdout.take()), Pipe::new(child.stderr.take()));
     let stdin = child.stdin.take();
     let pid = child.id();
