@@ -8,23 +8,23 @@ _default:
 demo:
     @scripts/demo
 
-# All tests: `just test --tier host`, `just test -- NAME`.
+# Run the tests: `just test`, `just test --tier host`, `just test -- NAME`.
 test *arguments:
     @scripts/test "$@"
 
-# The tests against real podman and docker; sets them up on Debian.
+# Run the tests against real Podman and Docker, and set both up on Debian.
 test-engines *arguments:
     @scripts/test --tier engines "$@"
 
-# The test suites of published packages under run-env: `just test-suites --backend podman pg-cursor`.
+# Run the test suites of published packages under run-env: `just test-suites --backend podman pg-cursor`.
 test-suites *arguments:
     @scripts/test-suites "$@"
 
-# Formatting, clippy, documentation, and what must not be committed.
+# Check formatting, clippy, documentation, dependencies, and that nothing machine-specific is committed.
 lint:
     @scripts/lint
 
-# Measure boots, caches and sessions.
+# Measure cold and warm starts on each backend.
 bench *arguments:
     @scripts/bench "$@"
 
@@ -32,38 +32,38 @@ bench *arguments:
 bench-databases *arguments:
     @cargo bench --quiet --package pg-ephemeral-testkit --bench databases -- "$@"
 
-# Measure a seed with a big file of SQL: `just bench-seeds --size 100M --backend host,podman`.
+# Measure a seed with a large SQL file: `just bench-seeds --size 100M --backend host,podman`.
 bench-seeds *arguments:
     @scripts/bench seeds "$@"
 
-# Write the manual pages and completion scripts anew.
-documents:
-    @scripts/documents
+# Generate the manual pages, completion scripts and JSON Schema for packages, in target/documents.
+documents *arguments:
+    @scripts/documents "$@"
 
 # Build the documentation as a book, in target/book: `just book --open`.
 book *arguments:
     @scripts/book "$@"
 
-# Run the session that README.md shows, and write docs/terminal.svg.
+# Run the terminal session shown in README.md and write its picture, docs/terminal.svg.
 picture:
     @scripts/terminal-picture
 
-# Kill things at the worst moment and look for what is left behind.
+# Kill pg-ephemeral at random moments and check that nothing is left behind.
 chaos *arguments:
     @scripts/chaos "$@"
 
-# Fuzz every parser for a minute in all: `just fuzz --seconds 600`, `just fuzz sql`.
+# Fuzz all parsers, for one minute in total by default: `just fuzz --seconds 600`, `just fuzz config`.
 fuzz *arguments:
     @scripts/fuzz "$@"
 
-# Which lines the tests reach.
+# Measure which lines the tests reach.
 coverage *arguments:
     @scripts/coverage "$@"
 
-# Which changes of what decides on removal no test notices: `just mutants crates/pg-ephemeral-core/src/model/owner.rs`.
+# Mutate the code that decides on removals and list mutants that no test notices: `just mutants [FILE]`.
 mutants *arguments:
     @scripts/mutants "$@"
 
-# What CI runs.
+# Run everything that CI runs.
 ci:
     @CI=true bash .ci/run

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the scripts share. Sourced, never run; it must load in macOS's bash 3.2.
+# Functions that the scripts share. This file is sourced, never run, and must load in macOS's bash 3.2.
 set -euo pipefail
 
 # shellcheck disable=SC2034 # the sourcing scripts use it
@@ -14,7 +14,7 @@ die() {
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# Runs a command whose chatter matters only when it fails.
+# Runs a command and prints the end of its output only if it fails.
 quietly() {
   local log status=0
   log=$(mktemp)
@@ -24,7 +24,7 @@ quietly() {
   return "$status"
 }
 
-# step NAME COMMAND...: runs it, and says how long it took.
+# step NAME COMMAND...: runs a command and prints how long it took.
 step() {
   local name=$1 start=$SECONDS status=0
   shift
@@ -40,7 +40,7 @@ step() {
 
 is_debian() { have apt-get && have dpkg-query; }
 
-# need_apt WHAT HINT: whether this script may install WHAT; HINT is for who has to do it.
+# need_apt WHAT HINT: ends the script unless it can install WHAT. HINT tells the user how to install it.
 need_apt() {
   is_debian || die "$1 is missing, and this is not a Debian system: $2"
   [[ $EUID -eq 0 ]] || die "$1 is missing, and only root can install it: $2"
@@ -55,7 +55,7 @@ apt_install() {
   quietly "${install[@]}" || die "apt-get could not install $*"
 }
 
-# Debian starts the services of what is installed, unless this file forbids it.
+# Installs packages. The file policy-rc.d keeps Debian from starting their services.
 install_without_starting() {
   local policy=/usr/sbin/policy-rc.d status=0
   if [[ -e $policy ]]; then
@@ -71,14 +71,14 @@ install_without_starting() {
 
 known_packages() { apt-cache show --no-all-versions "$@" 2>/dev/null | sed -n 's/^Package: //p' || true; }
 
-# Those of the packages that this system's archive has.
+# Prints which of the given packages this system's archive has.
 available_packages() {
   [[ -n $(known_packages "$@") ]] || quietly apt-get update -q || die 'apt-get update failed'
   known_packages "$@"
 }
 
-# rustup's cargo looks for its toolchains in the home directory, which may be another
-# one than it was installed in.
+# rustup's cargo looks for its toolchains in the current user's home directory, which may not
+# be the one that it was installed in.
 need_cargo() {
   have cargo || PATH=$PATH:${HOME-}/.cargo/bin
   have cargo || die 'cargo is missing: install Rust, https://rustup.rs shows how'
@@ -90,13 +90,14 @@ need_cargo() {
   cargo --version >/dev/null || die 'cargo does not run'
 }
 
-# All that tests run, and the tests. Built in any other way, cargo would build most of it once more, with other features.
-# Who has built them says so to the scripts that it calls: cargo lets only one build into a folder, and they would wait.
+# Builds the tests and all programs that they run. With any other command, cargo would build most of it again with other
+# features. A script that has built them sets PG_EPHEMERAL_TESTS_ARE_BUILT for the scripts that it calls, because cargo
+# allows only one build at a time in a folder, and they would wait for each other.
 build_tests() { [[ -n ${PG_EPHEMERAL_TESTS_ARE_BUILT-} ]] || cargo test --workspace --no-run --quiet; }
 
 need_nextest() {
   cargo nextest --version >/dev/null 2>&1 && return
-  say 'installing cargo-nextest (this compiles for some minutes)'
+  say 'installing cargo-nextest (this takes some minutes)'
   quietly cargo install --locked cargo-nextest || die 'cargo-nextest could not be installed'
   # cargo finds its subcommands on PATH and in its own home only.
   PATH=$PATH:${CARGO_HOME:-${HOME-}/.cargo}/bin
@@ -109,13 +110,13 @@ need_tmux() {
   apt_install tmux
 }
 
-# Prints the shells to test completion with: bash, and zsh and fish where they are or can be installed.
+# Prints the shells to test completion with: bash, and also zsh and fish if they are installed or can be installed.
 shells_to_test() {
   local shell shells=bash missing=()
   for shell in zsh fish; do have "$shell" || missing+=("$shell"); done
   if [[ ${#missing[@]} -gt 0 ]] && is_debian && [[ $EUID -eq 0 ]]; then
     say "installing ${missing[*]}"
-    # Where their archive is out of reach they are left out, as is said below.
+    # If the archive is not reachable, the missing shells are skipped with the warning below.
     (apt_install "${missing[@]}") || true
   fi
   for shell in zsh fish; do
@@ -133,7 +134,7 @@ postgres_directories() {
   done
 }
 
-# Debian's package would make a cluster and start it: nobody wants one here.
+# Installs PostgreSQL without the cluster that Debian's package would create and start.
 install_postgres_without_cluster() {
   local config=/etc/postgresql-common/createcluster.conf saved status=0
   apt_install postgresql-common
@@ -146,13 +147,13 @@ install_postgres_without_cluster() {
   return "$status"
 }
 
-# The server's binaries, with a psql on PATH.
+# Makes sure that PostgreSQL's server programs are installed and that psql is on PATH.
 need_postgres() {
   local directories
   directories=$(postgres_directories)
   if ! have postgres && [[ -z $directories ]]; then
     need_apt 'PostgreSQL' 'install the PostgreSQL server (apt-get install postgresql, brew install postgresql@17)'
-    say 'installing PostgreSQL (no cluster is made or started)'
+    say 'installing PostgreSQL (no cluster is created or started)'
     install_postgres_without_cluster
     directories=$(postgres_directories)
   fi
@@ -160,22 +161,22 @@ need_postgres() {
   have psql || die 'psql is missing: install the PostgreSQL client'
 }
 
-# The locale that text is sorted by in PostgreSQL's official image. Without it the host backend and the fakes use the
-# nearest there is, and tests of the sort order are about that one.
+# Makes sure that the default locale of PostgreSQL's official image is installed. Without it, the host backend and the
+# fake engines use the nearest installed locale, and the tests of the sort order test that locale.
 need_locale() {
   have locale || return 0
   ! locale -a 2>/dev/null | grep -qix 'en_US\.utf-\{0,1\}8' || return 0
   if [[ $EUID -ne 0 ]] || ! have localedef; then
-    say 'warning: the locale en_US.UTF-8 is missing, and only root can make it: tests run with the nearest there is'
+    say 'warning: the locale en_US.UTF-8 is missing, and only root can create it: tests use the nearest locale'
     return
   fi
   if [[ ! -e /usr/share/i18n/locales/en_US ]] && is_debian; then
-    say 'installing the sources of locales'
+    say 'installing the locale sources'
     (apt_install locales) || true
   fi
-  say 'making the locale en_US.UTF-8'
+  say 'creating the locale en_US.UTF-8'
   quietly localedef -i en_US -f UTF-8 en_US.UTF-8 ||
-    say 'warning: the locale en_US.UTF-8 could not be made: tests run with the nearest there is'
+    say 'warning: the locale en_US.UTF-8 could not be created: tests use the nearest locale'
 }
 
 need_node() {
@@ -190,13 +191,13 @@ need_node() {
 
 need_python() {
   have python3 && python3 -c 'import ensurepip' 2>/dev/null && return
-  need_apt 'Python, or its venv' 'install Python 3.10 or newer'
-  say 'installing Python and its venv'
+  need_apt 'Python or its venv module' 'install Python 3.10 or newer'
+  say 'installing Python and its venv module'
   apt_install python3 python3-venv
 }
 
-# Runs a command with folders of its own for all that pg-ephemeral keeps, which go afterwards. The base layer that a run
-# of the tests shares is among them.
+# Runs a command with new folders for everything that pg-ephemeral stores, and removes them afterwards. If the tests of
+# this run share a base layer, it is copied into the new state folder.
 with_folders_of_its_own() {
   local place status=0
   place=$(mktemp -d "${TMPDIR:-/tmp}/pge-XXXXXX")

@@ -9,7 +9,7 @@ before(async () => {
 });
 after(() => server.stop());
 
-/** A test with a private copy of the seeded database. */
+/** Declares a test that gets a private copy of the seeded database. */
 function withBooks(name, body) {
   test(name, () => server.withDatabase((database) => withConnection(body, database)));
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# A test suite that knows nothing of pg-ephemeral: psql reads PGHOST and its like, as every client does.
+# A test suite that knows nothing of pg-ephemeral: psql, like every client, reads PGHOST and the other PG* variables.
 failed=0
 check() {
   found=$(psql -XqAt -v ON_ERROR_STOP=1 -c "BEGIN; $2" 2>&1)

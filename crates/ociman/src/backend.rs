@@ -1,5 +1,5 @@
-//! [`Backend`]: one set of operations on containers and images, whatever runs them. It only hands each operation to
-//! the engine or to the host implementation and holds no logic of its own.
+//! [`Backend`]: one set of operations on containers and images for every engine and for the host. It only forwards each
+//! operation to the engine or to the host implementation and contains no logic of its own.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -16,24 +16,24 @@ use crate::{
 
 pub use crate::kind::{Kind, UnknownKind};
 
-/// Why containers could not be listed with their names.
+/// Error returned if containers can't be listed with their names.
 #[derive(Debug, thiserror::Error)]
 pub enum ContainerListWithNameError {
-    /// The backend did not list its containers.
+    /// The backend failed to list its containers.
     #[error("failed to list containers")]
     List(#[from] CommandError),
-    /// A container has a name that is none of a container.
+    /// A container has a name that is not a valid [`ContainerName`].
     #[error("a container has the name {name:?}, which is not a valid container name")]
     Name {
-        /// What the backend calls it.
+        /// The name, as the backend reports it.
         name: String,
-        /// What is wrong with the name.
+        /// Why the name is invalid.
         #[source]
         source: ContainerNameError,
     },
 }
 
-/// Something that runs containers: a Docker engine, Podman, or this machine itself. Cheap to clone.
+/// A container backend: a Docker engine, Podman, or this machine itself. Cheap to clone.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -58,7 +58,7 @@ pub(crate) enum Inner {
     Host(Arc<Host>),
 }
 
-/// Does the same on an engine and on the host.
+/// Evaluates the same expression for an engine and for the host.
 macro_rules! on_inner {
     ($backend:expr, $inner:ident => $action:expr) => {
         match &$backend.inner {
@@ -71,22 +71,22 @@ macro_rules! on_inner {
 pub(crate) use on_inner;
 
 impl Backend {
-    /// Docker, by the `docker` program on `PATH`. Nothing is asked of it yet.
+    /// Returns a backend that runs containers with the `docker` program found on `PATH`. Does not contact the engine.
     pub fn docker() -> Self {
         Self::docker_with(Arc::new(System))
     }
 
-    /// Podman, by the `podman` program on `PATH`. Nothing is asked of it yet.
+    /// Returns a backend that runs containers with the `podman` program found on `PATH`. Does not contact the engine.
     pub fn podman() -> Self {
         Self::podman_with(Arc::new(System))
     }
 
-    /// Docker's command line, spoken through an executor of the caller's.
+    /// Returns a Docker backend that runs the `docker` program through `executor`. Does not contact the engine.
     pub fn docker_with(executor: Arc<dyn Executor>) -> Self {
         Self::engine(Engine::docker(executor))
     }
 
-    /// Podman's command line, spoken through an executor of the caller's.
+    /// Returns a Podman backend that runs the `podman` program through `executor`. Does not contact the engine.
     pub fn podman_with(executor: Arc<dyn Executor>) -> Self {
         Self::engine(Engine::podman(executor))
     }
@@ -95,12 +95,12 @@ impl Backend {
         Self { inner: Inner::Engine(Arc::new(engine)) }
     }
 
-    /// Plain processes of this machine.
+    /// Returns a backend that runs containers as plain processes of this machine.
     pub fn host(host: Host) -> Self {
         Self { inner: Inner::Host(Arc::new(host)) }
     }
 
-    /// The host implementation, for what only it has.
+    /// Returns the host implementation, for operations that only it offers, or `None` if the backend is an engine.
     pub fn as_host(&self) -> Option<&Host> {
         match &self.inner {
             Inner::Engine(_) => None,
@@ -108,8 +108,8 @@ impl Backend {
         }
     }
 
-    /// Removes the temporary files that killed processes left: on the host what was half made or half removed, and what
-    /// Podman's commands had. Cheap enough for every command.
+    /// Removes the temporary files that killed processes left behind: on the host backend half-made and half-removed
+    /// files and folders, on Podman the temporary files of its commands. Fast enough to call in every command.
     pub fn sweep(&self) {
         match &self.inner {
             Inner::Host(host) => host.sweep(),
@@ -118,7 +118,7 @@ impl Backend {
         }
     }
 
-    /// What runs containers here.
+    /// Returns the kind of this backend.
     pub fn kind(&self) -> Kind {
         match &self.inner {
             Inner::Engine(engine) => engine.kind(),
@@ -126,16 +126,17 @@ impl Backend {
         }
     }
 
-    /// The machine that the engine is on, by the name or address that `DOCKER_HOST`, `CONTAINER_HOST`, a context or a
-    /// connection gives it; `None` when it is this one. Nothing of this machine can be mounted there, and what is published
-    /// on its loopback is not to be reached from here. Nothing is asked.
+    /// Returns the host name or address of the engine's machine, as given by `DOCKER_HOST`, `CONTAINER_HOST`, a context
+    /// or a connection, or `None` if the engine is on this machine. Folders of this machine can't be mounted on a
+    /// remote engine, and ports published on a remote engine's loopback address can't be reached from here. Does not
+    /// contact the engine.
     ///
-    /// ```
-    /// // Without such variables:
-    /// # if std::env::var_os("CONTAINER_HOST").is_none() && std::env::var_os("CONTAINER_CONNECTION").is_none() {
-    /// assert_eq!(ociman::Backend::podman().remote_host(), None);
-    /// # }
-    /// ```
+    ///  ```
+    ///  // If no such variable is set:
+    ///  # if std::env::var_os("CONTAINER_HOST").is_none() && std::env::var_os("CONTAINER_CONNECTION").is_none() {
+    ///  assert_eq!(ociman::Backend::podman().remote_host(), None);
+    ///  # }
+    ///  ```
     pub fn remote_host(&self) -> Option<&str> {
         match &self.inner {
             Inner::Engine(engine) => engine.address().remote_host(),
@@ -143,11 +144,11 @@ impl Backend {
         }
     }
 
-    /// The address at which ports are reached that are published on the backend's machine: loopback, when it is this one.
-    /// Looking up the name of another may block.
+    /// Returns the address at which ports published on the backend's machine are reached, which is loopback for this
+    /// machine. May block while it looks up the name of a remote machine.
     ///
     /// # Errors
-    /// [`CommandError::NoAddress`].
+    /// Returns [`CommandError::NoAddress`] if the name of the remote machine can't be resolved.
     pub fn address(&self) -> Result<IpAddr, CommandError> {
         match &self.inner {
             Inner::Engine(engine) => engine.address().resolve().map_err(|source| CommandError::NoAddress {
@@ -159,7 +160,8 @@ impl Backend {
         }
     }
 
-    /// Whether root in a container is an ordinary user of the engine's machine, as far as that can be told without asking.
+    /// Returns `true` if root in a container is an ordinary user of the engine's machine, as far as that can be
+    /// determined without contacting the engine.
     pub fn is_rootless(&self) -> bool {
         match &self.inner {
             Inner::Engine(engine) => engine.address().is_rootless(engine.kind()),
@@ -167,7 +169,7 @@ impl Backend {
         }
     }
 
-    /// What of the environment makes this engine the one that is talked to.
+    /// Returns the environment variables that select this engine.
     pub fn selection(&self) -> Selection {
         match &self.inner {
             Inner::Engine(engine) => engine.address().selection.clone(),
@@ -175,7 +177,7 @@ impl Backend {
         }
     }
 
-    /// The engine of the same kind that a selection leads to, whatever the environment says.
+    /// Returns a backend for the engine of the same kind that `selection` selects, regardless of the environment.
     #[must_use]
     pub fn selected(&self, selection: &Selection) -> Self {
         match &self.inner {
@@ -184,18 +186,18 @@ impl Backend {
         }
     }
 
-    /// Asks the backend for its version: the cheapest proof that it answers.
+    /// Queries the backend's version. This is the cheapest check that the backend answers.
     ///
     /// # Errors
-    /// [`CommandError::Unreachable`] when it does not.
+    /// Returns [`CommandError::Unreachable`] if it does not answer.
     pub async fn version(&self) -> Result<Version, CommandError> {
         on_inner!(self, inner => inner.version().await)
     }
 
-    /// What an engine tells of its own set-up. Slow: nothing to ask on the way to something else.
+    /// Queries the engine's description of its own set-up. This is slow: don't call it as a step of another operation.
     ///
     /// # Errors
-    /// [`CommandError::Unsupported`] on the host backend, and the general ones.
+    /// Returns [`CommandError::Unsupported`] on the host backend, or another error if the backend fails.
     pub async fn engine_info(&self) -> Result<EngineInfo, CommandError> {
         match &self.inner {
             Inner::Engine(engine) => engine.info().await,
@@ -203,13 +205,16 @@ impl Backend {
         }
     }
 
-    /// Makes a container, runs its process to its end on the caller's own standard streams, and on its terminal when
-    /// asked to, and removes it. One engine command, whose process is given back: it ends with the status of the
-    /// container's, or with 125 when the engine refused. Nothing of what is printed is logged by the engine. Whoever kills
-    /// that process, or drops it, has to remove the container.
+    /// Runs a container until its process ends, on the caller's own standard streams (and on its terminal if `terminal`
+    /// says so), and then removes the container.
+    ///
+    /// Runs one engine command and returns the process of that command. It ends with the exit status of the container's
+    /// process, or with 125 if the engine refused to run it. The engine does not log the output. A caller that kills or
+    /// drops the returned process must remove the container.
     ///
     /// # Errors
-    /// [`CommandError::Unsupported`] on the host backend, and what stops the engine's program from being started at all.
+    /// Returns [`CommandError::Unsupported`] on the host backend, or another error if the engine's program can't be
+    /// started.
     pub async fn run_attached(&self, spec: &RunSpec, terminal: Terminal) -> Result<Process, CommandError> {
         match &self.inner {
             Inner::Engine(engine) => engine.run_attached(spec, terminal).await,
@@ -219,46 +224,47 @@ impl Backend {
         }
     }
 
-    /// All containers, running or not, that match every filter, with those of their labels that are asked for. One
-    /// engine command.
+    /// Lists all containers, running or not, that match every filter. Each container comes with those of the requested
+    /// `labels` that it has. Runs one engine command.
     ///
     /// # Errors
-    /// The general ones.
+    /// Returns an error if the backend fails.
     pub async fn list(&self, filters: &[Filter], labels: &[Key]) -> Result<Vec<ContainerSummary>, CommandError> {
         on_inner!(self, inner => inner.list(filters, labels).await)
     }
 
-    /// What there is to know of several containers, in the order asked; `None` for one that is not there. One engine
-    /// command.
+    /// Returns the details of several containers in the order of `names`, with `None` for each one that does not exist.
+    /// Runs one engine command.
     ///
     /// # Errors
-    /// The general ones.
+    /// Returns an error if the backend fails.
     pub async fn inspect(&self, names: &[ContainerName]) -> Result<Vec<Option<ContainerInfo>>, CommandError> {
         on_inner!(self, inner => inner.inspect(names).await)
     }
 
-    /// What there is to know of several images, in the order asked; `None` for one that is not there. One engine
-    /// command.
+    /// Returns the details of several images in the order of `images`, with `None` for each one that does not exist.
+    /// Runs one engine command.
     ///
     /// # Errors
-    /// The general ones.
+    /// Returns an error if the backend fails.
     pub async fn inspect_images(&self, images: &[Reference]) -> Result<Vec<Option<ImageInfo>>, CommandError> {
         on_inner!(self, inner => inner.inspect_images(images).await)
     }
 
-    /// All named images whose repository name (without tag) in canonical form starts with `prefix`. One engine command.
+    /// Lists all named images whose repository name (without tag) in canonical form starts with `prefix`. Runs one
+    /// engine command.
     ///
     /// # Errors
-    /// The general ones.
+    /// Returns an error if the backend fails.
     pub async fn images(&self, prefix: &str) -> Result<Vec<ImageSummary>, CommandError> {
         on_inner!(self, inner => inner.images(prefix).await)
     }
 
-    /// All named images of the repository that a reference names in canonical form; its tag and digest do not count.
-    /// One engine command, which takes no longer when the engine has many other images.
+    /// Lists all named images of a repository. `repository` must be in canonical form; its tag and digest are ignored.
+    /// Runs one engine command, which does not take longer if the engine has many other images.
     ///
     /// # Errors
-    /// The general ones.
+    /// Returns an error if the backend fails.
     pub async fn images_of(&self, repository: &Reference) -> Result<Vec<ImageSummary>, CommandError> {
         match &self.inner {
             Inner::Engine(engine) => engine.images_of(repository).await,
@@ -270,11 +276,11 @@ impl Backend {
         }
     }
 
-    /// The images with a label that have no name, since another image got it. There are none on the host. One engine
-    /// command when there are none, two otherwise.
+    /// Lists the images that have a label but no name any more, because their name was given to another image. The host
+    /// backend has none. Runs one engine command if there are none, otherwise two.
     ///
     /// # Errors
-    /// The general ones.
+    /// Returns an error if the backend fails.
     pub async fn nameless_images(&self, label: &Key) -> Result<Vec<ImageInfo>, CommandError> {
         match &self.inner {
             Inner::Engine(engine) => engine.nameless_images(label).await,
@@ -282,10 +288,10 @@ impl Backend {
         }
     }
 
-    /// Removes an image without a name, by its identifier.
+    /// Removes an image without a name by its ID.
     ///
     /// # Errors
-    /// [`CommandError::ImageNotFound`], [`CommandError::ImageInUse`] and the general ones.
+    /// Returns [`CommandError::ImageNotFound`], [`CommandError::ImageInUse`], or another error if the backend fails.
     pub async fn remove_nameless_image(&self, id: &str) -> Result<(), CommandError> {
         match &self.inner {
             Inner::Engine(engine) => engine.remove_nameless_image(id).await,
@@ -293,26 +299,27 @@ impl Backend {
         }
     }
 
-    /// Gives an image one more name.
+    /// Adds a name to an image.
     ///
     /// # Errors
-    /// [`CommandError::ImageNotFound`] and the general ones.
+    /// Returns [`CommandError::ImageNotFound`], or another error if the backend fails.
     pub async fn tag(&self, image: &Reference, name: &Reference) -> Result<(), CommandError> {
         on_inner!(self, inner => inner.tag(image, name).await)
     }
 
-    /// Takes a name from an image, and removes the image when that was its last.
+    /// Removes a name from an image, and the image itself if that was its last name.
     ///
     /// # Errors
-    /// [`CommandError::ImageNotFound`], [`CommandError::ImageInUse`] and the general ones.
+    /// Returns [`CommandError::ImageNotFound`], [`CommandError::ImageInUse`], or another error if the backend fails.
     pub async fn remove_image(&self, image: &Reference) -> Result<(), CommandError> {
         on_inner!(self, inner => inner.remove_image(image).await)
     }
 
-    /// Fetches an image from its registry.
+    /// Pulls an image from its registry.
     ///
     /// # Errors
-    /// [`CommandError::ImageNotFound`] when the registry has none, [`CommandError::Unsupported`] on the host backend, and the general ones.
+    /// Returns [`CommandError::ImageNotFound`] if the registry does not have the image, [`CommandError::Unsupported`]
+    /// on the host backend, or another error if the backend fails.
     pub async fn pull(&self, image: &Reference) -> Result<(), CommandError> {
         match &self.inner {
             Inner::Engine(engine) => engine.pull(image).await,
@@ -320,11 +327,11 @@ impl Backend {
         }
     }
 
-    /// Sends an image to the registry that its name says.
+    /// Pushes an image to the registry in its name.
     ///
     /// # Errors
-    /// [`CommandError::ImageNotFound`] when this backend has none of that name, [`CommandError::Unsupported`] on the host backend, and
-    /// the general ones.
+    /// Returns [`CommandError::ImageNotFound`] if the backend has no image with that name,
+    /// [`CommandError::Unsupported`] on the host backend, or another error if the backend fails.
     pub async fn push(&self, image: &Reference) -> Result<(), CommandError> {
         match &self.inner {
             Inner::Engine(engine) => engine.push(image).await,

@@ -1,5 +1,5 @@
-//! Work that blocks, on threads of its own. Tokio's pool for such work panics when the system refuses a thread, as it
-//! does under a limit of processes. Here that is an error.
+//! Runs blocking work on threads of its own. Tokio's pool for such work panics if the system refuses to create a
+//! thread, as it does under a process limit. This module returns an error instead.
 
 use std::io;
 use std::pin::Pin;
@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-/// How many threads are at work.
+/// The number of threads at work.
 static RUNNING: Mutex<usize> = Mutex::new(0);
 static ENDED: Condvar = Condvar::new();
 
-/// Begins work on a thread of its own. It is done to its end, also when nobody waits for it.
+/// Starts work on a new thread. The work runs to its end, even if nobody waits for it.
 ///
 /// # Errors
-/// When the system refuses a thread.
+/// Returns an error if the system refuses to create a thread.
 pub fn start(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let running = Running::new();
     let work = move || {
@@ -26,13 +26,13 @@ pub fn start(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     std::thread::Builder::new().name("ociman-blocking".to_owned()).spawn(work).map(drop)
 }
 
-/// Begins work as [`start`] does, and returns a future of its result.
+/// Starts work as [`start`] does, and returns a future of its result.
 ///
 /// # Errors
-/// The future fails when the system refuses a thread, or the work panics.
+/// The future returns an error if the system refuses to create a thread, or if the work panics.
 pub fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Blocking<T> {
     let (sender, receiver) = oneshot::channel();
-    // When nobody waits any more the result is dropped on the thread.
+    // If the future has been dropped, the result is dropped on the thread.
     let started = start(move || drop(sender.send(work())));
     Blocking { refused: started.err(), result: receiver }
 }
@@ -56,7 +56,7 @@ impl<T> Future for Blocking<T> {
     }
 }
 
-/// Blocks until all work that has begun is done, or the limit has passed: for a process that is about to exit.
+/// Blocks until all started work is done or `limit` has passed. Meant for a process that is about to exit.
 pub fn wait_for_all(limit: Duration) {
     // The lock can't be poisoned by a panic, since nothing under it panics.
     drop(ENDED.wait_timeout_while(running(), limit, |running| *running > 0));
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_about_to_exit_waits_for_work_whose_result_nobody_wants() {
+    fn waiting_for_all_work_includes_work_whose_future_was_dropped() {
         static DONE: AtomicBool = AtomicBool::new(false);
         let (go, wait) = mpsc::channel();
         drop(run(move || {

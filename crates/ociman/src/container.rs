@@ -1,4 +1,4 @@
-//! [`Container`]: a handle on one container of a backend, by name.
+//! [`Container`]: a handle to one container of a backend, identified by name.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::label::{ContainerError, Filter, Labels};
 use crate::spec::Removal;
 use crate::{Backend, CommandError, CommitSpec, ContainerInfo, ContainerName, ContainerSummary, ExecSpec, RunSpec};
 
-/// One container of a backend. The handle does not own it: dropping it changes nothing.
+/// A handle to one container of a backend. The handle does not own the container: dropping it changes nothing.
 #[derive(Debug, Clone)]
 pub struct Container {
     backend: Backend,
@@ -17,20 +17,20 @@ pub struct Container {
 }
 
 impl Container {
-    /// Its name.
+    /// Returns the container's name.
     pub fn name(&self) -> &ContainerName {
         &self.name
     }
 
-    /// The backend it is on.
+    /// Returns the backend of the container.
     pub fn backend(&self) -> &Backend {
         &self.backend
     }
 
-    /// What there is to know of it.
+    /// Returns the container's details.
     ///
     /// # Errors
-    /// [`CommandError::ContainerNotFound`] and the general ones.
+    /// Returns [`CommandError::ContainerNotFound`], or another error if the backend fails.
     pub async fn inspect(&self) -> Result<ContainerInfo, CommandError> {
         let found = self.backend.inspect(std::slice::from_ref(&self.name)).await?;
         found
@@ -40,141 +40,148 @@ impl Container {
             .ok_or_else(|| CommandError::ContainerNotFound { container: self.name.to_string() })
     }
 
-    /// Where a port of it is reached from outside; `None` when the port is not published.
+    /// Returns the address at which a port of the container is reached from outside, or `None` if the port is not
+    /// published.
     ///
     /// # Errors
-    /// As [`Container::inspect`].
+    /// Returns the same errors as [`Container::inspect`].
     pub async fn published_port(&self, port: u16) -> Result<Option<SocketAddr>, CommandError> {
         let info = self.inspect().await?;
         Ok(info.ports.iter().find(|binding| binding.container == port).map(|binding| binding.published))
     }
 
-    /// Runs a command inside it to its end, with `input` on standard input, and captures both outputs. A program that
-    /// is not there ends with status 126 or 127, as the engine has it.
+    /// Runs a command in the container until it ends, with `input` on its standard input, and captures standard output
+    /// and standard error. If the program does not exist, the exit status is 126 or 127, depending on the engine.
     ///
     /// # Errors
-    /// [`CommandError::ContainerNotFound`], [`CommandError::ContainerNotRunning`] and the general ones.
+    /// Returns [`CommandError::ContainerNotFound`], [`CommandError::ContainerNotRunning`], or another error if the
+    /// backend fails.
     pub async fn exec(&self, spec: &ExecSpec, input: &[u8]) -> Result<Output, CommandError> {
         on_inner!(self.backend, inner => inner.exec(&self.name, spec, input).await)
     }
 
-    /// Starts a command inside it, with all three streams as pipes.
+    /// Starts a command in the container, with a pipe for each of its three standard streams.
     ///
     /// # Errors
-    /// Only what stops the command from being started at all; an engine that refuses says so by the exit status.
+    /// Returns an error only if the command can't be started at all. If the engine refuses to run it, the exit status
+    /// says so.
     pub async fn exec_streamed(&self, spec: &ExecSpec) -> Result<Process, CommandError> {
         on_inner!(self.backend, inner => inner.exec_streamed(&self.name, spec).await)
     }
 
-    /// Starts a command inside it on the caller's own standard streams, and on its terminal when the spec says so.
+    /// Starts a command in the container on the caller's own standard streams, and on the caller's terminal if the spec
+    /// asks for it.
     ///
     /// # Errors
-    /// As [`Container::exec_streamed`].
+    /// Returns the same errors as [`Container::exec_streamed`].
     pub async fn attach(&self, spec: &ExecSpec) -> Result<Process, CommandError> {
         on_inner!(self.backend, inner => inner.attach(&self.name, spec).await)
     }
 
-    /// Starts it again after a stop.
+    /// Starts the container again after it was stopped.
     ///
     /// # Errors
-    /// [`CommandError::ContainerNotFound`] and the general ones.
+    /// Returns [`CommandError::ContainerNotFound`], or another error if the backend fails.
     pub async fn start(&self) -> Result<(), CommandError> {
         on_inner!(self.backend, inner => inner.start(&self.name).await)
     }
 
-    /// Asks its process to end by the stop signal, and kills it after `limit`. One that has stopped is no error.
+    /// Sends the stop signal to the container's process, and kills the process if it has not ended within `limit`. Does
+    /// nothing if the container is already stopped.
     ///
     /// # Errors
-    /// [`CommandError::ContainerNotFound`] and the general ones.
+    /// Returns [`CommandError::ContainerNotFound`], or another error if the backend fails.
     pub async fn stop(&self, limit: Duration) -> Result<(), CommandError> {
         on_inner!(self.backend, inner => inner.stop(&self.name, limit).await)
     }
 
-    /// Waits until its process has ended.
+    /// Waits until the container's process has ended, and returns its exit status.
     ///
     /// # Errors
-    /// [`CommandError::ContainerNotFound`] and the general ones.
+    /// Returns [`CommandError::ContainerNotFound`], or another error if the backend fails.
     pub async fn wait(&self) -> Result<ExitStatus, CommandError> {
         on_inner!(self.backend, inner => inner.wait(&self.name).await)
     }
 
-    /// Removes it when it does not run.
+    /// Removes the container if it is not running.
     ///
     /// # Errors
-    /// [`CommandError::ContainerNotFound`], and an engine's error when it runs.
+    /// Returns [`CommandError::ContainerNotFound`], or another error if the container is running or the backend fails.
     pub async fn remove(&self) -> Result<(), CommandError> {
         on_inner!(self.backend, inner => inner.remove(&self.name, Removal::Stopped).await)
     }
 
-    /// Its labels, asked of the backend.
+    /// Queries the container's labels from the backend.
     ///
     /// # Errors
-    /// [`ContainerError`].
+    /// Returns [`ContainerError`] if the container can't be inspected.
     pub async fn labels(&self) -> Result<Labels, ContainerError> {
         Ok(self.inspect().await?.labels)
     }
 
-    /// Kills and removes it with its anonymous volumes. One that is not there is no error.
+    /// Kills the container and removes it together with its anonymous volumes. Does nothing if the container does not
+    /// exist.
     ///
     /// # Errors
-    /// The general ones.
+    /// Returns an error if the backend fails.
     pub async fn remove_force(&mut self) -> Result<(), CommandError> {
         on_inner!(self.backend, inner => inner.remove(&self.name, Removal::Forced).await)
     }
 
-    /// As [`Container::remove_force`], but only the container with this identifier is removed. One that has got the name
-    /// since then stays.
+    /// Like [`Container::remove_force`], but only removes the container that has this ID. A newer container with the
+    /// same name is kept.
     ///
     /// # Errors
-    /// The general ones.
+    /// Returns an error if the backend fails.
     pub async fn remove_force_if(&self, id: &str) -> Result<(), CommandError> {
         on_inner!(self.backend, inner => inner.remove_force_if(&self.name, id).await)
     }
 
-    /// Gives it another name, running or not, and returns the handle for that.
+    /// Renames the container, running or not, and returns a handle with the new name.
     ///
     /// # Errors
-    /// [`CommandError::ContainerNotFound`], [`CommandError::NameTaken`] and the general ones.
+    /// Returns [`CommandError::ContainerNotFound`], [`CommandError::NameTaken`], or another error if the backend fails.
     pub async fn rename(&self, to: &ContainerName) -> Result<Self, CommandError> {
         on_inner!(self.backend, inner => inner.rename(&self.name, to).await)?;
         Ok(self.backend.container(to.clone()))
     }
 
-    /// The last lines of what its process printed, both streams, oldest first.
+    /// Returns the last `count` lines that the container's process printed on both output streams, oldest first.
     ///
     /// # Errors
-    /// [`CommandError::ContainerNotFound`] and the general ones.
+    /// Returns [`CommandError::ContainerNotFound`], or another error if the backend fails.
     pub async fn last_log_lines(&self, count: usize) -> Result<String, CommandError> {
         on_inner!(self.backend, inner => inner.last_log_lines(&self.name, count).await)
     }
 
-    /// Makes an image of its files as they are. Engines freeze its processes for that moment; the host backend stops
-    /// them and leaves them stopped.
+    /// Creates an image from the container's files as they are. Engines pause the container's processes meanwhile; the
+    /// host backend stops them and leaves them stopped.
     ///
     /// # Errors
-    /// [`CommandError::ContainerNotFound`] and the general ones.
+    /// Returns [`CommandError::ContainerNotFound`], or another error if the backend fails.
     pub async fn commit(&self, spec: &CommitSpec) -> Result<(), CommandError> {
         on_inner!(self.backend, inner => inner.commit(&self.name, spec).await)
     }
 }
 
 impl Backend {
-    /// A handle for a container of this name; whether there is one is not asked.
+    /// Returns a handle to the container with this name. Does not check whether the container exists.
     pub fn container(&self, name: ContainerName) -> Container {
         Container { backend: self.clone(), name }
     }
 
-    /// Makes and starts a container and returns once its process has been started.
+    /// Creates and starts a container, and returns once its process has been started.
     ///
     /// # Errors
-    /// [`CommandError::NameTaken`], [`CommandError::ImageNotFound`], [`CommandError::PortTaken`], and every general one. Nothing is left
-    /// behind then.
+    /// Returns [`CommandError::NameTaken`], [`CommandError::ImageNotFound`], [`CommandError::PortTaken`], or another
+    /// error if the backend fails. If it returns an error, no container is left behind.
     pub async fn run(&self, spec: &RunSpec) -> Result<Container, CommandError> {
         on_inner!(self, inner => inner.run(spec).await)?;
         Ok(self.container(spec.name.clone()))
     }
 
-    /// All containers, running or not, that match every filter, with their names. One engine command.
+    /// Lists all containers, running or not, that match every filter, together with their names. Runs one engine
+    /// command.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -191,7 +198,8 @@ impl Backend {
     /// ```
     ///
     /// # Errors
-    /// [`ContainerListWithNameError`].
+    /// Returns [`ContainerListWithNameError`] if the backend fails, or if the name of a container is not a valid
+    /// [`ContainerName`].
     pub async fn container_list_with_name(
         &self,
         filters: impl IntoIterator<Item = Filter>,

@@ -1,4 +1,5 @@
-//! Finding an engine that answers. Which of several to prefer, and what the host backend needs, is the caller's business.
+//! Detects an engine that answers. Choosing between several engines, and meeting the needs of the host backend, is left
+//! to the caller.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,14 +10,15 @@ use crate::command::Executor;
 use crate::engine::Engine;
 use crate::{Backend, CommandError};
 
-/// Name of the environment variable that chooses a backend.
+/// The name of the environment variable that selects a backend.
 pub const BACKEND_VARIABLE: &str = "OCIMAN_BACKEND";
 
 impl Backend {
-    /// Docker, when its engine answers. A program called `docker` that is Podman in disguise gives a Podman backend.
+    /// Returns a Docker backend if the Docker engine answers. If the `docker` program is Podman under another name,
+    /// returns a Podman backend.
     ///
     /// # Errors
-    /// [`CommandError::Unreachable`] when there is no such program or its engine does not answer.
+    /// Returns [`CommandError::Unreachable`] if the program does not exist or its engine does not answer.
     pub async fn detect_docker(executor: Arc<dyn Executor>) -> Result<Self, CommandError> {
         let docker = Engine::docker(executor.clone());
         let version = docker.version().await?;
@@ -24,10 +26,10 @@ impl Backend {
         Ok(Self::engine(engine))
     }
 
-    /// Podman, when it answers.
+    /// Returns a Podman backend if Podman answers.
     ///
     /// # Errors
-    /// [`CommandError::Unreachable`] when there is no such program or it does not work.
+    /// Returns [`CommandError::Unreachable`] if the program does not exist or does not work.
     pub async fn detect_podman(executor: Arc<dyn Executor>) -> Result<Self, CommandError> {
         let podman = Engine::podman(executor);
         podman.version().await?;
@@ -35,25 +37,25 @@ impl Backend {
     }
 }
 
-/// Why the user's `ociman.toml` could not be used.
+/// Error returned if the user's `ociman.toml` can't be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UserConfigError {
-    /// It could not be read.
-    #[error("read {}", path.display())]
+    /// The file can't be read.
+    #[error("failed to read {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: std::io::Error,
     },
-    /// It is not valid TOML, or holds something else than a text `default_backend`.
-    #[error("read {}", path.display())]
+    /// The file is not valid TOML, or contains anything other than a string `default_backend`.
+    #[error("failed to read {}", path.display())]
     Parse {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it, and where.
+        /// The parse error, with its position.
         #[source]
         source: Box<toml::de::Error>,
     },
@@ -65,11 +67,11 @@ struct UserConfig {
     default_backend: Option<String>,
 }
 
-/// What `default_backend` says in `$XDG_CONFIG_HOME/ociman.toml`, with the file it stands in; `None` without such a
-/// file or without the key.
+/// Returns the value of `default_backend` in `$XDG_CONFIG_HOME/ociman.toml` together with the path of that file, or
+/// `None` if the file or the key does not exist.
 ///
 /// # Errors
-/// [`UserConfigError`] when the file is there and can't be used.
+/// Returns [`UserConfigError`] if the file exists but can't be used.
 pub fn default_backend() -> Result<Option<(String, PathBuf)>, UserConfigError> {
     let Ok(strategy) = etcetera::choose_base_strategy() else { return Ok(None) };
     let path = strategy.config_dir().join("ociman.toml");

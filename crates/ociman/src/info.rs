@@ -1,4 +1,4 @@
-//! What a backend tells of containers and images. Plain values, the same for every backend.
+//! What a backend reports of containers and images. Plain values, the same for every backend.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,18 +7,18 @@ use std::time::SystemTime;
 use crate::label::Labels;
 use crate::{ContainerName, Reference};
 
-/// Where a container is in its life.
+/// The state of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ContainerState {
-    /// Made, never started, or about to start.
+    /// Created but never started, or about to start.
     Created,
-    /// Its process runs.
+    /// The container's process is running.
     Running,
-    /// Its process is frozen.
+    /// The container's process is paused.
     Paused,
-    /// Its process has ended.
+    /// The container's process has ended.
     Exited,
-    /// Half removed, or in a state this crate does not know.
+    /// Half removed, or in a state that this crate does not know.
     Unknown,
 }
 
@@ -27,73 +27,73 @@ pub enum ContainerState {
 pub struct PortBinding {
     /// The port in the container.
     pub container: u16,
-    /// Where it is published.
+    /// The address on which the port is published.
     pub published: SocketAddr,
 }
 
-/// One container of a listing.
+/// One container in a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContainerSummary {
-    /// The engine's identifier.
+    /// The engine's ID of the container.
     pub id: String,
-    /// Its name. An engine's container may have a name that this crate would not give; then this is what the engine said.
+    /// The container's name, as the backend reports it. On an engine, it may not be a valid [`ContainerName`].
     pub name: String,
-    /// The labels that were asked for, as far as the container has them. A label with an empty value counts as absent.
+    /// Those of the requested labels that the container has. A label with an empty value counts as absent.
     pub labels: Labels,
-    /// Where it is in its life.
+    /// The container's state.
     pub state: ContainerState,
     /// Published ports.
     pub ports: Vec<PortBinding>,
 }
 
-/// Everything a backend tells of one container.
+/// The details of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContainerInfo {
-    /// The engine's identifier.
+    /// The engine's ID of the container.
     pub id: String,
-    /// Its name.
+    /// The container's name.
     pub name: ContainerName,
-    /// All its labels.
+    /// All labels of the container.
     pub labels: Labels,
-    /// Where it is in its life.
+    /// The container's state.
     pub state: ContainerState,
-    /// The status its process ended with, once it has.
+    /// The exit code of the container's process, if it has ended and the code is known.
     pub exit_code: Option<i32>,
     /// Published ports.
     pub ports: Vec<PortBinding>,
-    /// The environment it was made with, as `NAME=VALUE`.
+    /// The environment with which the container was created, as `NAME=VALUE`.
     pub environment: Vec<String>,
-    /// Identifier of its image.
+    /// The ID of the container's image.
     pub image_id: String,
 }
 
-/// Everything a backend tells of one image.
+/// The details of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageInfo {
-    /// The engine's identifier; it differs between stores.
+    /// The engine's ID of the image. It differs between image stores.
     pub id: String,
-    /// Digests of its file system layers, lowest first: the same content has the same list on every engine.
+    /// The digests of the image's file system layers, lowest first. The same content has the same list on every engine.
     pub diff_ids: Vec<String>,
-    /// Operating system, such as `linux`.
+    /// The operating system, such as `linux`.
     pub os: String,
-    /// Processor architecture, such as `amd64`.
+    /// The processor architecture, such as `amd64`.
     pub architecture: String,
-    /// Its labels.
+    /// The image's labels.
     pub labels: Labels,
-    /// Its environment, as `NAME=VALUE`.
+    /// The image's environment, as `NAME=VALUE`.
     pub environment: Vec<String>,
-    /// The folders that are anonymous volumes of every container, and so never part of a commit.
+    /// The folders that become anonymous volumes in every container, and so are never part of a commit.
     pub volumes: Vec<String>,
-    /// Its names, as the engine writes them.
+    /// The image's names, as the engine writes them.
     pub names: Vec<String>,
-    /// Size in bytes, as far as the engine tells.
+    /// The size in bytes; 0 if the engine does not report it.
     pub size: u64,
-    /// When its content was made, by whoever made it; `None` when that is not told.
+    /// When the image's content was created, as recorded by the program that built it; `None` if it recorded no time.
     pub created: Option<SystemTime>,
 }
 
 impl ImageInfo {
-    /// The value of a variable of the image's environment.
+    /// Returns the value of a variable in the image's environment.
     pub fn variable(&self, name: &str) -> Option<&str> {
         self.environment
             .iter()
@@ -106,29 +106,29 @@ impl ImageInfo {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ImageSummary {
-    /// The engine's identifier.
+    /// The engine's ID of the image.
     pub id: String,
     /// The name and tag, in canonical form.
     pub reference: Reference,
 }
 
-/// What an engine tells of its own set-up, as far as it does.
+/// The set-up of an engine, as far as the engine reports it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct EngineInfo {
-    /// Where the engine keeps images and containers, on its machine.
+    /// The folder on the engine's machine in which the engine keeps images and containers.
     pub storage: Option<PathBuf>,
-    /// Whether it runs without root's rights.
+    /// Whether the engine runs without root privileges.
     pub is_rootless: bool,
-    /// Where its service is reached; Podman without a service has none.
+    /// The address of the engine's service; `None` for Podman without a service.
     pub endpoint: Option<String>,
 }
 
-/// What kind of backend, and which version of it, answers.
+/// The version of a backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
-    /// Version of the client program, or of this crate on the host backend.
+    /// The version of the client program, or of this crate on the host backend.
     pub client: String,
-    /// Version of the engine, where it is apart from the client.
+    /// The version of the engine, if it is separate from the client.
     pub server: Option<String>,
 }

@@ -3,22 +3,22 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// What runs containers.
+/// A kind of backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
-    /// The Docker engine, by its command line.
+    /// The Docker engine, through its command line.
     Docker,
-    /// Podman, by its command line.
+    /// Podman, through its command line.
     Podman,
     /// Plain processes of this machine.
     Host,
 }
 
 impl Kind {
-    /// All kinds, in the order of automatic choice.
+    /// All kinds, in the order in which automatic selection tries them.
     pub const ALL: [Self; 3] = [Self::Docker, Self::Podman, Self::Host];
 
-    /// The name as it stands in configuration: `docker`, `podman` or `host`.
+    /// Returns the name that configuration uses: `docker`, `podman` or `host`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Docker => "docker",
@@ -34,11 +34,11 @@ impl fmt::Display for Kind {
     }
 }
 
-/// The text is not one of `docker`, `podman`, `host`.
+/// Error returned if a text is not one of `docker`, `podman`, `host`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a backend: docker, podman or host")]
 pub struct UnknownKind {
-    /// The text.
+    /// The invalid text.
     pub text: String,
 }
 

@@ -1,7 +1,4 @@
-//! Containers on Docker, on Podman, or as plain processes of this machine, behind one set of typed operations.
-//!
-//! [`Backend`] runs, lists and inspects; [`Container`] is a handle on what it runs. The crate has never heard of
-//! PostgreSQL, prints nothing and reads no terminal.
+#![doc = include_str!("../README.md")]
 
 pub mod backend;
 pub mod blocking;

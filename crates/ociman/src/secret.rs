@@ -17,7 +17,7 @@ impl Secret {
         Self(value.into())
     }
 
-    /// The text itself, for handing it to a child process.
+    /// Returns the text, to be passed to a child process.
     pub fn expose(&self) -> &str {
         &self.0
     }

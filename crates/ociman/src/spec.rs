@@ -1,5 +1,5 @@
-//! What a caller asks of a backend: how to run a container, a command inside it, and how to commit it. Plain values
-//! that know no backend.
+//! The requests that a caller makes to a backend: how to run a container, how to run a command in it, and how to commit
+//! it. Plain values that don't depend on a backend.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -7,36 +7,36 @@ use std::path::PathBuf;
 use crate::label::{Key, Labels, Value};
 use crate::{ContainerName, Reference, Secret};
 
-/// One variable of an environment.
+/// An environment variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variable {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its value, open or secret.
+    /// The value, plain or secret.
     pub value: VariableValue,
 }
 
 /// The value of a [`Variable`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VariableValue {
-    /// May stand in argument vectors and inspections.
+    /// A value that may appear in argument vectors and in the details of a container.
     Plain(String),
-    /// Reaches the child only by environment, never by an argument.
+    /// A value that a child receives only in its environment, never as an argument.
     Secret(Secret),
 }
 
 impl Variable {
-    /// A variable whose value may be seen.
+    /// Creates a variable whose value may be shown.
     pub fn plain(name: impl Into<String>, value: impl Into<String>) -> Self {
         Self { name: name.into(), value: VariableValue::Plain(value.into()) }
     }
 
-    /// A variable whose value must not be seen.
+    /// Creates a variable whose value must not be shown.
     pub fn secret(name: impl Into<String>, value: Secret) -> Self {
         Self { name: name.into(), value: VariableValue::Secret(value) }
     }
 
-    /// The value, for handing it to a child.
+    /// Returns the value, to be passed to a child process.
     pub fn expose(&self) -> &str {
         match &self.value {
             VariableValue::Plain(value) => value,
@@ -45,16 +45,16 @@ impl Variable {
     }
 }
 
-/// Whether a mounted folder can be written.
+/// The access that a container has to a mounted file or folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Reading only.
+    /// Read only.
     ReadOnly,
-    /// Reading and writing.
+    /// Read and write.
     ReadWrite,
 }
 
-/// A folder or a file of the machine that is visible in the container.
+/// A file system, folder or file that is mounted in a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Mount {
@@ -64,57 +64,59 @@ pub enum Mount {
         source: PathBuf,
         /// Absolute path in the container.
         target: PathBuf,
-        /// Whether it can be written.
+        /// Whether the container can write to it.
         access: Access,
     },
-    /// An empty file system in memory, which also keeps an image's `VOLUME` at that place from being made.
+    /// An empty file system in memory. It also prevents the engine from creating an anonymous volume there for the
+    /// image's `VOLUME`.
     Tmpfs {
         /// Absolute path in the container.
         target: PathBuf,
     },
 }
 
-/// A TCP port of the container that is reachable from outside.
+/// A TCP port of a container that is reachable from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PublishedPort {
     /// The port in the container.
     pub container: u16,
-    /// The address of the engine's machine it is published on.
+    /// The address of the engine's machine on which the port is published.
     pub address: IpAddr,
-    /// The port there; `None` lets the engine choose.
+    /// The port on that address; `None` lets the engine choose one.
     pub port: Option<u16>,
 }
 
-/// The network a container joins.
+/// The network that a container joins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Network {
     /// The engine's default network.
     #[default]
     Default,
-    /// None but its own loopback.
+    /// No network except the container's own loopback.
     None,
-    /// That of the engine's machine itself, its loopback included.
+    /// The network of the engine's machine itself, including its loopback.
     Host,
 }
 
-/// Which users of the engine's machine those of a container are.
+/// How user IDs in a container map to user IDs of the engine's machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum UserNamespace {
-    /// As the engine has it.
+    /// The engine's default mapping.
     #[default]
     Default,
-    /// The user of a rootless Podman has the same numbers inside as outside. Other engines know no such thing.
+    /// The user of a rootless Podman has the same user ID inside as outside. Other engines don't support this.
     KeepId,
 }
 
-/// Who a container lives for.
+/// How long a container lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Lifetime {
-    /// For the process that started it: on the host backend it dies with that process, where the system can do it.
+    /// Belongs to the process that started it: on the host backend, the container dies with that process if the system
+    /// supports it.
     #[default]
     Owner,
-    /// For itself, until it is removed.
+    /// Outlives the process that started it.
     Detached,
 }
 
@@ -130,40 +132,40 @@ pub enum Lifetime {
 /// ```
 #[derive(Debug, Clone)]
 pub struct RunSpec {
-    /// Its name, which must be free.
+    /// The container's name, which must not be in use.
     pub name: ContainerName,
-    /// The image, which must be present: nothing is pulled.
+    /// The image, which must be present: it is never pulled.
     pub image: Reference,
-    /// Its labels.
+    /// The container's labels.
     pub labels: Labels,
-    /// Variables on top of the image's.
+    /// Variables in addition to the image's.
     pub environment: Vec<Variable>,
     /// Mounts.
     pub mounts: Vec<Mount>,
     /// Published ports.
     pub ports: Vec<PublishedPort>,
-    /// Network.
+    /// The network to join.
     pub network: Network,
-    /// Program and first arguments, instead of the image's entrypoint.
+    /// The program and its first arguments, instead of the image's entrypoint.
     pub entrypoint: Option<Vec<String>>,
     /// Arguments, instead of the image's command.
     pub arguments: Vec<String>,
-    /// Working directory, instead of the image's.
+    /// The working directory, instead of the image's.
     pub folder: Option<PathBuf>,
-    /// User as the engine understands it (`name`, `uid`, `uid:gid`), instead of the image's.
+    /// The user, as the engine understands it (`name`, `uid`, `uid:gid`), instead of the image's.
     pub user: Option<String>,
-    /// What the numbers of users mean.
+    /// How user IDs are mapped.
     pub user_namespace: UserNamespace,
-    /// Signal that [`crate::Container::stop`] sends, such as `SIGINT`, instead of the image's.
+    /// The signal that [`crate::Container::stop`] sends, such as `SIGINT`, instead of the image's.
     pub stop_signal: Option<String>,
-    /// Size of `/dev/shm` in bytes, instead of the engine's default. The host backend has no say in it.
+    /// The size of `/dev/shm` in bytes, instead of the engine's default. The host backend ignores it.
     pub shared_memory: Option<u64>,
-    /// Who it lives for.
+    /// How long the container lives.
     pub lifetime: Lifetime,
 }
 
 impl RunSpec {
-    /// A container of an image, with nothing changed.
+    /// Creates a spec for a container that uses the settings of its image.
     pub fn new(name: ContainerName, image: Reference) -> Self {
         Self {
             name,
@@ -227,17 +229,17 @@ impl RunSpec {
     }
 }
 
-/// Whether a command inside a container gets a terminal.
+/// Whether a command in a container gets a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Terminal {
-    /// Plain pipes.
+    /// No terminal.
     #[default]
     No,
     /// The caller's terminal.
     Yes,
 }
 
-/// How to run a command inside a running container.
+/// How to run a command in a running container.
 ///
 /// ```
 /// let spec = ociman::ExecSpec::new(["psql", "-c", "select 1"]).user("postgres");
@@ -245,20 +247,20 @@ pub enum Terminal {
 /// ```
 #[derive(Debug, Clone)]
 pub struct ExecSpec {
-    /// Program and arguments.
+    /// The program and its arguments.
     pub command: Vec<String>,
-    /// Variables on top of the container's.
+    /// Variables in addition to the container's.
     pub environment: Vec<Variable>,
-    /// Working directory, instead of the container's.
+    /// The working directory, instead of the container's.
     pub folder: Option<PathBuf>,
-    /// User as the engine understands it, instead of the container's.
+    /// The user, as the engine understands it, instead of the container's.
     pub user: Option<String>,
-    /// Whether it gets the caller's terminal; only for [`crate::Container::attach`].
+    /// Whether the command gets the caller's terminal. Only [`crate::Container::attach`] uses this.
     pub terminal: Terminal,
 }
 
 impl ExecSpec {
-    /// A command with the container's own settings.
+    /// Creates a spec for a command that uses the container's own settings.
     pub fn new<A: Into<String>>(command: impl IntoIterator<Item = A>) -> Self {
         Self {
             command: command.into_iter().map(Into::into).collect(),
@@ -291,17 +293,17 @@ impl ExecSpec {
     }
 }
 
-/// How to make an image of a container.
+/// How to create an image from a container.
 #[derive(Debug, Clone)]
 pub struct CommitSpec {
-    /// Name and tag of the new image; an image that has them loses them.
+    /// The name and tag of the new image. An existing image with this name loses it.
     pub image: Reference,
-    /// Labels of the image, on top of the container's; an empty value hides a label of the container.
+    /// The image's labels, in addition to the container's. An empty value hides the container's label.
     pub labels: Labels,
 }
 
 impl CommitSpec {
-    /// An image with the container's labels.
+    /// Creates a spec for an image with the container's labels.
     pub fn new(image: Reference) -> Self {
         Self { image, labels: Labels::default() }
     }
@@ -317,8 +319,8 @@ impl CommitSpec {
 /// How a container is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Removal {
-    /// Only when it does not run.
+    /// Only if the container is not running.
     Stopped,
-    /// At once, running or not; one that is not there is as good as removed.
+    /// At once, running or not. If the container does not exist, nothing is done.
     Forced,
 }

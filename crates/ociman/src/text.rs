@@ -1,10 +1,10 @@
-//! What types of checked text have in common: the ways in and out, and looking at a text at compile time.
+//! Code shared by the types of checked text: their conversions, and decoding characters at compile time.
 
-/// The ways in and out of a type that holds a checked text as a `Cow<'static, str>` and has a `check`.
+/// Implements the conversions of a type that holds a checked text as a `Cow<'static, str>` and has a `check` function.
 macro_rules! checked_text {
     ($type:ident, $error:ident) => {
         impl $type {
-            /// It as text.
+            /// Returns the text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -50,9 +50,9 @@ macro_rules! checked_text {
 
 pub(crate) use checked_text;
 
-/// The character that starts at byte `offset` of `text`, usable in `const fn`, where `str::chars` is not.
+/// Returns the character that starts at byte `offset` of `text`. Can be used in a `const fn`, unlike `str::chars`.
 ///
-/// `offset` must be a character boundary inside `text`; the callers have just looked at the byte there.
+/// `offset` must be a character boundary inside `text`; the callers have just read the byte there.
 pub(crate) const fn character_at(text: &str, offset: usize) -> char {
     let bytes = text.as_bytes();
     let first = bytes[offset];

@@ -1,6 +1,4 @@
-//! Throw-away PostgreSQL: a [`Definition`] goes in, a running [`Server`] comes out, and nothing stays when it is gone.
-//!
-//! The crate never prints, never reads the terminal and never ends the process.
+#![doc = include_str!("../README.md")]
 
 pub mod cache;
 pub mod config;

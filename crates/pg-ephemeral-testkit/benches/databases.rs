@@ -1,11 +1,12 @@
-//! How long a private copy of a seeded database takes, over the time that nobody can beat: `CREATE DATABASE … TEMPLATE` by
-//! hand, over a connection that is there. All are measured in turns, round by round, since machines drift.
+//! Measures how long a private copy of a seeded database takes, relative to a lower bound, the *floor*: a manual
+//! `CREATE DATABASE … TEMPLATE` over an open connection. All of them are measured in turns, round by round, because the
+//! speed of a machine changes over time.
 //!
 //! ```sh
 //! cargo bench --package pg-ephemeral-testkit --bench databases -- [--rounds N] [FOLDER]
 //! ```
 //!
-//! `FOLDER` is where the server is, such as `/dev/shm`; by default the folder for temporary files.
+//! `FOLDER` is the folder for the server's files, such as `/dev/shm`. The default is the folder for temporary files.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ use tokio_postgres::Client;
 type Failure = Box<dyn std::error::Error>;
 
 const SEED: &str = "CREATE TABLE books AS SELECT n AS id, 'a title' AS title FROM generate_series(1, 1000) n";
-/// How long a test takes that uses a database.
+/// The simulated duration of a test that uses a database.
 const TEST: Duration = Duration::from_millis(200);
 
 fn main() -> Result<(), Failure> {
@@ -32,7 +33,7 @@ fn options(mut words: impl Iterator<Item = String>) -> Result<(usize, PathBuf), 
     while let Some(word) = words.next() {
         match word.as_str() {
             "--rounds" => rounds = words.next().ok_or("--rounds needs a number")?.parse()?,
-            // What cargo gives every bench.
+            // Cargo passes this to every bench.
             "--bench" => {}
             path => folder = path.into(),
         }
@@ -45,7 +46,7 @@ async fn measure(rounds: usize, folder: PathBuf) -> Result<(), Failure> {
     let definition = Definition::in_folders(Folders::at(home.path()));
     let definition = definition.backend_choice(BackendChoice::Only(Kind::Host)).sql_statement("books".parse()?, SEED);
     let server = definition.start().await?;
-    // The template of both.
+    // This creates the template database, which all measured copies use.
     server.single_database().await?.close().await?;
     let client = server.connect().await?;
     let mut times: [Vec<f64>; 4] = Default::default();
@@ -96,7 +97,7 @@ async fn one(server: &Server, times: &mut [Vec<f64>; 4]) -> Result<(), Failure> 
     Ok(())
 }
 
-/// As tests do that come one after the other: the next one was made while the last one ran.
+/// Measures copies as tests that run one after the other need them: each copy is created while the previous test runs.
 async fn in_advance(server: &Server, times: &mut [Vec<f64>; 4]) -> Result<(), Failure> {
     let begin = Instant::now();
     let database = server.database().await?;

@@ -1,15 +1,15 @@
-//! Fake backends and fixtures, for tests of `pg-ephemeral` and of everything that is built on it: no engine, no
-//! network and, unless a test asks for it, no PostgreSQL is needed, and a test takes milliseconds.
+//! Fake backends and fixtures for tests of `pg-ephemeral` and of programs that are built on it. The tests need no
+//! engine, no network and, unless a test asks for one, no PostgreSQL. A test takes milliseconds.
 //!
-//! This is a whole test of a downstream crate. `sweep` is the code under test; what an engine does when it goes wrong
-//! is the interesting half of it:
+//! The following is a complete test of a downstream crate. `sweep` is the code under test. The second half checks how
+//! it handles an engine that fails:
 //!
 //! ```
 //! use ociman::label::{Filter, Key};
 //! use ociman::{Backend, CommandError};
 //! use pg_ephemeral_testkit::{Failure, FakeBackend, FakeContainer, FakeLife, Operation};
 //!
-//! /// Removes the containers of a team that have ended, and gives how many there were.
+//! /// Removes the exited containers of a team, and returns their number.
 //! async fn sweep(backend: &Backend) -> Result<usize, CommandError> {
 //!     let ended = backend.list(&[Filter::key_only(&Key::from_static("com.example.team"))], &[]).await?;
 //!     let ended: Vec<_> =
@@ -22,7 +22,7 @@
 //!     Ok(ended.len())
 //! }
 //!
-//! /// Two containers of the team, of which one has ended, and one of somebody else.
+//! /// Returns an engine with an exited and a running container of the team, and an exited container of another owner.
 //! fn engine() -> FakeBackend {
 //!     let container = |name| FakeContainer::new(name, "docker.io/library/postgres:17");
 //!     FakeBackend::podman()
@@ -33,33 +33,35 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // It removes what it must, and nothing else, with one listing.
+//! // It removes only the exited container of the team, and lists containers once.
 //! let fake = engine();
 //! assert_eq!(sweep(&fake.backend()).await?, 1);
 //! assert_eq!(fake.containers(), ["at-work", "theirs"]);
 //! assert_eq!(fake.journal().count(Operation::List), 1);
 //!
-//! // It says so when the engine goes away in the middle.
+//! // It returns an error if the engine becomes unreachable before the removal.
 //! let fake = engine().fail(Operation::Remove, Failure::EngineDown);
 //! assert!(matches!(sweep(&fake.backend()).await, Err(CommandError::Unreachable { .. })));
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! What there is, each behind the feature in brackets; `database` is the default, and compiles nothing of the others:
-//! - [`FakeBackend`] (`fakes`): Docker or Podman in memory, behind a real [`ociman::Backend`]. What goes wrong, and when, is said
-//!   in code or in a scenario file. [`FakeBackend::with_postgres`] puts a real PostgreSQL behind it, the one of this
-//!   machine: what starts servers can be tested to its end, on both engines, with neither.
-//! - `fake-engine` (`fakes`): the same as a program, to be put on `PATH` as `docker` or `podman` by [`Project::fake_engine`].
-//! - [`project()`] (`project`): a folder with files and an environment of its own, and commands that are checked to the last byte.
-//! - [`database()`] (`database`): a private copy of a seeded database for each test, from one server for the whole run, which
-//!   [`shared_server`] gives itself.
-//! - [`conformance`] (`conformance`): what every backend must do, for the fakes, the real engines, the host, and your own.
-//! - [`Recorder`] and [`Journal`] (`fakes`): every engine command that was given, to count or to read, without secrets.
+//! The parts of the crate, each with the feature that enables it in brackets. Only `database` is enabled by default:
+//! - [`FakeBackend`] (`fakes`): a fake Docker or Podman in memory, behind a real [`ociman::Backend`]. A test plans its
+//!   failures in code or in a scenario file. With [`FakeBackend::with_postgres`], its containers run the PostgreSQL of
+//!   this machine, so code that starts servers can be tested on both engines without either.
+//! - `fake-engine` (`fakes`): the fake engine as a program. [`Project::fake_engine`] puts it on `PATH` as `docker` or
+//!   `podman`.
+//! - [`project()`] (`project`): a temporary folder with files and its own environment, and commands whose status and
+//!   output are checked exactly.
+//! - [`database()`] (`database`): a private copy of a seeded database for each test. All tests of a run share one
+//!   server. [`shared_server`] returns the server itself.
+//! - [`conformance`] (`conformance`): a test suite for backends: the fakes, the real engines, the host and your own.
+//! - [`Recorder`] and [`Journal`] (`fakes`): a record of all engine commands, without secrets, for checks and counts.
 //!
-//! # When a test fails here and not there
-//! The fakes pass the same [`conformance`] suite as the engines do, and `tests/engines/fidelity.rs` compares what they
-//! print with what the engines print. A fake that lets pass what an engine does not is a bug in the fake.
+//! # Differences between fakes and engines
+//! The fakes pass the same [`conformance`] suite as the engines, and `tests/engines/fidelity.rs` compares their output
+//! with the output of the engines. If a fake accepts something that an engine rejects, that is a bug in the fake.
 
 #![deny(missing_docs)]
 
@@ -88,3 +90,7 @@ pub use project::{KEEP_VARIABLE, Project, ProjectCommand, Ran, Started, project}
 pub use support::{base_layer, memory};
 #[cfg(any(feature = "fakes", feature = "project"))]
 pub use support::{wait_until, wait_until_async};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,7 +1,7 @@
-//! A database for each branch under review.
+//! Databases for branches under review.
 //!
-//! It is started when the review starts, answers until the review is over, and can tell whether it still has the schema
-//! and the data that the branch asks for now. Tests of the branch get a server of their own, which is gone with the test.
+//! Each review has a database that runs from the start of the review to its end. It can be compared with the schema and
+//! the data that the branch currently needs. Tests of the branch get their own server, which is removed after the test.
 //!
 //! ```no_run
 //! use pg_ephemeral_core::{Definition, Folders, session_name};
@@ -30,7 +30,7 @@ use pg_ephemeral_core::seed::LoadedSeeds;
 use pg_ephemeral_core::session::{self, Divergence, Name, SeedStatus, Session};
 use pg_ephemeral_core::{AttachError, Definition, Folders, LoadError, Server, StartError, label};
 
-/// Nobody reviews for longer than this.
+/// The maximum duration of a review. Its database is removed afterwards.
 const LONGEST_REVIEW: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// The databases of all reviews on one backend.
@@ -41,27 +41,27 @@ pub struct Reviews {
     backend: Backend,
 }
 
-/// One review's database, as a listing tells of it.
+/// The database of a review, as listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Review {
-    /// What the review is called.
+    /// The name of the review.
     pub name: Name,
-    /// The instance that it has, when its container tells.
+    /// The instance, if the container has a label for it.
     pub instance: Option<String>,
-    /// The image that it runs, when its container tells.
+    /// The base image, if the container has a label for it.
     pub image: Option<String>,
 }
 
-/// Why something could not be done with reviews' databases.
+/// An error of an operation on the databases of reviews.
 #[derive(Debug, thiserror::Error)]
 pub enum ReviewError {
-    /// There is nothing that could run a database.
+    /// No backend works.
     #[error("find what runs databases")]
     Backend(#[source] ChooseError),
     /// The databases could not be listed.
     #[error("list the databases of reviews")]
     List(#[source] session::ListError),
-    /// One could not be looked for.
+    /// The search for a review's database failed.
     #[error("look for the database of {name}")]
     Find {
         /// The review.
@@ -70,15 +70,15 @@ pub enum ReviewError {
         #[source]
         source: session::FindError,
     },
-    /// There is none for this review.
+    /// The review has no database.
     #[error("{name} has no database; there are those of: {}", Names(known))]
     Unknown {
         /// The review.
         name: Name,
-        /// The reviews that have one.
+        /// The reviews that have a database.
         known: Vec<Name>,
     },
-    /// It could not be started.
+    /// The database could not be started.
     #[error("start the database of {name}")]
     Start {
         /// The review.
@@ -87,7 +87,7 @@ pub enum ReviewError {
         #[source]
         source: Box<StartError>,
     },
-    /// It could not be attached to.
+    /// Attaching to the database failed.
     #[error("attach to the database of {name}")]
     Attach {
         /// The review.
@@ -96,7 +96,7 @@ pub enum ReviewError {
         #[source]
         source: Box<AttachError>,
     },
-    /// What it was seeded with could not be read.
+    /// The seeds in the database's labels could not be read.
     #[error("read what the database of {name} was seeded with")]
     Read {
         /// The review.
@@ -105,7 +105,7 @@ pub enum ReviewError {
         #[source]
         source: session::MetadataError,
     },
-    /// What its branch asks for now could not be found out.
+    /// The seeds that the branch currently needs could not be read.
     #[error("find out what the database of {name} has to be seeded with")]
     Expect {
         /// The review.
@@ -114,7 +114,7 @@ pub enum ReviewError {
         #[source]
         source: Box<LoadError>,
     },
-    /// It could not be removed.
+    /// The database could not be removed.
     #[error("remove the database of {name}")]
     Stop {
         /// The review.
@@ -125,7 +125,7 @@ pub enum ReviewError {
     },
 }
 
-/// Names for a reader, `nobody` when there are none.
+/// Displays names as a list, or `nobody` if there are none.
 struct Names<'n>(&'n [Name]);
 
 impl fmt::Display for Names<'_> {
@@ -137,16 +137,16 @@ impl fmt::Display for Names<'_> {
     }
 }
 
-/// Whether a database has what its branch asks for.
+/// Whether a database matches what its branch needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// It has.
+    /// The database matches.
     Current,
-    /// It has to be started anew; this is what differs first.
+    /// The database has to be started again, because of this first difference.
     Outdated(Divergence),
 }
 
-/// Compares what a database was seeded with to what its branch asks for now. Nothing is asked of any backend.
+/// Compares the image and the seeds of a database with those that its branch currently needs. Uses no backend.
 #[must_use]
 pub fn judge(stored_image: &Reference, stored_seeds: &[SeedEntry], wanted: &LoadedSeeds<'_>) -> Verdict {
     let status = session::compute_seed_status(stored_image, stored_seeds, wanted.image(), wanted);
@@ -158,19 +158,19 @@ pub fn judge(stored_image: &Reference, stored_seeds: &[SeedEntry], wanted: &Load
 }
 
 impl Reviews {
-    /// The reviews on the backend that the definition finds. `folders` are those that it was made with.
+    /// Opens the reviews on the backend that the definition finds. `folders` must be those of the definition.
     ///
     /// # Errors
-    /// [`ReviewError::Backend`].
+    /// Returns [`ReviewError::Backend`] if no backend works.
     pub async fn open(definition: Definition, folders: Folders) -> Result<Self, ReviewError> {
         let backend = definition.find_backend().await.map_err(ReviewError::Backend)?;
         Ok(Self { definition: definition.backend(backend.clone()), folders, backend })
     }
 
-    /// All that have a database, by name.
+    /// Returns all reviews that have a database, sorted by name.
     ///
     /// # Errors
-    /// [`ReviewError::List`].
+    /// Returns [`ReviewError::List`] if the databases can't be listed.
     pub async fn all(&self) -> Result<Vec<Review>, ReviewError> {
         let sessions = Session::list(&self.backend).await.map_err(ReviewError::List)?;
         Ok(sessions.iter().map(Review::of).collect())
@@ -179,28 +179,29 @@ impl Reviews {
     /// Starts the database of a review.
     ///
     /// # Errors
-    /// [`ReviewError::Start`], also when it has one already.
+    /// Returns [`ReviewError::Start`] if the start fails or the review has a database already.
     pub async fn begin(&self, name: &Name) -> Result<Review, ReviewError> {
         let started = self.definition.start_session(name, Some(LONGEST_REVIEW)).await;
         let session = started.map_err(|source| ReviewError::Start { name: name.clone(), source: Box::new(source) })?;
         Ok(Review::of(&session))
     }
 
-    /// The database of a review, to connect to. It goes on when the value is dropped.
+    /// Returns the server of a review's database, for connections. The server keeps running when the value is dropped.
     ///
     /// # Errors
-    /// [`ReviewError::Unknown`] with the reviews that have one, [`ReviewError::Find`], [`ReviewError::Attach`].
+    /// Returns [`ReviewError::Unknown`] if the review has no database, and [`ReviewError::Find`] or
+    /// [`ReviewError::Attach`] if finding it or attaching to it fails.
     pub async fn server(&self, name: &Name) -> Result<Server, ReviewError> {
         let session = self.session(name).await?;
         let attached = Server::attach(&session, &self.folders);
         attached.map_err(|source| ReviewError::Attach { name: name.clone(), source: Box::new(source) })
     }
 
-    /// Compares the database of a review to what its branch asks for now.
+    /// Compares the database of a review with what its branch currently needs.
     ///
     /// # Errors
-    /// [`ReviewError::Unknown`] with the reviews that have one, [`ReviewError::Find`], [`ReviewError::Read`],
-    /// [`ReviewError::Expect`].
+    /// Returns [`ReviewError::Unknown`] if the review has no database, [`ReviewError::Find`] if finding it fails, and
+    /// [`ReviewError::Read`] or [`ReviewError::Expect`] if its seeds or those of the branch can't be read.
     pub async fn verdict(&self, name: &Name) -> Result<Verdict, ReviewError> {
         let metadata = self.session(name).await?.metadata().await;
         let metadata = metadata.map_err(|source| ReviewError::Read { name: name.clone(), source })?;
@@ -212,16 +213,17 @@ impl Reviews {
     /// Removes the database of a review.
     ///
     /// # Errors
-    /// [`ReviewError::Unknown`] with the reviews that have one, [`ReviewError::Find`], [`ReviewError::Stop`].
+    /// Returns [`ReviewError::Unknown`] if the review has no database, and [`ReviewError::Find`] or
+    /// [`ReviewError::Stop`] if finding or removing it fails.
     pub async fn end(&self, name: &Name) -> Result<(), ReviewError> {
         let stopped = self.session(name).await?.stop().await;
         stopped.map_err(|source| ReviewError::Stop { name: name.clone(), source })
     }
 
-    /// A server for one test, which knows nothing of any review and is gone when it is stopped or dropped.
+    /// Starts a server for one test, independent of all reviews. It is removed when it is stopped or dropped.
     ///
     /// # Errors
-    /// What a start can end with; nothing is left behind then.
+    /// Returns an error if the start fails. Nothing is left behind in this case.
     pub async fn server_for_tests(&self) -> Result<Server, StartError> {
         self.definition.start().await
     }

@@ -1,4 +1,4 @@
-//! Whether a review's database has what its branch asks for: a comparison of values, which asks nothing of any backend.
+//! Tests of the comparison of a review's database with what its branch needs. It compares values and uses no backend.
 #![allow(clippy::unwrap_used)]
 
 use ociman::Backend;
@@ -8,7 +8,7 @@ use pg_ephemeral_core::{Definition, Folders};
 use pg_ephemeral_testkit::{FakeBackend, FakeImage};
 use review_databases::{Verdict, judge};
 
-/// An image, and seeds as their names and what is in them.
+/// An image, and seeds as pairs of name and content.
 type Content<'c> = (&'c str, &'c [(&'c str, &'c str)]);
 
 const STORED: Content<'_> = ("17", &[("schema", "a"), ("data", "b")]);
@@ -22,7 +22,7 @@ fn definition((image, seeds): Content<'_>, backend: &Backend) -> Definition {
     })
 }
 
-/// What is said about a database with [`STORED`] whose branch asks for something else.
+/// Returns the verdict about a database with [`STORED`] whose branch needs `wanted`.
 async fn reason(wanted: Content<'_>) -> String {
     let backend =
         FakeBackend::podman().with_image(FakeImage::postgres("17")).with_image(FakeImage::postgres("18")).backend();

@@ -1,4 +1,4 @@
-//! Reviews on a docker and a podman that live in the test: no engine, no image, no network is needed.
+//! Tests of reviews on fake engines inside the test process. They need no engine, no image and no network.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::error::Error;
@@ -15,7 +15,7 @@ fn engines() -> [FakeBackend; 2] {
     [FakeBackend::docker(), FakeBackend::podman()]
 }
 
-/// Opens the reviews of an engine; the folder is where they would keep state.
+/// Opens the reviews on an engine, with their state in the folder `home`.
 async fn reviews(fake: &FakeBackend, home: &tempfile::TempDir) -> Reviews {
     let folders = Folders::at(home.path());
     Reviews::open(Definition::in_folders(folders.clone()).backend(fake.backend()), folders).await.unwrap()
@@ -25,7 +25,7 @@ fn home() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
 }
 
-/// A container that says it is a review's database, whatever it is called.
+/// Returns a container with any name whose label claims that it is a review's database.
 fn claiming(container: &str, review: &str) -> FakeContainer {
     FakeContainer::new(container, IMAGE).label("pg-ephemeral.session", review)
 }
@@ -34,7 +34,7 @@ fn assert_only(journal: &Journal, operation: Operation, count: usize) {
     assert_eq!((journal.total(), journal.count(operation)), (count, count), "{journal}");
 }
 
-/// A message with its causes.
+/// Returns an error's message with its causes.
 fn chain(error: &dyn Error) -> String {
     let causes = std::iter::successors(error.source(), |error| (*error).source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
@@ -75,7 +75,7 @@ async fn ending_a_review_removes_its_database_and_no_other() {
     }
 }
 
-/// The database of a review, as pg-ephemeral labels it.
+/// Returns the container of a review's database, with the labels that pg-ephemeral sets.
 fn labelled(image: &str, version: &str) -> FakeContainer {
     let owner = r#"{"host":"ci","boot":"b","namespace":"n","pid":1,"start":1}"#;
     let labels = [

@@ -1,5 +1,5 @@
-//! Reviews on real PostgreSQL, as plain processes of this machine and on fake engines with PostgreSQL behind them: no
-//! engine is needed for that either.
+//! Tests of reviews with a real PostgreSQL, as plain processes of this machine and behind fake engines. They need no
+//! engine.
 #![allow(clippy::unwrap_used)]
 
 use ociman::Kind;
@@ -16,7 +16,7 @@ async fn reviews(home: &tempfile::TempDir) -> Reviews {
     seeded(home, &[]).await
 }
 
-/// Reviews of a branch that asks for these seeds: names and statements.
+/// Opens the reviews of a branch that needs these seeds, given as pairs of name and statement.
 async fn seeded(home: &tempfile::TempDir, seeds: &[(&str, &str)]) -> Reviews {
     let folders = Folders::at(home.path());
     let plain = Definition::in_folders(folders.clone()).backend_choice(BackendChoice::Only(Kind::Host));

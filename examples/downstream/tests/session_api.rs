@@ -1,4 +1,4 @@
-//! The interface that others build on, by its signatures: a change of it does not compile. Nothing here is run.
+//! Pins the signatures of the public interface: a breaking change does not compile here.
 #![allow(clippy::unwrap_used, dead_code, unreachable_code)]
 
 use std::str::FromStr;
@@ -55,7 +55,7 @@ fn plain_functions_have_these_signatures() {
     is_error::<ContainerError>();
 }
 
-/// Never called: that it compiles is the test.
+/// Is never called: the test is that this function compiles.
 async fn futures_end_with_these(
     backend: &Backend,
     mut container: Container,
@@ -92,7 +92,7 @@ async fn futures_end_with_these(
 
 fn is_a<T>(_: &T) {}
 
-/// Without a wildcard: one more variant, or one more field, does not compile.
+/// Matches without a wildcard, so an additional variant or field does not compile.
 fn errors_are_these(list: ListError, find: FindError, metadata: MetadataError, stop: StopError, status: SeedStatus) {
     match list {
         ListError::ListWithName(source) => is_a::<ContainerListWithNameError>(&source),

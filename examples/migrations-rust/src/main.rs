@@ -1,4 +1,4 @@
-//! Brings the database of `DATABASE_URL` up to the last file in `migrations`, with refinery.
+//! Applies all pending files in `migrations` to the database of `DATABASE_URL`, with refinery.
 
 use std::error::Error;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! Each test has a database of its own, with the three books that the seeds put there.
+//! Each test has its own database with the three books from the seeds.
 
 use library::lend;
 use pg_ephemeral_testkit::database;
@@ -18,7 +18,7 @@ async fn a_book_that_is_not_there_is_not_lent() {
     assert!(!lend(&client, "Dune", "Ann").await.unwrap());
 }
 
-/// Tests that all do the same: only one of them could lend the book if they shared a database.
+/// Generates tests that all lend the same book. If they shared a database, only one of them could succeed.
 macro_rules! many {
     ($($tens:ident)*) => {$(
         mod $tens {

@@ -1,5 +1,5 @@
 /**
- * Throw-away PostgreSQL servers for tests and scripts, already seeded, over the protocol of
+ * Throw-away, seeded PostgreSQL servers for tests and scripts. Uses the protocol of
  * `pg-ephemeral integration-server`.
  *
  * @packageDocumentation
@@ -14,29 +14,29 @@ import type { Client, ClientConfig } from "pg";
 const PROTOCOL_VERSION = 1;
 const PROGRAM_VARIABLE = "PG_EPHEMERAL_PROGRAM";
 
-/** What server to start, and how. */
+/** Options for the start of a server. */
 export interface ServerOptions {
-  /** The binary; else the one that `PG_EPHEMERAL_PROGRAM` names, else `pg-ephemeral` on `PATH`. */
+  /** The path of the binary. Default: `PG_EPHEMERAL_PROGRAM` if set, otherwise `pg-ephemeral` on `PATH`. */
   program?: string;
   /** An instance of `database.toml`. */
   instance?: string;
   image?: string;
   backend?: "auto" | "docker" | "podman" | "host";
-  /** Another file than the `database.toml` that is found from `folder`; `false` for none at all. */
+  /** The configuration file, or `false` for none. Default: `database.toml` in `folder` or its nearest parent. */
   configFile?: string | false;
   sslHostname?: string;
   /** Server parameters, such as `work_mem`. */
   parameters?: Record<string, string>;
-  /** Where the program runs, by default here. */
+  /** The working directory of the program. Default: that of this process. */
   folder?: string;
-  /** Tell nothing on standard error while the server starts. */
+  /** If true, print no messages on standard error while the server starts. */
   quiet?: boolean;
 }
 
-/** There is no server. */
+/** A server or a database could not be provided. */
 export class PgEphemeralError extends Error {
   override readonly name = "PgEphemeralError";
-  /** What to do about it, where something is known. */
+  /** A hint how to solve the problem, if one is known. */
   readonly hint: string | undefined;
 
   constructor(message: string, hint?: string) {
@@ -45,20 +45,20 @@ export class PgEphemeralError extends Error {
   }
 }
 
-/** How a database is reached. */
+/** The connection parameters of a database. */
 export class Database {
-  /** The address, or over TLS the name in the server's certificate. */
+  /** The server's address or, with TLS, the host name in its certificate. */
   readonly host: string;
-  /** The address, where `host` is a name that does not lead there by itself. */
+  /** The address to connect to if `host` is a name that does not resolve to it. */
   readonly hostAddress: string | undefined;
   readonly port: number;
   readonly user: string;
   readonly password: string;
   readonly database: string;
   readonly sslMode: "disable" | "verify-full";
-  /** The file with the certificate of the server's authority. It goes with the server. */
+  /** The path of the CA certificate for `verify-full`. The file is removed with the server. */
   readonly sslRootCert: string | undefined;
-  /** All of this as a connection URI of libpq's form. */
+  /** All connection parameters as a URI in libpq's format. */
   readonly url: string;
 
   /** @internal */
@@ -74,7 +74,10 @@ export class Database {
     this.url = told.url;
   }
 
-  /** Environment variables for programs that are to reach the server. Those of `base` that would lead libpq elsewhere are left out. */
+  /**
+   * Returns environment variables for programs that connect to this database, added to `base`. The `PG*` variables of
+   * `base` are left out, because they could make libpq connect to another server.
+   */
   environment(base: NodeJS.ProcessEnv = {}): Record<string, string> {
     const variables: Record<string, string> = {};
     for (const [name, value] of Object.entries(base)) {
@@ -94,7 +97,7 @@ export class Database {
     return variables;
   }
 
-  /** What `pg` takes, for a `Client` or a `Pool`. Over TLS the server is checked against its own authority and name. */
+  /** Returns the configuration for a `Client` or `Pool` of `pg`. With TLS, clients verify the server's certificate. */
   clientConfig(): ClientConfig {
     const { port, user, password, database } = this;
     const config: ClientConfig = { host: this.hostAddress ?? this.host, port, user, password, database, ssl: false };
@@ -105,7 +108,7 @@ export class Database {
   }
 }
 
-/** A server that runs, and how its seeded database is reached. */
+/** A running server, with the connection parameters of its seeded database. */
 export class Server extends Database {
   /** @internal */
   protected readonly child: Child;
@@ -114,15 +117,15 @@ export class Server extends Database {
   constructor(told: Told, child: Child) {
     super(told);
     this.child = child;
-    // Whoever looks at a server wants to see how it is reached, and not this.
+    // A printed server should show its connection parameters only.
     Object.defineProperty(this, "child", { enumerable: false });
   }
 
   /**
-   * Runs `body` with a private copy of the seeded database that is dropped afterwards, whoever is connected. While the
-   * first one is made nobody may be connected to the seeded database.
+   * Runs `body` with a private copy of the seeded database. The copy is dropped afterwards, even if clients are
+   * connected. No client may be connected to the seeded database while the first copy is created.
    *
-   * @throws {@link PgEphemeralError} when there is none.
+   * @throws {@link PgEphemeralError} if the copy can't be created or dropped.
    */
   async withDatabase<T>(body: (database: Database) => T | Promise<T>): Promise<T> {
     const database = await this.createDatabase();
@@ -133,20 +136,23 @@ export class Server extends Database {
     }
   }
 
-  /** Makes a private copy of the seeded database, for the hooks of test runners. It goes with the server at the latest. */
+  /**
+   * Creates a private copy of the seeded database, for the hooks of test runners. It lasts until it is dropped or the
+   * server stops.
+   */
   async createDatabase(): Promise<Database> {
     return new Database((await this.child.ask({ command: "create-database" })) as Told);
   }
 
-  /** Drops a database that was made so, whoever is connected. */
+  /** Drops a database created by `createDatabase`, even if clients are connected. */
   async dropDatabase(database: Database): Promise<void> {
     await this.child.ask({ command: "drop-database", database: database.database });
   }
 }
 
-/** A server that runs until it is stopped, at the latest until this process ends. */
+/** A server that runs until it is stopped or this process ends. */
 export class RunningServer extends Server {
-  /** Stops the server and waits until everything of it is gone. */
+  /** Stops the server and waits until it is removed completely. */
   async stop(): Promise<void> {
     await this.child.stop();
   }
@@ -157,9 +163,9 @@ export class RunningServer extends Server {
 }
 
 /**
- * Starts a server. `withServer` is the better choice where it fits; this is for the hooks of test runners.
+ * Starts a server, for the hooks of test runners. Prefer `withServer` elsewhere.
  *
- * @throws {@link PgEphemeralError} when there is no server.
+ * @throws {@link PgEphemeralError} if the server can't be started.
  */
 export async function startServer(options: ServerOptions = {}): Promise<RunningServer> {
   const child = new Child(options);
@@ -172,9 +178,9 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
 }
 
 /**
- * Runs `body` with a server that is gone afterwards, whatever becomes of it.
+ * Runs `body` with a server that is removed afterwards, even if `body` fails.
  *
- * @throws {@link PgEphemeralError} when there is no server.
+ * @throws {@link PgEphemeralError} if the server can't be started.
  */
 export async function withServer<T>(body: (server: Server) => T | Promise<T>, options: ServerOptions = {}): Promise<T> {
   const server = await startServer(options);
@@ -186,10 +192,10 @@ export async function withServer<T>(body: (server: Server) => T | Promise<T>, op
 }
 
 /**
- * Runs `body` with a connected client of the package `pg`, which is closed afterwards. It is connected to the
- * server or database that is given, or to a server of its own.
+ * Runs `body` with a connected client of the package `pg`, which is closed afterwards. The client connects to
+ * the given server or database, or to a server that is started for it.
  *
- * @throws {@link PgEphemeralError} when there is no server.
+ * @throws {@link PgEphemeralError} if the server can't be started.
  */
 export async function withConnection<T>(
   body: (client: Client) => T | Promise<T>,
@@ -206,7 +212,7 @@ export async function withConnection<T>(
   }
 }
 
-/** The first line of the protocol, when there is a server. */
+/** The first line of the protocol if the start succeeded, and the answer to `create-database`. */
 interface Told {
   database: string;
   user: string;
@@ -229,7 +235,7 @@ class Child {
   readonly #lines: AsyncIterator<string>;
   readonly #ended: Promise<string>;
   #refusal: PgEphemeralError | undefined;
-  /** Settles when the last command is answered. */
+  /** Settles when the last command has been answered. */
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: ServerOptions) {
@@ -241,7 +247,7 @@ class Child {
     });
     const [, , , result, control] = this.#process.stdio as unknown as [null, null, null, Readable, Writable];
     this.#control = control;
-    // It may have ended by itself.
+    // A failed write is ignored here: the program may have ended by itself.
     control.on("error", () => {});
     this.#lines = createInterface({ input: result })[Symbol.asyncIterator]();
     this.#ended = new Promise((resolve) => {
@@ -254,7 +260,7 @@ class Child {
     });
   }
 
-  /** Waits for the line that tells how the server is reached. */
+  /** Waits for the line with the connection parameters of the server. */
   async told(): Promise<Told> {
     const line = await this.#lines.next();
     if (line.done) {
@@ -272,7 +278,7 @@ class Child {
     return told;
   }
 
-  /** Sends a command. Answers come in the order of the commands. */
+  /** Sends a command and returns its answer. Earlier commands are answered first. */
   ask(command: Record<string, string>): Promise<object> {
     const answer = this.#last.then(async () => {
       this.#control.write(`${JSON.stringify(command)}\n`);

@@ -1,4 +1,4 @@
-// Against the real binary, on the host backend.
+// Tests with the real binary, on the host backend.
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -37,7 +37,7 @@ async function titles(client: pg.Client): Promise<string[]> {
 
 async function answers(url: string): Promise<boolean> {
   const client = new pg.Client(url);
-  // A server that goes while the client connects says so outside of connect(), too.
+  // If the server ends while the client connects, the client reports an error outside of connect() as well.
   client.on("error", () => {});
   try {
     await client.connect();
@@ -109,7 +109,7 @@ test("each database is private, and gone afterwards", async () => {
 test("a seeded database that is in use is told with what to do", async () => {
   await withServer(async (server) => {
     await withConnection(async () => {
-      await assert.rejects(server.createDatabase(), /somebody is connected to it[^]*hint: /);
+      await assert.rejects(server.createDatabase(), /it has open connections[^]*hint: /);
     }, server);
   }, options);
 });

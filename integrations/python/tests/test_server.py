@@ -1,4 +1,4 @@
-"""Against the real binary, on the host backend."""
+"""Tests with the real binary, on the host backend."""
 
 import concurrent.futures
 import os
@@ -80,7 +80,7 @@ def test_databases_can_be_made_by_many_threads(pg_ephemeral_server: pg_ephemeral
 
 def test_a_seeded_database_that_is_in_use_is_told_with_what_to_do(pg_ephemeral_options: dict[str, Any]) -> None:
     with pg_ephemeral.server(**pg_ephemeral_options) as server, server.connection():
-        with pytest.raises(pg_ephemeral.Error, match="somebody is connected to it"):
+        with pytest.raises(pg_ephemeral.Error, match="it has open connections"):
             with server.fresh_database():
                 pass
 
@@ -150,5 +150,5 @@ def test_the_plugin_gives_each_test_what_the_last_one_did_not_change(
         "    c.execute('delete from books')\n"
         "    c.commit()\n"
     )
-    # A process of its own, as the plugin is found by its entry point there.
+    # pytest runs in a process of its own, so that it finds the plugin by its entry point.
     pytester.runpytest_subprocess().assert_outcomes(passed=2)

@@ -5,13 +5,13 @@ require_relative "pg_ephemeral/child"
 require_relative "pg_ephemeral/server"
 require_relative "pg_ephemeral/version"
 
-# Throw-away PostgreSQL servers for tests and scripts, already seeded, over the protocol of
+# Throw-away, seeded PostgreSQL servers for tests and scripts. Uses the protocol of
 # `pg-ephemeral integration-server`.
 #
 #   PgEphemeral.with_server { |server| system(server.environment, "psql", "-c", "select 1") }
 #   PgEphemeral.with_connection(image: "17") { |connection| connection.exec("select version()") }
 module PgEphemeral
-  # There is no server. `hint` says what to do about it, or is nil.
+  # A server or a database could not be provided. `hint` tells how to solve the problem, or is nil.
   class Error < StandardError
     attr_reader :hint
 
@@ -21,20 +21,20 @@ module PgEphemeral
     end
   end
 
-  # Starts a server, which runs until it is stopped, at the latest until this process ends. For the hooks of test
-  # frameworks; a block is safer where it fits.
+  # Starts a server that runs until it is stopped or this process ends. This is for the hooks of test frameworks;
+  # prefer with_server elsewhere.
   #
-  # program::      the binary; else the one that PG_EPHEMERAL_PROGRAM names, else pg-ephemeral on PATH
+  # program::      the binary (default: PG_EPHEMERAL_PROGRAM if set, otherwise pg-ephemeral on PATH)
   # instance::     an instance of database.toml
-  # image::        such as "17"
+  # image::        the image, such as "17"
   # backend::      "auto", "docker", "podman" or "host"
-  # config_file::  another file than the database.toml that is found from +folder+; false for none at all
-  # ssl_hostname:: turns TLS on
-  # parameters::   of the server, such as { work_mem: "16MB" }
-  # folder::       where the program runs, by default here
-  # quiet::        tell nothing on standard error while the server starts
+  # config_file::  the configuration file, or false for none (default: database.toml in +folder+ or its nearest parent)
+  # ssl_hostname:: the host name in the server's certificate; turns TLS on
+  # parameters::   server parameters, such as { work_mem: "16MB" }
+  # folder::       the working directory of the program (default: that of this process)
+  # quiet::        if true, print no messages on standard error while the server starts
   #
-  # Raises Error when there is no server.
+  # Raises Error if the server can't be started.
   def self.start(**options)
     child = Child.new(**options)
     begin
@@ -45,7 +45,7 @@ module PgEphemeral
     end
   end
 
-  # Runs the block with a server that is gone afterwards, whatever becomes of it. Gives what the block gives.
+  # Runs the block with a server that is removed afterwards, even if the block fails. Returns the value of the block.
   def self.with_server(**options)
     server = start(**options)
     begin
@@ -55,7 +55,7 @@ module PgEphemeral
     end
   end
 
-  # Runs the block with a connection of the gem pg to a server of its own. Gives what the block gives.
+  # Runs the block with a connection of the gem pg to a server that is started for it. Returns the value of the block.
   def self.with_connection(**options, &block)
     with_server(**options) { |server| server.with_connection(&block) }
   end

@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-# Against the real binary, on the host backend.
+# Tests with the real binary, on the host backend.
 
 require "minitest/autorun"
 require "open3"
@@ -104,7 +104,7 @@ class ServerTest < Minitest::Test
     PgEphemeral.with_server(**@options) do |server|
       server.with_connection do
         error = assert_raises(PgEphemeral::Error) { server.create_database }
-        assert_includes error.message, "somebody is connected to it"
+        assert_includes error.message, "it has open connections"
         refute_nil error.hint
       end
     end

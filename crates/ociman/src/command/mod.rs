@@ -1,6 +1,6 @@
-//! The one seam between this crate and the operating system's programs: a [`CommandLine`] goes in, an [`Output`], a
-//! [`Process`] or a typed [`ProcessError`] comes out. It knows nothing of containers, and nothing above it starts a
-//! process of an engine by another way, so that a test which replaces the [`Executor`] replaces all there is.
+//! The only place through which this crate starts the programs of engines: a [`CommandLine`] goes in, and an
+//! [`Output`], a [`Process`] or a typed [`ProcessError`] comes out. The module knows nothing of containers. Since no
+//! other module starts an engine's process, a test that replaces the [`Executor`] replaces them all.
 
 pub(crate) mod system;
 
@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::Secret;
 
-/// What one standard stream of a child is connected to.
+/// What a standard stream of a child is connected to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Stream {
     /// Nothing: `/dev/null`.
@@ -26,56 +26,57 @@ pub enum Stream {
     Piped,
 }
 
-/// The user a child runs as, by number.
+/// The user and group that a child runs as, by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UserIds {
-    /// User id.
+    /// The user ID.
     pub uid: u32,
-    /// Group id; supplementary groups are dropped.
+    /// The group ID. Supplementary groups are dropped.
     pub gid: u32,
 }
 
-/// Which signals of the terminal a child sees.
+/// The process group of a child, which decides which signals of the terminal it receives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ProcessGroup {
-    /// A group of its own: Ctrl-C in the caller's terminal does not reach it.
+    /// A group of its own: Ctrl-C in the caller's terminal does not reach the child.
     #[default]
     Own,
-    /// The caller's group: it shares the terminal with the caller.
+    /// The caller's group: the child shares the terminal with the caller.
     Caller,
 }
 
-/// Whether a child may live on when the calling process is killed.
+/// What happens to a child when the calling process is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Orphaning {
-    /// It may, and finishes what it does.
+    /// The child lives on and finishes its work.
     #[default]
     Allowed,
-    /// It gets SIGTERM, where the system can do it (Linux). It gets it as well when the calling *thread* ends.
+    /// The child receives SIGTERM, if the system supports that (Linux). It also receives SIGTERM when the calling
+    /// *thread* ends.
     Terminated,
-    /// The same with SIGKILL, for a child that hands other signals on.
+    /// Like [`Orphaning::Terminated`] but with SIGKILL, for a child that forwards other signals.
     Killed,
-    /// It is killed with everything that it started, where the system can tell what that is (Linux).
+    /// The child is killed together with all its descendants, if the system can identify them (Linux).
     KilledWithDescendants,
 }
 
-/// A program to run, with everything that shapes the run. Values of secret variables stand apart from the
-/// arguments and never in `Debug` or `Display`.
+/// A program to run, with everything that affects the run. Values of secret variables are kept apart from the arguments
+/// and never appear in `Debug` or `Display`.
 #[derive(Debug, Clone)]
 pub struct CommandLine {
-    /// Name or path of the program.
+    /// The name or path of the program.
     pub program: OsString,
-    /// Its arguments, passed on as they are.
+    /// The arguments, passed on unchanged.
     pub arguments: Vec<OsString>,
     /// Variables set on top of the inherited environment.
     pub environment: Vec<(String, String)>,
     /// Variables set on top of the inherited environment whose values are secret.
     pub secrets: Vec<(String, Secret)>,
-    /// Inherited variables that the child does not get.
+    /// Inherited variables that are removed from the child's environment.
     pub removed_environment: Vec<String>,
-    /// Working directory; the caller's by default.
+    /// The working directory; the caller's by default.
     pub folder: Option<PathBuf>,
-    /// Change to this user before the program starts.
+    /// The user to change to before the program starts.
     pub user: Option<UserIds>,
     /// Standard input.
     pub stdin: Stream,
@@ -85,12 +86,12 @@ pub struct CommandLine {
     pub stderr: Stream,
     /// Process group.
     pub group: ProcessGroup,
-    /// What becomes of it when the caller is killed.
+    /// What happens to the child when the calling process is killed.
     pub orphaning: Orphaning,
 }
 
 impl CommandLine {
-    /// A command line without arguments, with no standard streams.
+    /// Creates a command line without arguments, with all standard streams connected to `/dev/null`.
     pub fn new(program: impl Into<OsString>) -> Self {
         Self {
             program: program.into(),
@@ -136,7 +137,7 @@ impl CommandLine {
     }
 }
 
-/// The program and its arguments as one line, for messages. Environment and streams are left out.
+/// Formats the program and its arguments as one line, for messages. Environment and streams are left out.
 impl fmt::Display for CommandLine {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.program.to_string_lossy())?;
@@ -155,19 +156,19 @@ impl fmt::Display for CommandLine {
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitStatus {
-    /// It exited by itself with this status.
+    /// The process exited with this status.
     Exited(i32),
-    /// A signal ended it.
+    /// This signal terminated the process.
     Signaled(i32),
 }
 
 impl ExitStatus {
-    /// Whether the process exited with status 0.
+    /// Returns `true` if the process exited with status 0.
     pub fn success(self) -> bool {
         self == Self::Exited(0)
     }
 
-    /// The status as a shell reports it: 128 + n for signal n.
+    /// Returns the status as a shell reports it: 128 + n for signal n.
     pub fn code(self) -> i32 {
         match self {
             Self::Exited(code) => code,
@@ -196,10 +197,10 @@ impl From<std::process::ExitStatus> for ExitStatus {
     }
 }
 
-/// What a captured command left.
+/// The result of a captured command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
-    /// How it ended.
+    /// How the command ended.
     pub status: ExitStatus,
     /// All of standard output.
     pub stdout: Vec<u8>,
@@ -207,7 +208,8 @@ pub struct Output {
     pub stderr: Vec<u8>,
 }
 
-/// What a query left. A query is a command of fixed shape that only succeeds or fails; its exact status is not kept.
+/// The result of a query. A query is a command of fixed shape that only succeeds or fails; its exact status is not
+/// kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueryOutput {
     /// Whether the command succeeded.
@@ -218,46 +220,47 @@ pub struct QueryOutput {
     pub stderr: String,
 }
 
-/// Why a command could not be run to its end. That it ran and failed is not an error here: see [`Output::status`].
+/// Error returned if a command can't be run to its end. A command that runs and fails is not an error here: see
+/// [`Output::status`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProcessError {
-    /// No such program on `PATH`.
+    /// The program does not exist.
     #[error("no program {program:?}{}", on_path(program))]
     ProgramNotFound {
-        /// The program that was looked for.
+        /// The program.
         program: OsString,
     },
-    /// The program is there but could not be started.
-    #[error("start {program:?}")]
+    /// The program exists but could not be started.
+    #[error("failed to start {program:?}")]
     Spawn {
         /// The program.
         program: OsString,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: std::io::Error,
     },
-    /// Reading, writing or waiting failed while it ran.
-    #[error("talk to {program:?}")]
+    /// Reading, writing or waiting failed while the program ran.
+    #[error("failed to talk to {program:?}")]
     Communicate {
         /// The program.
         program: OsString,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: std::io::Error,
     },
-    /// It did not end in time and was killed.
+    /// The program did not end in time and was killed.
     #[error("{command}: no answer within {} s", limit.as_secs_f32())]
     TimedOut {
         /// The whole command line.
         command: String,
-        /// The time it had.
+        /// The time that the program had.
         limit: Duration,
     },
 }
 
 impl ProcessError {
-    /// Tells a missing program from one that does not start.
+    /// Converts an error of starting a program. Distinguishes a missing program from one that can't be started.
     pub fn from_spawn(program: &OsString, source: std::io::Error) -> Self {
         let program = program.clone();
         match source.kind() {
@@ -267,17 +270,17 @@ impl ProcessError {
     }
 }
 
-/// A running child. Dropping it kills the process.
+/// A running child process. Dropping it kills the process.
 pub struct Process {
-    /// Its process id, when it is a process of this machine.
+    /// The process ID, if it is a process of this machine.
     pub id: Option<u32>,
-    /// The writing end of its standard input, when that was [`Stream::Piped`].
+    /// The writing end of the child's standard input, if that is [`Stream::Piped`].
     pub stdin: Option<Box<dyn AsyncWrite + Send + Unpin>>,
-    /// The reading end of its standard output, when that was [`Stream::Piped`].
+    /// The reading end of the child's standard output, if that is [`Stream::Piped`].
     pub stdout: Option<Box<dyn AsyncRead + Send + Unpin>>,
-    /// The reading end of its standard error, when that was [`Stream::Piped`].
+    /// The reading end of the child's standard error, if that is [`Stream::Piped`].
     pub stderr: Option<Box<dyn AsyncRead + Send + Unpin>>,
-    /// Resolves when the process has ended. Dropping it kills the process.
+    /// A future that resolves when the process has ended. Dropping it kills the process.
     pub exit: BoxFuture<'static, std::io::Result<ExitStatus>>,
 }
 
@@ -287,35 +290,37 @@ impl fmt::Debug for Process {
     }
 }
 
-/// A program with a folder in its name is not looked for on `PATH`.
+/// Returns the end of the message about a missing program. A name that contains `/` is not looked up on `PATH`.
 fn on_path(program: &OsStr) -> &'static str {
     if program.as_encoded_bytes().contains(&b'/') { "" } else { " on PATH" }
 }
 
-/// Executes command lines. The system's own is [`crate::System`]; tests bring theirs.
+/// Executes command lines. [`crate::System`] runs real processes; tests provide their own implementations.
 #[async_trait::async_trait]
 pub trait Executor: fmt::Debug + Send + Sync {
-    /// A variable of the environment that the programs get, as far as it is text. It decides which engine they talk to.
+    /// Returns a variable of the environment that the programs get, or `None` if it is unset or not valid Unicode.
+    /// These variables decide which engine the programs use.
     fn variable(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
     }
 
-    /// Starts a command; its streams are as the command line says.
+    /// Starts a command, with its streams connected as the command line says.
     ///
     /// # Errors
-    /// [`ProcessError::ProgramNotFound`] and [`ProcessError::Spawn`].
+    /// Returns [`ProcessError::ProgramNotFound`] or [`ProcessError::Spawn`] if the command can't be started.
     async fn spawn(&self, line: CommandLine) -> Result<Process, ProcessError>;
 
-    /// Runs a command of fixed shape to its end and captures what it prints; it gets no standard input.
+    /// Runs a command of fixed shape to its end, for at most `limit`, and captures its output. The command gets no
+    /// standard input.
     ///
     /// # Errors
-    /// Every [`ProcessError`].
+    /// Returns a [`ProcessError`] if the command can't be run to its end within `limit`.
     async fn query(&self, line: CommandLine, limit: Duration) -> Result<QueryOutput, ProcessError>;
 
-    /// Runs a command to its end: `input` goes to its standard input, both output streams are captured.
+    /// Runs a command to its end, with `input` on its standard input, and captures both output streams.
     ///
     /// # Errors
-    /// Every [`ProcessError`] but the time-out.
+    /// Returns any [`ProcessError`] except [`ProcessError::TimedOut`].
     async fn capture(&self, mut line: CommandLine, input: &[u8]) -> Result<Output, ProcessError> {
         let program = line.program.clone();
         line.stdin = if input.is_empty() { Stream::Null } else { Stream::Piped };
@@ -326,10 +331,11 @@ pub trait Executor: fmt::Debug + Send + Sync {
     }
 }
 
-/// Feeds `input` to a process while reading both of its outputs to their end.
+/// Writes `input` to a process while reading both of its outputs to their end.
 ///
 /// # Errors
-/// When reading, or waiting for the process, does not work. A process that closes its standard input early is no error.
+/// Returns an error if reading, writing, or waiting for the process fails. If the process closes its standard input
+/// early, that is not an error.
 pub async fn communicate(mut process: Process, input: &[u8]) -> std::io::Result<Output> {
     let stdin = process.stdin.take();
     let feed = async move {
@@ -338,7 +344,7 @@ pub async fn communicate(mut process: Process, input: &[u8]) -> std::io::Result<
                 Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => return Err(error),
                 _ => {}
             }
-            // Closing tells the child that this was all; it may have gone already.
+            // Closing tells the child that its input has ended. An error means that the child has already ended.
             let _ = stdin.shutdown().await;
         }
         Ok(())

@@ -11,7 +11,7 @@ use crate::blocking;
 use crate::command::{CommandLine, Executor, Orphaning, Process, ProcessError, ProcessGroup, QueryOutput, Stream};
 use crate::process::{ProcessIdentity, TreeWatcher};
 
-/// How long a query that nobody waits for may take to end, by itself and then when it was asked to.
+/// How long an abandoned query may take to end by itself, and then again after SIGTERM.
 const END_LIMIT: Duration = Duration::from_secs(2);
 const END_PAUSE: Duration = Duration::from_millis(10);
 
@@ -57,7 +57,7 @@ impl Executor for System {
         let mut child = spawned.map_err(|source| ProcessError::from_spawn(&program, source))?;
         let (mut stdout, mut stderr) = (child.stdout.take(), child.stderr.take());
         let process = child.id().and_then(ProcessIdentity::of);
-        // It is dropped before the streams are, so that a query nobody waits for any more is not cut off by a broken pipe.
+        // Dropped before the streams are, so that an abandoned query is not cut off by a broken pipe.
         let mut end_on_drop = EndOnDrop { process, patience: END_LIMIT };
         let ended = tokio::time::timeout(limit, async {
             tokio::try_join!(child.wait(), text_of(&mut stdout), text_of(&mut stderr))
@@ -72,7 +72,7 @@ impl Executor for System {
     }
 }
 
-/// All that a stream gives, without the last end of a line.
+/// Reads a stream to its end and returns it as text, without the last line break.
 async fn text_of(stream: &mut Option<impl AsyncRead + Unpin>) -> std::io::Result<String> {
     let mut bytes = Vec::new();
     if let Some(stream) = stream {
@@ -82,8 +82,8 @@ async fn text_of(stream: &mut Option<impl AsyncRead + Unpin>) -> std::io::Result
     Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
 }
 
-/// Ends the process of a query whose answer nobody waits for. It gets the time that a query takes, and is waited for that
-/// long: one that is cut off leaves its temporary files.
+/// Ends the process of an abandoned query when it is dropped. The drop first waits for as long as a query normally
+/// takes, because a query that is cut off leaves its temporary files behind.
 struct EndOnDrop {
     process: Option<ProcessIdentity>,
     patience: Duration,
@@ -96,7 +96,7 @@ impl Drop for EndOnDrop {
             return;
         }
         process.signal(Signal::TERM);
-        // Without a thread it is left to end by itself, as queries do.
+        // If no thread can be created, the query is left to end by itself, as queries do.
         let _ = blocking::start(move || {
             if !wait_for_end(&process, END_LIMIT) {
                 process.signal(Signal::KILL);
@@ -105,7 +105,7 @@ impl Drop for EndOnDrop {
     }
 }
 
-/// Whether a process has ended, after this time at the latest.
+/// Waits for a process to end, for at most `limit`. Returns `true` if it has ended.
 fn wait_for_end(process: &ProcessIdentity, limit: Duration) -> bool {
     let deadline = Instant::now() + limit;
     while process.is_alive() {
@@ -117,7 +117,7 @@ fn wait_for_end(process: &ProcessIdentity, limit: Duration) -> bool {
     true
 }
 
-/// The standard library's command for a command line.
+/// Converts a command line to the standard library's command.
 pub(crate) fn prepare(line: CommandLine) -> std::process::Command {
     let mut command = std::process::Command::new(&line.program);
     command.args(&line.arguments);
@@ -137,7 +137,7 @@ pub(crate) fn prepare(line: CommandLine) -> std::process::Command {
     }
     #[cfg(target_os = "linux")]
     match line.orphaning {
-        // Its descendants have to be found first.
+        // Its descendants must be found first, which is what the [`TreeWatcher`] does.
         Orphaning::Allowed | Orphaning::KilledWithDescendants => {}
         Orphaning::Terminated => end_with_parent(&mut command, Signal::TERM),
         Orphaning::Killed => end_with_parent(&mut command, Signal::KILL),
@@ -152,11 +152,11 @@ fn end_with_parent(command: &mut std::process::Command, signal: Signal) {
     let parent = rustix::process::getpid();
     let prepare = move || {
         rustix::process::set_parent_process_death_signal(Some(signal))?;
-        // It may have died just before.
+        // The parent may have died just before.
         if rustix::process::getppid() == Some(parent) { Ok(()) } else { Err(rustix::io::Errno::SRCH.into()) }
     };
-    // SAFETY: after a fork only async-signal-safe things may be done: the closure makes two system calls, takes no lock
-    // and allocates nothing.
+    // SAFETY: after a fork, only async-signal-safe operations are allowed. The closure makes two system calls, takes no
+    // lock and allocates nothing.
     unsafe {
         command.pre_exec(prepare);
     }

@@ -1,5 +1,5 @@
-//! Where an engine is: read from the same variables and files that the engine's own program goes by, so that nothing has
-//! to be asked. It knows addresses, not what is done there.
+//! The address of an engine, read from the same variables and files that the engine's own program reads, so that the
+//! engine need not be contacted. This module knows addresses, but not what is done at them.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,18 +12,18 @@ use serde::Deserialize;
 
 use crate::Kind;
 
-/// The variables that lead Docker's program to an engine.
+/// The variables that select the engine of Docker's program.
 const DOCKER: [&str; 5] = ["DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_TLS", "DOCKER_CERT_PATH"];
-/// Those that lead Podman's to a service.
+/// The variables that select the service of Podman's program.
 const PODMAN: [&str; 3] = ["CONTAINER_HOST", "CONTAINER_CONNECTION", "CONTAINER_SSHKEY"];
-/// Docker's context that leads to the engine of this machine.
+/// Docker's context for the engine of this machine.
 const DEFAULT_CONTEXT: &str = "default";
 
-/// What leads an engine's program to one engine of several: variables with their values. Without any it is the one of this
-/// machine.
+/// The environment variables, with their values, that make an engine's program use one engine of several. Without any
+/// variables, that is the engine of this machine.
 pub type Selection = BTreeMap<String, String>;
 
-/// Every variable that could lead the program elsewhere.
+/// Returns every variable that can make the program use another engine.
 pub(crate) fn selecting(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Docker => &DOCKER,
@@ -32,26 +32,26 @@ pub(crate) fn selecting(kind: Kind) -> &'static [&'static str] {
     }
 }
 
-/// The variables to set for a selection, once all [others](selecting) are gone.
+/// Returns the variables to set for a selection, after [all others](selecting) have been removed.
 pub(crate) fn to_set(kind: Kind, selection: &Selection) -> Selection {
     let mut selection = selection.clone();
     if kind == Kind::Docker && selection.is_empty() {
-        // The user's own file may name another one.
+        // Docker's configuration file may select another context.
         selection.insert("DOCKER_CONTEXT".to_owned(), DEFAULT_CONTEXT.to_owned());
     }
     selection
 }
 
-/// One engine, as the environment selects it.
+/// The address of one engine, as the environment selects it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Address {
     pub(crate) selection: Selection,
-    /// A URL; `None` where the program needs none.
+    /// The URL of the engine's service; `None` if the program needs none.
     pub(crate) endpoint: Option<String>,
 }
 
 impl Address {
-    /// The one that the program finds with these variables.
+    /// Returns the address that the program finds with these variables.
     pub(crate) fn of(kind: Kind, variable: impl Fn(&str) -> Option<String>) -> Self {
         let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
         let (chooser, endpoint) = match kind {
@@ -69,8 +69,8 @@ impl Address {
         Self { selection, endpoint }
     }
 
-    /// The name or address of the machine it is on, when that is not this one. What is reached over loopback counts as here:
-    /// virtual machines that share folders and ports with this one are.
+    /// Returns the host name or address of the engine's machine, or `None` if that is this machine. A loopback address
+    /// counts as this machine, because virtual machines that share folders and ports with it are reached that way.
     pub(crate) fn remote_host(&self) -> Option<&str> {
         match endpoint(self.endpoint.as_deref()?) {
             Endpoint::Tcp(host) | Endpoint::Ssh(host) if !is_loopback(host) => Some(host),
@@ -78,8 +78,8 @@ impl Address {
         }
     }
 
-    /// Where ports are reached that are published there. Names are looked up, and what SSH calls otherwise is asked of it;
-    /// both may block.
+    /// Returns the address at which ports published on the engine's machine are reached. Looks up names and asks SSH
+    /// for its host aliases; both may block.
     pub(crate) fn resolve(&self) -> io::Result<IpAddr> {
         let Some(host) = self.remote_host() else { return Ok(Ipv4Addr::LOCALHOST.into()) };
         let endpoint = endpoint(self.endpoint.as_deref().unwrap_or_default());
@@ -89,8 +89,8 @@ impl Address {
         }
     }
 
-    /// Whether its root is an ordinary user. Without a service that is for whoever is no root himself; a service's socket is
-    /// its user's.
+    /// Returns `true` if the engine's root is an ordinary user. Podman without a service is rootless unless the caller
+    /// is root. A service is rootless unless root owns its socket.
     pub(crate) fn is_rootless(&self, kind: Kind) -> bool {
         match (self.endpoint.as_deref().map(endpoint), kind) {
             (Some(Endpoint::Socket(path)), _) => path.metadata().is_ok_and(|socket| socket.uid() != 0),
@@ -108,7 +108,7 @@ enum Endpoint<'a> {
     Other,
 }
 
-/// Takes a URL apart as far as it says where. Without a scheme Docker takes it for TCP.
+/// Parses the location in a URL. Like Docker, takes a URL without a scheme for TCP.
 fn endpoint(url: &str) -> Endpoint<'_> {
     let (scheme, rest) = url.split_once("://").unwrap_or(("tcp", url));
     match scheme {
@@ -119,7 +119,7 @@ fn endpoint(url: &str) -> Endpoint<'_> {
     }
 }
 
-/// The host of `[user[:password]@]host[:port][/path]`.
+/// Returns the host of `[user[:password]@]host[:port][/path]`.
 fn host_of(rest: &str) -> Option<&str> {
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
@@ -134,14 +134,15 @@ fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// The first address, IPv4 before IPv6: engines publish on that more often.
+/// Returns the first address of a host, IPv4 before IPv6, because engines publish ports on IPv4 more often.
 fn look_up(host: &str) -> io::Result<IpAddr> {
     let mut found: Vec<IpAddr> = (host, 0).to_socket_addrs()?.map(|address| address.ip()).collect();
     found.sort_by_key(IpAddr::is_ipv6);
     found.first().copied().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address"))
 }
 
-/// What SSH's own configuration calls a host. Without SSH, or when it says nothing, there is none.
+/// Returns the host name that SSH's own configuration gives for a host, or `None` if SSH is not installed or gives
+/// none.
 fn ssh_host_name(host: &str) -> Option<String> {
     let mut command = Command::new("ssh");
     let output = command.args(["-G", "--", host]).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
@@ -191,7 +192,7 @@ struct DockerEndpoint {
     host: Option<String>,
 }
 
-/// Each context is a folder with what it is, under a name that is a hash.
+/// Returns the endpoint of a Docker context. Docker stores each context in a folder whose name is a hash.
 fn endpoint_of_context(folder: &Path, name: &str) -> Option<String> {
     let all = std::fs::read_dir(folder.join("contexts/meta")).ok()?;
     let all = all.flatten().filter_map(|entry| crate::files::read(&entry.path().join("meta.json")).ok());
@@ -234,7 +235,7 @@ struct PodmanConnection {
     uri: String,
 }
 
-/// Where Podman keeps connections from version 5 on.
+/// Returns the URL of a connection from the file that Podman uses since version 5.
 fn connection(path: &Path, name: &str) -> Option<String> {
     let all: PodmanConnections = serde_json::from_slice(&crate::files::read(path).ok()?).ok()?;
     all.connection.connections.into_iter().find(|(key, _)| key == name).map(|(_, one)| one.uri)
@@ -251,7 +252,7 @@ struct ContainersEngine {
     service_destinations: BTreeMap<String, PodmanConnection>,
 }
 
-/// Where it kept them before.
+/// Returns the URL of a connection from the file that Podman used before version 5.
 fn destination(path: &Path, name: &str) -> Option<String> {
     let conf: ContainersConf = toml::from_str(&crate::files::read_to_string(path).ok()?).ok()?;
     conf.engine?.service_destinations.remove(name).map(|one| one.uri)
@@ -270,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_word_an_engine_is_here() {
+    fn without_variables_the_engine_is_on_this_machine() {
         for kind in Kind::ALL {
             let here = address(kind, &[("DOCKER_HOST", ""), ("CONTAINER_HOST", "")]);
             assert_eq!(here, Address::default());
@@ -332,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_context_of_docker_leads_where_its_file_says() {
+    fn a_docker_context_selects_the_engine_in_its_file() {
         let home = tempfile::tempdir().unwrap();
         let home_text = home.path().to_str().unwrap();
         let folder = home.path().join(".docker");
@@ -358,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_of_podman_leads_where_its_file_says() {
+    fn a_podman_connection_selects_the_engine_in_its_file() {
         let home = tempfile::tempdir().unwrap();
         let home_text = home.path().to_str().unwrap();
         let folder = home.path().join(".config/containers");
@@ -379,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_runs_as_whoever_has_its_socket() {
+    fn a_service_is_rootless_if_an_ordinary_user_owns_its_socket() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.sock");
         let _socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
@@ -395,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn the_engine_of_this_machine_is_selected_against_a_context_of_the_users() {
+    fn selecting_the_engine_of_this_machine_overrides_the_users_context() {
         assert!(to_set(Kind::Podman, &Selection::new()).is_empty());
         assert_eq!(to_set(Kind::Docker, &Selection::new())["DOCKER_CONTEXT"], "default");
         let far = at("tcp://a:1").selection;

@@ -1,4 +1,5 @@
-//! The arguments of the engine commands that are more than a word and a name. Both engines take the same ones.
+//! Builds the arguments of those engine commands that need more than a subcommand and a name. Both engines take the
+//! same arguments.
 
 use std::ffi::OsString;
 use std::net::IpAddr;
@@ -20,7 +21,7 @@ pub(super) fn run(mut line: CommandLine, spec: &RunSpec, image: &str) -> Command
     line = environment(line, &spec.environment);
     let binds = spec.mounts.iter().any(|mount| matches!(mount, Mount::Bind { .. }));
     if binds {
-        // SELinux would hide the caller's folders, and relabelling them is not ours to do.
+        // SELinux would deny access to the caller's folders, and this crate must not relabel them.
         line = line.arguments(["--security-opt", "label=disable"]);
     }
     for mount in &spec.mounts {
@@ -79,7 +80,7 @@ pub(super) fn exec(
     line.argument(name.as_str()).arguments(&spec.command)
 }
 
-/// `changes` are instructions of the Dockerfile format.
+/// Builds the arguments of `commit`. `changes` are instructions in the Dockerfile format.
 pub(super) fn commit(mut line: CommandLine, name: &ContainerName, changes: Vec<String>, image: &str) -> CommandLine {
     for change in changes {
         line = line.arguments(["--change".to_owned(), change]);
@@ -102,7 +103,7 @@ fn environment(mut line: CommandLine, variables: &[Variable]) -> CommandLine {
     line
 }
 
-/// The value of `--mount`, which both engines read as one record of CSV (RFC 4180).
+/// Returns the value of `--mount`, which both engines read as one CSV record (RFC 4180).
 fn mount_option(mount: &Mount) -> OsString {
     let fields = match mount {
         Mount::Bind { source, target, access } => {
@@ -144,18 +145,19 @@ fn publish_option(port: &PublishedPort) -> String {
     format!("{address}:{published}:{}/tcp", port.container)
 }
 
-/// `LABEL` instructions, one a label, with values as `quote` writes them; `None` when it can't write one.
+/// Returns one `LABEL` instruction for each label, with the value as `quote` writes it, or `None` if `quote` can't
+/// write a value.
 pub(super) fn label_changes(labels: &Labels, quote: fn(&str) -> Option<String>) -> Option<Vec<String>> {
     labels.iter().map(|(key, value)| Some(format!("LABEL {key}={}", quote(value.as_str())?))).collect()
 }
 
-/// A word of the Dockerfile format: in double quotes, in which `\` escapes itself, `"` and `$`. Nothing in it stands
-/// for a line break, and an instruction ends with its line.
+/// Returns a word of the Dockerfile format: in double quotes, with `\` before each `\`, `"` and `$`. Returns `None` for
+/// a text with a line break: the format has no escape for it, and an instruction ends with its line.
 pub(super) fn dockerfile_word(text: &str) -> Option<String> {
     (!text.contains('\n')).then(|| quoted(text))
 }
 
-/// Podman takes one double quote from each end and everything between as it is.
+/// Returns a word for Podman, which removes one double quote from each end and takes everything between as it is.
 pub(super) fn bare_word(text: &str) -> Option<String> {
     Some(format!("\"{text}\""))
 }
@@ -181,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_variable_is_named_in_the_arguments_and_its_value_only_in_the_environment() {
+    fn the_value_of_a_secret_variable_is_only_in_the_environment() {
         let spec = RunSpec::new("a".parse().unwrap(), "b/c:1".parse().unwrap())
             .variable(Variable::secret("PGPASSWORD", crate::Secret::new("hunter2")));
         let line = run(CommandLine::new("docker"), &spec, "b/c:1");
@@ -219,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_break_has_no_place_in_the_dockerfile_format() {
+    fn a_line_break_can_not_be_written_in_the_dockerfile_format() {
         assert_eq!(dockerfile_word("a\nb"), None);
     }
 

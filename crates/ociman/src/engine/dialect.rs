@@ -1,42 +1,43 @@
-//! What differs between Docker and Podman: how names are written, which flags and formats are theirs, and in which
-//! words they say that something is missing, taken or in use. Messages are matched without case and by their stable
-//! part, since wording differs between versions.
+//! The differences between Docker and Podman: how they write names, which flags and formats they have, and in which
+//! words they report that something is missing, taken or in use. Messages are matched without case and by their stable
+//! part, because the wording differs between versions.
 
 use super::{arguments, parse};
 use crate::engine::message::shorten;
 use crate::label::Key;
 use crate::{CommandError, ContainerSummary, EngineInfo, ImageInfo, ImageSummary, Kind, Reference};
 
-/// One engine's way of speaking.
+/// What is specific to one engine's command line.
 pub(super) struct Dialect {
     pub(super) kind: Kind,
-    /// `--format` of `ps`, for the labels that are wanted.
+    /// Returns the `--format` of `ps` for the requested labels.
     pub(super) list_format: fn(&[Key]) -> String,
     pub(super) parse_list: fn(&str, &[Key]) -> Option<Vec<ContainerSummary>>,
-    /// `--format` of `images`.
+    /// The `--format` of `images`.
     pub(super) images_format: &'static str,
     pub(super) parse_images: fn(&str) -> Option<Vec<ImageSummary>>,
-    /// Reads `info`.
+    /// Parses the output of `info`.
     pub(super) parse_info: fn(&str) -> Option<EngineInfo>,
-    /// Whether the client has contexts, which say where the engine is.
+    /// Whether the client has contexts, which determine where the engine is.
     pub(super) has_contexts: bool,
-    /// Whether `images` takes the whole name of a repository, with its domain.
+    /// Whether `images` accepts the full name of a repository, including its domain.
     pub(super) lists_repositories: bool,
-    /// Remove at once, with anonymous volumes. Podman would wait for the stop time-out first.
+    /// The command that removes a container at once, together with its anonymous volumes. Without `-t 0`, Podman would
+    /// first wait for the stop time-out.
     pub(super) remove_force: &'static [&'static str],
-    /// Commit a frozen container. Podman's default format loses nothing that this crate uses.
+    /// The command that commits a paused container. Podman's default image format loses nothing that this crate uses.
     pub(super) commit: &'static [&'static str],
-    /// Lets `pull` and `push` speak plain HTTP. Docker does so by itself with registries on loopback.
+    /// The arguments that let `pull` and `push` use plain HTTP. Docker does so by itself for registries on loopback.
     pub(super) plain_http: &'static [&'static str],
-    /// Writes a label's value for `commit --change`, as far as the engine can be told it.
+    /// Writes a label's value for `commit --change`, or returns `None` if the engine can't receive the value that way.
     pub(super) label_value: fn(&str) -> Option<String>,
-    /// With what status `exec` ends when the engine itself refused to run anything.
+    /// The statuses with which `exec` ends if the engine itself refuses to run anything.
     pub(super) exec_refused: &'static [i32],
-    /// The domain a name without one belongs to.
+    /// The domain of a name that has none.
     default_domain: DefaultDomain,
     /// How the engine's own messages begin, in lower case.
     own_message: &'static [&'static str],
-    /// Words, in lower case, and what they mean; the first that stands in a message decides.
+    /// Phrases in lower case, and what they mean. The first phrase that occurs in a message decides.
     meanings: &'static [(&'static str, Meaning)],
 }
 
@@ -47,9 +48,9 @@ impl std::fmt::Debug for Dialect {
 }
 
 enum DefaultDomain {
-    /// `docker.io`, with `library/` before a single word, and left out in what the engine prints.
+    /// `docker.io`, with `library/` before a single component. The engine omits both in its output.
     DockerHub,
-    /// `localhost`, always written.
+    /// `localhost`, always written out.
     Localhost,
 }
 
@@ -65,7 +66,7 @@ enum Meaning {
     Unreachable,
 }
 
-/// What a command was about, for the error that says so.
+/// The container and image of a command, for the error that names them.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Subject<'a> {
     pub(super) container: &'a str,
@@ -129,13 +130,13 @@ pub(super) static PODMAN: Dialect = Dialect {
         ("no container with name or id", Meaning::ContainerNotFound),
         ("no such object", Meaning::ContainerNotFound),
         ("image not known", Meaning::ImageNotFound),
-        // One that goes at this moment: its layers are gone before its name is.
+        // The image is just being removed: its layers are removed before its name.
         ("layer not known", Meaning::ImageNotFound),
         ("no such image", Meaning::ImageNotFound),
         ("manifest unknown", Meaning::ImageNotFound),
         ("name unknown", Meaning::ImageNotFound),
         ("the container name", Meaning::NameTaken),
-        // The name that `rename` was to give.
+        // The new name given to `rename`.
         ("already in use, cannot rename", Meaning::NameTaken),
         ("image is in use by", Meaning::ImageInUse),
         ("image used by", Meaning::ImageInUse),
@@ -149,7 +150,7 @@ pub(super) static PODMAN: Dialect = Dialect {
 };
 
 impl Dialect {
-    /// A reference as this engine is to be told it: always with a tag or a digest, never with both.
+    /// Returns a reference in the form that this engine expects: always with a tag or a digest, never with both.
     pub(super) fn written(&self, image: &Reference) -> String {
         let mut name = image.name().to_owned();
         if image.domain().is_none() && matches!(self.default_domain, DefaultDomain::Localhost) {
@@ -162,7 +163,7 @@ impl Dialect {
         }
     }
 
-    /// Whether an image that was found has a name that was asked for.
+    /// Returns `true` if an inspected image has the requested name.
     pub(super) fn names(&self, info: &ImageInfo, written: &str) -> bool {
         let Ok(asked) = written.parse::<Reference>() else { return false };
         info.names
@@ -171,25 +172,25 @@ impl Dialect {
             .any(|name| name.canonical() == asked.canonical())
     }
 
-    /// Whether a message says that somebody else removes the container at this moment.
+    /// Returns `true` if a message says that another process is just removing the container.
     pub(super) fn is_being_removed(&self, message: &str) -> bool {
-        // Only Docker refuses then; Podman waits for the other removal.
+        // Only Docker refuses in this case; Podman waits for the other removal.
         message.contains("is already in progress")
     }
 
-    /// Whether a message says that a container could not be paused for its commit: on a busy machine the system may not
-    /// get all of its processes to hold still in time.
+    /// Returns `true` if a message says that a container could not be paused for its commit. On a busy machine, the
+    /// system may not be able to stop all of its processes in time.
     pub(super) fn could_not_pause(&self, message: &str) -> bool {
         message.contains("pausing container") || message.contains("unable to freeze")
     }
 
-    /// Whether a message is the engine's, and not of a program that it ran.
+    /// Returns `true` if a message is the engine's own and not that of a program that it ran.
     pub(super) fn is_own_message(&self, message: &str) -> bool {
         let message = message.trim_start().to_lowercase();
         self.own_message.iter().any(|start| message.starts_with(start))
     }
 
-    /// The typed error that a message of the engine stands for, when it is one of those told apart.
+    /// Returns the typed error for a message of the engine, or `None` if no phrase with a meaning occurs in it.
     pub(super) fn classify(&self, program: &str, message: &str, subject: Subject<'_>) -> Option<CommandError> {
         let lower = message.to_lowercase();
         let (_, meaning) = self.meanings.iter().find(|(words, _)| lower.contains(words))?;

@@ -1,4 +1,4 @@
-//! What holds for whatever an engine prints; see [`crate::fuzzing`].
+//! Properties that hold for any output of an engine; see [`crate::fuzzing`].
 
 use super::dialect::{DOCKER, PODMAN, Subject};
 use super::{MESSAGE_LENGTH, parse};
@@ -6,20 +6,20 @@ use crate::engine::message::shorten;
 use crate::label::Key;
 use crate::{ContainerState, ContainerSummary, ImageSummary};
 
-/// The labels that listings are asked for.
+/// The labels that listings request.
 pub(crate) const KEYS: [Key; 2] = [Key::from_static("pg-ephemeral.version"), Key::from_static("pg-ephemeral.seeds")];
 
-/// Blanks around an output say nothing.
+/// Checks that blanks around an output make no difference.
 fn same_with_blanks<T: PartialEq>(text: &str, read: impl Fn(&str) -> T) {
     assert!(read(text) == read(&format!("\n {text} \n")), "blanks matter around {text:?}");
 }
 
-/// `version --format '{{json .}}'`.
+/// Checks the parser of `version --format '{{json .}}'`.
 pub fn version(text: &str) {
     same_with_blanks(text, parse::version);
 }
 
-/// Only labels that were asked for are there, and a label without a value counts as absent.
+/// Checks that containers have only requested labels, and that a label without a value counts as absent.
 fn check_list(containers: &[ContainerSummary]) {
     for container in containers {
         for (key, value) in &container.labels {
@@ -29,19 +29,19 @@ fn check_list(containers: &[ContainerSummary]) {
     }
 }
 
-/// What Docker's `ps` lists.
+/// Parses the output of Docker's `ps`.
 #[cfg(test)]
 pub(crate) fn read_docker_list(text: &str) -> Option<Vec<ContainerSummary>> {
     parse::docker_list(text, &KEYS)
 }
 
-/// What Podman's `ps` lists.
+/// Parses the output of Podman's `ps`.
 #[cfg(test)]
 pub(crate) fn read_podman_list(text: &str) -> Option<Vec<ContainerSummary>> {
     parse::podman_list(text, &KEYS)
 }
 
-/// Docker's `ps`, a line of JSON for each container.
+/// Checks the parser of Docker's `ps`, which prints one line of JSON for each container.
 pub fn docker_list(text: &str) {
     let Some(containers) = parse::docker_list(text, &KEYS) else { return };
     check_list(&containers);
@@ -50,13 +50,13 @@ pub fn docker_list(text: &str) {
     assert_eq!(twice, [containers.clone(), containers].concat());
 }
 
-/// Podman's `ps`, an array.
+/// Checks the parser of Podman's `ps`, which prints an array.
 pub fn podman_list(text: &str) {
     check_list(&parse::podman_list(text, &KEYS).unwrap_or_default());
     same_with_blanks(text, |text| parse::podman_list(text, &KEYS));
 }
 
-/// `container inspect` of both engines.
+/// Checks the parser of `container inspect` for both engines.
 pub fn containers(text: &str) {
     for container in parse::containers(text).unwrap_or_default() {
         assert!(container.exit_code.is_none() || container.state == ContainerState::Exited, "{container:?}");
@@ -64,7 +64,7 @@ pub fn containers(text: &str) {
     same_with_blanks(text, parse::containers);
 }
 
-/// `image inspect` of both engines.
+/// Checks the parser of `image inspect` for both engines.
 pub fn images(text: &str) {
     for image in parse::images(text).unwrap_or_default() {
         for entry in &image.environment {
@@ -73,7 +73,7 @@ pub fn images(text: &str) {
             }
         }
         for name in &image.names {
-            // Whether it has the name or not, the question is answered.
+            // The answer does not matter here, only that there is one.
             let _ = (DOCKER.names(&image, name), PODMAN.names(&image, name));
         }
     }
@@ -86,14 +86,14 @@ fn check_images(images: &[ImageSummary]) {
     }
 }
 
-/// Docker's `images`, a line of JSON for each name.
+/// Checks the parser of Docker's `images`, which prints one line of JSON for each name.
 pub fn docker_images(text: &str) {
     let Some(images) = parse::docker_images(text) else { return };
     check_images(&images);
     assert!(images.len() <= text.lines().count());
 }
 
-/// Podman's `images`, an array with an entry for each name.
+/// Checks the parser of Podman's `images`, which prints an array with an entry for each name.
 pub fn podman_images(text: &str) {
     let Some(images) = parse::podman_images(text) else { return };
     check_images(&images);
@@ -101,7 +101,7 @@ pub fn podman_images(text: &str) {
     same_with_blanks(text, parse::podman_images);
 }
 
-/// What an engine says when something went wrong.
+/// Checks how an engine's error message is classified and shortened.
 pub fn message(text: &str) {
     let subject = Subject { container: "c", image: "i" };
     for dialect in [&DOCKER, &PODMAN] {

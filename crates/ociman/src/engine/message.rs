@@ -1,6 +1,6 @@
-//! Messages of engines, as errors show them.
+//! Prepares the messages of engines for errors.
 
-/// The last `limit` characters at most, for messages.
+/// Returns at most the last `limit` characters of a text, for messages.
 pub(crate) fn shorten(text: &str, limit: usize) -> String {
     let text = text.trim();
     match text.char_indices().rev().nth(limit) {
@@ -9,7 +9,7 @@ pub(crate) fn shorten(text: &str, limit: usize) -> String {
     }
 }
 
-/// A failure's message without the warnings that Podman logs on the way to it, unless they are all there is.
+/// Returns the message of a failure without the warnings that Podman logs before it, unless there is nothing else.
 pub(crate) fn without_warnings(message: &str) -> String {
     let is_warning = |line: &&str| line.starts_with("time=") && line.contains("level=warning");
     let rest: Vec<&str> = message.lines().filter(|line| !is_warning(line)).collect();
@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_is_told_without_the_retries_before_it() {
+    fn warnings_before_an_error_message_are_removed() {
         let message = "time=\"2026\" level=warning msg=\"Failed, retrying\"\nError: connection refused\n";
         assert_eq!(without_warnings(message), "Error: connection refused");
         let only = "time=\"2026\" level=warning msg=\"x\"";

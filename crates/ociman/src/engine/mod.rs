@@ -1,5 +1,5 @@
-//! Docker and Podman by their command lines: one implementation that differs by a [`Dialect`]. It builds command
-//! lines, hands them to the executor, and leaves reading the answers to `parse` and telling errors apart to `dialect`.
+//! Docker and Podman through their command lines: one implementation, with the differences in a [`Dialect`]. It builds
+//! command lines and passes them to the executor; `parse` reads the output, and `dialect` classifies errors.
 
 pub(crate) mod address;
 mod arguments;
@@ -29,17 +29,17 @@ use dialect::{Dialect, Subject};
 use scratch::Scratch;
 pub(crate) use scratch::sweep as sweep_scratch;
 
-/// How long a query may take: an engine that answers does so in milliseconds, one under heavy load in seconds.
+/// How long a query may take. An engine normally answers within milliseconds, and under heavy load within seconds.
 const QUERY_LIMIT: Duration = Duration::from_secs(60);
-/// How long the first question, whether the engine answers at all, may take.
+/// How long the first query, which checks whether the engine answers, may take.
 const VERSION_LIMIT: Duration = Duration::from_secs(10);
-/// How often, and how long apart, a removal is tried again while somebody else removes the same container.
+/// How often, and at what interval, a removal is repeated while another process removes the same container.
 const REMOVAL_ATTEMPTS: u32 = 100;
 const REMOVAL_PAUSE: Duration = Duration::from_millis(100);
-/// How often and how far apart a commit is tried again whose container could not be paused.
+/// How often, and at what interval, a commit is repeated if the container could not be paused.
 const COMMIT_ATTEMPTS: u32 = 5;
 const COMMIT_PAUSE: Duration = Duration::from_millis(200);
-/// How often a listing is asked for again when what it shows goes away meanwhile.
+/// How often a listing is repeated if something that it shows is removed meanwhile.
 const LISTING_ATTEMPTS: u32 = 20;
 /// How much of an engine's message an error shows, in characters.
 const MESSAGE_LENGTH: usize = 2000;
@@ -48,13 +48,13 @@ fn pair((key, value): (&Key, &Value)) -> (Key, Value) {
     (key.clone(), value.clone())
 }
 
-/// One with an empty value counts as absent.
+/// Returns `true` if `labels` contains this label. A label with an empty value counts as absent and is not looked for.
 fn is_among((key, value): (&Key, &Value), labels: &Labels) -> bool {
     value.as_str().is_empty() || labels.get(key) == Some(value)
 }
 
-/// What of a filter every engine reads as it is meant: Docker drops spaces at the ends of a value, Podman reads the
-/// whole as a record of CSV and `*` as a pattern.
+/// Returns the part of a filter that every engine takes literally, or `None` if there is none. Docker drops spaces at
+/// the ends of a value; Podman reads the whole filter as a CSV record, and `*` as a pattern.
 fn safe_filter(filter: &Filter) -> Option<String> {
     let is_safe =
         |text: &str| text.chars().all(|character| character.is_ascii_alphanumeric() || "._-/:+@".contains(character));
@@ -65,7 +65,7 @@ fn safe_filter(filter: &Filter) -> Option<String> {
     Some(if with_value { filter.to_string() } else { filter.key().to_string() })
 }
 
-/// Leads a command's temporary files into a folder of their own.
+/// Directs the temporary files of a command into a folder of their own.
 fn in_scratch(mut line: CommandLine, scratch: Option<&Scratch>) -> CommandLine {
     let path = scratch.and_then(|scratch| scratch.path().to_str());
     line.environment.extend(path.map(|path| ("TMPDIR".to_owned(), path.to_owned())));
@@ -78,12 +78,12 @@ pub(crate) struct Engine {
     dialect: &'static Dialect,
     program: &'static str,
     address: Address,
-    /// Whether the program is led to this engine whatever its environment says.
-    led: Led,
+    /// Whether the environment or a [`Selection`] decides which engine the program uses.
+    led: EngineChoice,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Led {
+enum EngineChoice {
     ByEnvironment,
     BySelection,
 }
@@ -97,17 +97,17 @@ impl Engine {
         Self::new(executor, &dialect::PODMAN, "podman")
     }
 
-    /// Podman behind a program that is called `docker`.
+    /// Creates an engine for Podman behind a program that is called `docker`.
     pub(crate) fn podman_as_docker(executor: Arc<dyn Executor>) -> Self {
         Self::new(executor, &dialect::PODMAN, "docker")
     }
 
     fn new(executor: Arc<dyn Executor>, dialect: &'static Dialect, program: &'static str) -> Self {
         let address = Address::of(dialect.kind, |name| executor.variable(name));
-        Self { executor, dialect, program, address, led: Led::ByEnvironment }
+        Self { executor, dialect, program, address, led: EngineChoice::ByEnvironment }
     }
 
-    /// The same program, led to one engine.
+    /// Returns the same program with another engine selected.
     pub(crate) fn selected(&self, selection: &Selection) -> Self {
         let kind = self.kind();
         let set = address::to_set(kind, selection);
@@ -117,7 +117,7 @@ impl Engine {
         };
         let address = Address::of(kind, variable);
         let Self { executor, dialect, program, .. } = self;
-        Self { executor: executor.clone(), dialect, program, address, led: Led::BySelection }
+        Self { executor: executor.clone(), dialect, program, address, led: EngineChoice::BySelection }
     }
 
     pub(crate) fn address(&self) -> &Address {
@@ -153,14 +153,14 @@ impl Engine {
         Ok(info)
     }
 
-    /// Where Docker's current context has its service; the client knows, and not the engine.
+    /// Returns the endpoint of Docker's current context. The client knows it, but the engine does not.
     async fn context_endpoint(&self) -> Option<String> {
         let line = self.line(&["context", "inspect", "--format", "{{json .Endpoints.docker.Host}}"]);
         let answer = self.query("context inspect", line).await.ok().filter(|answer| answer.success)?;
         serde_json::from_str(answer.stdout.trim()).ok()
     }
 
-    /// Whether the version's answer has podman's shape, whatever the program is called.
+    /// Returns `true` if the version output has Podman's shape, whatever the program is called.
     pub(crate) fn speaks_podman(version: &Version) -> bool {
         version.server.is_none()
     }
@@ -179,14 +179,14 @@ impl Engine {
             CommandError::NameTaken { .. } | CommandError::ImageNotFound { .. } | CommandError::Unreachable { .. }
         );
         if !nothing_was_made {
-            // The first error is the one to report.
+            // The first error is the error to report.
             let _ = self.remove_unstarted(spec).await;
         }
         Err(error)
     }
 
-    /// Removes a container that Docker keeps although it could not be started. Podman keeps none, and then somebody else
-    /// may have the name: theirs runs, or has other labels.
+    /// Removes a container that Docker keeps although it could not be started. Podman does not keep such a container,
+    /// so another process may have taken the name meanwhile; a container with other labels is not removed.
     async fn remove_unstarted(&self, spec: &RunSpec) -> Result<(), CommandError> {
         let found = self.inspect(std::slice::from_ref(&spec.name)).await?.into_iter().flatten().next();
         match found {
@@ -198,7 +198,7 @@ impl Engine {
     }
 
     pub(crate) async fn run_attached(&self, spec: &RunSpec, terminal: Terminal) -> Result<Process, CommandError> {
-        // What goes through the engine's log as well takes several times as long.
+        // Output that also goes through the engine's log takes several times as long.
         let mut line = self.line(&["run", "--rm", "--interactive", "--log-driver", "none"]);
         if terminal == Terminal::Yes {
             line = line.argument("--tty");
@@ -206,7 +206,7 @@ impl Engine {
         line = arguments::run(line, spec, &self.dialect.written(&spec.image));
         line = line.streams(Stream::Inherit, Stream::Inherit, Stream::Inherit);
         line.group = ProcessGroup::Caller;
-        // It hands SIGTERM on to the container's process.
+        // The program forwards SIGTERM to the container's process.
         line.orphaning = Orphaning::Killed;
         self.executor.spawn(line).await.map_err(|source| self.command_failure("run", source))
     }
@@ -222,7 +222,7 @@ impl Engine {
         let answer = self.listing("ps", line).await?;
         let mut found = (self.dialect.parse_list)(&answer.stdout, &keys)
             .ok_or_else(|| self.unexpected("ps", "containers", &answer.stdout))?;
-        // An engine may have been asked for more, and Podman reads an empty value as any.
+        // The engine may have been asked for more than the filters match, and Podman reads an empty value as any value.
         found.retain(|container| filters.iter().all(|filter| filter.matches(&container.labels)));
         for container in &mut found {
             container.labels = container.labels.iter().filter(|(key, _)| labels.contains(key)).map(pair).collect();
@@ -268,7 +268,8 @@ impl Engine {
     }
 
     pub(crate) async fn images_of(&self, repository: &Reference) -> Result<Vec<ImageSummary>, CommandError> {
-        // Podman takes long to describe every image it has; Docker does not know `docker.io/library/` in such a name.
+        // Podman takes long to describe all of its images. Docker does not understand `docker.io/library/` in a
+        // repository's name.
         let asked = repository.domain().filter(|_| self.dialect.lists_repositories).map(|_| repository.name());
         let all = self.image_list(asked).await?;
         Ok(all.into_iter().filter(|image| image.reference.name() == repository.name()).collect())
@@ -287,7 +288,7 @@ impl Engine {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        // Those that have gone meanwhile are left out.
+        // Images that have been removed meanwhile are left out.
         let answer = self.query("image inspect", self.line(&["image", "inspect"]).arguments(ids)).await?;
         parse::images(&answer.stdout).ok_or_else(|| self.query_failure("image inspect", &answer, Subject::default()))
     }
@@ -321,7 +322,7 @@ impl Engine {
         self.transfer("push", image).await
     }
 
-    /// A registry on this machine need not speak TLS.
+    /// Pulls or pushes an image. Plain HTTP is allowed for a registry on this machine, which need not use TLS.
     async fn transfer(&self, operation: &str, image: &Reference) -> Result<(), CommandError> {
         let written = self.dialect.written(image);
         let mut line = self.line(&[operation, "--quiet"]);
@@ -340,7 +341,7 @@ impl Engine {
 
     pub(crate) async fn stop(&self, name: &ContainerName, limit: Duration) -> Result<(), CommandError> {
         let seconds = limit.as_secs() + u64::from(limit.subsec_nanos() > 0);
-        // The long form is `--time` or `--timeout`, as the version has it.
+        // The long form is `--time` or `--timeout`, depending on the version.
         self.on_container("stop", &["stop", "-t", &seconds.to_string()], name).await.map(drop)
     }
 
@@ -373,11 +374,11 @@ impl Engine {
         }
     }
 
-    /// Removes the container with this identifier, by whatever name it goes.
+    /// Removes the container with this ID, whatever its name is.
     pub(crate) async fn remove_force_if(&self, name: &ContainerName, id: &str) -> Result<(), CommandError> {
         match id.parse() {
             Ok(id) => self.remove(&id, Removal::Forced).await,
-            // No engine has such an identifier, and so no such container.
+            // No engine has such an ID, so there is no such container.
             Err(_) => Err(self.unexpected("ps", "an identifier", &format!("{id} of {name}"))),
         }
     }
@@ -394,7 +395,7 @@ impl Engine {
         }
     }
 
-    /// An engine that only prints that there was nothing to remove has not removed anything.
+    /// Returns an error if the engine succeeded but printed that there was no container to remove.
     fn refuse_silent_miss(&self, output: &Output, name: &ContainerName) -> Result<(), CommandError> {
         let subject = Subject { container: name.as_str(), image: "" };
         match self.dialect.classify(self.program, &String::from_utf8_lossy(&output.stderr), subject) {
@@ -463,14 +464,14 @@ impl Engine {
         committed.map(drop)
     }
 
-    /// A folder for the temporary files of a command, where it is the program itself that makes them.
+    /// Creates a folder for the temporary files of a command, if the engine's program itself creates such files.
     fn scratch(&self) -> Option<Scratch> {
         if self.kind() == Kind::Podman { Scratch::new() } else { None }
     }
 
     fn line(&self, arguments: &[&str]) -> CommandLine {
         let mut line = CommandLine::new(self.program).arguments(arguments);
-        if self.led == Led::BySelection {
+        if self.led == EngineChoice::BySelection {
             let kind = self.kind();
             line.removed_environment = address::selecting(kind).iter().map(|name| (*name).to_owned()).collect();
             line.environment = address::to_set(kind, &self.address.selection).into_iter().collect();
@@ -501,7 +502,7 @@ impl Engine {
         self.executor.query(line, QUERY_LIMIT).await.map_err(|source| self.command_failure(operation, source))
     }
 
-    /// A listing fails when something that it is about to show goes away: then it is asked for again.
+    /// Runs a listing. It fails if something that it is about to show is removed meanwhile; then it is repeated.
     async fn listing(&self, operation: &str, line: CommandLine) -> Result<QueryOutput, CommandError> {
         let mut answer = self.query(operation, line.clone()).await?;
         for _ in 0..LISTING_ATTEMPTS {
@@ -518,7 +519,8 @@ impl Engine {
         if answer.success { Ok(answer) } else { Err(self.query_failure(operation, &answer, Subject::default())) }
     }
 
-    /// `exec` hands on the status of what it ran; only the engine's own words tell that it ran nothing.
+    /// Returns an error if the engine refused to run a command. `exec` passes on the status of the command that it ran,
+    /// so only the engine's own message shows that it ran nothing.
     fn exec_refusal(&self, output: &Output, name: &ContainerName) -> Option<CommandError> {
         if !self.dialect.exec_refused.contains(&output.status.code()) {
             return None;
@@ -530,7 +532,7 @@ impl Engine {
         self.dialect.classify(self.program, &message, Subject { container: name.as_str(), image: "" })
     }
 
-    /// Whether a failed query failed only because `missing` of its subjects are not there.
+    /// Returns `true` if a failed query failed only because `missing` of its subjects don't exist.
     fn only_missing(&self, answer: &QueryOutput, missing: usize) -> bool {
         missing > 0
             && matches!(
@@ -541,17 +543,17 @@ impl Engine {
 
     fn failure(&self, operation: &str, output: &Output, subject: Subject<'_>) -> CommandError {
         let message = String::from_utf8_lossy(&output.stderr);
-        self.told_apart(operation, &message, Failure::Status(output.status), subject)
+        self.classify_failure(operation, &message, Failure::Status(output.status), subject)
     }
 
     fn query_failure(&self, operation: &str, answer: &QueryOutput, subject: Subject<'_>) -> CommandError {
         if answer.success {
             return self.unexpected(operation, "JSON", &answer.stdout);
         }
-        self.told_apart(operation, &answer.stderr, Failure::Unknown, subject)
+        self.classify_failure(operation, &answer.stderr, Failure::Unknown, subject)
     }
 
-    fn told_apart(&self, operation: &str, message: &str, status: Failure, subject: Subject<'_>) -> CommandError {
+    fn classify_failure(&self, operation: &str, message: &str, status: Failure, subject: Subject<'_>) -> CommandError {
         self.dialect.classify(self.program, message, subject).unwrap_or_else(|| CommandError::Failed {
             command: self.command(operation),
             status,

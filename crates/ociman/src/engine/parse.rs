@@ -1,5 +1,5 @@
-//! Reads what the engines print as JSON into typed values. Every function gives `None` for a shape it does not know;
-//! unknown fields are ignored, since every version of an engine adds some.
+//! Parses the JSON output of the engines into typed values. Every function returns `None` for a shape that it does not
+//! know. Unknown fields are ignored, because every version of an engine adds some.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -90,7 +90,8 @@ pub(super) fn podman_info(text: &str) -> Option<EngineInfo> {
     })
 }
 
-/// Docker prints all labels of a container as one text that can't be taken apart again, so each is asked for by name.
+/// Returns the `--format` of Docker's `ps`. Docker prints all labels of a container as one text that can't be split
+/// again, so each label is requested by name.
 pub(super) fn docker_list_format(labels: &[Key]) -> String {
     let values: Vec<String> = labels.iter().map(|key| format!("{{{{json (.Label {:?})}}}}", key.as_str())).collect();
     format!(
@@ -124,7 +125,8 @@ pub(super) fn docker_list(text: &str, keys: &[Key]) -> Option<Vec<ContainerSumma
         .collect()
 }
 
-/// `127.0.0.1:4000->5432/tcp, [::1]:4000->5432/tcp, 80/tcp`; ports that are not published have no arrow.
+/// Parses ports such as `127.0.0.1:4000->5432/tcp, [::1]:4000->5432/tcp, 80/tcp`. Ports without an arrow are not
+/// published.
 fn docker_ports(text: &str) -> Vec<PortBinding> {
     text.split(", ")
         .filter_map(|entry| {
@@ -154,7 +156,7 @@ struct PodmanPort {
     container_port: u16,
     host_port: u16,
     protocol: String,
-    /// How many ports in a row are published alike, beginning with these; older versions do not tell one.
+    /// How many consecutive ports, starting with these, are published alike. Older versions don't report a range.
     #[serde(default = "one_port")]
     range: u16,
 }
@@ -164,9 +166,9 @@ fn one_port() -> u16 {
 }
 
 impl PodmanPort {
-    /// Each port by itself. A range that would go beyond the last port ends there.
+    /// Returns each port of the range separately. A range that goes beyond the last port number ends there.
     fn bindings(&self) -> impl Iterator<Item = PortBinding> {
-        // A zero stands for one port as well.
+        // Zero means one port, too.
         (0..self.range.max(1)).map_while(|offset| {
             let container = self.container_port.checked_add(offset)?;
             binding(container, &self.host_ip, self.host_port.checked_add(offset)?)
@@ -330,7 +332,8 @@ fn image(raw: RawImage) -> ImageInfo {
     }
 }
 
-/// RFC 3339, of any time zone. Builds that hide their time set it to the epoch or to Go's zero, the year 1.
+/// Parses a time of RFC 3339 in any time zone. Returns `None` for the epoch and for Go's zero time (the year 1), which
+/// builds write to hide their time.
 fn time_of_making(text: &str) -> Option<SystemTime> {
     let time = SystemTime::from(text.parse::<jiff::Timestamp>().ok()?);
     (time > UNIX_EPOCH).then_some(time)
@@ -364,13 +367,13 @@ pub(super) fn podman_images(text: &str) -> Option<Vec<ImageSummary>> {
         names.into_iter().filter_map(move |name| summary(raw.id.clone(), &name))
     });
     let mut all: Vec<_> = named.collect();
-    // An image with several names is there once for each of them, every time with all.
+    // Podman lists an image with several names once for each name, and each time with all names.
     all.sort_by(|a, b| a.reference.cmp(&b.reference));
     all.dedup();
     Some(all)
 }
 
-/// Images without a name stand as `<none>` in listings and are left out.
+/// Returns one name of an image, or `None` if the image has no name, which listings show as `<none>`.
 fn summary(id: String, name: &str) -> Option<ImageSummary> {
     let reference: Reference = name.parse().ok()?;
     Some(ImageSummary { id, reference: reference.canonical() })
@@ -401,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn an_engine_tells_its_storage_and_whether_it_is_rootless() {
+    fn the_storage_and_rootless_mode_of_an_engine_are_read() {
         let docker =
             r#"{"DockerRootDir":"/var/lib/docker","SecurityOptions":["name=seccomp,profile=default","name=rootless"]}"#;
         let docker = docker_info(docker).unwrap();
@@ -419,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_that_podman_lists_as_a_range_are_all_there() {
+    fn every_port_of_a_range_that_podman_lists_is_read() {
         let start = r#""host_ip": "127.0.0.1", "container_port": 5432, "host_port": 4000, "protocol""#;
         let three: Vec<_> = (0..3).map(|offset| (5432 + offset, format!("127.0.0.1:{}", 4000 + offset))).collect();
         assert_eq!(podman_ports(&format!(r#"{{{start}: "tcp", "range": 3}}"#)), three);
@@ -430,27 +433,27 @@ mod tests {
     }
 
     #[test]
-    fn a_range_ends_with_the_last_port_there_is() {
+    fn a_range_ends_with_the_last_port_number() {
         let port = r#"{"host_ip": "", "container_port": 1, "host_port": 65534, "protocol": "tcp", "range": 65535}"#;
         assert_eq!(podman_ports(port), [(1, "0.0.0.0:65534".to_owned()), (2, "0.0.0.0:65535".to_owned())]);
     }
 
     #[test]
-    fn the_time_an_image_was_made_is_read_in_every_time_zone() {
+    fn the_creation_time_of_an_image_is_read_in_every_time_zone() {
         let expected = Some(UNIX_EPOCH + Duration::from_millis(1_767_225_600_250));
         assert_eq!(time_of_making("2026-01-01T00:00:00.25Z"), expected);
         assert_eq!(time_of_making("2026-01-01T02:00:00.250000000+02:00"), expected);
     }
 
     #[test]
-    fn an_image_that_hides_when_it_was_made_has_no_time() {
+    fn an_image_that_hides_its_creation_time_has_none() {
         for text in ["1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "", "yesterday"] {
             assert_eq!(time_of_making(text), None, "{text:?}");
         }
     }
 
     #[test]
-    fn an_image_without_a_time_is_read_all_the_same() {
+    fn an_image_without_a_creation_time_is_read() {
         let text = r#"[{"Id": "x", "RootFS": {"Layers": []}, "Os": "linux", "Architecture": "amd64"}]"#;
         assert_eq!(images(text).unwrap()[0].created, None);
     }

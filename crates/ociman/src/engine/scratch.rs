@@ -1,5 +1,5 @@
-//! A folder for the temporary files of one of Podman's commands. Podman removes its own, unless it is killed; then nobody
-//! knows whose they are. The name of this folder tells which process made it.
+//! A folder for the temporary files of one Podman command. Podman removes its own temporary files, but if it is killed,
+//! nothing shows whose they are. The name of this folder identifies the process that created it.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 use crate::files::{leftovers, remove};
 
-/// A folder that goes with its value.
+/// A folder that is removed when the value is dropped.
 #[derive(Debug)]
 pub(super) struct Scratch {
     path: PathBuf,
 }
 
 impl Scratch {
-    /// `None` where there is no place for one, or where Podman would look for its own state in it.
+    /// Creates a folder. Returns `None` if it can't be created, or if Podman would look for its own state in it.
     pub(super) fn new() -> Option<Self> {
         let path = leftovers::temporary(&parent()?);
         DirBuilder::new().mode(0o700).create(&path).ok()?;
@@ -32,13 +32,13 @@ impl Drop for Scratch {
     }
 }
 
-/// Removes the folders that killed processes of this user left.
+/// Removes the folders that killed processes of this user left behind.
 pub(crate) fn sweep() {
     parent().iter().for_each(|parent| leftovers::sweep_own(parent));
 }
 
-/// Where Podman puts large temporary files. Without a runtime folder, a Podman that runs without root's rights looks for
-/// its state below `TMPDIR`.
+/// Returns the folder in which Podman puts large temporary files, or `None` if `TMPDIR` must not be changed: without a
+/// runtime folder, a Podman without root privileges looks for its state below `TMPDIR`.
 fn parent() -> Option<PathBuf> {
     let given = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     if !rustix::process::geteuid().is_root() && given("XDG_RUNTIME_DIR").is_none() {
@@ -52,13 +52,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_goes_with_its_value_and_that_of_a_killed_process_with_the_next_sweep() {
+    fn a_folder_is_removed_on_drop_and_that_of_a_killed_process_by_the_next_sweep() {
         let Some(scratch) = Scratch::new() else { return };
         let path = scratch.path().to_owned();
         std::fs::write(path.join("storage1"), "x").unwrap();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         let mut parts: Vec<_> = name.split('-').collect();
-        // Nobody's process has this number.
+        // This ID is larger than any that the system assigns.
         parts[1] = "4194305";
         let dead = path.with_file_name(parts.join("-"));
         std::fs::create_dir(&dead).unwrap();

@@ -1,4 +1,4 @@
-//! Why an operation of a backend did not work, told apart by kind on every backend alike.
+//! The errors of backend operations, with the same variants for every backend.
 
 use crate::Kind;
 use crate::command::{ExitStatus, ProcessError};
@@ -7,23 +7,23 @@ mod host;
 
 pub use host::HostError;
 
-/// Why an operation of a [`crate::Backend`] did not work.
+/// Error of an operation of a [`crate::Backend`].
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
-    /// No container of this name.
+    /// No container has this name or ID.
     #[error("no container {container}")]
     ContainerNotFound {
-        /// The name or identifier.
+        /// The name or ID.
         container: String,
     },
-    /// No image of this name on the backend.
+    /// The backend has no image with this name; for a pull, the registry has none.
     #[error("no image {image}")]
     ImageNotFound {
         /// The reference.
         image: String,
     },
-    /// The name of a new container is taken.
-    #[error("the container name {name} is taken")]
+    /// Another container already has the name.
+    #[error("the container name {name} is already in use")]
     NameTaken {
         /// The name.
         name: String,
@@ -34,20 +34,20 @@ pub enum CommandError {
         /// The reference.
         image: String,
     },
-    /// The container is there but does not run.
+    /// The container exists but is not running.
     #[error("container {container} is not running")]
     ContainerNotRunning {
-        /// The name or identifier.
+        /// The name or ID.
         container: String,
     },
-    /// The engine can't make the container's processes hold still, as a rootless one on control groups of version 1.
+    /// The engine can't pause the container's processes. One example is a rootless engine on control groups version 1.
     #[error("container {container} can't be paused")]
     CanNotPause {
-        /// The name or identifier.
+        /// The name or ID.
         container: String,
     },
-    /// A port that should be published is in use.
-    #[error("publish a port of {name}: the address is in use: {detail}")]
+    /// A port to be published is already in use.
+    #[error("failed to publish a port of {name}: the address is in use: {detail}")]
     PortTaken {
         /// The container's name.
         name: String,
@@ -57,60 +57,60 @@ pub enum CommandError {
     /// The engine's program is not installed or its service does not answer.
     #[error("{backend} does not answer: {detail}")]
     Unreachable {
-        /// Which backend.
+        /// The backend.
         backend: Kind,
-        /// What came instead of an answer.
+        /// The reason, or what the backend printed instead of an answer.
         detail: String,
     },
-    /// The name of the machine that the engine is on leads to no address.
-    #[error("find the address of {host}, where the {backend} engine is")]
+    /// The host name of the engine's machine can't be resolved.
+    #[error("failed to find the address of {host}, where the {backend} engine is")]
     NoAddress {
-        /// Which backend.
+        /// The backend.
         backend: Kind,
-        /// The machine.
+        /// The host name.
         host: String,
-        /// Why not.
+        /// The error of the look-up.
         #[source]
         source: std::io::Error,
     },
-    /// The backend can't do this at all.
+    /// The backend does not support the operation.
     #[error("the {backend} backend can't {operation}")]
     Unsupported {
-        /// Which backend.
+        /// The backend.
         backend: Kind,
-        /// What was asked for.
+        /// The operation.
         operation: &'static str,
     },
-    /// The engine's program ran and failed, for another reason than those above.
+    /// The engine's program ran and failed for a reason that no other variant covers.
     #[error("{command}: {status}: {stderr}")]
     Failed {
         /// The engine's program and operation, such as `podman run`.
         command: String,
-        /// How it ended, as far as it is known.
+        /// How the program ended, as far as that is known.
         status: Failure,
-        /// What it printed on standard error, cut short.
+        /// What the program printed on standard error. Only the end of a long text is kept.
         stderr: String,
     },
-    /// The engine printed something else than its documented output.
+    /// The engine's output does not have its documented form.
     #[error("{command}: expected {expected}, got {got:?}")]
     UnexpectedOutput {
         /// The engine's program and operation.
         command: String,
-        /// What should have come.
+        /// The expected output.
         expected: &'static str,
-        /// What came, cut short.
+        /// The actual output. Only the end of a long text is kept.
         got: String,
     },
     /// The engine's program could not be run.
-    #[error("run {command}")]
+    #[error("failed to run {command}")]
     Command {
         /// The engine's program and operation.
         command: String,
-        /// Why.
+        /// Why the program could not be run.
         #[source]
         source: ProcessError,
     },
-    /// The host backend's own files or processes.
+    /// A file or process of the host backend itself caused the failure.
     #[error(transparent)]
     Host(#[from] HostError),
 }
@@ -118,9 +118,9 @@ pub enum CommandError {
 /// How an engine command failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// It ended with this status.
+    /// The command ended with this status.
     Status(ExitStatus),
-    /// It failed; queries do not keep the status.
+    /// The command failed, but its status is unknown: queries don't keep it.
     Unknown,
 }
 

@@ -1,5 +1,5 @@
-//! Files and folders whose hidden names tell which process is making or removing them, and what is left of these when that
-//! process has gone.
+//! Temporary files and folders. Their hidden names identify the process that is creating or removing them, so that they
+//! can be removed once that process has ended.
 
 use std::fs::DirEntry;
 use std::os::unix::fs::MetadataExt;
@@ -11,11 +11,11 @@ use std::time::Duration;
 use super::remove;
 use crate::process::{ProcessIdentity, boot_id};
 
-/// After this a hidden entry of a maker that can't be seen from here is taken for a leftover.
+/// The age from which a hidden entry counts as a leftover if its maker can't be seen from here.
 const LEFTOVER_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A path in `parent` that nobody else uses. Its name is hidden, and tells whose it is: once that process has gone,
-/// what stands there is a leftover.
+/// Returns a path in `parent` that nobody else uses. Its name is hidden and identifies the calling process. Once that
+/// process has ended, a file or folder at the path is a leftover.
 #[must_use]
 pub fn temporary(parent: &Path) -> PathBuf {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
@@ -24,8 +24,9 @@ pub fn temporary(parent: &Path) -> PathBuf {
     parent.join(format!(".{}-{}-{}-{number}", process_space(), maker.pid, maker.start))
 }
 
-/// Names the processes that this one can see: those of this boot of this machine and of the same name space. The state
-/// folder may be seen by others too, over a network or from inside a container.
+/// Returns a name for the set of processes that this process can see: those of the same boot of this machine and the
+/// same PID namespace. Processes outside this set may see the state folder too, over a network or from inside a
+/// container.
 fn process_space() -> &'static str {
     static SPACE: OnceLock<String> = OnceLock::new();
     SPACE.get_or_init(|| {
@@ -35,7 +36,7 @@ fn process_space() -> &'static str {
     })
 }
 
-/// Removes what processes that have gone left in a folder under names of [`temporary`].
+/// Removes the files and folders with names from [`temporary`] whose process has ended.
 pub fn sweep(folder: &Path) {
     sweep_if(folder, |_| true);
 }
@@ -50,21 +51,21 @@ fn sweep_if(folder: &Path, may_go: impl Fn(&DirEntry) -> bool) {
     }
 }
 
-/// As [`sweep`], in a folder that other users can write to as well: only what belongs to this user goes.
+/// Like [`sweep`], for a folder to which other users can write as well: only removes what belongs to this user.
 pub(crate) fn sweep_own(folder: &Path) {
     let user = rustix::process::geteuid().as_raw();
     sweep_if(folder, |entry| entry.metadata().is_ok_and(|metadata| metadata.uid() == user));
 }
 
-/// How many entries [`sweep`] would remove.
+/// Returns the number of entries that [`sweep`] would remove.
 #[must_use]
 pub fn count_leftovers(folder: &Path) -> usize {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     entries.filter(|entry| entry.file_name().to_str().is_some_and(|name| is_leftover(name, entry))).count()
 }
 
-/// Whether what stands under a hidden name has lost its maker. Of one that can't be seen from here this is assumed after
-/// a day.
+/// Returns `true` if the process that made a hidden entry has ended. A process that can't be seen from here is assumed
+/// to have ended after a day.
 fn is_leftover(name: &str, entry: &DirEntry) -> bool {
     match name.strip_prefix('.').and_then(maker_of) {
         None => false,

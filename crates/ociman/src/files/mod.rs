@@ -1,5 +1,5 @@
-//! Reading files that somebody else may have put there. Opening a named pipe would wait, without an end and deaf to
-//! signals, for somebody who writes to it.
+//! Reads files that another user may have put in place. Only regular files are opened: opening a named pipe would
+//! block, without end and without reacting to signals, until some process writes to it.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,7 +11,7 @@ pub(crate) mod remove;
 /// Opens a regular file for reading.
 ///
 /// # Errors
-/// As [`File::open`] does, and when it is a folder or not a regular file.
+/// Returns an error if [`File::open`] does, or if `path` is a folder or another file that is not regular.
 pub fn open(path: &Path) -> io::Result<File> {
     let metadata = path.metadata()?;
     if metadata.is_dir() {
@@ -26,7 +26,7 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// Reads a whole regular file.
 ///
 /// # Errors
-/// As [`open`], and when reading fails.
+/// Returns an error if [`open`] does, or if reading fails.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open(path)?.read_to_end(&mut bytes)?;
@@ -36,7 +36,7 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
 /// Reads a whole regular file as text.
 ///
 /// # Errors
-/// As [`read`], and when the file is not UTF-8.
+/// Returns an error if [`read`] does, or if the file is not UTF-8.
 pub fn read_to_string(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     open(path)?.read_to_string(&mut text)?;
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_regular_file_is_refused_at_once() {
+    fn anything_but_a_regular_file_is_refused_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         rustix::fs::mknodat(rustix::fs::CWD, path("pipe"), rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();

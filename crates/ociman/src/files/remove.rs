@@ -1,4 +1,4 @@
-//! Removes whole trees, also folders that their owner has closed to himself. Never follows a link.
+//! Removes whole trees, including folders whose permissions deny access to their owner. Never follows a symbolic link.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -8,12 +8,12 @@ use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::path::Arg;
 
-/// Removes a file or a folder with all that is in it. One that is not there is as good as removed.
+/// Removes a file, or a folder with its content. Does nothing if it does not exist.
 pub(crate) fn tree(path: &Path) -> io::Result<()> {
     entry(CWD, path)
 }
 
-/// Removes a file, or all that is in a folder. One that is not there is as good as removed.
+/// Removes a file, or the content of a folder. Does nothing if it does not exist.
 #[cfg(target_os = "linux")]
 pub(crate) fn file_or_content(path: &Path) -> io::Result<()> {
     match rustix::fs::unlinkat(CWD, path, AtFlags::empty()) {
@@ -23,19 +23,19 @@ pub(crate) fn file_or_content(path: &Path) -> io::Result<()> {
     }
 }
 
-/// As [`tree`], for what a later call tries again.
+/// Like [`tree`], but only logs an error. Meant for a removal that a later call tries again.
 pub(crate) fn tree_best_effort(path: &Path) {
     if let Err(error) = tree(path) {
         tracing::warn!(path = %path.display(), %error, "a leftover can't be removed");
     }
 }
 
-/// Removes one entry of an open folder with all that is in it.
+/// Removes one entry of an open folder, with its content.
 pub(crate) fn entry<P: Arg + Copy>(parent: impl AsFd, name: P) -> io::Result<()> {
     let parent = parent.as_fd();
     match rustix::fs::unlinkat(parent, name, AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => return Ok(()),
-        // Linux says one, POSIX the other, for a folder.
+        // For a folder, Linux returns the first and POSIX specifies the second.
         Err(Errno::ISDIR | Errno::PERM) => {}
         Err(error) => return Err(error.into()),
     }
@@ -67,14 +67,14 @@ fn content(folder: &OwnedFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens a folder for reading and changing it; one that is closed to us is opened up first.
+/// Opens a folder for reading and changing it. If its permissions deny that, they are changed first.
 pub(crate) fn open_folder<P: Arg + Copy>(parent: impl AsFd, name: P) -> io::Result<OwnedFd> {
     let parent = parent.as_fd();
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     match rustix::fs::openat(parent, name, flags, Mode::empty()) {
         Ok(folder) if has_rights(&folder) => Ok(folder),
         Ok(_) | Err(Errno::ACCESS) => {
-            // It is a folder, then: a link would have been refused for another reason.
+            // So it is a folder: opening a link would have failed with another error.
             rustix::fs::chmodat(parent, name, Mode::RWXU, AtFlags::empty())?;
             Ok(rustix::fs::openat(parent, name, flags, Mode::empty())?)
         }
@@ -82,7 +82,7 @@ pub(crate) fn open_folder<P: Arg + Copy>(parent: impl AsFd, name: P) -> io::Resu
     }
 }
 
-/// Opens up an open folder that is closed to us.
+/// Gives the owner full access to an open folder that denies it.
 pub(crate) fn open_up(folder: &OwnedFd) -> io::Result<()> {
     if !has_rights(folder) {
         rustix::fs::fchmod(folder, Mode::RWXU)?;
@@ -101,7 +101,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
-    fn a_tree_with_closed_folders_and_links_goes_and_what_links_point_to_stays() {
+    fn a_tree_with_closed_folders_is_removed_and_the_targets_of_its_links_are_kept() {
         let folder = tempfile::tempdir().unwrap();
         let kept = folder.path().join("kept");
         std::fs::create_dir(&kept).unwrap();

@@ -1,11 +1,11 @@
-//! Outputs of engines that something happened to: cut off, with fields that are missing, have another type or another
-//! name, or with something in them that does not belong there.
+//! Generates damaged outputs of engines: cut off, with fields that are missing, renamed or of another type, or with
+//! text that does not belong there.
 
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
 
-/// What each engine really printed.
+/// Real outputs of each engine.
 pub(super) const EXAMPLES: [&str; 10] = [
     include_str!("examples/version/docker.json"),
     include_str!("examples/version/podman.json"),
@@ -19,7 +19,7 @@ pub(super) const EXAMPLES: [&str; 10] = [
     include_str!("examples/podman_images/two-names.json"),
 ];
 
-/// Something that happens to one value of a JSON text.
+/// A change of one value in a JSON text.
 #[derive(Debug, Clone)]
 enum Damage {
     Remove,
@@ -28,7 +28,7 @@ enum Damage {
     Repeat,
 }
 
-/// Something that happens to a text.
+/// A change of a text.
 #[derive(Debug, Clone)]
 enum Cut {
     End(Index),
@@ -105,7 +105,7 @@ fn cut() -> impl Strategy<Value = Cut> {
     ]
 }
 
-/// Damaged outputs of every command of both engines.
+/// Generates damaged outputs of every command of both engines.
 pub(super) fn damaged_output() -> impl Strategy<Value = String> {
     let damages = prop::collection::vec((any::<Index>(), damage()), 0..4);
     let cuts = prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(cut(), 1..3)];
@@ -120,13 +120,13 @@ pub(super) fn damaged_output() -> impl Strategy<Value = String> {
     })
 }
 
-/// One value, or one on each line.
+/// Parses a text that is one JSON value, or has one on each line.
 fn values_of(text: &str) -> Vec<Value> {
     let whole = serde_json::from_str(text).map(|value| vec![value]);
     whole.unwrap_or_else(|_| text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }
 
-/// JSON pointers to everything in a value.
+/// Returns JSON pointers to everything in a value.
 fn places(value: &Value) -> Vec<String> {
     let inner: Vec<(String, &Value)> = match value {
         Value::Array(items) => items.iter().enumerate().map(|(index, item)| (index.to_string(), item)).collect(),

@@ -1,6 +1,6 @@
-//! What holds for any text that a parser of this crate is given, as functions that panic when it does not. Fuzz
-//! targets (`fuzz/` of the repository) and property tests call the same functions. Not for anybody else: it is there
-//! only in tests and with the feature `fuzzing`, and may change at any time.
+//! Properties that hold for any text that a parser of this crate is given, as functions that panic if a property is
+//! violated. Fuzz targets (`fuzz/` in the repository) and property tests call the same functions. This is not a public
+//! interface: it exists only in tests and with the feature `fuzzing`, and may change at any time.
 
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
@@ -21,7 +21,7 @@ mod generate;
 #[cfg(test)]
 mod tests;
 
-/// A checked text displays as it was written, and is the same again after a way through JSON.
+/// Checks that a valid text displays as it was written and survives a round trip through JSON.
 fn round_trip<T>(text: &str)
 where
     T: FromStr + Display + Debug + PartialEq + Serialize + DeserializeOwned,
@@ -36,13 +36,13 @@ where
     assert_eq!(serde_json::from_value::<T>(json).ok(), Some(value));
 }
 
-/// An error's place is the first byte of the character that it names.
+/// Checks that the offset in an error is the first byte of the character that the error names.
 fn is_at(text: &str, offset: usize, character: char) {
     assert!(text.is_char_boundary(offset), "{offset} in {text:?}");
     assert!(text[offset..].starts_with(character), "{character:?} at {offset} in {text:?}");
 }
 
-/// A reference to an image and each of its parts.
+/// Checks the parsers of a reference to an image and of each of its parts.
 pub fn reference(text: &str) {
     round_trip::<Reference>(text);
     for part in text.split(['/', ':', '@']) {
@@ -64,7 +64,7 @@ pub fn reference(text: &str) {
     assert_eq!(reference.without_tag().without_digest().to_string(), reference_name(text));
 }
 
-/// What stands before tag and digest.
+/// Returns what stands before the tag and the digest.
 fn reference_name(text: &str) -> &str {
     let tagged = text.split_once('@').map_or(text, |(tagged, _)| tagged);
     match tagged.rsplit_once(':') {
@@ -73,7 +73,7 @@ fn reference_name(text: &str) -> &str {
     }
 }
 
-/// The name of a container.
+/// Checks the parser of container names.
 pub fn container_name(text: &str) {
     round_trip::<ContainerName>(text);
     match text.parse::<ContainerName>() {
@@ -85,7 +85,7 @@ pub fn container_name(text: &str) {
     }
 }
 
-/// The key and the value of a label.
+/// Checks the parsers of a label's key and value.
 pub fn label(text: &str) {
     round_trip::<Key>(text);
     round_trip::<Value>(text);

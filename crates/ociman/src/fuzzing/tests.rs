@@ -1,4 +1,4 @@
-//! The properties by property tests, so that they hold in every run and not only when somebody fuzzes.
+//! Checks the properties with property tests, so that they are checked in every run and not only when fuzzing.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -10,7 +10,7 @@ use crate::engine::fuzzing::{KEYS, read_docker_list, read_podman_list};
 use crate::label::{Labels, Value};
 use crate::{ContainerState, ContainerSummary, PortBinding};
 
-/// Whatever came, every parser has to be able to see it.
+/// Gives a text to every parser, because each of them must be able to read any text without a panic.
 fn check_outputs(text: &str) {
     super::version(text);
     super::docker_list(text);
@@ -22,7 +22,7 @@ fn check_outputs(text: &str) {
     super::message(text);
 }
 
-/// Texts near the limits of names and labels.
+/// Generates texts near the limits of names and labels.
 fn short_text() -> impl Strategy<Value = String> {
     prop_oneof![any::<String>(), r"[aA0 ._/:@=,\x00\n\xa0é😀-]{0,12}", "[a-z]{250,260}"]
 }
@@ -98,7 +98,7 @@ fn podman_entry(container: &ContainerSummary) -> serde_json::Value {
 }
 
 #[test]
-fn what_engines_really_print_is_read() {
+fn real_outputs_of_engines_are_read() {
     EXAMPLES.into_iter().for_each(check_outputs);
     for list in [read_docker_list(EXAMPLES[2]), read_podman_list(EXAMPLES[3])] {
         let [container] = &list.unwrap()[..] else { panic!("one container runs") };
@@ -108,7 +108,7 @@ fn what_engines_really_print_is_read() {
 }
 
 #[test]
-fn a_shortened_message_keeps_as_many_characters_as_it_may() {
+fn a_shortened_message_keeps_as_many_characters_as_the_limit_allows() {
     assert_eq!(crate::engine::message::shorten("abc", 3), "abc");
     assert_eq!(crate::engine::message::shorten("xabc", 3), "…abc");
 }
@@ -120,12 +120,12 @@ proptest! {
     }
 
     #[test]
-    fn any_text_for_an_output_is_read_without_a_panic(text in any::<String>()) {
+    fn any_text_is_read_as_an_output_without_a_panic(text in any::<String>()) {
         check_outputs(&text);
     }
 
     #[test]
-    fn any_message_is_judged_without_a_panic_and_shortened_to_its_limit(text in message()) {
+    fn any_message_is_classified_without_a_panic_and_shortened_to_the_limit(text in message()) {
         super::message(&text);
     }
 
@@ -137,13 +137,13 @@ proptest! {
     }
 
     #[test]
-    fn a_listing_of_docker_is_read_as_it_was_meant(all in prop::collection::vec(container(), 0..4)) {
+    fn the_containers_of_a_docker_listing_are_read_back(all in prop::collection::vec(container(), 0..4)) {
         let text: String = all.iter().map(docker_line).collect();
         prop_assert_eq!(read_docker_list(&text), Some(all));
     }
 
     #[test]
-    fn a_listing_of_podman_is_read_as_it_was_meant(all in prop::collection::vec(container(), 0..4)) {
+    fn the_containers_of_a_podman_listing_are_read_back(all in prop::collection::vec(container(), 0..4)) {
         let text = serde_json::Value::from_iter(all.iter().map(podman_entry)).to_string();
         prop_assert_eq!(read_podman_list(&text), Some(all));
     }

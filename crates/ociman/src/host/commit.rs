@@ -1,4 +1,4 @@
-//! Makes images: of a folder that a caller fills, and of the files of a container.
+//! Creates images from a folder that the caller fills, and from the files of a container.
 
 use std::io;
 use std::os::unix::fs::lchown;
@@ -21,10 +21,10 @@ use crate::error::HostError;
 use crate::files::remove;
 use crate::{CommandError, CommitSpec, ContainerName, Reference};
 
-/// How long a container may take to stop in an orderly way before a commit.
+/// How long a container may take to shut down cleanly before a commit.
 const STOP_LIMIT: Duration = Duration::from_secs(120);
 
-/// Makes a base image of what `fill` puts into a folder.
+/// Creates a base image from what `fill` puts into a folder.
 pub(super) fn create_image(
     stores: &Stores,
     name: &Reference,
@@ -43,7 +43,7 @@ pub(super) fn create_image(
     publish(stores, &draft, config.clone(), name)
 }
 
-/// Makes an image of a copy of a container's files. One that runs is stopped in an orderly way and stays stopped.
+/// Creates an image from a copy of a container's files. A running container is shut down cleanly and stays stopped.
 pub(super) fn commit(stores: &Stores, name: &ContainerName, spec: &CommitSpec) -> Result<(), CommandError> {
     let container = stores.containers.lock(name)?;
     let source = stop_for_commit(&container)?;
@@ -55,7 +55,7 @@ pub(super) fn commit(stores: &Stores, name: &ContainerName, spec: &CommitSpec) -
     Ok(publish(stores, &draft, committed_config(&container, spec)?, &spec.image)?)
 }
 
-/// As [`commit`], but the container's processes only stand still for it.
+/// Like [`commit`], but the container's processes are only paused meanwhile.
 #[cfg(target_os = "linux")]
 pub(super) fn commit_live(
     stores: &Stores,
@@ -87,7 +87,7 @@ pub(super) fn commit_live(_: &Stores, _: &ContainerName, _: &CommitSpec, _: &[&s
     Err(CommandError::Unsupported { backend: crate::Kind::Host, operation: "commit a container that runs" })
 }
 
-/// As [`commit`], but the files move into the image and the container goes.
+/// Like [`commit`], but the files are moved into the image and the container is removed.
 pub(super) fn commit_by_move(stores: &Stores, name: &ContainerName, spec: &CommitSpec) -> Result<(), CommandError> {
     let container = stores.containers.lock(name)?;
     let source = stop_for_commit(&container)?;
@@ -112,7 +112,7 @@ fn stop_for_commit(container: &LockedContainer) -> Result<Lockable, HostError> {
     root.ok_or_else(|| HostError::file("open", &path)(io::Error::from(io::ErrorKind::NotFound)))
 }
 
-/// The parent's configuration with the container's labels and one more layer.
+/// Returns the configuration of the container's image, with the container's labels and one more layer.
 fn committed_config(container: &LockedContainer, spec: &CommitSpec) -> Result<HostImageConfig, HostError> {
     let mut config = container.record.image.clone();
     config.labels = merge_labels(&container.record.labels, &spec.labels);

@@ -1,8 +1,8 @@
-//! Ends the processes of a container, and with them the container. It has ended when its process has gone AND the
-//! lock on its root can be taken, because then none of its processes is left, wherever in the process tree it is.
+//! Ends the processes of a container, and removes the container with them. A container has ended when its process has
+//! ended AND the lock on its root can be taken: then none of its processes is left, wherever it is in the process tree.
 //!
-//! System V shared memory that belongs to a folder in the root goes with the processes. Whatever else a killed process
-//! leaves outside its root, such as a file in `/dev/shm`, is not known here.
+//! System V shared memory that belongs to a folder in the root is removed with the processes. This module does not know
+//! what else a killed process leaves outside its root, such as a file in `/dev/shm`.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -20,21 +20,21 @@ use crate::files::remove;
 use crate::process::ProcessIdentity;
 use crate::{CommandError, ContainerName};
 
-/// How long the processes of a container may take to go after the removal signal.
+/// How long the processes of a container may take to end after the removal signal.
 const REMOVAL_LIMIT: Duration = Duration::from_secs(5);
-/// How long those of a leader that has gone may take to notice.
+/// How long the other processes may take to end after their leader has ended.
 const ORPHAN_LIMIT: Duration = Duration::from_millis(200);
-/// How long killed processes are given before it is looked who is left.
+/// How long killed processes are given to end before the remaining ones are looked for.
 const KILL_PAUSE: Duration = Duration::from_millis(20);
-/// How long the system may take to end processes that were killed.
+/// How long the system may take to end killed processes.
 const KILL_LIMIT: Duration = Duration::from_secs(10);
 
-/// What becomes of processes that do not end in time.
+/// What happens to processes that don't end in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Persistence {
     /// They are killed.
     Kill,
-    /// They are left alone, which is an error: killing would spoil their files.
+    /// They are left running, which is an error: killing them would spoil their files.
     Refuse,
 }
 
@@ -46,7 +46,7 @@ pub(super) fn stop(stores: &Stores, name: &ContainerName, limit: Duration) -> Re
     Ok(())
 }
 
-/// Removes a container, running or not. One that is not there is as good as removed.
+/// Removes a container, running or not. Does nothing if the container does not exist.
 pub(super) fn remove_force(stores: &Stores, name: &ContainerName) -> Result<(), CommandError> {
     match stores.containers.lock(name) {
         Ok(container) => Ok(discard(stores, container)?),
@@ -55,7 +55,7 @@ pub(super) fn remove_force(stores: &Stores, name: &ContainerName) -> Result<(), 
     }
 }
 
-/// Removes a container that does not run.
+/// Removes a container that is not running.
 pub(super) fn remove_stopped(stores: &Stores, name: &ContainerName) -> Result<(), CommandError> {
     let container = stores.containers.lock(name)?;
     if container.is_running() {
@@ -64,7 +64,7 @@ pub(super) fn remove_stopped(stores: &Stores, name: &ContainerName) -> Result<()
     Ok(discard(stores, container)?)
 }
 
-/// Removes a container if it still is the one with this identifier.
+/// Removes a container if it still has this ID.
 pub(super) fn remove_if(stores: &Stores, name: &ContainerName, id: &str) -> Result<(), CommandError> {
     match stores.containers.lock(name) {
         Ok(container) if container.record.id == id => Ok(discard(stores, container)?),
@@ -73,7 +73,8 @@ pub(super) fn remove_if(stores: &Stores, name: &ContainerName, id: &str) -> Resu
     }
 }
 
-/// Ends what runs of a container and removes it. Its slot is given back last: nobody may find two containers with one.
+/// Ends the processes of a container and removes it. Its slot is released last, so that no two containers are ever seen
+/// with the same slot.
 pub(super) fn discard(stores: &Stores, container: LockedContainer) -> Result<(), HostError> {
     let removal_signal = signal::parse(&container.record.image.removal_signal)?;
     let root = end_processes(&container, removal_signal, REMOVAL_LIMIT, Persistence::Kill)?;
@@ -88,7 +89,7 @@ pub(super) fn discard(stores: &Stores, container: LockedContainer) -> Result<(),
     released
 }
 
-/// Ends a container's processes and takes hold of its root; `None` when it has no root (any more).
+/// Ends a container's processes and locks its root. Returns `None` if the container has no root, or no root any more.
 pub(super) fn end_processes(
     container: &LockedContainer,
     signal: Signal,
@@ -116,7 +117,7 @@ pub(super) fn end_processes(
     Ok(Some(root))
 }
 
-/// Kills what is left of a container until its root can be taken hold of.
+/// Kills the remaining processes of a container until its root can be locked.
 fn kill(
     container: &LockedContainer,
     root: &Lockable,
@@ -137,16 +138,16 @@ fn kill(
     Err(HostError::Unkillable { container: container.name.clone(), root: container.root_path() })
 }
 
-/// Takes hold of the root of a container that does not run.
+/// Locks the root of a container that is not running.
 pub(super) fn hold_root(container: &LockedContainer) -> Result<Lockable, HostError> {
-    // Nobody is signalled: it waits for orphans, and kills them in the end.
+    // There is no leader to signal. Orphaned processes that still hold the lock are killed.
     let root = end_processes(container, Signal::KILL, REMOVAL_LIMIT, Persistence::Kill)?;
     let path = container.root_path();
     root.ok_or_else(|| HostError::file("open", &path)(io::Error::from(io::ErrorKind::NotFound)))
 }
 
-/// Waits until the leader has gone and the lock is taken. Gives up at the limit, and when others still hold the lock for
-/// longer than `patience` after the leader, as they may not even know that they should end.
+/// Waits until the leader has ended and the root is locked. Gives up after `limit`, and also when other processes hold
+/// the lock for longer than `patience` after the end of the leader, because they may not know that they should end.
 fn wait_for_end(root: &Lockable, leader: Option<ProcessIdentity>, limit: Duration, patience: Duration) -> bool {
     let begin = Instant::now();
     let mut locked = false;
@@ -163,7 +164,7 @@ fn wait_for_end(root: &Lockable, leader: Option<ProcessIdentity>, limit: Duratio
             _ if waited > limit => return false,
             _ => {}
         }
-        // Short at first, as most go in a few milliseconds and somebody waits for it.
+        // The pause is short at first, because most processes end within a few milliseconds and the caller is waiting.
         let pause = if waited < Duration::from_millis(50) { 100 } else { 2_000 };
         std::thread::sleep(Duration::from_micros(pause));
     }
@@ -177,7 +178,7 @@ mod tests {
 
     const SHORT: Duration = Duration::from_millis(20);
 
-    /// A container that heeds no stop signal, and says so when it is that far.
+    /// Starts a container that ignores the stop signal, and waits until it reports that it does.
     async fn stubborn(host: &Host) -> Container {
         let image: Reference = "test/stubborn:1".parse().unwrap();
         let script = "trap '' TERM; echo ready; while :; do sleep 1; done";
@@ -191,14 +192,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_container_whose_starter_was_killed_while_it_started_it_again_is_kept_and_can_be_started() {
+    async fn a_container_whose_restart_was_cut_off_is_kept_and_can_be_started_again() {
         let state = tempfile::tempdir().unwrap();
         let host = Host::at(state.path());
         let mut container = stubborn(&host).await;
         stop(&host.stores, container.name(), SHORT).unwrap();
         let mut locked = host.stores.containers.lock(container.name()).unwrap();
         let (root, slot) = (hold_root(&locked).unwrap(), locked.slot());
-        // What a start does before there is a process.
+        // These are the steps of a start before its process is created.
         locked.announce_start(&root, slot.as_deref()).unwrap();
         drop((locked, root));
         let found = host.stores.containers.list().unwrap();
@@ -209,20 +210,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_leader_that_goes_on_where_killing_would_spoil_its_files_is_an_error_and_lives() {
+    async fn a_leader_that_does_not_end_and_must_not_be_killed_is_an_error_and_keeps_running() {
         let state = tempfile::tempdir().unwrap();
         let host = Host::at(state.path());
         let mut container = stubborn(&host).await;
         let locked = host.stores.containers.lock(container.name()).unwrap();
         let error = end_processes(&locked, Signal::TERM, SHORT, Persistence::Refuse).unwrap_err();
-        assert_eq!(error.to_string(), "stop stubborn: still running after 0.02 s");
+        assert_eq!(error.to_string(), "failed to stop stubborn: still running after 0.02 s");
         assert!(matches!(error, HostError::StillRunning { .. }) && locked.is_running());
         drop(locked);
         container.remove_force().await.unwrap();
     }
 
     #[tokio::test]
-    async fn a_root_that_somebody_holds_who_is_no_process_of_the_container_is_an_error_that_names_it() {
+    async fn a_root_locked_by_a_foreign_process_is_an_error_that_names_the_root() {
         let state = tempfile::tempdir().unwrap();
         let host = Host::at(state.path());
         let mut container = stubborn(&host).await;

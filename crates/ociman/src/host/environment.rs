@@ -1,20 +1,21 @@
-//! The environment of a container's processes: clean and small, so that nothing of the caller's own leaks in.
+//! The environment of a container's processes. It is built from scratch and small, so that nothing of the caller's own
+//! environment leaks in.
 
 use std::path::Path;
 
 use super::store::container_record::ContainerRecord;
 use crate::Variable;
 
-/// Names the root folder of the container, as its processes see it.
+/// The variable with the root folder of the container, as its processes see it.
 const ROOT: &str = "OCIMAN_ROOT";
-/// Stands for the root folder in values of an image's environment.
+/// The placeholder for the root folder in values of an image's environment.
 const PLACEHOLDER: &str = "{root}";
-/// What a process gets from the caller.
+/// The variables that a process gets from the caller.
 const PASSED_ON: [&str; 2] = ["PATH", "TZ"];
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// All variables of a process of a container: a few of the caller's, then the image's, the container's and `more`, of
-/// which the later ones win.
+/// Returns all variables of a container's process: a few of the caller's, then the image's, the container's and `more`.
+/// Later variables override earlier ones.
 pub(super) fn of(record: &ContainerRecord, more: &[Variable], root: &Path) -> Vec<(String, String)> {
     let root = root.to_string_lossy();
     let mut variables = vec![("PATH".to_owned(), DEFAULT_PATH.to_owned()), ("HOME".to_owned(), "/".to_owned())];
@@ -30,7 +31,8 @@ pub(super) fn of(record: &ContainerRecord, more: &[Variable], root: &Path) -> Ve
     variables
 }
 
-/// The variables of a container as its makers gave them, as `NAME=VALUE`; the later of two wins.
+/// Returns the variables that the image and the run request set, as `NAME=VALUE`. Later variables override earlier
+/// ones.
 pub(super) fn given(record: &ContainerRecord) -> Vec<String> {
     let mut given: Vec<(&str, &str)> = Vec::new();
     for (name, value) in record.image.environment.iter().chain(&record.environment) {

@@ -1,5 +1,5 @@
-//! Runs commands beside a container's process: with its environment, as its user, on its files. They are plain
-//! children of the caller; nothing separates them from the machine.
+//! Runs commands next to a container's process: with its environment, as its user, on its files. The commands are plain
+//! child processes of the caller; nothing isolates them from the machine.
 
 use std::path::{Path, PathBuf};
 
@@ -9,10 +9,10 @@ use super::store::container_store::StoredContainer;
 use crate::command::{CommandLine, ExitStatus, Process, ProcessError, ProcessGroup, Stream, UserIds};
 use crate::{CommandError, ExecSpec, Terminal};
 
-/// What a terminal's programs need of the caller's environment.
+/// The variables of the caller that programs on a terminal need.
 const TERMINAL_VARIABLES: [&str; 3] = ["TERM", "COLORTERM", "COLUMNS"];
 
-/// The command line for running a command in a container.
+/// Returns the command line that runs a command in a container.
 pub(super) fn command_line(container: &StoredContainer, spec: &ExecSpec) -> Result<CommandLine, CommandError> {
     if !container.is_running() {
         return Err(CommandError::ContainerNotRunning { container: container.name.clone() });
@@ -39,7 +39,7 @@ pub(super) fn command_line(container: &StoredContainer, spec: &ExecSpec) -> Resu
             crate::VariableValue::Secret(secret) => line.secrets.push((variable.name.clone(), secret.clone())),
         }
     }
-    // One that is set must not be removed, whatever an executor does first.
+    // A variable that is set must not be removed, whichever of the two an executor does first.
     line.removed_environment.retain(|removed| {
         !line.environment.iter().any(|(name, _)| name == removed)
             && !line.secrets.iter().any(|(name, _)| name == removed)
@@ -47,15 +47,16 @@ pub(super) fn command_line(container: &StoredContainer, spec: &ExecSpec) -> Resu
     Ok(line)
 }
 
-/// As [`command_line`], on the caller's own streams.
+/// Like [`command_line`], on the caller's own standard streams.
 pub(super) fn attached(container: &StoredContainer, spec: &ExecSpec) -> Result<CommandLine, CommandError> {
     let mut line = command_line(container, spec)?.streams(Stream::Inherit, Stream::Inherit, Stream::Inherit);
-    // With a group of its own it could not read from the terminal.
+    // In a process group of its own, the command could not read from the terminal.
     line.group = ProcessGroup::Caller;
     Ok(line)
 }
 
-/// The root, as a process beside the container's own sees it: another user reaches it by the descriptor of that one.
+/// Returns the root as a process next to the container's own process sees it. Another user reaches it through the
+/// descriptor of the container's process.
 fn seen_root(container: &StoredContainer, user: Option<UserIds>) -> PathBuf {
     match (user, container.leader(), &container.start) {
         (Some(_), Some(leader), Some(start)) if cfg!(target_os = "linux") => {
@@ -65,7 +66,7 @@ fn seen_root(container: &StoredContainer, user: Option<UserIds>) -> PathBuf {
     }
 }
 
-/// What a shell makes of a program that can't be started: a status and a message instead of a process.
+/// Returns what a shell reports for a program that can't be started: a status and a message instead of a process.
 pub(super) fn not_started(error: ProcessError, line: &CommandLine) -> Result<(ExitStatus, String), CommandError> {
     let program = line.program.to_string_lossy().into_owned();
     match error {
@@ -74,7 +75,7 @@ pub(super) fn not_started(error: ProcessError, line: &CommandLine) -> Result<(Ex
             Ok((ExitStatus::Exited(126), format!("{program}: no folder {}\n", folder.display())))
         }
         ProcessError::ProgramNotFound { .. } => Ok((ExitStatus::Exited(127), format!("{program}: not found\n"))),
-        // The system says so also when it could not look into some folder of PATH.
+        // The system also returns this error if it can't look into some folder of PATH.
         ProcessError::Spawn { .. } if !program.contains('/') && !is_on_path(&program, line) => {
             Ok((ExitStatus::Exited(127), format!("{program}: not found\n")))
         }
@@ -96,7 +97,7 @@ fn cannot_be_executed(error: &std::io::Error) -> bool {
     known.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
-/// A process that has ended already, for a program that could not be started.
+/// Returns a process that has already ended, for a program that could not be started.
 pub(super) fn ended_process(status: ExitStatus, message: String) -> Process {
     Process {
         id: None,

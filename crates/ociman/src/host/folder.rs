@@ -1,5 +1,5 @@
-//! The state folder: where things lie in it, and how files and folders appear in it and go from it, so that
-//! whoever looks sees a whole one or none. Knows nothing of what they hold.
+//! The state folder: its layout, and how files and folders are created and removed in it, so that other processes see
+//! either a whole entry or none. Knows nothing of what the entries contain.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Write};
@@ -20,7 +20,7 @@ pub(crate) struct StateFolder {
 
 impl StateFolder {
     pub(crate) fn new(path: PathBuf) -> Self {
-        // Processes start in other folders, so the path must hold everywhere.
+        // Processes start in other folders, so the path must be absolute.
         let path = std::path::absolute(&path).unwrap_or(path);
         Self { path }
     }
@@ -45,7 +45,7 @@ impl StateFolder {
         self.path.join("slots")
     }
 
-    /// Makes what is not there yet, closed to other users.
+    /// Creates the folders that don't exist yet, closed to other users.
     pub(crate) fn ensure(&self) -> Result<(), HostError> {
         if self.slots().is_dir() {
             return Ok(());
@@ -56,14 +56,14 @@ impl StateFolder {
         Ok(())
     }
 
-    /// How much a sweep would remove. Names of images are left out.
+    /// Returns how many entries [`StateFolder::sweep`] would remove, not counting names of images.
     pub(crate) fn leftovers(&self) -> usize {
         let slots = visible_entries(&self.slots());
         let folders = [self.containers(), self.images(), self.slots()].into_iter().chain(slots);
         folders.map(|folder| leftovers::count_leftovers(&folder)).sum()
     }
 
-    /// Removes what calls that were killed have left half made or half removed.
+    /// Removes the half-made and half-removed entries that killed calls left behind.
     pub(crate) fn sweep(&self) {
         for folder in [self.containers(), self.images(), self.slots()] {
             leftovers::sweep(&folder);
@@ -75,7 +75,7 @@ impl StateFolder {
     }
 }
 
-/// Makes a folder and its parents, mode 0700.
+/// Creates a folder and its parents with mode 0700.
 pub(crate) fn make_private(folder: &Path) -> Result<(), HostError> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(HostError::file("make folder", folder))
 }
@@ -87,7 +87,7 @@ fn sweep_below(folder: &Path) {
     }
 }
 
-/// The entries of a folder that are neither half made nor half removed, in the order of their names.
+/// Returns the entries of a folder that are neither half made nor half removed, ordered by name.
 pub(crate) fn visible_entries(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return Vec::new();
@@ -101,7 +101,7 @@ pub(crate) fn visible_entries(folder: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// Makes a folder disappear at once and then removes what was in it.
+/// Makes a folder disappear at once, and then removes its content.
 pub(crate) fn discard(folder: &Path) -> Result<(), HostError> {
     let parent = folder.parent().unwrap_or(folder);
     let hidden = leftovers::temporary(parent);
@@ -112,10 +112,11 @@ pub(crate) fn discard(folder: &Path) -> Result<(), HostError> {
     }
 }
 
-/// Renames, but never onto something that is there.
+/// Renames a file or folder, but never replaces an existing one.
 pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        // Some file systems can't; then a folder is still only renamed onto an empty one, and ours never are.
+        // Some file systems don't support this. A plain rename of a folder replaces only an empty folder, and ours are
+        // never empty.
         Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
             std::fs::rename(from, to).map_err(|error| match error.kind() {
                 io::ErrorKind::DirectoryNotEmpty => io::ErrorKind::AlreadyExists.into(),
@@ -126,12 +127,12 @@ pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Writes a value as JSON, as [`write_private`] does.
+/// Writes a value as JSON, in the same way as [`write_private`].
 pub(crate) fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(), HostError> {
     write_private(path, &serde_json::to_vec(value).map_err(HostError::file("write", path))?)
 }
 
-/// Writes a file that only this user can read, whole or not at all.
+/// Writes a file that only this user can read, completely or not at all.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), HostError> {
     let hidden = leftovers::temporary(path.parent().unwrap_or(path));
     let write = || -> io::Result<()> {
@@ -139,14 +140,14 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), HostError> 
         std::fs::rename(&hidden, path)
     };
     write().map_err(|error| {
-        // It is most likely not even there.
+        // The hidden file most likely does not even exist.
         let _ = std::fs::remove_file(&hidden);
         HostError::file("write", path)(error)
     })
 }
 
-/// Writes a file that only this user can read over what it held. Whoever reads meanwhile may see some of both, and a
-/// process that is killed may leave that.
+/// Overwrites a file that only this user can read. A process that reads it meanwhile may see a mixture of old and new
+/// content, and a process that is killed while it writes may leave such a mixture.
 pub(crate) fn overwrite_private(path: &Path, bytes: &[u8]) -> Result<(), HostError> {
     let write = || -> io::Result<()> {
         let mut file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
@@ -156,13 +157,13 @@ pub(crate) fn overwrite_private(path: &Path, bytes: &[u8]) -> Result<(), HostErr
     write().map_err(HostError::file("write", path))
 }
 
-/// Opens a folder for use as a place.
+/// Opens a folder to which paths can be relative.
 pub(crate) fn open(folder: &Path) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     Ok(rustix::fs::open(folder, flags, Mode::empty())?)
 }
 
-/// Whether a path still leads to this open folder.
+/// Returns `true` if `path` still refers to this open folder.
 pub(crate) fn leads_to(path: &Path, folder: &OwnedFd) -> bool {
     match (rustix::fs::lstat(path), rustix::fs::fstat(folder)) {
         (Ok(named), Ok(open)) => named.st_ino == open.st_ino && named.st_dev == open.st_dev,
@@ -170,7 +171,7 @@ pub(crate) fn leads_to(path: &Path, folder: &OwnedFd) -> bool {
     }
 }
 
-/// A fresh identifier: 64 hexadecimal digits that nobody else has.
+/// Returns a new unique ID of 64 hexadecimal digits.
 pub(crate) fn fresh_id() -> Result<String, HostError> {
     let source = Path::new("/dev/urandom");
     let mut bytes = [0_u8; 32];

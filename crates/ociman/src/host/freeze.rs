@@ -1,5 +1,5 @@
-//! Holds all processes of a container still, so that its files can be copied as they are at one moment. They go on when
-//! the value is dropped, and also when this process is killed meanwhile: a watcher sees to that.
+//! Pauses all processes of a container, so that its files can be copied as they are at one moment. The processes
+//! continue when the value is dropped. If this process is killed meanwhile, a watcher continues them.
 
 use std::collections::HashSet;
 use std::os::fd::OwnedFd;
@@ -15,25 +15,26 @@ use crate::error::HostError;
 use crate::host::store::container_store::LockedContainer;
 use crate::process::ProcessIdentity;
 
-/// How long the processes may take to stand still: those that wait for a disk do so first.
+/// How long the processes may take to pause. A process that waits for a disk finishes that first.
 const FREEZE_LIMIT: Duration = Duration::from_secs(10);
-/// Ends with the process that reads from it, and then lets a tree of processes go on, the innermost first. The numbers of
-/// ended children are not used again while their parent stands still.
+/// The shell script of the watcher. It waits until the process that holds the other end of its standard input has
+/// ended, and then continues a tree of processes, innermost first. The IDs of ended children are not reused while their
+/// parent is stopped.
 const WATCH: &str = r#"
 thaw() { for child in $(cat /proc/"$1"/task/*/children); do thaw "$child"; done; kill -CONT "$1"; }
 read -r _
 thaw "$1"
 "#;
 
-/// A container whose processes stand still.
+/// A container whose processes are paused.
 #[must_use]
 pub(crate) struct Frozen {
-    /// The leader first.
+    /// The paused processes, the leader first.
     processes: Vec<ProcessIdentity>,
     watcher: Child,
 }
 
-/// Stops a running container's leader, and then whatever else belongs to it until nothing is left that could start more.
+/// Pauses a running container's leader, and then its other processes until none is left that could start more.
 pub(crate) fn freeze(container: &LockedContainer, root: &OwnedFd) -> Result<Frozen, CommandError> {
     freeze_within(container, root, FREEZE_LIMIT)
 }
@@ -47,10 +48,10 @@ fn freeze_within(container: &LockedContainer, root: &OwnedFd, limit: Duration) -
     if frozen.stop_all(leader, held, limit) {
         return Ok(frozen);
     }
-    Err(HostError::Restless { container: container.name.clone(), limit }.into())
+    Err(HostError::CanNotPause { container: container.name.clone(), limit }.into())
 }
 
-/// In a group of its own, so that it outlives what ends this process.
+/// Starts the watcher. It has its own process group, so that a signal to the group of this process does not end it.
 fn watch(leader: ProcessIdentity) -> std::io::Result<Child> {
     let mut watcher = Command::new("/bin/sh");
     watcher.args(["-c", WATCH, "sh", &leader.pid.to_string()]).current_dir("/").process_group(0);
@@ -68,7 +69,7 @@ impl Frozen {
                 self.processes.push(*process);
                 process.signal(Signal::STOP);
             }
-            while !new.iter().all(|process| process.stands_still()) {
+            while !new.iter().all(|process| process.is_stopped_or_ended()) {
                 if Instant::now() > deadline {
                     return false;
                 }
@@ -85,7 +86,7 @@ impl Drop for Frozen {
         for process in self.processes.iter().rev() {
             process.signal(Signal::CONT);
         }
-        // It has nothing left to do. Both work unless it has ended.
+        // The watcher has nothing left to do. Both calls succeed unless it has already ended.
         let _ = self.watcher.kill();
         let _ = self.watcher.wait();
     }
@@ -98,12 +99,13 @@ mod tests {
     use crate::host::{Host, HostImageConfig};
     use crate::{Backend, Reference, RunSpec};
 
-    /// A parent that waits for a child of vfork() to start another program does not even stop.
+    /// A Python program that can't be paused: a parent that waits for its child of vfork() to execute another program
+    /// does not react to a stop signal.
     const RESTLESS: &str =
         "import ctypes, time; ctypes.CDLL(None).vfork() or (print('ready', flush=True), time.sleep(600))";
 
     #[tokio::test]
-    async fn a_process_that_does_not_stand_still_is_an_error_and_all_go_on() {
+    async fn a_process_that_can_not_be_paused_is_an_error_and_all_processes_continue() {
         let state = tempfile::tempdir().unwrap();
         let host = Host::at(state.path());
         let image: Reference = "test/restless:1".parse().unwrap();
@@ -116,7 +118,7 @@ mod tests {
         let locked = host.stores.containers.lock(container.name()).unwrap();
         let root = folder::open(&locked.root_path()).unwrap();
         let error = freeze_within(&locked, &root, Duration::from_millis(50)).err().unwrap();
-        assert!(matches!(&error, CommandError::Host(HostError::Restless { .. })), "{error:?}");
+        assert!(matches!(&error, CommandError::Host(HostError::CanNotPause { .. })), "{error:?}");
         assert!(locked.is_running());
         drop(locked);
         container.remove_force().await.unwrap();

@@ -1,4 +1,4 @@
-//! An open folder that can be locked, for this process and for those that inherit it.
+//! An open folder that can be locked, by this process and by the processes that inherit it.
 
 use std::io;
 use std::ops::Deref;
@@ -10,11 +10,11 @@ use rustix::io::Errno;
 
 use super::folder;
 
-/// An open folder that can be locked. Dropping it takes the lock off.
+/// An open folder that can be locked. Dropping it releases the lock.
 ///
-/// A lock belongs to what was opened, and holds as long as any process has that open: this one, and every child from its
-/// fork on. Every child, also those of other threads that only have not executed their program yet; so the lock is taken
-/// off by a word, and not by closing alone.
+/// A lock belongs to the open file, and holds as long as any process has that file open: this process, and every child
+/// from its fork on. That includes children of other threads that have not executed their program yet. So the lock is
+/// released explicitly, not only by closing the file.
 #[derive(Debug)]
 pub(super) struct Lockable {
     folder: OwnedFd,
@@ -32,7 +32,7 @@ impl Lockable {
         Ok(Self { folder: folder::open(path)?, end: End::Unlock })
     }
 
-    /// Opens a root, which a process may have closed even to its owner.
+    /// Opens the root of a container. If a process has taken away even the owner's access, that is restored first.
     pub(super) fn open_root(root: &Path) -> io::Result<Self> {
         Self::open(root).or_else(|error| match error.kind() {
             io::ErrorKind::PermissionDenied => {
@@ -43,22 +43,22 @@ impl Lockable {
         })
     }
 
-    /// Locks it for this one alone, if nobody has it locked.
+    /// Takes the exclusive lock if no other lock is held. Returns `true` if it was taken.
     pub(super) fn try_lock(&self) -> bool {
         rustix::fs::flock(&self.folder, FlockOperation::NonBlockingLockExclusive).is_ok()
     }
 
-    /// Locks it for this one alone, after whoever has it locked.
+    /// Takes the exclusive lock, after all other locks have been released.
     pub(super) fn lock(&self) -> io::Result<()> {
         self.wait_for(FlockOperation::LockExclusive)
     }
 
-    /// Locks it together with others who do so, after whoever has it locked alone.
+    /// Takes a shared lock, after an exclusive lock has been released.
     pub(super) fn lock_shared(&self) -> io::Result<()> {
         self.wait_for(FlockOperation::LockShared)
     }
 
-    /// Closes it and leaves the lock to the processes that have inherited it.
+    /// Closes the folder, and leaves the lock to the processes that have inherited it.
     pub(super) fn leave_locked(mut self) {
         self.end = End::LeaveLocked;
     }
@@ -84,7 +84,7 @@ impl Deref for Lockable {
 impl Drop for Lockable {
     fn drop(&mut self) {
         if self.end == End::Unlock {
-            // It works, or closing does it.
+            // If this fails, closing the file releases the lock.
             let _ = rustix::fs::flock(&self.folder, FlockOperation::Unlock);
         }
     }
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_is_off_when_it_is_dropped_though_a_copy_is_open() {
+    fn dropping_releases_the_lock_even_if_a_copy_is_open() {
         let folder = tempfile::tempdir().unwrap();
         let first = Lockable::open(folder.path()).unwrap();
         assert!(first.try_lock());
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_that_is_left_lasts_as_long_as_a_copy() {
+    fn a_lock_that_is_left_to_a_copy_lasts_until_the_copy_is_closed() {
         let folder = tempfile::tempdir().unwrap();
         let first = Lockable::open(folder.path()).unwrap();
         assert!(first.try_lock());

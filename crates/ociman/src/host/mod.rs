@@ -1,25 +1,25 @@
-//! The host backend: does with folders and processes of this machine what an engine does for containers. An image is
-//! a folder of files with a configuration, a container is a process with a copy of such a folder; nothing separates
-//! the two from the rest of the machine. What the programs are it does not know.
+//! The host backend: does with folders and processes of this machine what an engine does with containers. An image is a
+//! folder of files with a configuration, and a container is a process with a copy of such a folder. Nothing isolates
+//! the container from the rest of the machine. The backend does not depend on which programs it runs.
 //!
 //! # State
-//! Everything is in one folder, closed to other users:
+//! Everything is in one folder that other users can't access:
 //! ```text
 //! images/<id>/{config.json, root/}             an image
-//! names/<domain>/<path>/:<tag>                 a name of an image: a link to its identifier
+//!  names/<domain>/<path>/:<tag>                 a name of an image: a link to its ID
 //! containers/<name>/{config.json, process, log}
 //! slots/<image id>/<slot>/{root/, manifest, state}
 //! ```
-//! The files that a container works on are in a *slot*: a copy of its image's files that is kept after use and put back
-//! to what the image holds, in place. All processes of a container inherit the slot's root as an open folder with a
-//! lock on it, so the slot is free exactly when the last of them has gone, whoever they are.
+//! The files of a container are in a *slot*: a copy of its image's files, which is kept after use and reset in place to
+//! the content of the image. All processes of a container inherit the slot's root as an open folder with a lock on it.
+//! So the slot is free exactly when the last of these processes has ended, wherever it is in the process tree.
 //!
-//! # What is different from engines
-//! - A published port is the port that the process itself listens on; the caller has to make it do so.
+//! # Differences from engines
+//! - A published port is the port that the process itself listens on; the caller must make the process do so.
 //! - Bind mounts are refused. A tmpfs, the network and the size of shared memory have no effect.
-//! - Processes get a small environment: `PATH` and `TZ` of the caller, `HOME=/`, and what image and caller set. The
-//!   container's root folder is in `OCIMAN_ROOT`.
-//! - Secret variables are nowhere written down, so a container that is started again does not get them again.
+//! - Processes get a small environment: `PATH` and `TZ` of the caller, `HOME=/`, and the variables that the image and
+//!   the caller set. `OCIMAN_ROOT` is the container's root folder.
+//! - Secret variables are not stored, so a container that is started again does not get them again.
 //! - [`crate::Container::commit`] stops the container and leaves it stopped.
 
 use std::io;
@@ -65,7 +65,7 @@ pub use store::slot::{SlotInfo, SlotLimits};
 use folder::StateFolder;
 use store::{Stores, log};
 
-/// Runs containers as plain processes of this machine. Cheap to clone.
+/// The host backend: runs containers as plain processes of this machine. Cheap to clone.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -92,65 +92,67 @@ pub struct Host {
 }
 
 impl Host {
-    /// With its state in this folder, which is made when it is needed.
+    /// Creates a host backend with its state in this folder, which is created when it is needed.
     pub fn at(state: impl Into<PathBuf>) -> Self {
         Self { stores: Stores::new(StateFolder::new(state.into()), SlotLimits::default()), executor: Arc::new(System) }
     }
 
-    /// With its state in the user's own state folder, `$XDG_STATE_HOME/ociman` or `~/.local/state/ociman`.
+    /// Creates a host backend with its state in the user's own state folder, `$XDG_STATE_HOME/ociman` or
+    /// `~/.local/state/ociman`.
     ///
     /// # Errors
-    /// [`HostError::NoHome`].
+    /// Returns [`HostError::NoHome`] if the user has no home directory.
     pub fn for_user() -> Result<Self, HostError> {
         let strategy = etcetera::base_strategy::Xdg::new().map_err(|_| HostError::NoHome)?;
         let state = strategy.state_dir().ok_or(HostError::NoHome)?;
         Ok(Self::at(state.join("ociman")))
     }
 
-    /// With another way to execute the commands of [`crate::Container::exec`].
+    /// Sets the executor of the commands of [`crate::Container::exec`].
     #[must_use]
     pub fn with_executor(mut self, executor: Arc<dyn Executor>) -> Self {
         self.executor = executor;
         self
     }
 
-    /// With other limits to what is kept for reuse.
+    /// Sets the limits on what is kept for reuse.
     #[must_use]
     pub fn with_slot_limits(mut self, limits: SlotLimits) -> Self {
         self.stores = Stores::new(self.stores.state, limits);
         self
     }
 
-    /// The folder with the state.
+    /// Returns the folder with the state.
     pub fn state_folder(&self) -> &Path {
         self.stores.state.path()
     }
 
-    /// The root folder of a container, where its files are as long as it exists.
+    /// Returns the root folder of a container, which holds its files as long as the container exists.
     ///
     /// # Errors
-    /// [`CommandError::ContainerNotFound`] and [`CommandError::Host`].
+    /// Returns [`CommandError::ContainerNotFound`], or [`CommandError::Host`] if the state can't be read.
     pub async fn root_folder(&self, name: &ContainerName) -> Result<PathBuf, CommandError> {
         let name = name.clone();
         self.blocking(move |stores| Ok(stores.containers.find(&name)?.root_path())).await
     }
 
-    /// Removes what killed processes left half made or half removed. Cheap enough for every command.
+    /// Removes the half-made and half-removed files and folders that killed processes left behind. Fast enough to call
+    /// in every command.
     pub fn sweep(&self) {
         self.stores.state.sweep();
     }
 
-    /// How many files and folders [`Host::sweep`] would remove. Changes nothing.
+    /// Returns how many files and folders [`Host::sweep`] would remove. Changes nothing.
     #[must_use]
     pub fn leftovers(&self) -> usize {
         self.stores.state.leftovers()
     }
 
-    /// Makes an image of what `fill` puts into the folder it is given; an image that has the name loses it. There is
-    /// never half an image. As root, with [`RunAs::User`], the files are given to that user.
+    /// Creates an image from what `fill` puts into the folder that it is given. An existing image with this name loses
+    /// it. An incomplete image is never visible. As root, with [`RunAs::User`], the files are given to that user.
     ///
     /// # Errors
-    /// [`CommandError::Host`], also for an error of `fill`.
+    /// Returns [`CommandError::Host`] if `fill` or the backend itself fails.
     pub async fn create_image(
         &self,
         name: &Reference,
@@ -161,23 +163,28 @@ impl Host {
         self.blocking(move |stores| Ok(commit::create_image(stores, &name, &config, fill)?)).await
     }
 
-    /// As [`crate::Container::commit`], but the files of the container move into the image, which takes no time, and
-    /// the container is removed.
+    /// Like [`crate::Container::commit`], but the files of the container are moved into the image, which takes almost
+    /// no time, and the container is removed.
     ///
     /// # Errors
-    /// [`CommandError::ContainerNotFound`], and [`HostError::StillRunning`] when the container does not stop.
+    /// Returns [`CommandError::ContainerNotFound`], [`HostError::StillRunning`] if the container does not stop, or
+    /// another error if the backend fails.
     pub async fn commit_by_move(&self, name: &ContainerName, spec: &CommitSpec) -> Result<(), CommandError> {
         let (name, spec) = (name.clone(), spec.clone());
         self.blocking(move |stores| commit::commit_by_move(stores, &name, &spec)).await
     }
 
-    /// As [`crate::Container::commit`], but the container goes on running: its processes stand still while its files are
-    /// copied, as if the machine had crashed at that moment. `left_out` names files, and folders whose content, is of the
-    /// running processes alone; paths start from the root. Should this process be killed meanwhile, they go on by themselves. Linux only.
+    /// Like [`crate::Container::commit`], but the container keeps running. Its processes are paused while its files are
+    /// copied, so the image looks as if the machine had crashed at that moment.
+    ///
+    /// `left_out` lists paths, relative to the root, that only the running processes need: the image contains neither
+    /// these files nor the content of these folders. If the calling process is killed meanwhile, the container's
+    /// processes continue by themselves. Works on Linux only.
     ///
     /// # Errors
-    /// [`CommandError::ContainerNotFound`], [`CommandError::ContainerNotRunning`], [`HostError::Restless`] when a process can't be
-    /// stopped, and [`CommandError::Unsupported`] on other systems.
+    /// Returns [`CommandError::ContainerNotFound`], [`CommandError::ContainerNotRunning`], [`HostError::CanNotPause`] if a
+    /// process can't be paused, [`CommandError::Unsupported`] on systems other than Linux, or another error if the
+    /// backend fails.
     pub async fn commit_live(
         &self,
         name: &ContainerName,
@@ -188,19 +195,19 @@ impl Host {
         self.blocking(move |stores| commit::commit_live(stores, &name, &spec, left_out)).await
     }
 
-    /// All copies of images that are kept for reuse or in use.
+    /// Returns all copies of images that are in use or kept for reuse.
     ///
     /// # Errors
-    /// [`CommandError::Host`].
+    /// Returns [`CommandError::Host`] if the backend fails.
     pub async fn slots(&self) -> Result<Vec<SlotInfo>, CommandError> {
         self.blocking(|stores| Ok(stores.slots.list())).await
     }
 
-    /// Removes copies of images that no container has: all those of images that are gone, and of the others those that
-    /// `choose` says. Also removes what calls that were killed have left half made. Returns the copies that went.
+    /// Removes copies of images that no container uses: all copies of images that no longer exist, and of the others
+    /// those that `choose` selects. Also removes what killed calls left half made. Returns the removed copies.
     ///
     /// # Errors
-    /// [`CommandError::Host`].
+    /// Returns [`CommandError::Host`] if the backend fails.
     pub async fn prune_slots(
         &self,
         choose: impl FnMut(&SlotInfo) -> bool + Send + 'static,
@@ -221,7 +228,7 @@ impl Host {
         let (started, answer) = oneshot::channel();
         blocking::start(move || {
             let result = stores.state.ensure().map_err(CommandError::from).and_then(|()| run::run(&stores, &spec));
-            // When nobody waits any more the container is dropped here, and with that removed.
+            // If the caller no longer waits, the container is dropped here, which removes it.
             drop(started.send(result));
         })
         .map_err(background)?;
@@ -382,8 +389,8 @@ impl Host {
         }
     }
 
-    /// Does work on files and processes where it holds up nobody. It is done to its end, also when nobody waits for it
-    /// any more, so that nothing stays half done.
+    /// Runs work on files and processes on a thread of its own, so that it does not block the caller's other tasks. The
+    /// work runs to its end even if nobody waits for it any more, so that nothing stays half done.
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Stores) -> Result<T, CommandError> + Send + 'static,

@@ -1,4 +1,4 @@
-//! What is told of containers and images, in the words that all backends share.
+//! Reports containers and images in the types that all backends share.
 
 use super::environment;
 use super::store::container_store::StoredContainer;
@@ -7,7 +7,7 @@ use crate::command::ExitStatus;
 use crate::label::{Key, Labels};
 use crate::{ContainerInfo, ContainerName, ContainerState, ContainerSummary, ImageInfo, Reference};
 
-/// For a listing, with those of its labels that are asked for.
+/// Returns a container for a listing, with those of its labels that were requested.
 pub(super) fn summary(container: &StoredContainer, labels: &[Key]) -> ContainerSummary {
     let record = &container.record;
     let wanted = labels.iter().filter_map(|key| Some((key.clone(), record.labels.get(key)?.clone())));
@@ -20,7 +20,7 @@ pub(super) fn summary(container: &StoredContainer, labels: &[Key]) -> ContainerS
     }
 }
 
-/// Everything about a container.
+/// Returns the details of a container.
 pub(super) fn container(container: &StoredContainer, name: ContainerName) -> ContainerInfo {
     let record = &container.record;
     let state = container.state();
@@ -37,7 +37,7 @@ pub(super) fn container(container: &StoredContainer, name: ContainerName) -> Con
     }
 }
 
-/// Everything about an image, given the names of all of them.
+/// Returns the details of an image, given the names of all images.
 pub(super) fn image(image: ImageRecord, names: &[(Reference, String)]) -> ImageInfo {
     let of_this = names.iter().filter(|(_, id)| *id == image.id);
     let environment = image.config.environment.iter().map(|(name, value)| format!("{name}={value}"));
@@ -55,7 +55,7 @@ pub(super) fn image(image: ImageRecord, names: &[(Reference, String)]) -> ImageI
     }
 }
 
-/// This machine's, by the name that images have for it.
+/// Returns this machine's architecture, by the name that images use for it.
 fn architecture() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "amd64",

@@ -1,5 +1,5 @@
-//! Runs a container: takes its name, gives it a root, starts its process. What fails or is given up on the way leaves
-//! nothing behind.
+//! Runs a container: claims its name, gives it a root, and starts its process. A run that fails or is abandoned on the
+//! way leaves nothing behind.
 
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -22,10 +22,11 @@ use super::{end, environment, folder};
 use crate::error::HostError;
 use crate::{CommandError, ContainerName, Kind, Mount, RunSpec, Variable};
 
-/// How long a port may look taken before it is.
+/// How long a port may look taken before it counts as taken.
 const PORT_PATIENCE: Duration = Duration::from_millis(30);
 
-/// A container that has just been started. Unless it is kept, it is removed again: nobody else knows of it.
+/// A container that has just been started. Dropping it removes the container unless [`JustStarted::keep`] was called,
+/// because nobody else knows of it.
 #[must_use]
 pub(super) struct JustStarted {
     stores: Stores,
@@ -56,7 +57,7 @@ pub(super) fn run(stores: &Stores, spec: &RunSpec) -> Result<JustStarted, Comman
     loop {
         let image = stores.images.find(&spec.image)?;
         match run_image(stores, spec, &image) {
-            // It has been replaced just now.
+            // The image has just been replaced.
             Err(CommandError::ImageNotFound { .. }) if !stores.images.exists(&image.id) => {}
             result => return result,
         }
@@ -81,7 +82,7 @@ fn run_image(stores: &Stores, spec: &RunSpec, image: &ImageRecord) -> Result<Jus
     }
 }
 
-/// Starts a container again in the root it has. One that runs is left alone.
+/// Starts a container again on the root that it has. Does nothing if the container is running.
 pub(super) fn start(stores: &Stores, name: &ContainerName) -> Result<(), CommandError> {
     let mut container = stores.containers.lock(name)?;
     if container.is_running() {
@@ -102,14 +103,15 @@ fn refuse_unsupported(spec: &RunSpec) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Tells a port on which somebody listens already. It only looks: a socket that is bound here and does not listen yet,
-/// as of a caller who keeps the port for the process, is none.
+/// Returns an error if a process already listens on one of the ports. A socket that is bound but does not listen yet,
+/// such as that of a caller who reserves the port for the process, does not count.
 fn refuse_taken_ports(spec: &RunSpec) -> Result<(), CommandError> {
     for port in &spec.ports {
         let address = SocketAddr::new(port.address, port.port.unwrap_or_default());
         let begin = Instant::now();
         while is_taken(address) {
-            // A listener that has just been closed may live on for a moment in a child that is about to be executed.
+            // A listener that has just been closed may stay open for a moment in a forked child that has not executed
+            // its program yet.
             if begin.elapsed() > PORT_PATIENCE {
                 return Err(CommandError::PortTaken { name: spec.name.to_string(), detail: address.to_string() });
             }
@@ -130,7 +132,7 @@ fn is_taken(address: SocketAddr) -> bool {
 
 /// The root of a container that is about to start.
 struct Root {
-    /// The slot it is in; `None` when it is in the container's own folder.
+    /// The slot that contains the root; `None` if the root is in the container's own folder.
     slot: Option<PathBuf>,
     /// The root itself, locked.
     folder: Lockable,
@@ -179,8 +181,8 @@ fn start_process(container: &mut LockedContainer, root: Root, variables: &[Varia
     spawner::launch(launch).map_err(|source| HostError::Start { program: program.to_owned(), source })
 }
 
-/// The root as the container's own processes see it. Another user may not be able to go through the folders above it,
-/// but can always use the descriptor it inherited.
+/// Returns the root as the container's own processes see it. Another user may not be allowed to enter the folders above
+/// it, but can always use the descriptor that it inherited.
 fn seen_root(container: &StoredContainer, root: &OwnedFd) -> PathBuf {
     if cfg!(target_os = "linux") && container.record.user.is_some() {
         return Path::new("/proc/self/fd").join(root.as_raw_fd().to_string());

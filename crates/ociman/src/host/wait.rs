@@ -1,4 +1,4 @@
-//! Waits for the end of a container's process, whoever started it, and for the word on how it ended.
+//! Waits for the end of a container's process, whichever process started it, and for the record of its exit status.
 
 use std::time::{Duration, Instant};
 
@@ -8,16 +8,16 @@ use crate::command::ExitStatus;
 use crate::process::ProcessIdentity;
 use crate::{CommandError, ContainerName, ContainerState};
 
-/// How long the starter may take to write down how the process ended.
+/// How long the starter may take to record how the process ended.
 const STATUS_LIMIT: Duration = Duration::from_secs(1);
-/// How often it is looked whether it has.
+/// The interval at which it is checked whether the starter has done so.
 const STATUS_PAUSE: Duration = Duration::from_millis(1);
-/// How often a process is looked at that another one started.
+/// The interval at which a process that another process started is checked.
 const POLL_PAUSE: Duration = Duration::from_millis(5);
-/// What is told when nobody saw how the process ended, because its starter had gone before.
+/// The status that is reported if the starter had ended before and nobody saw how the process ended.
 const UNKNOWN: ExitStatus = ExitStatus::Exited(255);
 
-/// How the process of a container ended, once it has.
+/// Waits until the process of a container has ended, and returns how it ended.
 pub(super) async fn for_exit(containers: &ContainerStore, name: &ContainerName) -> Result<ExitStatus, CommandError> {
     loop {
         let container = containers.find(name)?;
@@ -40,8 +40,9 @@ async fn status(containers: &ContainerStore, name: &ContainerName) -> Result<Exi
     }
 }
 
-/// A container as it is, but never between the end of its process and the word on how it ended: who stops a container and
-/// then looks at it is to see both. Blocks for as long as the starter takes to write.
+/// Returns a container as it is, but never in the state between the end of its process and the record of its exit
+/// status: a caller that stops a container and then inspects it must see both. Blocks until the starter has written the
+/// record.
 pub(super) fn settled(containers: &ContainerStore, name: &ContainerName) -> Result<StoredContainer, CommandError> {
     let deadline = Instant::now() + STATUS_LIMIT;
     loop {
@@ -55,11 +56,11 @@ pub(super) fn settled(containers: &ContainerStore, name: &ContainerName) -> Resu
 
 async fn until_gone(process: ProcessIdentity) {
     if let Some(mut ended) = spawner::end_of(process.pid) {
-        // An error means that the sender has gone, which it does after the end.
+        // An error means that the sender was dropped, which happens after the end.
         let _ = ended.wait_for(|ended| *ended).await;
         return;
     }
-    // Another process's child: nobody tells us.
+    // The process is another process's child, so nothing notifies this process of its end.
     while process.is_alive() {
         tokio::time::sleep(POLL_PAUSE).await;
     }

@@ -2,9 +2,9 @@ use std::borrow::Cow;
 
 use crate::text::{character_at, checked_text};
 
-/// One component of a repository's path: lower-case ASCII letters and digits, with a separator only between them.
+/// One component of a repository's path: lower-case ASCII letters and digits, with separators only between them.
 ///
-/// A separator is one `.`, one or two `_`, or any number of `-`. 1 to 255 bytes.
+/// A separator is one `.`, one or two `_`, or any number of `-`. A component has 1 to 255 bytes.
 ///
 /// ```
 /// use ociman::{PathComponent, PathComponentError};
@@ -19,19 +19,19 @@ use crate::text::{character_at, checked_text};
 pub struct PathComponent(Cow<'static, str>);
 
 impl PathComponent {
-    /// The longest component, in bytes: as long as a whole name may be.
+    /// The maximum length of a component in bytes, which is that of a whole name.
     pub const MAX_LENGTH: usize = 255;
 
-    /// Checks a component without making one, also at compile time.
+    /// Checks a component without creating a value. Can be used at compile time.
     ///
     /// # Errors
     ///
-    /// The first rule that `component` breaks.
+    /// Returns an error for the first rule that `component` breaks.
     pub const fn check(component: &str) -> Result<(), PathComponentError> {
         Self::check_at(component, 0)
     }
 
-    /// [`PathComponent::check`] for a component that starts at byte `base` of a longer text.
+    /// Like [`PathComponent::check`], for a component that starts at byte `base` of a longer text.
     pub(super) const fn check_at(component: &str, base: usize) -> Result<(), PathComponentError> {
         let bytes = component.as_bytes();
         if bytes.is_empty() {
@@ -65,11 +65,12 @@ impl PathComponent {
         Ok(())
     }
 
-    /// A component from a literal, for `const` items: a bad literal does not compile.
+    /// Creates a component from a literal. In a `const` item, an invalid literal does not compile.
     ///
     /// # Panics
     ///
-    /// When `component` is not one. Outside a `const` context use [`FromStr`](std::str::FromStr) instead.
+    /// Panics if `component` is not a path component. Outside a `const` context, use [`FromStr`](std::str::FromStr)
+    /// instead.
     #[expect(clippy::panic, reason = "meant for const items, where a panic is a compile error")]
     #[must_use]
     pub const fn from_static(component: &'static str) -> Self {
@@ -86,7 +87,7 @@ const fn is_separator(byte: u8) -> bool {
     matches!(byte, b'.' | b'_' | b'-')
 }
 
-/// Where the separator that starts at `start` ends: one `.`, one or two `_`, all the dashes.
+/// Returns where the separator that starts at `start` ends: after one `.`, one or two `_`, or all dashes.
 const fn separator_end(bytes: &[u8], start: usize) -> usize {
     let longest = match bytes[start] {
         b'.' => 1,
@@ -102,12 +103,12 @@ const fn separator_end(bytes: &[u8], start: usize) -> usize {
 
 checked_text!(PathComponent, PathComponentError);
 
-/// Why a text is not a [`PathComponent`]. Offsets count bytes from the start of the text that was parsed: of the
-/// component, or of the whole reference.
+/// Error returned if a text is not a [`PathComponent`]. Offsets are in bytes from the start of the parsed text, which
+/// is the component or the whole reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PathComponentError {
-    /// There is nothing where a component should be, as in `a//b`.
+    /// A component is empty, as in `a//b`.
     #[error("path of the image has nothing at byte {offset}, where a component should be")]
     Empty {
         /// Where the component should be.
@@ -116,28 +117,28 @@ pub enum PathComponentError {
     /// The component is longer than [`PathComponent::MAX_LENGTH`].
     #[error("path component of the image is {length} bytes long, at most {} are allowed", PathComponent::MAX_LENGTH)]
     TooLong {
-        /// The length found, in bytes.
+        /// The length of the component, in bytes.
         length: usize,
     },
-    /// An upper-case letter, where only lower-case ones may be.
+    /// The component contains an upper-case letter.
     #[error("path of the image has upper-case {character:?} at byte {offset}, its letters are lower-case")]
     UpperCase {
         /// The letter.
         character: char,
-        /// Where it is.
+        /// The position of the letter.
         offset: usize,
     },
-    /// A character that can't be in a path.
+    /// The component contains a character that is not allowed.
     #[error(
         "path of the image has {character:?} at byte {offset}, allowed are lower-case letters, digits, `.`, `_` and `-`"
     )]
     Character {
         /// The first character that is not allowed.
         character: char,
-        /// Where it starts.
+        /// The position of the character.
         offset: usize,
     },
-    /// A separator at the start or the end, or one too many.
+    /// A separator stands at the start or the end, or is not one of the allowed separators.
     #[error(
         "path of the image has a separator at byte {offset} that is not one `.`, `_`, `__` or dashes inside a component"
     )]

@@ -3,19 +3,19 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Algorithms that the OCI image specification or Docker's digest library register, with the number of lower-case
-/// hexadecimal digits of their hash.
+/// The algorithms that the OCI image specification or Docker's digest library registers, with the number of lower-case
+/// hexadecimal digits of their hashes.
 const REGISTERED: [(&str, usize); 4] = [("sha256", 64), ("sha384", 96), ("sha512", 128), ("blake3", 64)];
 
-/// The shortest hash of an algorithm that nobody registered, in hexadecimal digits.
+/// The minimum length of the hash of an unregistered algorithm, in hexadecimal digits.
 const MIN_HASH_LENGTH: usize = 32;
 
 /// The digest of an image: `algorithm:hash`.
 ///
-/// The algorithm is one or more parts of the form `[A-Za-z][A-Za-z0-9]*`, with one of `+`, `.`, `_` or `-` between two
-/// of them, as in `sha256+b64`. The hash is at least 32 hexadecimal digits. This is the digest of the distribution
-/// reference grammar. For registered algorithms the OCI image specification asks for more: lower-case digits, 64 of
-/// them for `sha256` and `blake3`, 96 for `sha384` and 128 for `sha512`.
+/// The grammar is that of the distribution reference library. The algorithm is one or more parts of the form
+/// `[A-Za-z][A-Za-z0-9]*`, with one of `+`, `.`, `_` or `-` between them, as in `sha256+b64`. The hash has at least 32
+/// hexadecimal digits. For registered algorithms, the OCI image specification requires more: lower-case digits, and
+/// exactly 64 of them for `sha256` and `blake3`, 96 for `sha384` and 128 for `sha512`.
 ///
 /// ```
 /// use ociman::{Digest, DigestError};
@@ -32,30 +32,30 @@ const MIN_HASH_LENGTH: usize = 32;
 #[serde(try_from = "String", into = "String")]
 pub struct Digest {
     text: String,
-    /// Where the `:` is in `text`.
+    /// The position of the `:` in `text`.
     colon: usize,
 }
 
 impl Digest {
-    /// The algorithm that made the hash.
+    /// Returns the algorithm that computed the hash.
     #[must_use]
     pub fn algorithm(&self) -> &str {
         &self.text[..self.colon]
     }
 
-    /// The hash, in hexadecimal digits.
+    /// Returns the hash in hexadecimal digits.
     #[must_use]
     pub fn hash(&self) -> &str {
         &self.text[self.colon + 1..]
     }
 
-    /// The digest as text.
+    /// Returns the digest as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Reads a digest that starts at byte `base` of a longer text.
+    /// Parses a digest that starts at byte `base` of a longer text.
     pub(super) fn parse_at(text: &str, base: usize) -> Result<Self, DigestError> {
         if text.is_empty() {
             return Err(DigestError::Empty);
@@ -137,15 +137,15 @@ impl fmt::Display for Digest {
     }
 }
 
-/// Why a text is not a [`Digest`]. Offsets count bytes from the start of the text that was parsed: of the digest, or of
-/// the whole reference.
+/// Error returned if a text is not a [`Digest`]. Offsets are in bytes from the start of the parsed text, which is the
+/// digest or the whole reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DigestError {
-    /// There is no text, as after the `@` of `app@`.
+    /// The digest is empty, as after the `@` of `app@`.
     #[error("digest is empty")]
     Empty,
-    /// No `:` stands between algorithm and hash.
+    /// There is no `:` between algorithm and hash.
     #[error("digest has no `:` between algorithm and hash")]
     NoColon,
     /// A part of the algorithm is empty or does not start with a letter.
@@ -154,48 +154,48 @@ pub enum DigestError {
         /// Where the letter should be.
         offset: usize,
     },
-    /// A character that can't be in an algorithm.
+    /// The algorithm contains a character that is not allowed.
     #[error(
         "algorithm of the digest has {character:?} at byte {offset}, allowed are letters, digits, `+`, `.`, `_` and `-`"
     )]
     AlgorithmCharacter {
         /// The first character that is not allowed.
         character: char,
-        /// Where it starts.
+        /// The position of the character.
         offset: usize,
     },
-    /// A character of the hash is not a hexadecimal digit.
+    /// The hash contains a character that is not a hexadecimal digit.
     #[error("hash of the digest has {character:?} at byte {offset}, which is not a hexadecimal digit")]
     HashCharacter {
         /// The first character that is not allowed.
         character: char,
-        /// Where it starts.
+        /// The position of the character.
         offset: usize,
     },
-    /// The hash of a registered algorithm has an upper-case digit.
+    /// The hash of a registered algorithm contains an upper-case digit.
     #[error("hash of the digest has upper-case {character:?} at byte {offset}, {algorithm} has lower-case digits")]
     UpperCase {
         /// The registered algorithm.
         algorithm: &'static str,
         /// The first upper-case digit.
         character: char,
-        /// Where it is.
+        /// The position of the digit.
         offset: usize,
     },
-    /// The hash of an algorithm that is not registered is shorter than 32 digits.
+    /// The hash of an unregistered algorithm has fewer than 32 digits.
     #[error("hash of the digest has {length} digits, at least {MIN_HASH_LENGTH} are needed")]
     TooShort {
-        /// The number of digits found.
+        /// The number of digits in the hash.
         length: usize,
     },
-    /// The hash of a registered algorithm is longer or shorter than it has to be.
+    /// The hash of a registered algorithm does not have the required length.
     #[error("hash of the digest has {length} digits, {algorithm} has {expected}")]
     Length {
         /// The registered algorithm.
         algorithm: &'static str,
-        /// How many digits its hash has.
+        /// The required number of digits.
         expected: usize,
-        /// The number of digits found.
+        /// The number of digits in the hash.
         length: usize,
     },
 }

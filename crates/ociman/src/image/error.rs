@@ -1,37 +1,37 @@
 use super::{DigestError, PathComponentError, TagError};
 
-/// The longest name of an image, in bytes.
+/// The maximum length of an image's name, in bytes.
 pub(super) const MAX_NAME_LENGTH: usize = 255;
 
-/// Why a text is not a [`super::Reference`]. Offsets count bytes from the start of the text.
+/// Error returned if a text is not a [`super::Reference`]. Offsets are in bytes from the start of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReferenceError {
-    /// There is no text at all.
+    /// The reference is empty.
     #[error("image reference is empty")]
     Empty,
-    /// It is a URL, with a scheme such as `https://`.
+    /// The reference is a URL, with a scheme such as `https://`.
     #[error(
         "image reference has a URL scheme (`://` at byte {offset}), it starts with the registry's host name instead"
     )]
     Scheme {
-        /// Where the `://` is.
+        /// The position of the `://`.
         offset: usize,
     },
     /// The name is longer than [`super::Reference::MAX_NAME_LENGTH`].
     #[error("name of the image is {length} bytes long, at most {} are allowed", MAX_NAME_LENGTH)]
     TooLong {
-        /// The length found, in bytes, counted as the limit is.
+        /// The length of the name in bytes, counted as [`super::Reference::MAX_NAME_LENGTH`] says.
         length: usize,
     },
-    /// The registry's host name has a character that host names don't have.
+    /// The registry's host name contains a character that is not allowed.
     #[error(
         "registry of the image has {character:?} at byte {offset}, a host name is ASCII letters, digits, `.` and `-`"
     )]
     HostCharacter {
         /// The first character that is not allowed.
         character: char,
-        /// Where it starts.
+        /// The position of the character.
         offset: usize,
     },
     /// A part of the registry's host name, between dots, is empty or starts or ends with a dash.
@@ -39,25 +39,25 @@ pub enum ReferenceError {
         "registry of the image: the part of its host name at byte {offset} is empty or has a dash at its start or end"
     )]
     HostPart {
-        /// Where the part starts.
+        /// The position of the part.
         offset: usize,
     },
-    /// The registry starts with `[` and no IPv6 address with `]` follows.
+    /// The registry starts with `[`, but an IPv6 address and `]` don't follow.
     #[error("registry of the image starts with `[`, but not with an IPv6 address in brackets")]
     Ipv6Address,
-    /// What follows the registry's host name is not `:` and a port.
+    /// The registry's host name is followed by something other than `:` and a port.
     #[error("registry of the image has no port number (up to 65535) at byte {offset}")]
     Port {
         /// Where the number should start.
         offset: usize,
     },
-    /// A component of the path is not one.
+    /// A component of the path is invalid.
     #[error(transparent)]
     Path(#[from] PathComponentError),
-    /// What follows the `:` is not a tag.
+    /// The text after the `:` is not a tag.
     #[error(transparent)]
     Tag(#[from] TagError),
-    /// What follows the `@` is not a digest.
+    /// The text after the `@` is not a digest.
     #[error(transparent)]
     Digest(#[from] DigestError),
 }

@@ -1,7 +1,8 @@
-//! References to images, after the grammar of the OCI distribution project.
+//! References to images, in the grammar of the OCI distribution project.
 //!
-//! A [`Reference`] keeps what was written and knows its parts; [`Reference::canonical`] says what an engine makes of
-//! it. Nothing here asks a registry or an engine: that a reference is well-formed does not mean that its image exists.
+//! A [`Reference`] keeps the text as written and gives access to its parts; [`Reference::canonical`] returns the full
+//! form that an engine expands it to. Nothing here contacts a registry or an engine: the image of a well-formed
+//! reference need not exist.
 
 use std::fmt;
 use std::str::FromStr;
@@ -21,11 +22,11 @@ pub use digest::{Digest, DigestError};
 pub use error::ReferenceError;
 pub use tag::{Tag, TagError};
 
-/// Where an image without a registry comes from.
+/// The registry of images whose reference names none.
 const DOCKER_HUB: &str = "docker.io";
 /// The old name of Docker Hub, which engines still understand.
 const DOCKER_HUB_INDEX: &str = "index.docker.io";
-/// The folder of Docker Hub that official images are in.
+/// The folder of official images on Docker Hub.
 const OFFICIAL: &str = "library";
 
 /// A reference to an image: `[domain/]path[:tag][@digest]`, as it was written.
@@ -47,15 +48,16 @@ const OFFICIAL: &str = "library";
 /// algorithm      := [A-Za-z][A-Za-z0-9]* [ [+._-] [A-Za-z][A-Za-z0-9]* ]*
 /// ```
 ///
-/// What the grammar leaves open is settled as the engines do:
-/// - The first component is the domain when it has a `.`, a `:` or an upper-case letter or is `localhost`; so
-///   `acme/app` has no domain. One with a `.` that can be no host but can be in a path (`a_b.c/d`) is in the path.
-/// - A port is at most 65535, an IPv6 address is a complete one without zone and embedded IPv4.
+/// Where the grammar leaves a choice, the rules of the engines apply:
+/// - The first component is the domain if it contains `.`, `:` or an upper-case letter, or is `localhost`. So
+///   `acme/app` has no domain. A first component with a `.` that is not a valid host but is valid in a path (as in
+///   `a_b.c/d`) is part of the path.
+/// - A port is at most 65535. An IPv6 address is complete, without a zone and without an embedded IPv4 address.
 /// - A name has at most [`Reference::MAX_NAME_LENGTH`] bytes.
-/// - A digest of a registered algorithm has exactly its length, see [`Digest`].
+/// - The digest of a registered algorithm has exactly the required length; see [`Digest`].
 ///
-/// Two references are equal when they are written alike. To ask whether two mean the same, compare
-/// [canonical](Reference::canonical) ones.
+/// Two references are equal if they are written alike. To find out whether two references mean the same image, compare
+/// their [canonical](Reference::canonical) forms.
 ///
 /// ```
 /// use ociman::Reference;
@@ -75,26 +77,26 @@ const OFFICIAL: &str = "library";
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Reference {
-    /// Domain and path.
+    /// The domain and the path.
     name: String,
-    /// Where the path starts in `name`; 0 when there is no domain.
+    /// The position of the path in `name`; 0 if there is no domain.
     path_start: usize,
     tag: Option<Tag>,
     digest: Option<Digest>,
 }
 
 impl Reference {
-    /// The longest name (domain and path), in bytes, as in the OCI distribution specification.
+    /// The maximum length of a name (domain and path) in bytes, as in the OCI distribution specification.
     ///
-    /// `docker.io/` and then `library/` at its start don't count: engines understand a name without them too, and so
-    /// the canonical form of a reference is never too long.
+    /// A leading `docker.io/`, and `library/` after it, don't count, because engines also accept the name without them.
+    /// So the canonical form of a valid reference is never too long.
     pub const MAX_NAME_LENGTH: usize = error::MAX_NAME_LENGTH;
 
-    /// Reads a reference and keeps what is written: no domain stays none.
+    /// Parses a reference and keeps it as written: a missing domain is not filled in.
     ///
     /// # Errors
     ///
-    /// The first fault from left to right; offsets count bytes from the start of `text`.
+    /// Returns the first error from left to right. Offsets are in bytes from the start of `text`.
     pub fn parse(text: &str) -> Result<Self, ReferenceError> {
         if text.is_empty() {
             return Err(ReferenceError::Empty);
@@ -123,7 +125,7 @@ impl Reference {
         })
     }
 
-    /// An official image of Docker Hub, `docker.io/library/NAME`, without tag and digest.
+    /// Returns the reference of an official image on Docker Hub, `docker.io/library/NAME`, without tag and digest.
     ///
     /// ```
     /// use ociman::{PathComponent, Reference, Tag};
@@ -142,37 +144,37 @@ impl Reference {
         }
     }
 
-    /// The registry's host and port, when one is written.
+    /// Returns the host and port of the registry, or `None` if the reference has none.
     #[must_use]
     pub fn domain(&self) -> Option<&str> {
         self.path_start.checked_sub(1).map(|slash| &self.name[..slash])
     }
 
-    /// The path of the repository in its registry.
+    /// Returns the path of the repository in its registry.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.name[self.path_start..]
     }
 
-    /// Domain and path, without tag and digest.
+    /// Returns the domain and the path, without tag and digest.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The tag, when one is written.
+    /// Returns the tag, or `None` if the reference has none.
     #[must_use]
     pub fn tag(&self) -> Option<&Tag> {
         self.tag.as_ref()
     }
 
-    /// The digest, when one is written.
+    /// Returns the digest, or `None` if the reference has none.
     #[must_use]
     pub fn digest(&self) -> Option<&Digest> {
         self.digest.as_ref()
     }
 
-    /// Whether its registry is on this machine, by its name: `localhost` or a loopback address.
+    /// Returns `true` if the registry's host is `localhost` or a loopback address, and so is on this machine.
     ///
     /// ```
     /// use ociman::Reference;
@@ -186,10 +188,10 @@ impl Reference {
         self.domain().is_some_and(registry::is_on_loopback)
     }
 
-    /// The same image with everything in its name that engines fill in themselves.
+    /// Returns the same reference with everything that engines fill in themselves.
     ///
-    /// As Docker normalises: without a domain it is `docker.io`, `index.docker.io` is `docker.io` too, and a single
-    /// component there is in `library/`. A missing tag stays missing.
+    /// The rules are those of Docker: a missing domain and `index.docker.io` become `docker.io`, and a path of one
+    /// component there is put into `library/`. A missing tag stays missing.
     #[must_use]
     pub fn canonical(&self) -> Self {
         let domain = match self.domain() {
@@ -205,32 +207,32 @@ impl Reference {
         Self { name, path_start: domain.len() + 1, tag: self.tag.clone(), digest: self.digest.clone() }
     }
 
-    /// The reference with `tag` in place of its own.
+    /// Returns the reference with `tag` instead of its own tag.
     #[must_use]
     pub fn with_tag(self, tag: Tag) -> Self {
         Self { tag: Some(tag), ..self }
     }
 
-    /// The reference with no tag.
+    /// Returns the reference without its tag.
     #[must_use]
     pub fn without_tag(self) -> Self {
         Self { tag: None, ..self }
     }
 
-    /// The reference with `digest` in place of its own.
+    /// Returns the reference with `digest` instead of its own digest.
     #[must_use]
     pub fn with_digest(self, digest: Digest) -> Self {
         Self { digest: Some(digest), ..self }
     }
 
-    /// The reference with no digest.
+    /// Returns the reference without its digest.
     #[must_use]
     pub fn without_digest(self) -> Self {
         Self { digest: None, ..self }
     }
 }
 
-/// Checks domain and path and says where the path starts.
+/// Checks the domain and the path, and returns the position of the path.
 fn check_name(name: &str) -> Result<usize, ReferenceError> {
     let length = counted_length(name);
     if length > Reference::MAX_NAME_LENGTH {
@@ -251,7 +253,7 @@ fn check_name(name: &str) -> Result<usize, ReferenceError> {
     Ok(path_start)
 }
 
-/// The length of a name without what [`Reference::MAX_NAME_LENGTH`] leaves out.
+/// Returns the length of a name without the prefixes that [`Reference::MAX_NAME_LENGTH`] does not count.
 fn counted_length(name: &str) -> usize {
     let Some(path) = strip_folder(name, DOCKER_HUB) else {
         return name.len();
@@ -259,7 +261,7 @@ fn counted_length(name: &str) -> usize {
     strip_folder(path, OFFICIAL).unwrap_or(path).len()
 }
 
-/// What follows `folder` and a slash in `path`.
+/// Returns what follows `folder` and a slash in `path`, or `None` if `path` does not start with them.
 fn strip_folder<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
     path.strip_prefix(folder)?.strip_prefix('/')
 }

@@ -1,11 +1,11 @@
-//! The domain of a reference: the registry's host name or address, and port. It stands at the very start, so offsets in
-//! it are offsets in the reference.
+//! The domain of a reference: the host name or address of the registry, and its port. The domain is at the very start
+//! of a reference, so offsets in the domain are also offsets in the reference.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::{PathComponent, ReferenceError};
 
-/// Whether the first component of a name is meant as a registry and not as a part of the path.
+/// Returns `true` if the first component of a name is a registry and not part of the path.
 pub(super) fn is_meant(component: &str) -> bool {
     let looks_like_one = component == "localhost"
         || component.contains(['.', ':', '['])
@@ -13,7 +13,7 @@ pub(super) fn is_meant(component: &str) -> bool {
     looks_like_one && (check(component).is_ok() || PathComponent::check(component).is_err())
 }
 
-/// Whether a valid domain is this machine by its name; no name is looked up.
+/// Returns `true` if a valid domain names this machine: `localhost` or a loopback address. Looks up no names.
 pub(super) fn is_on_loopback(domain: &str) -> bool {
     let host = match domain.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, _)) => address,
@@ -36,15 +36,15 @@ pub(super) fn check(domain: &str) -> Result<(), ReferenceError> {
     }
 }
 
-/// Checks the address that follows a `[` and says where its `]` ends in the domain.
+/// Checks the address that follows a `[`, and returns the position after its `]` in the domain.
 fn check_address(bracketed: &str) -> Result<usize, ReferenceError> {
     let (address, _) = bracketed.split_once(']').ok_or(ReferenceError::Ipv6Address)?;
-    // An embedded IPv4 address (`::ffff:1.2.3.4`) is left out by the grammar on purpose.
+    // The grammar deliberately excludes an embedded IPv4 address (`::ffff:1.2.3.4`).
     let whole = !address.contains('.') && address.parse::<Ipv6Addr>().is_ok();
     if whole { Ok("[]".len() + address.len()) } else { Err(ReferenceError::Ipv6Address) }
 }
 
-/// Checks the host name and says where it ends.
+/// Checks the host name and returns the position of its end.
 fn check_host(domain: &str) -> Result<usize, ReferenceError> {
     let host = domain.split(':').next().unwrap_or(domain);
     let is_allowed = |character: char| character.is_ascii_alphanumeric() || matches!(character, '.' | '-');
@@ -70,14 +70,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_machine_is_told_by_name_and_by_address() {
+    fn this_machine_is_recognised_by_name_and_by_address() {
         for domain in ["localhost", "LocalHost:5000", "127.0.0.1", "127.8.9.1:5000", "[::1]", "[::1]:5000"] {
             assert!(is_on_loopback(domain), "{domain}");
         }
     }
 
     #[test]
-    fn what_only_looks_like_this_machine_is_not_it() {
+    fn a_domain_that_only_looks_like_this_machine_is_not_on_loopback() {
         for domain in
             ["ghcr.io", "localhost.example.com", "localhost-1:5000", "128.0.0.1", "127.0.0.1.example.com", "[::2]"]
         {

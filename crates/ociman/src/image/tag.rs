@@ -6,7 +6,7 @@ use crate::text::{character_at, checked_text};
 
 /// The tag of an image: `[A-Za-z0-9_][A-Za-z0-9_.-]*`, 1 to 128 bytes.
 ///
-/// As in the OCI distribution specification and its reference grammar.
+/// The format is that of the OCI distribution specification and its reference grammar.
 ///
 /// ```
 /// use ociman::{Tag, TagError};
@@ -20,19 +20,19 @@ use crate::text::{character_at, checked_text};
 pub struct Tag(Cow<'static, str>);
 
 impl Tag {
-    /// The longest tag, in bytes.
+    /// The maximum length of a tag, in bytes.
     pub const MAX_LENGTH: usize = 128;
 
-    /// Checks a tag without making one, also at compile time.
+    /// Checks a tag without creating a value. Can be used at compile time.
     ///
     /// # Errors
     ///
-    /// The first rule that `tag` breaks.
+    /// Returns an error for the first rule that `tag` breaks.
     pub const fn check(tag: &str) -> Result<(), TagError> {
         Self::check_at(tag, 0)
     }
 
-    /// [`Tag::check`] for a tag that starts at byte `base` of a longer text.
+    /// Like [`Tag::check`], for a tag that starts at byte `base` of a longer text.
     const fn check_at(tag: &str, base: usize) -> Result<(), TagError> {
         let bytes = tag.as_bytes();
         if bytes.is_empty() {
@@ -54,17 +54,17 @@ impl Tag {
         Ok(())
     }
 
-    /// Reads a tag that starts at byte `base` of a longer text.
+    /// Parses a tag that starts at byte `base` of a longer text.
     pub(super) fn parse_at(tag: &str, base: usize) -> Result<Self, TagError> {
         Self::check_at(tag, base)?;
         Ok(Self(Cow::Owned(tag.to_owned())))
     }
 
-    /// A tag from a literal, for `const` items: a bad literal does not compile.
+    /// Creates a tag from a literal. In a `const` item, an invalid literal does not compile.
     ///
     /// # Panics
     ///
-    /// When `tag` is not a tag. Outside a `const` context use [`FromStr`](std::str::FromStr) instead.
+    /// Panics if `tag` is not a tag. Outside a `const` context, use [`FromStr`](std::str::FromStr) instead.
     #[expect(clippy::panic, reason = "meant for const items, where a panic is a compile error")]
     #[must_use]
     pub const fn from_static(tag: &'static str) -> Self {
@@ -77,34 +77,34 @@ impl Tag {
 
 checked_text!(Tag, TagError);
 
-/// Why a text is not a [`Tag`]. Offsets count bytes from the start of the text that was parsed: of the tag, or of the
-/// whole reference.
+/// Error returned if a text is not a [`Tag`]. Offsets are in bytes from the start of the parsed text, which is the tag
+/// or the whole reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TagError {
-    /// There is no text, as after the `:` of `app:`.
+    /// The tag is empty, as after the `:` of `app:`.
     #[error("tag is empty")]
     Empty,
     /// The tag is longer than [`Tag::MAX_LENGTH`].
     #[error("tag is {length} bytes long, at most {} are allowed", Tag::MAX_LENGTH)]
     TooLong {
-        /// The length found, in bytes.
+        /// The length of the tag, in bytes.
         length: usize,
     },
-    /// The tag starts with a character that is allowed only later.
+    /// The tag starts with a character that is allowed only in later positions.
     #[error("tag starts with {character:?} at byte {offset}, not with an ASCII letter, a digit or `_`")]
     FirstCharacter {
-        /// The character it starts with: `.` or `-`.
+        /// The first character of the tag: `.` or `-`.
         character: char,
-        /// Where it is.
+        /// The position of the character.
         offset: usize,
     },
-    /// A character that can't be in a tag.
+    /// The tag contains a character that is not allowed.
     #[error("tag has {character:?} at byte {offset}, allowed are ASCII letters, digits, `_`, `.` and `-`")]
     Character {
         /// The first character that is not allowed.
         character: char,
-        /// Where it starts.
+        /// The position of the character.
         offset: usize,
     },
 }

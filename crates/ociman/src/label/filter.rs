@@ -1,4 +1,4 @@
-//! Which labels to look for.
+//! Conditions on labels.
 
 use std::fmt;
 
@@ -6,7 +6,8 @@ use super::key::Key;
 use super::labels::Labels;
 use super::value::Value;
 
-/// Which labels to look for. Displayed as engines want it behind `--filter label=`: `key` or `key=value`.
+/// A condition on a label. Its [`Display`](fmt::Display) form is what engines expect after `--filter label=`: `key` or
+/// `key=value`.
 ///
 /// ```
 /// use ociman::label::{Filter, Key, Labels, Value};
@@ -25,34 +26,34 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Looks for a key, with whatever value.
+    /// Creates a filter that matches a key with any value.
     #[must_use]
     pub fn key_only(key: &Key) -> Self {
         Self { key: key.clone(), value: None }
     }
 
-    /// Looks for a key with exactly this value.
+    /// Creates a filter that matches a key with exactly this value.
     #[must_use]
     pub fn exact(key: &Key, value: &Value) -> Self {
         Self { key: key.clone(), value: Some(value.clone()) }
     }
 
-    /// The key that is looked for.
+    /// Returns the key to match.
     #[must_use]
     pub fn key(&self) -> &Key {
         &self.key
     }
 
-    /// The value that is looked for; `None` when any will do.
+    /// Returns the value to match, or `None` if any value matches.
     #[must_use]
     pub fn value(&self) -> Option<&Value> {
         self.value.as_ref()
     }
 
-    /// Whether `labels` has what the filter asks for.
+    /// Returns `true` if `labels` has a label that matches the filter.
     ///
-    /// The comparison is exact. An engine may be more generous: Podman reads `*` in a key as a pattern and an empty
-    /// value as any, so what an engine listed is worth a look with this.
+    /// The comparison is exact. An engine may match more: Podman reads `*` in a key as a pattern and an empty value as
+    /// any value. So apply this function to what an engine has listed.
     #[must_use]
     pub fn matches(&self, labels: &Labels) -> bool {
         labels.get(&self.key).is_some_and(|found| self.value.as_ref().is_none_or(|value| value == found))

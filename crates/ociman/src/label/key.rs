@@ -8,9 +8,9 @@ use crate::text::{character_at, checked_text};
 
 /// The key of a label, such as `pg-ephemeral.owner`.
 ///
-/// 1 to 255 bytes without `=` (engines split `key=value` there), `,` (Docker lists labels as `a=b,c=d`), white space
-/// and control characters. The OCI image specification asks for nothing but a non-empty string; a key that breaks the
-/// rules above can't be told apart in what an engine prints.
+/// A key has 1 to 255 bytes. It contains no `=` (engines split `key=value` there), no `,` (Docker lists labels as
+/// `a=b,c=d`), no white space and no control characters. The OCI image specification requires only a non-empty string,
+/// but a key that breaks these rules can't be recognised in an engine's output.
 ///
 /// ```
 /// use ociman::label::{Key, KeyError};
@@ -26,14 +26,14 @@ use crate::text::{character_at, checked_text};
 pub struct Key(Cow<'static, str>);
 
 impl Key {
-    /// The longest key, in bytes.
+    /// The maximum length of a key, in bytes.
     pub const MAX_LENGTH: usize = 255;
 
-    /// Checks a key without making one, also at compile time.
+    /// Checks a key without creating a value. Can be used at compile time.
     ///
     /// # Errors
     ///
-    /// The first rule that `key` breaks.
+    /// Returns an error for the first rule that `key` breaks.
     pub const fn check(key: &str) -> Result<(), KeyError> {
         let length = key.len();
         if length == 0 {
@@ -53,11 +53,11 @@ impl Key {
         Ok(())
     }
 
-    /// A key from a literal, for `const` items: a bad literal does not compile.
+    /// Creates a key from a literal. In a `const` item, an invalid literal does not compile.
     ///
     /// # Panics
     ///
-    /// When `key` is not a label key. Outside a `const` context use [`FromStr`](std::str::FromStr) instead.
+    /// Panics if `key` is not a label key. Outside a `const` context, use [`FromStr`](std::str::FromStr) instead.
     #[expect(clippy::panic, reason = "meant for const items, where a panic is a compile error")]
     #[must_use]
     pub const fn from_static(key: &'static str) -> Self {
@@ -70,32 +70,32 @@ impl Key {
 
 checked_text!(Key, KeyError);
 
-/// Unicode's category Cc, as `char::is_control`, which is not `const`.
+/// Returns `true` for Unicode's category Cc, like `char::is_control`, which is not `const`.
 const fn is_control(character: char) -> bool {
     matches!(character, '\0'..='\x1f' | '\x7f'..='\u{9f}')
 }
 
-/// Why a text is not a [`Key`].
+/// Error returned if a text is not a [`Key`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// There is no text at all.
+    /// The key is empty.
     #[error("label key is empty")]
     Empty,
     /// The key is longer than [`Key::MAX_LENGTH`].
     #[error("label key is {length} bytes long, at most {} are allowed", Key::MAX_LENGTH)]
     TooLong {
-        /// The length found, in bytes.
+        /// The length of the key, in bytes.
         length: usize,
     },
-    /// A `=`, a `,`, white space or a control character.
+    /// The key contains `=`, `,`, white space or a control character.
     #[error(
         "label key has {character:?} at byte {offset}, not allowed are `=`, `,`, white space and control characters"
     )]
     Character {
         /// The first character that is not allowed.
         character: char,
-        /// Where it starts, in bytes from the start of the key.
+        /// The position of the character, in bytes from the start of the key.
         offset: usize,
     },
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::key::Key;
 use super::value::Value;
 
-/// `BTreeMap` looks keys up by text. `Key` derives equality, order and hash from its text, as `Borrow` demands.
+/// Lets a `BTreeMap` look up keys by text. `Key` derives equality, order and hash from its text, as `Borrow` requires.
 impl Borrow<str> for Key {
     fn borrow(&self) -> &str {
         self.as_str()
@@ -15,8 +15,8 @@ impl Borrow<str> for Key {
 
 /// The labels of one container or image, in the order of their keys.
 ///
-/// Serialised as a map of strings. Deserialising is strict: one bad key refuses the whole map. For what an engine says
-/// about containers that somebody else made there is [`Labels::from_untrusted`].
+/// Labels serialise as a map of strings. Deserialising is strict: one invalid key makes the whole map invalid. For
+/// labels that an engine reports of other programs' containers, use [`Labels::from_untrusted`].
 ///
 /// ```
 /// use ociman::label::{Key, Labels, Value};
@@ -30,16 +30,16 @@ impl Borrow<str> for Key {
 pub struct Labels(BTreeMap<Key, Value>);
 
 impl Labels {
-    /// No labels yet.
+    /// Creates an empty set of labels.
     #[must_use]
     pub const fn new() -> Self {
         Self(BTreeMap::new())
     }
 
-    /// The labels among `labels` that [`Key`] and [`Value`] can hold; the others are left out.
+    /// Collects the labels that are valid as [`Key`] and [`Value`], and leaves out the others.
     ///
-    /// Engines let anyone store nearly any key, and one odd container must not spoil a listing. Nothing is lost by it:
-    /// nobody can ask for a label whose key can't be made.
+    /// Engines store nearly any key, and one invalid label must not make a listing fail. Nothing is lost by that: a
+    /// label with an invalid key can't be requested anyway.
     #[must_use]
     pub fn from_untrusted(labels: impl IntoIterator<Item = (String, String)>) -> Self {
         labels
@@ -48,29 +48,29 @@ impl Labels {
             .collect()
     }
 
-    /// Sets the label `key` and gives back the value it had.
+    /// Sets the label `key` and returns its previous value.
     pub fn insert(&mut self, key: Key, value: Value) -> Option<Value> {
         self.0.insert(key, value)
     }
 
-    /// The value of the label `key`, which is a [`Key`] or plain text.
+    /// Returns the value of the label `key`, which is a [`Key`] or plain text.
     #[must_use]
     pub fn get<K: AsRef<str> + ?Sized>(&self, key: &K) -> Option<&Value> {
         self.0.get(key.as_ref())
     }
 
-    /// All labels, in the order of their keys.
+    /// Iterates over all labels in the order of their keys.
     pub fn iter(&self) -> btree_map::Iter<'_, Key, Value> {
         self.0.iter()
     }
 
-    /// How many labels there are.
+    /// Returns the number of labels.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is no label.
+    /// Returns `true` if there are no labels.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,7 +1,7 @@
-//! Labels: what a container or an image says about itself, as key and value.
+//! Labels: keys and values that describe a container or an image.
 //!
-//! Keys, values and filters are checked when they are made. What a label means is the business of whoever writes it;
-//! this module only knows what an engine can store and give back unchanged.
+//! Keys, values and filters are checked when they are created. The program that writes a label defines its meaning;
+//! this module only ensures that an engine can store a label and return it unchanged.
 
 use crate::CommandError;
 
@@ -17,10 +17,10 @@ pub use key::{Key, KeyError};
 pub use labels::Labels;
 pub use value::{Value, ValueError};
 
-/// Why the labels of a container could not be told.
+/// Error returned if the labels of a container can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ContainerError {
-    /// The backend did not inspect the container, or there is none.
+    /// The backend failed to inspect the container, or the container does not exist.
     #[error("failed to inspect the container")]
     Inspect(#[from] CommandError),
 }

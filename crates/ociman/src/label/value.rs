@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::checked_text;
 
-/// The value of a label: any text without NUL, the empty one included.
+/// The value of a label: any text without NUL, including the empty text.
 ///
-/// Commas, quotes, line breaks and non-ASCII text are all fine, so that JSON and PEM certificates fit. NUL is not: no
-/// argument of a process can carry it. Nor is there a limit to the length here, but labels travel as arguments, and
-/// Linux ends one argument at 128 KiB.
+/// Commas, quotes, line breaks and non-ASCII text are allowed, so JSON and PEM certificates are valid values. NUL is
+/// not allowed, because the argument of a process can't contain it. This type does not limit the length, but labels are
+/// passed as arguments, and Linux limits one argument to 128 KiB.
 ///
 /// ```
 /// use ociman::label::{Value, ValueError};
@@ -25,11 +25,11 @@ use crate::text::checked_text;
 pub struct Value(Cow<'static, str>);
 
 impl Value {
-    /// Checks a value without making one, also at compile time.
+    /// Checks a value without creating one. Can be used at compile time.
     ///
     /// # Errors
     ///
-    /// [`ValueError::Nul`] for the first NUL.
+    /// Returns [`ValueError::Nul`] for the first NUL.
     pub const fn check(value: &str) -> Result<(), ValueError> {
         let bytes = value.as_bytes();
         let mut offset = 0;
@@ -42,11 +42,11 @@ impl Value {
         Ok(())
     }
 
-    /// A value from a literal, for `const` items: a bad literal does not compile.
+    /// Creates a value from a literal. In a `const` item, an invalid literal does not compile.
     ///
     /// # Panics
     ///
-    /// When `value` holds NUL. Outside a `const` context use [`FromStr`](std::str::FromStr) instead.
+    /// Panics if `value` contains NUL. Outside a `const` context, use [`FromStr`](std::str::FromStr) instead.
     #[expect(clippy::panic, reason = "meant for const items, where a panic is a compile error")]
     #[must_use]
     pub const fn from_static(value: &'static str) -> Self {
@@ -59,14 +59,14 @@ impl Value {
 
 checked_text!(Value, ValueError);
 
-/// Why a text is not a [`Value`].
+/// Error returned if a text is not a [`Value`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ValueError {
-    /// The value holds NUL.
+    /// The value contains NUL.
     #[error("label value has NUL at byte {offset}")]
     Nul {
-        /// Where it is, in bytes from the start of the value.
+        /// The position of the NUL, in bytes from the start of the value.
         offset: usize,
     },
 }

@@ -1,7 +1,7 @@
-//! The name of a container, checked once when it is made.
+//! The name of a container, checked once when it is created.
 //!
-//! The rules are those that Docker and Podman share, so that a [`ContainerName`] is accepted by every backend and
-//! nothing downstream has to look at the text again.
+//! The rules are those that Docker and Podman share. Every backend accepts a [`ContainerName`], and no other code has
+//! to check the text again.
 
 use std::borrow::Cow;
 
@@ -14,8 +14,8 @@ mod tests;
 
 /// The name of a container: `[A-Za-z0-9][A-Za-z0-9_.-]*`, 1 to 255 bytes.
 ///
-/// The character rule is the one of Docker and Podman (`[a-zA-Z0-9][a-zA-Z0-9_.-]*`); the length is what a file name
-/// may have, for engines and the host backend name files after containers.
+/// Docker and Podman allow the same characters (`[a-zA-Z0-9][a-zA-Z0-9_.-]*`). The maximum length is that of a file
+/// name, because engines and the host backend name files after containers.
 ///
 /// ```
 /// use ociman::{ContainerName, ContainerNameError};
@@ -31,16 +31,16 @@ mod tests;
 pub struct ContainerName(Cow<'static, str>);
 
 impl ContainerName {
-    /// The longest name, in bytes.
+    /// The maximum length of a name, in bytes.
     pub const MAX_LENGTH: usize = 255;
 
-    /// Checks a name without making one, also at compile time.
+    /// Checks a name without creating a value. Can be used at compile time.
     ///
-    /// The length is looked at first, then the characters from left to right.
+    /// Checks the length first, then the characters from left to right.
     ///
     /// # Errors
     ///
-    /// The first rule that `name` breaks.
+    /// Returns an error for the first rule that `name` breaks.
     pub const fn check(name: &str) -> Result<(), ContainerNameError> {
         let bytes = name.as_bytes();
         if bytes.is_empty() {
@@ -62,7 +62,7 @@ impl ContainerName {
         Ok(())
     }
 
-    /// A name from a literal, for `const` items: a bad literal does not compile.
+    /// Creates a name from a literal. In a `const` item, an invalid literal does not compile.
     ///
     /// ```compile_fail
     /// const NAME: ociman::ContainerName = ociman::ContainerName::from_static("no name");
@@ -70,7 +70,7 @@ impl ContainerName {
     ///
     /// # Panics
     ///
-    /// When `name` is not a container name. Outside a `const` context use [`FromStr`](std::str::FromStr) instead.
+    /// Panics if `name` is not a container name. Outside a `const` context, use [`FromStr`](std::str::FromStr) instead.
     #[expect(clippy::panic, reason = "meant for const items, where a panic is a compile error")]
     #[must_use]
     pub const fn from_static(name: &'static str) -> Self {
@@ -83,30 +83,30 @@ impl ContainerName {
 
 checked_text!(ContainerName, ContainerNameError);
 
-/// Why a text is not a [`ContainerName`].
+/// Error returned if a text is not a [`ContainerName`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ContainerNameError {
-    /// There is no text at all.
+    /// The name is empty.
     #[error("container name is empty")]
     Empty,
     /// The name is longer than [`ContainerName::MAX_LENGTH`].
     #[error("container name is {length} bytes long, at most {} are allowed", ContainerName::MAX_LENGTH)]
     TooLong {
-        /// The length found, in bytes.
+        /// The length of the name, in bytes.
         length: usize,
     },
     /// The name does not start with an ASCII letter or digit.
     #[error("container name starts with {character:?}, not with an ASCII letter or digit")]
     FirstCharacter {
-        /// The character it starts with.
+        /// The first character of the name.
         character: char,
     },
-    /// A later character is none of the allowed ones.
+    /// A later character is not allowed.
     #[error("container name has {character:?} at byte {offset}, allowed are ASCII letters, digits, `_`, `.` and `-`")]
     Character {
         /// The first character that is not allowed.
         character: char,
-        /// Where it starts, in bytes from the start of the name.
+        /// The position of the character, in bytes from the start of the name.
         offset: usize,
     },
 }

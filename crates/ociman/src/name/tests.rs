@@ -6,7 +6,7 @@ fn parse(name: &str) -> Result<ContainerName, ContainerNameError> {
     name.parse()
 }
 
-/// The rule once more, written over characters and independently of the code under test.
+/// Returns `true` if `name` follows the rule. Written over characters and independently of the code under test.
 fn is_container_name(name: &str) -> bool {
     let inner = |character: char| character.is_ascii_alphanumeric() || "_.-".contains(character);
     name.len() <= 255 && name.starts_with(|first: char| first.is_ascii_alphanumeric()) && name.chars().all(inner)
@@ -63,7 +63,7 @@ fn a_literal_is_checked_at_compile_time() {
 }
 
 #[test]
-fn serde_goes_through_the_string_and_checks_it() {
+fn serde_uses_the_text_form_and_checks_it() {
     let name = parse("web-1").unwrap();
     assert_eq!(serde_json::to_string(&name).unwrap(), r#""web-1""#);
     assert_eq!(serde_json::from_str::<ContainerName>(r#""web-1""#).unwrap(), name);

@@ -1,5 +1,5 @@
-//! Who a process is, and whether it still lives. A process is known by its number AND the moment it started, because
-//! numbers are used again. The one reader of `/proc/<pid>/stat`.
+//! The identity of a process, and whether the process is still alive. A process is identified by its ID AND its start
+//! time, because IDs are reused. This is the only module that reads `/proc/<pid>/stat`.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -7,48 +7,50 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
 
-/// How often it is looked for the end of a process, where the system does not tell of it.
+/// The interval at which a process is checked for its end if the system can't notify of it.
 const END_PAUSE: Duration = Duration::from_millis(100);
 
-/// A process of this machine since its boot: its number and when it started.
+/// A process of this machine, within one boot: its process ID and its start time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ProcessIdentity {
     /// The process id.
     pub pid: u32,
-    /// When it started, in clock ticks since boot; 0 where the system does not tell.
+    /// The start time in clock ticks since boot; 0 if the system does not report it.
     pub start: u64,
 }
 
 impl ProcessIdentity {
-    /// The calling process.
+    /// Returns the identity of the calling process.
     pub fn current() -> Self {
         static CURRENT: OnceLock<ProcessIdentity> = OnceLock::new();
         let pid = std::process::id();
         let known = *CURRENT.get_or_init(|| Self::of(pid).unwrap_or(Self { pid, start: 0 }));
-        // After a fork the child is somebody else.
+        // After a fork, the child is another process.
         if known.pid == pid { known } else { Self::of(pid).unwrap_or(Self { pid, start: 0 }) }
     }
 
-    /// The process that has this number now; `None` when there is none, or when it has ended.
+    /// Returns the process that has this ID now, or `None` if there is none or it has ended.
     pub fn of(pid: u32) -> Option<Self> {
         let status = Status::read(pid)?;
         status.lives.then_some(Self { pid, start: status.start })
     }
 
-    /// Whether this very process still runs. One that has ended and was not waited for yet does not.
+    /// Returns `true` if this very process is still running. A process that has ended but has not been waited for is
+    /// not.
     pub fn is_alive(self) -> bool {
         Self::of(self.pid) == Some(self)
     }
 
-    /// Whether there is a process of this number of which the system tells no more than that: another user's, where
-    /// such are hidden.
+    /// Returns `true` if a process has this ID but the system reveals nothing more about it, as for processes of other
+    /// users on systems that hide them.
     pub fn is_hidden(self) -> bool {
         let Some(pid) = self.raw() else { return false };
         is_hidden(Status::read(self.pid), rustix::process::test_kill_process(pid))
     }
 
-    /// The nearest one of the processes that this one was started by whose program has such a name: the file's, of which the
-    /// system may keep the first 15 bytes only. `None` where the system does not tell.
+    /// Returns the nearest ancestor of this process whose program name satisfies `is_wanted`, or `None` if the system
+    /// does not report ancestors or none matches. The name is the file name of the program, of which the system may
+    /// keep only the first 15 bytes.
     pub fn ancestor(self, is_wanted: impl Fn(&str) -> bool) -> Option<Self> {
         let mut status = Status::read(self.pid).filter(|status| status.start == self.start)?;
         loop {
@@ -60,12 +62,12 @@ impl ProcessIdentity {
         }
     }
 
-    /// Blocks until it has ended.
+    /// Blocks until the process has ended.
     pub fn wait_for_end(self) {
         #[cfg(target_os = "linux")]
         if let Some(handle) = self.open() {
             let mut watched = [rustix::event::PollFd::new(&handle, rustix::event::PollFlags::IN)];
-            // An interrupted wait goes on; whatever else is wrong with it, there is another way.
+            // An interrupted wait is resumed. After any other error, the loop below waits instead.
             while rustix::event::poll(&mut watched, None) == Err(rustix::io::Errno::INTR) {}
         }
         while self.is_alive() {
@@ -73,16 +75,17 @@ impl ProcessIdentity {
         }
     }
 
-    /// A handle that stays on this very process, whatever becomes of its number; `None` when it has ended.
+    /// Returns a handle that refers to this very process even if its ID is reused, or `None` if the process has ended.
     #[cfg(target_os = "linux")]
     fn open(self) -> Option<std::os::fd::OwnedFd> {
         let handle = rustix::process::pidfd_open(self.raw()?, rustix::process::PidfdFlags::empty()).ok()?;
         self.is_alive().then_some(handle)
     }
 
-    /// Sends it a signal. One that has ended is not told.
+    /// Sends a signal to the process. Does nothing if the process has ended.
     pub(crate) fn signal(self, signal: Signal) {
-        // An error means that it has just ended, or is not ours to signal; the caller sees by waiting whether it goes.
+        // An error means that the process has just ended, or that this user may not signal it. The caller notices that
+        // while it waits for the end.
         #[cfg(target_os = "linux")]
         if let Some(handle) = self.open() {
             let _ = rustix::process::pidfd_send_signal(handle, signal);
@@ -93,9 +96,10 @@ impl ProcessIdentity {
         }
     }
 
-    /// Whether it changes nothing any more: it has been stopped by a signal, or has ended.
+    /// Returns `true` if the process can't change anything any more, because a signal has stopped it or because it has
+    /// ended.
     #[cfg(target_os = "linux")]
-    pub(crate) fn stands_still(self) -> bool {
+    pub(crate) fn is_stopped_or_ended(self) -> bool {
         Status::read(self.pid).is_none_or(|status| !status.lives || status.stopped || status.start != self.start)
     }
 
@@ -104,7 +108,8 @@ impl ProcessIdentity {
     }
 }
 
-/// Names the boot of this machine: after another boot no process is the same. Empty where the system does not tell.
+/// Returns the ID of this machine's current boot, or an empty text if the system does not report it. A
+/// [`ProcessIdentity`] is not valid in another boot.
 pub fn boot_id() -> &'static str {
     static BOOT: OnceLock<String> = OnceLock::new();
     BOOT.get_or_init(|| {
@@ -112,17 +117,17 @@ pub fn boot_id() -> &'static str {
     })
 }
 
-/// By what the system tells of a process, and how it answers when it is to pass on a signal.
+/// Returns `true` if the system reports no status of a process, but forbids to signal it.
 fn is_hidden(told: Option<Status>, answer: rustix::io::Result<()>) -> bool {
     told.is_none() && answer == Err(rustix::io::Errno::PERM)
 }
 
-/// What the system tells of a process.
+/// The status of a process, as the system reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Status {
     pub(crate) pid: u32,
     pub(crate) lives: bool,
-    /// Whether it stands still, by a signal or a debugger.
+    /// Whether a signal or a debugger has stopped it.
     pub(crate) stopped: bool,
     pub(crate) parent: u32,
     pub(crate) session: u32,
@@ -144,7 +149,8 @@ impl Status {
         Some(Self { pid, lives: true, stopped: false, parent: 0, session: 0, start: 0 })
     }
 
-    /// Reads a line of `/proc/<pid>/stat`. The program's name in it may hold anything, a closing bracket too.
+    /// Parses a line of `/proc/<pid>/stat`. The program's name in it may contain any character, including a closing
+    /// parenthesis.
     pub(crate) fn parse(line: &[u8]) -> Option<Self> {
         let line = String::from_utf8_lossy(line);
         let (pid, rest) = line.split_once(" (")?;
@@ -166,7 +172,7 @@ impl Status {
         })
     }
 
-    /// All processes; none where the system has no `/proc`.
+    /// Returns all processes, or none if the system has no `/proc`.
     pub(crate) fn all() -> Vec<Self> {
         let numbers = std::fs::read_dir("/proc").into_iter().flatten();
         let numbers = numbers.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
@@ -190,14 +196,14 @@ mod tests {
     }
 
     #[test]
-    fn the_current_process_is_alive_and_one_of_another_start_is_not() {
+    fn the_current_process_is_alive_and_one_with_another_start_time_is_not() {
         let current = ProcessIdentity::current();
         assert!(current.is_alive());
         assert!(!ProcessIdentity { start: current.start + 1, ..current }.is_alive());
     }
 
     #[test]
-    fn a_process_is_hidden_that_is_there_and_not_told_of() {
+    fn a_process_that_exists_but_has_no_readable_status_is_hidden() {
         use rustix::io::Errno;
         assert!(is_hidden(None, Err(Errno::PERM)));
         assert!(!is_hidden(None, Err(Errno::SRCH)));
@@ -207,7 +213,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn the_nearest_ancestor_of_a_name_is_found_and_its_end_is_waited_for() {
+    fn the_nearest_ancestor_with_a_name_is_found_and_its_end_is_waited_for() {
         let mut shell = std::process::Command::new("/bin/sh");
         shell.args(["-c", "sleep 1000 & echo $!; wait"]).stdout(std::process::Stdio::piped());
         let mut shell = shell.spawn().unwrap();

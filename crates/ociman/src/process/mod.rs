@@ -1,4 +1,4 @@
-//! Processes of this machine: who they are, and which ones descend from which.
+//! Processes of this machine: their identities, and their descendants.
 
 mod identity;
 mod tree;

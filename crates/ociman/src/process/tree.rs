@@ -1,20 +1,28 @@
-//! Ends a process with everything that it started, at once or when the calling process is killed. On Linux only: elsewhere
-//! nobody tells which processes are whose.
+//! Kills a process together with all its descendants, at once or when the calling process is killed. Works on Linux
+//! only: other systems don't report which process started which.
 
 use std::io;
+#[cfg(target_os = "linux")]
+use std::os::unix::net::UnixStream;
 use std::process::{Child, Command};
 
+#[cfg(target_os = "linux")]
+use rustix::io::Errno;
+#[cfg(target_os = "linux")]
+use rustix::net::SendFlags;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::identity::Status;
 
-/// Reads the ID of a process, waits until nobody can write to its input any more, and then kills that process with all its
-/// descendants. Each process is stopped before its children are read, so that it starts no more of them and the IDs of
-/// its ended children are not used again. The argument is the ID of the process that started it: while that ends, the kernel
-/// continues the stopped processes of a process group that becomes orphaned, so its end is waited for first.
+/// The shell script of a [`TreeWatcher`]. It reads the ID of a process, waits until no process can write to its input
+/// any more, and then kills the process with that ID together with all its descendants. Each process is stopped before
+/// its children are read, so that it starts no more of them and the IDs of its ended children are not reused.
 ///
-/// A signal takes effect some time after it was sent. That is waited for, but not without end: a process that waits for a
-/// device can't be stopped.
+/// The script's argument is the ID of the process that started it. The script first waits for that process to end:
+/// meanwhile the kernel continues the stopped processes of any process group that becomes orphaned.
+///
+/// A signal takes effect some time after it was sent. The script waits for that, but not forever: a process that waits
+/// for a device can't be stopped.
 #[cfg(target_os = "linux")]
 const WATCH: &str = r#"
 # Waits until every thread of a process has one of these states or has gone.
@@ -48,39 +56,42 @@ end "$root"
 kill -KILL -"$root"
 "#;
 
-/// Kills a child process and all its descendants when the calling process is killed. It watches for as long as the value
-/// lives, which should be until that child has ended.
+/// Kills a child process and all its descendants when the calling process is killed. It watches until it is dropped,
+/// which should be after the child has ended.
 #[derive(Debug)]
 #[must_use]
 pub struct TreeWatcher {
     watcher: Option<Child>,
+    /// The watcher reads from the other end until it is closed, which the end of this process does too.
+    #[cfg(target_os = "linux")]
+    _connection: UnixStream,
 }
 
 impl TreeWatcher {
-    /// Starts to watch over the process that `command` will start. The command may be spawned once.
+    /// Starts to watch over the process that `command` will start. The command may be spawned only once.
     ///
-    /// The process reports its own ID before it executes the program, so at no moment can the program run unwatched.
+    /// The process reports its own ID before it executes the program, so the program never runs unwatched.
     ///
     /// # Errors
-    /// If the system can't start one more process.
+    /// Returns an error if the system can't start another process.
     #[cfg(target_os = "linux")]
     pub fn over(command: &mut Command) -> io::Result<Self> {
+        use std::os::fd::OwnedFd;
         use std::os::unix::process::CommandExt;
         use std::process::Stdio;
 
+        let (connection, input) = UnixStream::pair()?;
         let mut watcher = Command::new("/bin/sh");
-        // It has a process group of its own, so that it outlives whatever ends the calling process.
+        // The watcher has its own process group, so that a signal to the group of the calling process does not end it.
         watcher
             .args(["-c", WATCH, "sh", &std::process::id().to_string()])
             .env_clear()
             .current_dir("/")
             .process_group(0);
-        watcher.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        watcher.stdin(OwnedFd::from(input)).stdout(Stdio::null()).stderr(Stdio::null());
         let watcher = watcher.spawn()?;
-        if let Some(input) = &watcher.stdin {
-            report_id(command, rustix::io::fcntl_dupfd_cloexec(input, 0)?);
-        }
-        Ok(Self { watcher: Some(watcher) })
+        report_id(command, connection.try_clone()?);
+        Ok(Self { watcher: Some(watcher), _connection: connection })
     }
 
     /// Does nothing on this system.
@@ -91,10 +102,10 @@ impl TreeWatcher {
     }
 }
 
-/// Has a process write its ID to a pipe before it executes its program.
+/// Makes `command` send its process ID before it executes its program.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
-fn report_id(command: &mut Command, pipe: std::os::fd::OwnedFd) {
+fn report_id(command: &mut Command, connection: UnixStream) {
     use std::io::Write as _;
     use std::os::unix::process::CommandExt;
 
@@ -103,12 +114,16 @@ fn report_id(command: &mut Command, pipe: std::os::fd::OwnedFd) {
         let mut rest = &mut line[..];
         writeln!(rest, "{}", rustix::process::getpid().as_raw_nonzero())?;
         let unused = rest.len();
-        // So short a line is written whole.
-        rustix::io::write(&pipe, &line[..line.len() - unused])?;
-        Ok(())
+        // A line this short is sent in one piece.
+        match rustix::net::send(&connection, &line[..line.len() - unused], SendFlags::NOSIGNAL) {
+            // A signal to the group of the calling process has ended the watcher before it had a group of its own. The
+            // calling process gets that signal too.
+            Ok(_) | Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     };
-    // SAFETY: after a fork only async-signal-safe things may be done: the closure formats a number into an array and makes
-    // two system calls; it takes no lock and allocates nothing.
+    // SAFETY: after a fork, only async-signal-safe operations are allowed. The closure formats a number into an array
+    // and makes two system calls; it takes no lock and allocates nothing.
     unsafe {
         command.pre_exec(report);
     }
@@ -117,25 +132,26 @@ fn report_id(command: &mut Command, pipe: std::os::fd::OwnedFd) {
 impl Drop for TreeWatcher {
     fn drop(&mut self) {
         if let Some(watcher) = &mut self.watcher {
-            // It has nothing left to do. Both work unless it has ended.
+            // The watcher has nothing left to do. Both calls succeed unless it has already ended.
             let _ = watcher.kill();
             let _ = watcher.wait();
         }
     }
 }
 
-/// Kills a child of the calling process and everything below it, as far as the system tells what that is.
+/// Kills a child of the calling process and all its descendants, as far as the system reports them.
 pub fn kill_tree(root: u32) {
-    // From the top: who is dead starts nobody any more. Those below are found before that makes them orphans.
+    // Parents come first, because a killed process starts no more children. The descendants are listed before any
+    // process is killed, because killing a parent makes its children orphans.
     for pid in descendants(root, &Status::all()) {
         if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-            // It may have ended in this moment.
+            // The process may just have ended.
             let _ = kill_process(pid, Signal::KILL);
         }
     }
 }
 
-/// A process and everything below it, parents first.
+/// Returns a process and all its descendants, parents first.
 fn descendants(root: u32, all: &[Status]) -> Vec<u32> {
     let mut tree = vec![root];
     let mut next = 0;
@@ -151,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_child_is_below_its_parent() {
+    fn a_child_is_a_descendant_of_its_parent() {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let tree = descendants(std::process::id(), &Status::all());
         child.kill().unwrap();

@@ -25,7 +25,7 @@ async fn a_container_runs_and_is_gone_after_removal() {
 }
 
 #[tokio::test]
-async fn its_output_is_in_the_log_and_its_status_is_told() {
+async fn the_output_is_logged_and_the_exit_status_is_reported() {
     let test = TestHost::new();
     let image = test.shell_image("test/talker:1", "echo one; echo two >&2; echo three; exit 3", &[]).await;
     let container = test.run("talker", &image).await;
@@ -39,12 +39,12 @@ async fn its_output_is_in_the_log_and_its_status_is_told() {
 }
 
 #[tokio::test]
-async fn an_inspection_waits_for_the_word_on_how_a_container_ended() {
+async fn an_inspection_waits_until_the_exit_status_is_recorded() {
     let test = TestHost::new();
     let image = test.shell_image("test/ends:1", "exit 3", &[]).await;
     let container = test.run("ends", &image).await;
     container.wait().await.unwrap();
-    // As it is while the one who started it has seen the end and has yet to write it down.
+    // This is the state after the starter has seen the end and before it has recorded it.
     let file = test.state.path().join("containers/ends/process");
     let whole = std::fs::read_to_string(&file).unwrap();
     let (before, word) = whole.split_at(whole.find("exited").unwrap());
@@ -61,7 +61,7 @@ async fn an_inspection_waits_for_the_word_on_how_a_container_ended() {
 }
 
 #[tokio::test]
-async fn an_end_by_another_hand_is_noticed() {
+async fn the_end_of_a_process_that_another_program_killed_is_noticed() {
     let test = TestHost::new();
     let image = test.sleeper().await;
     let container = test.run("one", &image).await;
@@ -75,7 +75,7 @@ async fn an_end_by_another_hand_is_noticed() {
 }
 
 #[tokio::test]
-async fn a_name_is_taken_by_exactly_one_of_many() {
+async fn exactly_one_of_many_concurrent_runs_gets_a_name() {
     let test = TestHost::new();
     let image = test.sleeper().await;
     let barrier = std::sync::Arc::new(tokio::sync::Barrier::new(16));
@@ -101,7 +101,7 @@ async fn a_name_is_taken_by_exactly_one_of_many() {
 }
 
 #[tokio::test]
-async fn a_run_that_is_given_up_leaves_nothing() {
+async fn an_abandoned_run_leaves_nothing_behind() {
     let test = TestHost::new();
     let image = test.shell_image("test/sleeper:1", "exec sleep 600", &[("data", "1")]).await;
     test.run("first", &image).await.remove_force().await.unwrap();
@@ -112,17 +112,17 @@ async fn a_run_that_is_given_up_leaves_nothing() {
             kept.unwrap().remove_force().await.unwrap();
         }
     }
-    // A run that nobody waits for goes on for a moment before it is undone.
+    // An abandoned run continues for a moment before it is undone.
     tokio::time::sleep(Duration::from_millis(300)).await;
     eventually("all have gone", || test.entries("containers").is_empty());
 }
 
 #[tokio::test]
-async fn a_program_that_is_not_there_is_an_error_and_leaves_nothing() {
+async fn a_missing_program_is_an_error_and_leaves_nothing_behind() {
     let test = TestHost::new();
     let image = test.image("test/broken:1", HostImageConfig::new(["/no/such/program"]), |_| Ok(())).await;
     let error = test.backend.run(&spec("broken", &image)).await.unwrap_err();
-    assert_eq!(error.to_string(), "start /no/such/program");
+    assert_eq!(error.to_string(), "failed to start /no/such/program");
     assert_eq!(test.entries("containers"), Vec::<String>::new());
 }
 
@@ -135,7 +135,7 @@ async fn an_unknown_image_is_an_error_that_names_it() {
 }
 
 #[tokio::test]
-async fn the_environment_is_clean_and_secrets_are_in_no_file() {
+async fn the_environment_is_clean_and_secrets_are_not_stored() {
     let test = TestHost::new();
     let mut config = HostImageConfig::new(["/bin/sh", "-c", "env; exec sleep 600"]);
     config.environment.push(("DATA".to_owned(), "{root}/data".to_owned()));
@@ -182,7 +182,7 @@ async fn labels_come_from_image_and_run_and_filter_a_listing() {
 }
 
 #[tokio::test]
-async fn only_what_the_host_can_do_is_accepted() {
+async fn unsupported_mounts_and_ports_are_refused() {
     let test = TestHost::new();
     let image = test.sleeper().await;
     let bind = Mount::Bind { source: "/tmp".into(), target: "/x".into(), access: ociman::Access::ReadOnly };
@@ -194,7 +194,7 @@ async fn only_what_the_host_can_do_is_accepted() {
 }
 
 #[tokio::test]
-async fn a_port_that_is_listened_on_is_taken_and_one_that_is_only_kept_is_not() {
+async fn a_port_is_taken_while_a_process_listens_on_it() {
     let test = TestHost::new();
     let image = test.sleeper().await;
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -241,7 +241,7 @@ async fn a_stopped_container_starts_again_on_its_own_files() {
 }
 
 #[tokio::test]
-async fn one_that_does_not_heed_the_stop_signal_is_killed_after_the_limit() {
+async fn a_container_that_ignores_the_stop_signal_is_killed_after_the_limit() {
     let test = TestHost::new();
     let image = test.shell_image("test/stubborn:1", "trap '' TERM; while :; do sleep 0.05; done", &[]).await;
     let container = test.run("stubborn", &image).await;
@@ -253,7 +253,7 @@ async fn one_that_does_not_heed_the_stop_signal_is_killed_after_the_limit() {
 }
 
 #[tokio::test]
-async fn removal_takes_the_whole_tree_along() {
+async fn removal_ends_the_whole_process_tree() {
     let test = TestHost::new();
     let script = "setsid sh -c 'trap \"\" TERM; echo $$; while :; do sleep 1; done' & wait";
     let image = test.shell_image("test/tree:1", script, &[("data", "x")]).await;
@@ -268,7 +268,7 @@ async fn removal_takes_the_whole_tree_along() {
 }
 
 #[tokio::test]
-async fn no_zombie_stays() {
+async fn an_ended_process_does_not_remain_as_a_zombie() {
     let test = TestHost::new();
     let image = test.shell_image("test/short:1", "exit 0", &[]).await;
     let container = test.run("short", &image).await;
@@ -292,7 +292,7 @@ async fn a_detached_container_has_a_session_of_its_own() {
 }
 
 #[tokio::test]
-async fn an_image_without_a_program_runs_only_one_that_is_named() {
+async fn an_image_without_a_program_needs_one_from_the_caller() {
     let test = TestHost::new();
     let image = test.image("test/empty:1", HostImageConfig::new(Vec::<String>::new()), |_| Ok(())).await;
     let error = test.backend.run(&spec("empty", &image)).await.unwrap_err();
@@ -306,7 +306,7 @@ async fn an_image_without_a_program_runs_only_one_that_is_named() {
 }
 
 #[tokio::test]
-async fn a_container_whose_file_is_damaged_is_told_by_name_and_keeps_no_other_from_being_listed() {
+async fn a_damaged_container_is_an_error_that_names_its_file_and_others_are_still_listed() {
     let test = TestHost::new();
     let image = test.shell_image("test/short:1", "true", &[]).await;
     for name in ["damaged", "whole"] {

@@ -1,4 +1,4 @@
-//! Commands beside a container of the host backend.
+//! Commands in a container of the host backend.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::Duration;
@@ -34,7 +34,7 @@ async fn a_command_has_the_environment_of_the_container_and_its_own() {
 }
 
 #[tokio::test]
-async fn every_way_to_end_has_its_status() {
+async fn each_way_to_end_has_its_own_exit_status() {
     let test = TestHost::new();
     let container = running(&test).await;
     let plain = test.state.path().join("plain");
@@ -61,7 +61,7 @@ async fn every_way_to_end_has_its_status() {
 }
 
 #[tokio::test]
-async fn only_a_running_container_takes_commands() {
+async fn a_command_needs_a_running_container() {
     let test = TestHost::new();
     let container = running(&test).await;
     container.stop(Duration::from_secs(5)).await.unwrap();
@@ -79,10 +79,10 @@ async fn an_unknown_user_is_an_error() {
     assert!(matches!(error, CommandError::Host(HostError::UnknownUser { .. })), "{error:?}");
 }
 
-/// With root's rights the processes are those of the image's user, in a folder that this user can't reach by its path.
-/// Without them nobody else's processes can be started at all.
+/// As root, the processes run as the image's user, who can't reach the folder by its path. Without root privileges,
+/// processes of another user can't be started at all.
 #[tokio::test]
-async fn as_root_processes_are_the_users_of_the_image_and_reach_their_files() {
+async fn as_root_processes_run_as_the_user_of_the_image_and_reach_their_files() {
     let test = TestHost::new();
     let is_root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
     let other = find_user(if is_root { "nobody" } else { "root" }).unwrap();

@@ -1,4 +1,4 @@
-//! Images of the host backend: made of a folder or of a container, named, listed, removed.
+//! Images of the host backend: created from a folder or from a container, named, listed and removed.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ async fn data_of(test: &TestHost, image: &Reference) -> String {
 }
 
 #[tokio::test]
-async fn an_image_tells_what_it_was_made_with() {
+async fn an_inspected_image_shows_its_configuration() {
     let test = TestHost::new();
     let mut config = HostImageConfig::new(["sleep", "600"]);
     config.environment.push(("A".to_owned(), "{root}/b".to_owned()));
@@ -48,7 +48,7 @@ async fn an_image_tells_what_it_was_made_with() {
 }
 
 #[tokio::test]
-async fn an_image_whose_making_fails_is_not_there() {
+async fn an_image_whose_creation_fails_does_not_exist() {
     let test = TestHost::new();
     let image = reference("test/failing:1");
     let config = HostImageConfig::new(["true"]);
@@ -72,7 +72,7 @@ async fn names_are_listed_by_the_prefix_of_their_canonical_form() {
 }
 
 #[tokio::test]
-async fn an_image_stays_until_its_last_name_goes() {
+async fn an_image_is_kept_until_its_last_name_is_removed() {
     let test = TestHost::new();
     let image = test.sleeper().await;
     let other = reference("other/name:2");
@@ -102,7 +102,7 @@ async fn an_image_in_use_is_not_removed() {
 }
 
 #[tokio::test]
-async fn a_commit_of_a_running_container_stops_it_in_an_orderly_way() {
+async fn a_commit_of_a_running_container_shuts_it_down_cleanly() {
     let test = TestHost::new();
     let image = test.shell_image("test/base:1", APPEND, FILES).await;
     let container = test.run("one", &image).await;
@@ -113,7 +113,7 @@ async fn a_commit_of_a_running_container_stops_it_in_an_orderly_way() {
     assert_eq!(container.inspect().await.unwrap().state, ContainerState::Exited);
     assert_eq!(data_of(&test, &layer).await, "original\nstarted\nstopped\n");
     assert_eq!(data_of(&test, &image).await, "original\n");
-    // It goes on where it was, and a second commit replaces the first.
+    // The container continues with its files, and a second commit replaces the first.
     container.start().await.unwrap();
     eventually("it has started again", || std::fs::read_to_string(&log).unwrap().matches("started\n").count() == 3);
     container.commit(&CommitSpec::new(layer.clone())).await.unwrap();
@@ -123,7 +123,7 @@ async fn a_commit_of_a_running_container_stops_it_in_an_orderly_way() {
 }
 
 #[tokio::test]
-async fn a_commit_by_move_gives_the_files_away_with_the_container() {
+async fn a_commit_by_move_moves_the_files_and_removes_the_container() {
     let test = TestHost::new();
     let base = test.image("test/empty:1", HostImageConfig::new(["sh"]), |_| Ok(())).await;
     let run = spec("maker", &base).arguments(["-c", "echo made > $OCIMAN_ROOT/data"]);
@@ -172,7 +172,7 @@ async fn an_image_made_shortly_before_a_crash_of_the_machine_is_not_used() {
 }
 
 #[tokio::test]
-async fn an_image_that_is_replaced_all_the_time_can_always_be_run() {
+async fn an_image_can_be_run_while_it_is_being_replaced() {
     let test = TestHost::new();
     let image = test.shell_image("test/base:1", "exec sleep 600", FILES).await;
     let replacing = {
@@ -198,7 +198,7 @@ async fn an_image_that_is_replaced_all_the_time_can_always_be_run() {
 }
 
 #[tokio::test]
-async fn a_panic_of_what_fills_an_image_is_an_error_and_leaves_no_image() {
+async fn a_panic_while_an_image_is_filled_is_an_error_and_leaves_no_image() {
     let test = TestHost::new();
     let name = reference("test/panics:1");
     let config = HostImageConfig::new(["true"]);

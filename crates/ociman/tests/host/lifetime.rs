@@ -1,4 +1,4 @@
-//! Who a container of the host backend lives for: its owner, or itself.
+//! How long a container of the host backend lives: as long as its owner, or until it is removed.
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -15,7 +15,7 @@ use ociman::{Backend, ContainerState, Lifetime};
 const STATE: &str = "OCIMAN_TEST_STATE";
 const LIFETIME: &str = "OCIMAN_TEST_LIFETIME";
 
-/// Another process that runs the container `helped` on a state folder, says so, and waits to be killed.
+/// Starts another process that runs the container `helped` on a state folder, reports that, and waits to be killed.
 fn helper(state: &Path, lifetime: &str) -> Child {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", "lifetime::helper_process", "--nocapture"])
@@ -42,7 +42,7 @@ fn helper_process() {
         Ok("detached") => Lifetime::Detached,
         _ => Lifetime::Owner,
     };
-    // A thread of a runtime is not what a container may depend on, so the runtime ends before the process does.
+    // A container must not depend on a thread of the runtime, so the runtime ends before the process does.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let mut spec = spec("helped", &"test/image:1".parse().unwrap());
@@ -56,7 +56,7 @@ fn helper_process() {
 }
 
 #[tokio::test]
-async fn it_dies_with_its_killed_owner_and_is_removed_by_anyone() {
+async fn a_container_dies_with_its_killed_owner_and_any_process_can_remove_it() {
     let test = TestHost::new();
     test.shell_image("test/image:1", "echo running; exec sleep 600", &[("data", "1")]).await;
     let owner = helper(test.state.path(), "owner");
@@ -67,7 +67,7 @@ async fn it_dies_with_its_killed_owner_and_is_removed_by_anyone() {
     kill(owner);
     eventually("the container's process has gone", || !is_alive(pid));
     assert_eq!(container.inspect().await.unwrap().state, ContainerState::Exited);
-    // Nobody was there to see how it ended.
+    // No process was there to see how it ended.
     assert_eq!(container.wait().await.unwrap(), ExitStatus::Exited(255));
     container.remove_force().await.unwrap();
     assert_eq!(test.entries("containers"), Vec::<String>::new());
@@ -75,7 +75,7 @@ async fn it_dies_with_its_killed_owner_and_is_removed_by_anyone() {
 }
 
 #[tokio::test]
-async fn a_detached_one_survives_its_starter_and_is_stopped_by_another_process() {
+async fn a_detached_container_survives_its_starter_and_another_process_can_stop_it() {
     let test = TestHost::new();
     test.shell_image("test/image:1", "echo running; exec sleep 600", &[("data", "1")]).await;
     kill(helper(test.state.path(), "detached"));
@@ -107,7 +107,7 @@ async fn a_slot_is_not_used_again_while_a_process_of_a_killed_owner_lives_in_it(
     assert!(is_alive(grandchild));
     let before = test.host.slots().await.unwrap();
     assert!(before.len() == 1 && before[0].in_use);
-    // What became of the container does not matter, only that somebody is still in its files.
+    // The container itself does not matter here, only that a process still uses its files.
     std::fs::remove_dir_all(test.state.path().join("containers/helped")).unwrap();
     let mut container = test.run("other", &image).await;
     let after = test.host.slots().await.unwrap();
@@ -115,11 +115,11 @@ async fn a_slot_is_not_used_again_while_a_process_of_a_killed_owner_lives_in_it(
     assert!(after.iter().all(|slot| slot.in_use));
     container.remove_force().await.unwrap();
     Command::new("kill").args(["-9", &grandchild.to_string()]).status().unwrap();
-    // What it had started itself takes a second to go.
+    // The child that it had started itself takes a second to end.
     while test.host.slots().await.unwrap().iter().any(|slot| slot.in_use) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    // Both are free now, and the one that was left in disorder is put in order before it is used.
+    // Both slots are free now, and the changed one is reset before it is used.
     let runs = [test.run("one", &image).await, test.run("two", &image).await];
     assert_eq!(test.host.slots().await.unwrap().len(), 2);
     for mut run in runs {
@@ -128,7 +128,7 @@ async fn a_slot_is_not_used_again_while_a_process_of_a_killed_owner_lives_in_it(
 }
 
 #[tokio::test]
-async fn removal_kills_what_survives_a_dead_leader() {
+async fn removal_kills_processes_that_survive_their_leader() {
     let test = TestHost::new();
     let script = "setsid sh -c 'echo $$; while :; do sleep 1; done' & wait";
     test.shell_image("test/image:1", script, &[("data", "1")]).await;
@@ -166,7 +166,7 @@ fn homeless_process() {
 }
 
 #[test]
-fn a_user_without_a_home_has_no_place_for_the_state() {
+fn a_user_without_a_home_directory_has_no_state_folder() {
     // Only root can become such a user.
     if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
         return assert!(Host::for_user().is_ok());

@@ -1,4 +1,4 @@
-//! The host tier, here with processes of this machine: it needs no engine, and no PostgreSQL either.
+//! The host tier of the tests. It runs processes of this machine, and needs neither an engine nor PostgreSQL.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod containers;

@@ -1,4 +1,4 @@
-//! How the host backend keeps copies of images for use after use.
+//! How the host backend keeps copies of images for reuse.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use ociman::{Backend, CommitSpec};
 const FILES: &[(&str, &str)] = &[("data", "original\n"), ("folder/other", "other\n"), ("empty", "")];
 
 #[tokio::test]
-async fn a_slot_is_used_again_and_holds_what_the_image_holds() {
+async fn a_slot_is_used_again_with_the_content_of_the_image() {
     let test = TestHost::new();
     let script = "cd $OCIMAN_ROOT; cat data folder/other; rm -r folder; echo changed > data; echo new > new; echo done; exec sleep 600";
     let image = test.shell_image("test/image:1", script, FILES).await;
@@ -100,12 +100,12 @@ async fn no_more_slots_are_kept_than_the_limits_allow() {
     }
     let slots = test.host.slots().await.unwrap();
     assert_eq!(slots.len(), 2, "{slots:?}");
-    // Those that were idle for longest have made room.
+    // The slots that had been idle for longest were removed.
     assert_eq!(slots.iter().map(|slot| &slot.image_id).collect::<BTreeSet<_>>().len(), 1);
 }
 
 #[tokio::test]
-async fn slots_go_with_their_image_and_when_they_are_pruned() {
+async fn slots_are_removed_with_their_image_and_by_pruning() {
     let test = TestHost::new();
     let image = test.shell_image("test/one:1", "exec sleep 600", FILES).await;
     let mut running = test.run("running", &image).await;
@@ -113,7 +113,7 @@ async fn slots_go_with_their_image_and_when_they_are_pruned() {
     let pruned = test.host.prune_slots(|_| true).await.unwrap();
     assert_eq!((pruned.len(), pruned[0].in_use), (1, false));
     assert_eq!(test.host.slots().await.unwrap().len(), 1);
-    // The name goes to another image; the slot in use goes when it is given back.
+    // The name is given to another image; the slot in use is removed when it is released.
     let image = test.shell_image("test/one:1", "exec sleep 601", FILES).await;
     assert_eq!(test.host.slots().await.unwrap().len(), 1);
     running.remove_force().await.unwrap();
@@ -154,12 +154,12 @@ async fn leftovers_of_killed_calls_are_swept_and_those_of_living_ones_are_not() 
 }
 
 #[tokio::test]
-async fn a_slot_of_another_boot_is_written_anew() {
+async fn a_slot_from_another_boot_is_restored_completely() {
     let test = TestHost::new();
     let image = test.shell_image("test/one:1", "cat $OCIMAN_ROOT/data; exec sleep 600", FILES).await;
     test.run("one", &image).await.remove_force().await.unwrap();
     let slot: PathBuf = test.host.slots().await.unwrap().remove(0).path;
-    // A crash of the machine took the content, and what the file system says of the file is as before.
+    // As after a crash of the machine: the content is lost, but the metadata in the file system is unchanged.
     std::fs::write(slot.join("root/data"), "????????\n").unwrap();
     let state = std::fs::read_to_string(slot.join("state")).unwrap();
     std::fs::write(slot.join("state"), state.replace(ociman::host::boot_id(), "00000000-0000-0000-0000-000000000000"))
@@ -181,7 +181,7 @@ async fn a_stopped_container_keeps_its_slot() {
     stopped.stop(std::time::Duration::from_secs(5)).await.unwrap();
     assert!(test.host.slots().await.unwrap()[0].in_use);
     assert_eq!(test.host.prune_slots(|_| true).await.unwrap(), []);
-    // Another host value, as another process would have, sees it the same way.
+    // Another `Host` value, as another process would have, sees the same.
     let other = Backend::host(Host::at(test.state.path()));
     other.run(&spec("other", &image)).await.unwrap().remove_force().await.unwrap();
     assert_eq!(std::fs::read_to_string(slot.join("root/data")).unwrap(), "original\nmine\n");

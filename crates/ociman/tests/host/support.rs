@@ -1,5 +1,5 @@
-//! What the tests of the host backend share: a state folder of their own that goes with the test, small images that
-//! run a shell, and waiting for something to become true.
+//! What the tests of the host backend share: a state folder for each test that is removed with it, small images that
+//! run a shell, and waiting for a condition.
 
 use std::io;
 use std::path::Path;
@@ -9,7 +9,7 @@ use ociman::host::{Host, HostImageConfig};
 use ociman::{Backend, Container, ContainerName, Reference, RunSpec};
 use tempfile::TempDir;
 
-/// A host backend on a state folder of its own. Its containers are removed when it is dropped.
+/// A host backend on a state folder of its own. Its containers are killed when it is dropped.
 pub(crate) struct TestHost {
     pub(crate) host: Host,
     pub(crate) backend: Backend,
@@ -23,7 +23,7 @@ impl TestHost {
         Self { backend: Backend::host(host.clone()), host, state }
     }
 
-    /// An image whose containers run this shell script, with these files.
+    /// Creates an image whose containers run this shell script, with these files.
     pub(crate) async fn shell_image(
         &self,
         image: &str,
@@ -53,7 +53,7 @@ impl TestHost {
         image
     }
 
-    /// An image without files whose containers only wait.
+    /// Creates an image without files whose containers only wait.
     pub(crate) async fn sleeper(&self) -> Reference {
         self.shell_image("test/sleeper:1", "exec sleep 600", &[]).await
     }
@@ -62,7 +62,7 @@ impl TestHost {
         self.backend.run(&spec(name, image)).await.unwrap()
     }
 
-    /// The entries of a folder of the state, hidden ones too.
+    /// Returns the entries of a folder in the state folder, including hidden ones.
     pub(crate) fn entries(&self, folder: &str) -> Vec<String> {
         let Ok(entries) = std::fs::read_dir(self.state.path().join(folder)) else {
             return Vec::new();
@@ -97,12 +97,12 @@ pub(crate) fn spec(container: &str, image: &Reference) -> RunSpec {
     RunSpec::new(name(container), image.clone())
 }
 
-/// Whether a process is there and has not ended.
+/// Returns `true` if a process exists and has not ended.
 pub(crate) fn is_alive(pid: u32) -> bool {
     ociman::host::ProcessIdentity::of(pid).is_some()
 }
 
-/// Waits until something is true, and fails with `what` when it does not become so.
+/// Waits until a condition is true. Fails with `what` if it does not become true.
 #[track_caller]
 pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(10);

@@ -1,4 +1,4 @@
-//! Every way in which a command of an engine can fail to be run, as the error that tells of it.
+//! Every way in which running an engine command can fail, and the error that reports it.
 
 use std::io;
 use std::path::Path;
@@ -10,12 +10,12 @@ use ociman::{Backend, CommandError, RunSpec, System};
 
 const AMPLE: Duration = Duration::from_secs(20);
 
-/// Starts every command, and then loses it.
+/// Starts every command, but then fails to wait for it.
 #[derive(Debug)]
-struct Losing;
+struct FailsToWait;
 
 #[async_trait::async_trait]
-impl Executor for Losing {
+impl Executor for FailsToWait {
     async fn spawn(&self, line: CommandLine) -> Result<Process, ProcessError> {
         assert_eq!(line.stdout, Stream::Piped);
         let exit: io::Result<ExitStatus> = Err(io::ErrorKind::NotFound.into());
@@ -35,7 +35,7 @@ fn file(mode: u32) -> tempfile::NamedTempFile {
 }
 
 #[tokio::test]
-async fn a_program_that_is_not_there_is_told_from_one_that_does_not_start() {
+async fn a_missing_program_is_another_error_than_one_that_can_not_be_started() {
     let missing = || CommandLine::new("no-such-program-of-anybody");
     assert!(matches!(System.spawn(missing()).await, Err(ProcessError::ProgramNotFound { .. })));
     assert!(matches!(System.query(missing(), AMPLE).await, Err(ProcessError::ProgramNotFound { .. })));
@@ -46,14 +46,14 @@ async fn a_program_that_is_not_there_is_told_from_one_that_does_not_start() {
 }
 
 #[tokio::test]
-async fn a_query_that_takes_too_long_is_ended_and_told_with_its_limit() {
+async fn a_query_that_takes_too_long_is_ended_and_the_error_shows_the_limit() {
     let limit = Duration::from_millis(50);
     let error = System.query(CommandLine::new("sleep").argument("600"), limit).await.unwrap_err();
     assert_eq!(error.to_string(), "sleep 600: no answer within 0.05 s");
     assert!(matches!(error, ProcessError::TimedOut { .. }));
 }
 
-/// Whether a process still runs that does with this file what its command line says.
+/// Returns `true` if a process is still running that has this file in its command line.
 fn runs(file: &Path) -> bool {
     let file = file.to_string_lossy().into_owned();
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
@@ -62,7 +62,7 @@ fn runs(file: &Path) -> bool {
 }
 
 #[tokio::test]
-async fn a_query_that_nobody_waits_for_may_tidy_up_and_is_killed_when_it_does_not_end() {
+async fn an_abandoned_query_may_clean_up_and_is_killed_if_it_does_not_end() {
     for (handler, tidies) in [("rm \"$0\"; exit", true), ("", false)] {
         let file = tempfile::NamedTempFile::new().unwrap();
         let script = format!("trap '{handler}' TERM; echo started >\"$0\"; while :; do sleep 0.05; done");
@@ -85,16 +85,16 @@ async fn eventually(what: &str, holds: impl Fn() -> bool) {
 }
 
 #[tokio::test]
-async fn a_process_that_can_not_be_waited_for_is_told() {
-    let error = Losing.capture(CommandLine::new("docker"), b"").await.unwrap_err();
+async fn a_process_that_can_not_be_waited_for_is_an_error() {
+    let error = FailsToWait.capture(CommandLine::new("docker"), b"").await.unwrap_err();
     assert!(matches!(&error, ProcessError::Communicate { program, .. } if program == "docker"), "{error:?}");
-    assert_eq!(error.to_string(), "talk to \"docker\"");
+    assert_eq!(error.to_string(), "failed to talk to \"docker\"");
 }
 
 #[tokio::test]
-async fn a_command_of_an_engine_that_could_not_be_run_is_the_cause_of_its_error() {
+async fn the_failure_to_run_an_engine_command_is_the_cause_of_the_error() {
     let spec = RunSpec::new("a".parse().unwrap(), "docker.io/library/postgres:17".parse().unwrap());
-    for backend in [Backend::docker_with(Arc::new(Losing)), Backend::podman_with(Arc::new(Losing))] {
+    for backend in [Backend::docker_with(Arc::new(FailsToWait)), Backend::podman_with(Arc::new(FailsToWait))] {
         let error = backend.run(&spec).await.unwrap_err();
         assert!(matches!(&error, CommandError::Command { source: ProcessError::Communicate { .. }, .. }), "{error:?}");
     }

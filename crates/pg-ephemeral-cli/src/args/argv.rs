@@ -1,5 +1,5 @@
-//! Whose options those behind `psql`, `schema-dump` and `pgbench` are. Our long ones may stand there; everything else,
-//! such as the `-v` and `-q` that psql has too, belongs to the tool, as if `--` stood before it.
+//! Decides which options after `psql`, `schema-dump` and `pgbench` are pg-ephemeral's. Its long options may stand there. Everything else,
+//! such as `-v` and `-q`, which psql has too, is passed to the tool, as if `--` stood before it.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -8,12 +8,12 @@ use clap::CommandFactory;
 
 use super::Arguments;
 
-/// Commands that hand on what they do not know.
+/// Commands that pass unknown options to a tool.
 const TOOLS: [&str; 3] = ["psql", "schema-dump", "pgbench"];
-/// Commands before which another command stands.
+/// Commands that stand before another command.
 const PREFIXES: [&str; 3] = ["host", "container", "session"];
 
-/// The command line with `--` before the first word that is the tool's own.
+/// Inserts `--` before the first argument that belongs to the tool.
 pub(crate) fn separate_tool_arguments(argv: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut argv: Vec<OsString> = argv.into_iter().collect();
     if let Some(index) = index_of_tool_arguments(&argv) {
@@ -46,7 +46,7 @@ fn index_of_tool_arguments(argv: &[OsString]) -> Option<usize> {
     (is_behind_tool && !is_apart && !asks_for_help).then_some(index)
 }
 
-/// Our long options, and how many words each takes when its value does not follow a `=`.
+/// Returns pg-ephemeral's long options with the number of words that each takes if its value does not follow a `=`.
 fn long_options() -> HashMap<String, usize> {
     let command = Arguments::command();
     let sessions = command.find_subcommand("session").into_iter().flat_map(clap::Command::get_arguments);
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn short_options_behind_a_tool_are_the_tools() {
+    fn short_options_after_a_tool_belong_to_the_tool() {
         assert_eq!(split("x psql -v A=1 -q"), "x psql -- -v A=1 -q");
         assert_eq!(split("x -q host psql -q"), "x -q host psql -- -q");
         assert_eq!(split("x --instance psql container pgbench -i"), "x --instance psql container pgbench -- -i");
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn our_long_options_behind_a_tool_are_ours_until_its_own_begin() {
+    fn long_options_of_pg_ephemeral_may_stand_before_those_of_the_tool() {
         assert_eq!(split("x psql --backend host -c 1"), "x psql --backend host -- -c 1");
         assert_eq!(split("x psql --backend=host --timings"), "x psql --backend=host --timings");
         assert_eq!(split("x psql -c 1 --backend host"), "x psql -- -c 1 --backend host");
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_apart_already_and_other_commands_stay_as_they_are() {
+    fn a_command_line_with_a_separator_or_another_command_is_not_changed() {
         for line in
             ["x", "x psql", "x psql -- -q", "x psql -h", "x psql --help", "x run-env -q psql", "x list -q", "x -- a"]
         {

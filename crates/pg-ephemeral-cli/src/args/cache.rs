@@ -1,4 +1,4 @@
-//! What can be said about the cache.
+//! Arguments of the `cache` commands.
 
 use std::time::Duration;
 
@@ -10,58 +10,58 @@ use super::duration::duration;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Cache {
-    /// Show which seeds have a layer; starts no server
+    /// Show which seeds have a layer, without starting a server
     Status,
-    /// Build the layers that are missing
+    /// Build missing layers
     Populate,
-    /// Show what a layer holds
+    /// Show the metadata of a layer
     Inspect {
-        /// The layer's image, as `cache status` names it
+        /// The layer's image, as printed by `cache status`
         #[arg(value_name = "REF")]
         reference: Reference,
     },
-    /// Print how to log in to a server started from a layer by hand, password included
+    /// Print the credentials, with the password, for a server that you start from a layer yourself
     Credentials(Credentials),
-    /// Fetch the deepest layer that the registry has, or a snapshot
+    /// Pull the last layer of the chain that the registry has, or a snapshot
     Pull(OneSnapshot),
-    /// Send all layers of the instance's seeds to the registry, or a snapshot
+    /// Push all layers of the instance to the registry, or a snapshot
     Push(OneSnapshot),
-    /// Remove all layers of the instance, whichever project they come from
+    /// Remove all layers of the instance, even if another project built them
     Reset {
-        /// Also those that servers run on, and these servers with them, sessions included
+        /// Also remove layers in use, together with the servers and sessions that use them
         #[arg(long)]
         force: bool,
     },
-    /// Remove old layers of all instances; those that servers run on stay
+    /// Remove old layers of all instances, except layers in use
     #[command(
-        after_help = "Without an option: those made more than 30 days ago. With both, only what both allow to go."
+        after_help = "Without options, layers that are older than 30 days are removed. With both options, a layer is removed only if it meets both conditions."
     )]
     Prune(Prune),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct OneSnapshot {
-    /// This snapshot and nothing else; it holds all data of its session
+    /// Transfer only this snapshot; it contains all data of its session
     #[arg(long, value_name = "SNAPSHOT", requires = "session")]
     pub(crate) snapshot: Option<snapshot::Name>,
-    /// The session that the snapshot was taken of
+    /// The session of which the snapshot was taken
     #[arg(long, value_name = "NAME", requires = "snapshot")]
     pub(crate) session: Option<session::Name>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Credentials {
-    /// The layer of this seed, instead of the deepest one there is
+    /// Use the layer of this seed instead of the last one that is cached
     #[arg(long, value_name = "NAME")]
     pub(crate) seed_name: Option<SeedName>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Prune {
-    /// Only layers made longer ago than this, such as 12h, 30d or 2weeks
+    /// Remove only layers older than this, for example 12h, 30d or 2weeks
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) older_than: Option<Duration>,
-    /// Keep this many newest layers of each instance
+    /// Keep the N newest layers of each instance
     #[arg(long, value_name = "N")]
     pub(crate) keep: Option<usize>,
 }

@@ -1,5 +1,5 @@
-//! What a shell completes arguments with. Nothing is started, removed, or reported as an error, and the answer is soon
-//! there, without what an engine has not told by then.
+//! Values that a shell completes arguments with. Completion starts and removes nothing, reports no errors, and answers within
+//! a time limit: what an engine has not listed by then is left out.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -17,16 +17,16 @@ use pg_ephemeral_core::session::Session;
 /// How long engines may take to list their sessions.
 const LIMIT: Duration = Duration::from_millis(700);
 
-/// What is asked of an engine that takes longer is ended in this time.
+/// How long ending an engine's command that has reached the limit may take.
 const END: Duration = Duration::from_millis(100);
 
-/// Programs that come with PostgreSQL.
+/// The programs of PostgreSQL.
 const TOOLS: &str = "\
     clusterdb createdb createuser dropdb dropuser initdb pg_amcheck pg_archivecleanup pg_basebackup \
     pg_checksums pg_config pg_controldata pg_ctl pg_dump pg_dumpall pg_isready pg_receivewal pg_restore \
     pg_waldump pgbench psql reindexdb vacuumdb";
 
-/// The instances of the configuration that counts.
+/// Returns the instances of the configuration in effect.
 pub(crate) fn instances() -> Vec<CompletionCandidate> {
     let found = || config::find(&std::env::current_dir().ok()?).ok().flatten();
     let path = named_configuration(std::env::args_os()).or_else(found);
@@ -34,11 +34,11 @@ pub(crate) fn instances() -> Vec<CompletionCandidate> {
     config.instances().keys().map(|name| CompletionCandidate::new(name.as_str())).collect()
 }
 
-/// What stands behind `--config-file` in the line so far.
+/// Returns the value of `--config-file` in the command line so far.
 fn named_configuration(argv: impl IntoIterator<Item = OsString>) -> Option<PathBuf> {
     let mut argv = argv.into_iter().skip_while(|word| word != "--");
     while let Some(word) = argv.next() {
-        // A shell may give the sign as a word of its own.
+        // Bash passes `=` as a separate word.
         match word.to_str() {
             Some("--config-file") => return argv.find(|word| word != "=").map(PathBuf::from),
             Some(word) if word.starts_with("--config-file=") => {
@@ -50,7 +50,7 @@ fn named_configuration(argv: impl IntoIterator<Item = OsString>) -> Option<PathB
     None
 }
 
-/// The sessions that run on any backend, without those whose time is over.
+/// Returns the names of running sessions on all backends, except those that have expired.
 pub(crate) fn sessions() -> Vec<CompletionCandidate> {
     let Ok(folders) = Folders::of_user() else { return Vec::new() };
     let hasty = || Arc::new(Hasty);
@@ -69,7 +69,7 @@ pub(crate) fn sessions() -> Vec<CompletionCandidate> {
     names.into_iter().map(CompletionCandidate::new).collect()
 }
 
-/// Gives an engine's command less time than others do.
+/// Runs an engine's commands with a shorter time limit than usual.
 #[derive(Debug)]
 struct Hasty;
 
@@ -90,7 +90,7 @@ fn names_on(backend: &Backend) -> Vec<String> {
     }
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return Vec::new() };
     let sessions = runtime.block_on(Session::list_all(backend)).unwrap_or_else(|_| {
-        // An engine's command that took too long is being ended, which it would not be once this process has ended.
+        // The engine's command has reached its limit and is being ended by this process, which must not exit before.
         std::thread::sleep(END / 2);
         Vec::new()
     });
@@ -98,12 +98,12 @@ fn names_on(backend: &Backend) -> Vec<String> {
     living.map(|session| session.name().to_string()).collect()
 }
 
-/// What `bin` may run.
+/// Returns the programs that `bin` can run.
 pub(crate) fn tools() -> Vec<CompletionCandidate> {
     TOOLS.split_whitespace().map(CompletionCandidate::new).collect()
 }
 
-/// What `--backend` may be.
+/// Returns the values of `--backend`.
 pub(crate) fn backends() -> Vec<CompletionCandidate> {
     let kinds = Kind::ALL.into_iter().map(Kind::as_str);
     std::iter::once("auto").chain(kinds).map(CompletionCandidate::new).collect()
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_configuration_that_the_line_names_counts() {
+    fn the_configuration_file_is_read_from_the_command_line() {
         let named = |line: &str| named_configuration(line.split(' ').map(OsString::from));
         assert_eq!(named("x -- x --config-file a.toml --instance"), Some("a.toml".into()));
         assert_eq!(named("x -- x --config-file=a.toml --instance"), Some("a.toml".into()));

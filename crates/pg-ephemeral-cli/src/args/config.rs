@@ -1,12 +1,12 @@
-//! What can be said about the configuration.
+//! Arguments of the `config` commands.
 
 use clap::Subcommand;
 
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub(crate) enum Config {
-    /// Check the configuration, and that the files of its seeds are there
+    /// Check the configuration file and the files of its seeds
     Check,
-    /// Show what holds for the instance, and where each value comes from
+    /// Show the settings in effect for the instance, and the origin of each
     Show,
     /// Print the JSON Schema of database.toml
     Schema,

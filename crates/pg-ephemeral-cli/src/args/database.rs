@@ -1,4 +1,4 @@
-//! What can be said about copies of the seeded database.
+//! Arguments of the `database` commands.
 
 use clap::{Args, Subcommand};
 use clap_complete::ArgValueCandidates;
@@ -9,7 +9,7 @@ use super::candidates;
 
 #[derive(Debug, Args)]
 pub(crate) struct DatabaseArguments {
-    /// The session
+    /// The name of the session
     #[arg(long, global = true, value_name = "NAME", add = ArgValueCandidates::new(candidates::sessions))]
     pub(crate) session: Option<Name>,
     #[command(subcommand)]
@@ -18,29 +18,29 @@ pub(crate) struct DatabaseArguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DatabaseCommand {
-    /// Make a copy of the seeded database, and print its name
+    /// Create a copy of the seeded database, and print its name
     Create {
-        /// Its name; without one it gets some name
+        /// The name of the copy [default: a random name]
         #[arg(value_name = "DATABASE")]
         name: Option<database::Name>,
     },
-    /// List the copies
+    /// List copies
     List,
-    /// Print the connection URL of one
+    /// Print the connection URL of a copy
     Url {
-        /// The copy
+        /// The name of the copy
         #[arg(value_name = "DATABASE")]
         name: String,
     },
-    /// Drop one, whoever is connected
+    /// Drop a copy, closing its connections
     Drop {
-        /// The copy
+        /// The name of the copy
         #[arg(value_name = "DATABASE")]
         name: String,
     },
-    /// Put one back to what the seeds left, whoever is connected
+    /// Reset a copy to the seeded state, closing its connections
     Reset {
-        /// The copy
+        /// The name of the copy
         #[arg(value_name = "DATABASE")]
         name: String,
     },

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-/// A duration, in words that say what one looks like when it is none.
+/// Parses a duration; the error says what a duration looks like.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
-        .map_err(|error| format!("it is a number with a unit, such as 90s, 2h or 30d: {error}"))
+        .map_err(|error| format!("expected a number with a unit, such as 90s, 2h or 30d: {error}"))
 }
 
 pub(super) fn time_to_live(text: &str) -> Result<Duration, String> {

@@ -1,4 +1,4 @@
-//! The command line: what can be said, and nothing of what it does.
+//! The command line as clap parses it. What the commands do is in `commands`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ pub(crate) use descriptor::Descriptor;
 pub(crate) use session::{SessionArguments, SessionCommand};
 pub(crate) use wrapped::{Rest, Wrapped};
 
-/// A throw-away PostgreSQL at once, and gone afterwards.
+/// Start a temporary PostgreSQL server with your data, use it, and have it removed afterwards.
 #[derive(Debug, Parser)]
 #[command(name = "pg-ephemeral", version, max_term_width = 100, after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Whether the format is one that only `session env` has, and the command is another.
+    /// Returns `true` if the format is one of those that only `session env` supports, and the command is a different one.
     pub(crate) fn has_misplaced_format(&self) -> bool {
         let is_environment =
             matches!(&self.command, Some(Command::Session(SessionArguments { command: SessionCommand::Env, .. })));
@@ -46,50 +46,52 @@ impl Arguments {
 }
 
 const AFTER_HELP: &str = "\
-Without a command: psql.
-Exit status: that of the wrapped command, or 128+n when signal n ended it; 125 when pg-ephemeral itself failed around \
-a wrapped command, 126 when that is not executable, 127 when it is not found; otherwise 0, 1 for a failure, 2 for wrong usage.";
+Without a command, pg-ephemeral runs psql.
 
-/// Options of every command, before or after it.
+Exit status: commands that run a program (psql, run-env, shell and so on) return the exit status of that program, or 128+n if signal n ended \
+it; 125 if pg-ephemeral itself failed, 126 if the program is not executable, 127 if it was not found. All other commands return \
+0 on success, 1 on failure and 2 for wrong usage.";
+
+/// Options that every command accepts, before or after its name.
 #[derive(Debug, Args)]
 pub(crate) struct Global {
-    /// Read this configuration instead of database.toml in this folder or the nearest parent
+    /// Read this configuration file instead of database.toml in the current folder or its nearest parent
     #[arg(long, global = true, value_name = "FILE", conflicts_with = "no_config_file", value_hint = ValueHint::FilePath)]
     pub(crate) config_file: Option<PathBuf>,
-    /// Read no configuration
+    /// Do not read a configuration file
     #[arg(long, global = true)]
     pub(crate) no_config_file: bool,
-    /// What runs the server: auto, docker, podman or host
+    /// Run the server on this backend: auto, docker, podman or host
     #[arg(long, global = true, value_name = "BACKEND", add = ArgValueCandidates::new(candidates::backends))]
     pub(crate) backend: Option<BackendChoice>,
-    /// Where `cache push` and `cache pull` keep layers, such as ghcr.io/acme
+    /// Use this registry for `cache push` and `cache pull`, for example ghcr.io/acme
     #[arg(long, global = true, value_name = "REGISTRY")]
     pub(crate) cache_registry: Option<CacheRegistry>,
-    /// The PostgreSQL image, such as 17, 17-alpine or ghcr.io/acme/postgres:1
+    /// Use this PostgreSQL image, for example 17, 17-alpine or ghcr.io/acme/postgres:1
     #[arg(long, global = true, value_name = "IMAGE")]
     pub(crate) image: Option<Image>,
-    /// Serve TLS with a certificate for this host name
+    /// Enable TLS with a certificate for this host name
     #[arg(long, global = true, value_name = "HOST")]
     pub(crate) ssl_hostname: Option<SslHostname>,
-    /// Set a server parameter; repeatable
+    /// Set a server parameter; can be given several times
     #[arg(long = "parameter", global = true, value_name = "NAME=VALUE")]
     pub(crate) parameters: Vec<ParameterAssignment>,
-    /// The instance of the configuration; without it PG_EPHEMERAL_INSTANCE, default_instance, main or the only one
+    /// Use this instance of the configuration [default: PG_EPHEMERAL_INSTANCE, else default_instance, else main, else the only instance]
     #[arg(long, global = true, value_name = "NAME", add = ArgValueCandidates::new(candidates::instances))]
     pub(crate) instance: Option<InstanceName>,
-    /// How results are printed; shell and dotenv are for `session env` only
+    /// Print results in this format; shell and dotenv are for `session env` only
     #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
-    /// Say more on standard error; twice for everything
+    /// Print more on standard error; -vv prints everything
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// Say nothing on standard error but errors
+    /// Print only errors on standard error
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
-    /// When to use colours
+    /// Use colours
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
     pub(crate) color: Color,
-    /// Print what took how long, in milliseconds, on standard error
+    /// Print the duration of each step in milliseconds on standard error
     #[arg(long, global = true)]
     pub(crate) timings: bool,
 }
@@ -113,17 +115,17 @@ pub(crate) enum Color {
 pub(crate) enum Command {
     #[command(flatten)]
     Wrapped(Wrapped),
-    /// Run psql, a command, a shell … as a process of this machine, over TCP
+    /// Run psql, a command, a shell and so on as a process of this machine, connected over TCP
     Host {
         #[command(subcommand)]
         wrapped: Wrapped,
     },
-    /// Run psql, a command, a shell … inside the server's container, over its socket
+    /// Run psql, a command, a shell and so on inside the server's container, connected over its socket
     Container {
         #[command(subcommand)]
         wrapped: Wrapped,
     },
-    /// Run a program of the image on the working directory, without a server
+    /// Run a program of the image in the working directory, without starting a server
     #[command(after_help = BIN_AFTER_HELP)]
     Bin {
         /// The program and its arguments
@@ -135,51 +137,51 @@ pub(crate) enum Command {
         )]
         command: Vec<OsString>,
     },
-    /// Show, fill, share and empty the cache of seeds
+    /// Show, build, share and remove cached layers
     Cache {
         #[command(subcommand)]
         command: Cache,
     },
-    /// Check and explain the configuration
+    /// Check and show the configuration
     Config {
         #[command(subcommand)]
         command: Config,
     },
-    /// Write a database.toml to start from; one that is there stays as it is
+    /// Write an example database.toml, unless there is one already
     #[command(after_help = INIT_AFTER_HELP)]
     Init,
-    /// Servers with a name that outlive the command
+    /// Start and manage sessions: named servers that keep running after the command
     Session(SessionArguments),
-    /// Copies of the seeded database on a session's server, which stay until they are dropped
+    /// Create and manage copies of the seeded database on a session's server
     Database(DatabaseArguments),
-    /// Serve a program of another language, which talks to this one over two descriptors that it passes
+    /// Start a server for a library in another language, which communicates over two file descriptors
     #[command(after_help = INTEGRATION_AFTER_HELP)]
     IntegrationServer {
-        /// Where one line of JSON tells how the server is reached
+        /// Write one line of JSON with the connection data to this file descriptor
         #[arg(long, value_name = "N")]
         result_fd: Descriptor,
-        /// Where commands come from, and whose end stops the server
+        /// Read commands from this file descriptor, and stop the server when it is closed
         #[arg(long, value_name = "N")]
         control_fd: Descriptor,
     },
-    /// List the servers that run
+    /// List running servers
     List,
-    /// Tell about pg-ephemeral itself
+    /// Show information about pg-ephemeral
     Meta {
         #[command(subcommand)]
         command: Meta,
     },
-    /// Tell about this machine
+    /// Show information about this machine
     Platform {
         #[command(subcommand)]
         command: Platform,
     },
-    /// Look for what keeps pg-ephemeral from working here, and say what to do; changes nothing
+    /// Find problems that keep pg-ephemeral from working here, and advise what to do; changes nothing
     #[command(after_help = DOCTOR_AFTER_HELP)]
     Doctor,
-    /// Remove what killed commands left behind
+    /// Remove servers and files that killed commands left behind
     Gc,
-    /// Print what makes a shell complete the command line, instances and sessions included
+    /// Print the completion script for a shell; it also completes the names of instances and sessions
     #[command(after_help = COMPLETIONS_AFTER_HELP)]
     Completions {
         /// The shell
@@ -196,25 +198,26 @@ pub(crate) enum Shell {
 }
 
 const INIT_AFTER_HELP: &str = "\
-It shows every setting and every type of seed, commented out. Seeds bring your data: `dump` for what pg_dump and pg_dumpall \
-wrote, in any format; `sql-file` for a script, which psql runs with -X -v ON_ERROR_STOP=1 -f; `sql-statement`; `csv-file`; `script` \
-and `command` for migration tools and other programs of this machine; `container-script` for packages.";
+The file shows every setting and every type of seed, commented out. Seeds load your data: `dump` loads the output of pg_dump and pg_dumpall \
+in any format; `sql-file` runs a script with psql -X -v ON_ERROR_STOP=1 -f; `sql-statement` runs one statement; `csv-file` loads a CSV file; \
+`script` and `command` run migration tools and other programs of this machine; `container-script` installs packages in the image.";
 
 const DOCTOR_AFTER_HELP: &str = "\
-A line is `ok`, a `note`, a `warning`, or something needed that is `missing`: then the exit status is 1.
-With --format json: {healthy, findings: [{area, subject, level, message, advice}]}, where area is backend, rootless, disk, \
-programs, permissions, leftovers or configuration, and advice is null where there is nothing to do.";
+Each line starts with `ok`, `note`, `warning` or `missing`. If anything required is missing, the exit status is 1.
+
+With --format json, the output is {healthy, findings: [{area, subject, level, message, advice}]}, where area is backend, rootless, disk, \
+programs, permissions, leftovers or configuration, and advice is null if there is nothing to do.";
 
 const INTEGRATION_AFTER_HELP: &str = "\
 The line is {database, user, password, endpoint: {host, host_address, port}, ssl_mode, ssl_root_cert, application_name, url, \
-protocol_version}, or {error, hint} when there is no server: then the exit status is 1. The server goes with the caller, \
-however that ends. docs/integration-protocol.md has the whole of it.";
+protocol_version}, or {error, hint} if the server could not be started; then the exit status is 1. The server is removed when the caller \
+ends, even if it is killed. docs/integration-protocol.md describes the whole protocol.";
 
 const BIN_AFTER_HELP: &str = "\
-On docker and podman it runs in a container of its own, with the working directory at the same path and the network of \
-the engine's machine; what it writes is yours. Your PG* variables are passed on; the files that they name, and sockets in \
-folders that PGHOST names, are there too. Files that only a default or a service file names are not, and on an engine of \
-another machine localhost is that machine. On the host backend it is a plain process.";
+On docker and podman, the program runs in its own container. The working directory is mounted at the same path, the container uses the network of \
+the engine's machine, and files that the program writes belong to you. Your PG* variables are passed on, and the files and socket folders that they name \
+are mounted. Default files such as ~/.pgpass are not mounted; set PGPASSFILE and the like to use them. If the engine is on another \
+machine, localhost means that machine. On the host backend, the program is a process of this machine.";
 
 const COMPLETIONS_AFTER_HELP: &str = "\
 bash: eval \"$(pg-ephemeral completions bash)\" in ~/.bashrc
@@ -223,18 +226,18 @@ fish: pg-ephemeral completions fish | source in ~/.config/fish/config.fish";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Meta {
-    /// Print version, folders and configuration
+    /// Print the version, the folders in use and the configuration file
     Info,
-    /// Write the manual pages of all commands into a folder
+    /// Write the manual pages of all commands to a folder
     #[command(hide = true)]
     ManPages {
-        /// The folder, which has to be there
+        /// The folder, which must exist
         folder: PathBuf,
     },
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Platform {
-    /// Print which backends work here, and why others do not
+    /// Print which backends work here, and why the others do not
     Support,
 }

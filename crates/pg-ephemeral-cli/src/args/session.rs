@@ -1,4 +1,4 @@
-//! What can be said about sessions.
+//! Arguments of the `session` commands.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use super::wrapped::Wrapped;
 #[derive(Debug, Args)]
 #[command(mut_subcommands(hide_fresh_database))]
 pub(crate) struct SessionArguments {
-    /// The session
+    /// The name of the session
     #[arg(long, global = true, value_name = "NAME", add = ArgValueCandidates::new(candidates::sessions))]
     pub(crate) name: Option<Name>,
-    /// Run the command on a copy of the seeded database that is dropped when it ends
+    /// Run the command on a new copy of the seeded database, which is dropped when the command ends
     #[arg(long, global = true)]
     pub(crate) fresh_database: bool,
     #[command(subcommand)]
@@ -28,78 +28,78 @@ pub(crate) struct SessionArguments {
 pub(crate) enum SessionCommand {
     /// Start a session
     Start {
-        /// Remove it after this time, such as 2h; the next command does so
+        /// Let the session expire after this time, for example 2h; the next pg-ephemeral command then removes it
         #[arg(long, value_name = "TIME", value_parser = time_to_live)]
         ttl: Option<Duration>,
     },
-    /// List the sessions that run
+    /// List running sessions
     List,
-    /// Tell whether sessions still match the configuration
+    /// Show whether sessions still match the configuration
     Status,
     /// Stop a session
     Stop {
-        /// Stop all of them
+        /// Stop all sessions
         #[arg(long)]
         all: bool,
-        /// Stop those too that were started with another secret: by another user, or from another state folder
+        /// Also stop sessions that were started with another secret, that is, by another user or from another state folder
         #[arg(long)]
         force: bool,
     },
-    /// Save the state of a session while it runs
+    /// Save the state of a running session
     #[command(override_usage = "pg-ephemeral session snapshot [OPTIONS] --name <NAME> --as <SNAPSHOT>\n       \
                           pg-ephemeral session snapshot [OPTIONS] --name <NAME> --remove <SNAPSHOT>")]
     Snapshot {
         /// The name of the snapshot
         #[arg(long = "as", value_name = "SNAPSHOT", required_unless_present = "remove")]
         snapshot: Option<snapshot::Name>,
-        /// Take the name from a snapshot that has it
+        /// Overwrite an existing snapshot of this name
         #[arg(long)]
         replace: bool,
-        /// Remove this snapshot instead; the session need not run any more
+        /// Remove this snapshot instead; works even if the session is no longer running
         #[arg(long, value_name = "SNAPSHOT", conflicts_with_all = ["snapshot", "replace"])]
         remove: Option<snapshot::Name>,
     },
-    /// List the snapshots of a session, or all
+    /// List the snapshots of a session, or of all sessions
     Snapshots,
-    /// Put a session back to a snapshot: the same URL, another past
+    /// Restore a session to a snapshot; its URL stays the same
     Restore {
         /// The snapshot
         #[arg(long, value_name = "SNAPSHOT")]
         from: snapshot::Name,
-        /// Also when it was started with another secret; it gets another password
+        /// Proceed even if the session was started with another secret; its password changes
         #[arg(long)]
         force: bool,
     },
-    /// Put a session back to the state after its seeds
+    /// Reset a session to the state after its seeds
     Reset {
-        /// Also when it was started with another secret; it gets another password
+        /// Proceed even if the session was started with another secret; its password changes
         #[arg(long)]
         force: bool,
     },
-    /// Start another session with the state of this one
+    /// Start a new session with the state of this one
     Fork {
-        /// The name of the other session
+        /// The name of the new session
         #[arg(long, value_name = "NAME")]
         to: Name,
-        /// With the state of this snapshot instead of now; the session it was taken of need not run any more
+        /// Start from this snapshot instead of the current state; works even if the snapshot's session is no longer running
         #[arg(long, value_name = "SNAPSHOT")]
         from: Option<snapshot::Name>,
-        /// Remove it after this time, such as 2h; the next command does so
+        /// Let the session expire after this time, for example 2h; the next pg-ephemeral command then removes it
         #[arg(long, value_name = "TIME", value_parser = time_to_live)]
         ttl: Option<Duration>,
     },
     /// Print the connection URL
     Url,
-    /// Print the environment of a session: as shell, json or dotenv
+    /// Print the environment variables of a session, with --format shell, json or dotenv
     Env,
     #[command(flatten)]
     Attached(Wrapped),
-    /// Run psql, a command, a shell … as a process of this machine, over TCP
+    /// Run psql, a command, a shell and so on as a process of this machine, connected over TCP
     Host {
         #[command(subcommand)]
         wrapped: Wrapped,
     },
-    /// Run psql, a command, a shell … inside the session's container, over its socket
+    /// Run psql, a command, a shell and so on inside the session's container, connected over its socket
     Container {
         #[command(subcommand)]
         wrapped: Wrapped,
@@ -107,13 +107,13 @@ pub(crate) enum SessionCommand {
 }
 
 impl SessionCommand {
-    /// Whether it runs a command, whose exit status it gives.
+    /// Returns `true` if the command runs a program and returns its exit status.
     pub(crate) fn wraps(&self) -> bool {
         matches!(self, Self::Attached(_) | Self::Host { .. } | Self::Container { .. })
     }
 }
 
-/// Leaves `--fresh-database` out of the help of commands that run nothing on a session, which refuse it.
+/// Hides `--fresh-database` from the help of commands that run no program, which reject the option.
 fn hide_fresh_database(command: clap::Command) -> clap::Command {
     let name = command.get_name();
     if Wrapped::has_subcommand(name) || ["host", "container"].contains(&name) {

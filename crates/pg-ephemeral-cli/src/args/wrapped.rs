@@ -1,19 +1,19 @@
-//! Commands that run while a server does.
+//! Arguments of the commands that run a program while the server runs.
 
 use std::ffi::OsString;
 
 use clap::{Args, Subcommand};
 
 const RUN_ENV_AFTER_HELP: &str = "\
-Bare, the command is a program of the server's image on docker and podman, with the working directory at the same path; on the \
-host backend it is one of this machine. `host run-env` takes one of this machine whatever runs the server, such as your tests: \
-pg-ephemeral host run-env -- cargo test. `container run-env` takes one of the image, without the working directory.";
+On docker and podman, the command is a program of the server's image, and the working directory is mounted at the same path; on the \
+host backend, it is a program of this machine. `host run-env` runs a program of this machine on every backend, for example your tests: \
+pg-ephemeral host run-env -- cargo test. `container run-env` runs a program inside the server's container, without the working directory.";
 
-/// A command that runs while its server does. Bare, it is the image's program on the working directory, which is
-/// mounted at the same path.
+/// A program that runs while the server runs. Without `host` or `container` it is a program of the image, with the working
+/// directory mounted at the same path.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Wrapped {
-    /// Open psql
+    /// Run psql
     Psql(Rest),
     /// Run a command with PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSWORD and DATABASE_URL set
     #[command(after_help = RUN_ENV_AFTER_HELP)]
@@ -22,7 +22,7 @@ pub(crate) enum Wrapped {
         #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
         command: Vec<OsString>,
     },
-    /// Open a shell with the same environment
+    /// Run a shell with the same environment variables as run-env
     Shell,
     /// Print the schema as SQL
     SchemaDump(Rest),
@@ -32,7 +32,7 @@ pub(crate) enum Wrapped {
 
 #[derive(Debug, Args)]
 pub(crate) struct Rest {
-    /// Arguments of the program; after `--` all of them are its own
+    /// Arguments of the program; all arguments after `--` are passed to it
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
     pub(crate) arguments: Vec<OsString>,
 }

@@ -1,4 +1,4 @@
-//! The backends that a command looks at.
+//! Chooses the backends that a command works on.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::context::Context;
 use crate::output::Failure;
 use crate::process::{Signals, until_signal};
 
-/// The chosen backend, or every one that works when the choice is automatic.
+/// Returns the chosen backend, or every backend that works if the choice is automatic.
 pub(crate) async fn working_backends(context: &Context<'_>) -> Result<Vec<Backend>, Failure> {
     let configured = context.config.backend().unwrap_or_default();
     let (choice, origin) = effective_choice(context.global.backend, configured)?;
@@ -25,14 +25,15 @@ pub(crate) async fn working_backends(context: &Context<'_>) -> Result<Vec<Backen
     Ok(working)
 }
 
-/// The backend for a command that is about no instance.
+/// Returns the backend for a command that concerns no particular instance.
 pub(crate) async fn chosen_backend(context: &Context<'_>) -> Result<Backend, Failure> {
     let configured = context.config.backend().unwrap_or_default();
     let (choice, origin) = effective_choice(context.global.backend, configured)?;
     Ok(choose::backend(choice, origin, &context.folders, Arc::new(System)).await?)
 }
 
-/// Which kind of backend it will be. One that has to be found for that is the definition's from then on.
+/// Returns the definition and the kind of its backend. If a backend has to be found for this, the definition uses that
+/// backend from then on.
 pub(crate) async fn with_kind(definition: Definition, signals: &mut Signals) -> Result<(Definition, Kind), Failure> {
     if let Some(kind) = definition.certain_kind() {
         return Ok((definition, kind));

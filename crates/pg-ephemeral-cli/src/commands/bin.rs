@@ -1,4 +1,4 @@
-//! `bin -- TOOL`: a program of the image on the working directory, without a server.
+//! `bin -- TOOL`: runs a program of the image in the working directory, without a server.
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -6,7 +6,7 @@ use std::path::{Component, Path};
 
 use ociman::command::CommandLine;
 use ociman::{Kind, UserNamespace};
-use pg_ephemeral_core::tool::CallersEnvironment;
+use pg_ephemeral_core::tool::CallerEnvironment;
 use pg_ephemeral_core::{Definition, ToolSpec};
 
 use super::backends::with_kind;
@@ -19,7 +19,7 @@ use crate::process::{
     wait_in_container,
 };
 
-/// Runs a program of the image and gives its exit status.
+/// Runs a program of the image and returns its exit status.
 pub(crate) async fn run(
     global: &Global,
     argv: &[OsString],
@@ -34,7 +34,7 @@ pub(crate) async fn run(
     }
 }
 
-/// As a plain process, from the folder of the PostgreSQL that is installed and from nowhere else.
+/// Runs the program as a plain process. Only programs in the folder of the installed PostgreSQL are accepted.
 async fn here(
     definition: &Definition,
     argv: &[OsString],
@@ -57,7 +57,7 @@ async fn here(
     let line = CommandLine::new(program).arguments(arguments);
     spinner::clear();
     progress.time("command");
-    // What Ctrl-C means is psql's own business, when it reads keys.
+    // An interactive psql handles Ctrl-C itself.
     let interactive = name == "psql" && std::io::stdin().is_terminal();
     run_here(line, interactive, signals).await
 }
@@ -81,7 +81,7 @@ async fn in_container(
     let folder = current_folder()?;
     refuse_system_folder(&folder)?;
     let user = ociman::host::name_of_user(rustix::process::geteuid().as_raw());
-    let callers = CallersEnvironment::of(std::env::vars_os(), &folder, user.as_deref())
+    let callers = CallerEnvironment::of(std::env::vars_os(), &folder, user.as_deref())
         .map_err(|error| Failure::with_hint(error, "unset it, or use the host backend, which passes on any bytes"))?;
     let mark = Mark::new();
     let command = texts(argv)?;

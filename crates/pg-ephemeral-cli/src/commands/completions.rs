@@ -1,4 +1,4 @@
-//! `completions`: the script that makes a shell ask for completions, and the answer to a shell that asks.
+//! `completions`: prints the script with which a shell requests completions, and answers such requests.
 
 use std::process::ExitCode;
 
@@ -9,25 +9,25 @@ use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 use crate::args::{Arguments, Shell};
 use crate::output::{Failure, print_bytes};
 
-/// Is set by a shell that asks, and says which one it is.
+/// The variable by which a shell requests completions. Its value is the name of the shell.
 const VARIABLE: &str = "PG_EPHEMERAL_COMPLETE";
 
-/// The program that a shell asks, and completes.
+/// The program that the shell completes and from which it requests completions.
 const PROGRAM: &str = "pg-ephemeral";
 
-/// Answers a shell that asks; `None` when none does.
+/// Answers a shell that requests completions. Returns `None` if this is no such request.
 pub(crate) fn answer() -> Option<ExitCode> {
     let asked = CompleteEnv::with_factory(Arguments::command).var(VARIABLE).bin(PROGRAM).completer(PROGRAM);
     let folder = std::env::current_dir().ok();
     match asked.try_complete(std::env::args_os(), folder.as_deref()) {
         Ok(true) => Some(ExitCode::SUCCESS),
         Ok(false) => None,
-        // In the middle of a line that somebody writes there is no place for a message.
+        // A message would appear in the middle of the command line that the user is editing.
         Err(_) => Some(ExitCode::FAILURE),
     }
 }
 
-/// Prints the script that makes a shell ask.
+/// Prints the script with which a shell requests completions.
 pub(crate) fn run(shell: Shell) -> Result<(), Failure> {
     let completer: &dyn EnvCompleter = match shell {
         Shell::Bash => &Bash,

@@ -1,4 +1,4 @@
-//! From the command line and the configuration to a [`Definition`].
+//! Builds a [`Definition`] from the command line and the configuration.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use super::working_folder::current_folder;
 use crate::args::Global;
 use crate::output::Failure;
 
-/// What every command starts from.
+/// The arguments and the configuration that a command works with.
 pub(crate) struct Context<'a> {
     pub(crate) global: &'a Global,
     pub(crate) folders: Folders,
@@ -34,7 +34,7 @@ impl<'a> Context<'a> {
         Ok(Self { global, folders: Folders::of_user()?, config, overrides })
     }
 
-    /// What holds for every instance there is.
+    /// Returns the effective settings of every configured instance.
     pub(crate) fn instances(&self) -> Result<Vec<EffectiveInstance>, Failure> {
         let names = self.config.instances().keys();
         names.map(|name| Ok(self.config.instance(name, &self.overrides)?)).collect()
@@ -48,7 +48,7 @@ impl<'a> Context<'a> {
         self.definition_of(&self.instance_name()?)
     }
 
-    /// The instance that the command is about.
+    /// Returns the name of the instance that the command works on.
     pub(crate) fn instance_name(&self) -> Result<InstanceName, Failure> {
         let asked = match &self.global.instance {
             Some(name) => Some(name.clone()),
@@ -63,8 +63,12 @@ impl<'a> Context<'a> {
     }
 }
 
-/// The configuration that counts, when there is one, or the one that is refused. Without a working directory there is
-/// neither.
+/// Returns the path of the configuration file in effect, if there is one. The inner error is a file that was found but
+/// is not trusted.
+///
+/// # Errors
+///
+/// Returns an error if the working directory is needed and can't be determined.
 pub(crate) fn config_path(global: &Global) -> Result<Result<Option<PathBuf>, UntrustedConfig>, Failure> {
     if global.no_config_file {
         return Ok(Ok(None));

@@ -1,4 +1,4 @@
-//! `database …`: copies of the seeded database on a session's server that stay until they are dropped.
+//! `database …`: manages copies of the seeded database on a session's server. A copy stays until it is dropped.
 
 use clap::error::ErrorKind;
 use indicatif::HumanBytes;
@@ -12,16 +12,16 @@ use super::session::find::attach_for_output;
 use crate::args::{DatabaseArguments, DatabaseCommand, Format, Global};
 use crate::output::{Failure, print_json, print_line, print_table, tell, wrong_usage};
 
-/// A database that was made or put back, as `--format json` shows it.
+/// A database that was created or reset, as `--format json` shows it.
 #[derive(Debug, Serialize)]
 struct View<'a> {
     /// The session.
     session: &'a str,
-    /// Its name.
+    /// The name of the database.
     name: &'a str,
 }
 
-/// Carries out one command.
+/// Runs one of the commands.
 pub(crate) async fn run(global: &Global, arguments: &DatabaseArguments) -> Result<(), Failure> {
     let Some(session) = &arguments.session else {
         wrong_usage(ErrorKind::MissingRequiredArgument, "of which session? It is named by `--session <NAME>`")

@@ -1,4 +1,4 @@
-//! `doctor`: prints what an examination of this machine finds, a line each.
+//! `doctor`: examines this machine and prints one line per finding.
 
 use pg_ephemeral_core::Folders;
 use pg_ephemeral_core::doctor::{Examination, Finding, Level};
@@ -7,7 +7,7 @@ use super::context::config_path;
 use crate::args::{Format, Global};
 use crate::output::{FAILED, Failure, print_json, print_line};
 
-/// Gives the exit status: 1 when something that is needed is missing.
+/// Returns the exit status: 1 if something necessary is missing, otherwise 0.
 pub(crate) async fn run(global: &Global) -> Result<u8, Failure> {
     let examination = Examination::new(Folders::of_user()?).choice(global.backend);
     let examination = match config_path(global)? {

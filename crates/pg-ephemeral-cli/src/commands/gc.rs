@@ -1,6 +1,6 @@
 //! `gc`: removes what killed commands left behind.
 
-use pg_ephemeral_core::reap::{Patience, Reaped, reap_labelled, reap_recorded};
+use pg_ephemeral_core::reap::{LateStarts, Reaped, reap_labelled, reap_recorded};
 use pg_ephemeral_core::snapshot;
 use serde::Serialize;
 
@@ -9,16 +9,16 @@ use super::context::Context;
 use crate::args::{Format, Global};
 use crate::output::{Failure, print_json, print_line, tell};
 
-/// Removes leftovers on the chosen backend, or on every one that works.
+/// Removes leftovers on the chosen backend, or on every backend that works if the choice is automatic.
 pub(crate) async fn run(global: &Global) -> Result<(), Failure> {
     let context = Context::load(global)?;
     let mut reaped = Vec::new();
     for backend in working_backends(&context).await? {
-        reaped.extend(reap_recorded(&context.folders, &backend, Patience::Settle).await);
+        reaped.extend(reap_recorded(&context.folders, &backend, LateStarts::Settle).await);
         reaped.extend(reap_labelled(&context.folders, &backend).await?);
         snapshot::sweep(&backend).await?;
         if let Some(host) = backend.as_host() {
-            // Sweeps what killed processes left half made; slots themselves are kept.
+            // Removes incomplete slots that killed processes left behind; complete slots are kept.
             host.prune_slots(|_| false).await?;
         }
     }
@@ -39,12 +39,12 @@ pub(crate) async fn run(global: &Global) -> Result<(), Failure> {
     }
 }
 
-/// One leftover, as `gc --format json` shows it.
+/// A removed leftover, as `gc --format json` shows it.
 #[derive(Debug, Serialize)]
 struct Removed<'a> {
-    /// The backend it was on.
+    /// The backend that the leftover was on.
     backend: &'static str,
-    /// Name of its container.
+    /// The name of the container.
     container: &'a str,
 }
 

@@ -1,4 +1,4 @@
-//! `init`: writes a configuration to start from.
+//! `init`: writes a first configuration file.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
@@ -9,7 +9,7 @@ use pg_ephemeral_core::config;
 use crate::args::Global;
 use crate::output::{Failure, tell};
 
-/// Writes the template, where no file is yet.
+/// Writes the configuration template, unless the file exists already.
 pub(crate) fn run(global: &Global) -> Result<(), Failure> {
     let path = global.config_file.clone().unwrap_or_else(|| PathBuf::from(config::FILE_NAME));
     let opened = OpenOptions::new().write(true).create_new(true).open(&path);

@@ -1,8 +1,8 @@
-//! `list`: the servers that run.
+//! `list`: prints the servers that pg-ephemeral has started.
 
 use ociman::{ContainerState, ContainerSummary, Kind};
 use pg_ephemeral_core::label;
-use pg_ephemeral_core::reap::{Patience, reap_recorded};
+use pg_ephemeral_core::reap::{LateStarts, reap_recorded};
 use serde::Serialize;
 
 use super::backends::working_backends;
@@ -10,24 +10,24 @@ use super::context::Context;
 use crate::args::{Format, Global};
 use crate::output::{Failure, print_json, print_table};
 
-/// One server, as `list --format json` shows it.
+/// A server, as `list --format json` shows it.
 #[derive(Debug, Serialize)]
 struct ListedServer {
-    /// Name of its container.
+    /// The name of the server's container.
     name: String,
-    /// The backend it runs on.
+    /// The backend that the server runs on.
     backend: &'static str,
-    /// Its instance.
+    /// The server's instance.
     instance: Option<String>,
-    /// Its base image.
+    /// The server's base image.
     image: Option<String>,
-    /// Its session, when it is one.
+    /// The name of the session; `null` if the server is no session.
     session: Option<String>,
     /// `created`, `running`, `paused`, `exited` or `unknown`.
     state: &'static str,
-    /// The process it belongs to.
+    /// The ID of the process that owns the server.
     owner_pid: Option<u32>,
-    /// Its port on this machine, when it is published.
+    /// The server's port on this machine, if published.
     port: Option<u16>,
 }
 
@@ -35,7 +35,7 @@ pub(crate) async fn run(global: &Global) -> Result<(), Failure> {
     let context = Context::load(global)?;
     let mut servers = Vec::new();
     for backend in working_backends(&context).await? {
-        reap_recorded(&context.folders, &backend, Patience::Hurry).await;
+        reap_recorded(&context.folders, &backend, LateStarts::Hurry).await;
         let keys = [label::INSTANCE_KEY, label::IMAGE_KEY, label::SESSION_KEY, label::OWNER_KEY];
         let containers = backend.list(&[label::ours()], &keys).await?;
         servers.extend(containers.iter().map(|container| listed(backend.kind(), container)));

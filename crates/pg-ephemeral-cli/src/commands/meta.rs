@@ -1,4 +1,4 @@
-//! `meta …`: tells about pg-ephemeral itself.
+//! `meta …`: prints information about pg-ephemeral itself.
 
 use clap::CommandFactory;
 use pg_ephemeral_core::layer;
@@ -15,18 +15,18 @@ pub(crate) fn run(global: &Global, command: &Meta) -> Result<(), Failure> {
     }
 }
 
-/// This tool, as `meta info --format json` shows it.
+/// The output of `meta info --format json`.
 #[derive(Debug, Serialize)]
 struct Info {
-    /// Version of pg-ephemeral.
+    /// The version of pg-ephemeral.
     version: &'static str,
-    /// Number of the format of layer keys: layers of another format are built anew.
+    /// The version of the format of layer keys. Layers with another version are built anew.
     layer_format: u32,
-    /// The configuration that counts here.
+    /// The configuration file in effect, if any.
     config_file: Option<String>,
-    /// Where secrets, locks and records are.
+    /// The folder of secrets, locks and records.
     state_folder: String,
-    /// Where the host backend keeps images, containers and slots.
+    /// The folder in which the host backend keeps images, containers and slots.
     host_state_folder: String,
 }
 

@@ -1,4 +1,4 @@
-//! What each command does: a file a command, and what several of them need.
+//! The commands, one file each, and code that several commands share.
 
 use crate::args::{Command, Global, Platform};
 use crate::output::{Failure, Progress};
@@ -24,7 +24,7 @@ mod wrapped;
 
 use wrapped::Form;
 
-/// Carries out a command and gives the exit status.
+/// Runs a command and returns the exit status.
 pub(crate) async fn run(
     global: &Global,
     command: &Command,

@@ -1,4 +1,4 @@
-//! `platform support`: which backends work on this machine.
+//! `platform support`: prints which backends work on this machine.
 
 use std::sync::Arc;
 
@@ -9,16 +9,16 @@ use serde::Serialize;
 use crate::args::{Format, Global};
 use crate::output::{Failure, print_json, print_line};
 
-/// One backend, as `platform support --format json` shows it.
+/// A backend, as `platform support --format json` shows it.
 #[derive(Debug, Serialize)]
 struct Support {
-    /// The backend.
+    /// The name of the backend.
     backend: &'static str,
-    /// Whether it works here.
+    /// Whether the backend works on this machine.
     works: bool,
-    /// Its version, or the versions of PostgreSQL on the host.
+    /// The version of the engine or, for `host`, the installed versions of PostgreSQL.
     version: Option<String>,
-    /// Why it does not work.
+    /// Why the backend does not work.
     reason: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! The working directory, and whether a container can have it at the same path.
+//! The working directory, and whether it can be mounted at the same path in a container.
 
 use crate::output::Failure;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ pub(crate) fn current_folder() -> Result<PathBuf, Failure> {
     })
 }
 
-/// The working directory, when the image's own folders can stay visible beside it.
+/// Returns the working directory, or `None` if mounting it would hide one of the image's own folders.
 pub(crate) fn mountable_folder() -> Result<Option<PathBuf>, Failure> {
     let folder = current_folder()?;
     Ok(refuse_system_folder(&folder).is_ok().then_some(folder))

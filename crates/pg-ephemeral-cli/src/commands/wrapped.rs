@@ -1,5 +1,6 @@
-//! Commands that run while a server does: on this machine, inside the server's container, or inside it with the
-//! working directory at hand. Whatever ends them, the server goes, and their exit status stays.
+//! Runs a command while a server runs: on this machine, inside the server's container, or inside the container with the
+//! working directory mounted. When the command ends, the server is removed, and pg-ephemeral exits with the command's
+//! exit status.
 
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
@@ -22,18 +23,18 @@ use crate::process::{
     wait_in_container,
 };
 
-/// The form of a wrapped command: where it runs.
+/// The form of a wrapped command, which determines where it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// Inside the server's container with the working directory; on the host backend, here.
+    /// Inside the server's container with the working directory mounted; on the host backend, on this machine.
     Bare,
-    /// A process of this machine.
+    /// On this machine.
     Host,
     /// Inside the server's container.
     Container,
 }
 
-/// Runs a wrapped command with a server of its own and gives its exit status.
+/// Runs a wrapped command with a server of its own and returns its exit status.
 pub(crate) async fn run(
     global: &Global,
     wrapped: &Wrapped,
@@ -68,7 +69,7 @@ pub(crate) async fn run(
     Ok(status)
 }
 
-/// Runs a wrapped command on a server that goes on afterwards, and gives its exit status.
+/// Runs a wrapped command on a server that keeps running afterwards, and returns its exit status.
 pub(crate) async fn run_on(
     server: &Server,
     wrapped: &Wrapped,
@@ -80,7 +81,7 @@ pub(crate) async fn run_on(
     supervise(server, wrapped, form, &folder, signals).await
 }
 
-/// What stands before a program of this machine that is to run on a session, or on a server of its own.
+/// Returns the command-line prefix that runs a program of this machine on a session or on a server of its own.
 fn host_form(session: Option<&Name>) -> String {
     match session {
         Some(name) => format!("pg-ephemeral session host run-env --name {name} --"),
@@ -88,7 +89,7 @@ fn host_form(session: Option<&Name>) -> String {
     }
 }
 
-/// Says that the program is missing, where that is certain before a server is started.
+/// Returns a failure if it is certain, before a server is started, that the program is missing.
 fn missing_before(
     definition: &Definition,
     kind: Kind,
@@ -102,13 +103,13 @@ fn missing_before(
     let is_there = match form {
         _ if program.is_empty() => return None,
         Form::Host if is_bare && kind == Kind::Host => {
-            // Without an installation the start says why.
+            // If there is no installation, the start reports that.
             let installed = definition.installed_program(&program.to_string_lossy());
             is_on_path(&program) || installed.map_or(true, |program| program.exists())
         }
         Form::Host if is_bare => is_on_path(&program),
         Form::Host => path.exists(),
-        // Links may lead to what is only in the image.
+        // A link is not followed, because its target may exist only in the image.
         Form::Bare if !is_bare && path.components().all(is_below) => folder.join(path).symlink_metadata().is_ok(),
         Form::Bare | Form::Container => true,
     };
@@ -126,7 +127,7 @@ fn is_below(component: Component<'_>) -> bool {
     matches!(component, Component::CurDir | Component::Normal(_))
 }
 
-/// The program that a wrapped command runs on this machine.
+/// Returns the program that a wrapped command runs on this machine.
 fn program_of(wrapped: &Wrapped) -> OsString {
     match wrapped {
         Wrapped::Psql(_) => OsString::from("psql"),
@@ -140,7 +141,7 @@ fn program_of(wrapped: &Wrapped) -> OsString {
     }
 }
 
-/// Where the system looks for programs when `PATH` is not set.
+/// The folders in which the system looks for programs if `PATH` is not set.
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
 
 fn is_on_path(program: &OsStr) -> bool {
@@ -148,7 +149,7 @@ fn is_on_path(program: &OsStr) -> bool {
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
-/// A program that the image lacks may be one of this machine.
+/// Returns a hint if a program that the image lacks exists on this machine.
 fn hint_of_missing(wrapped: &Wrapped, session: Option<&Name>) -> Option<String> {
     let Wrapped::RunEnv { command } = wrapped else { return None };
     let program = command.first().filter(|program| is_on_path(program))?;
@@ -209,7 +210,7 @@ async fn supervise(
     outcome(wait_in_container(process, command, interactive, signals).await?.command)
 }
 
-/// Whether the command reads keys itself: then Ctrl-C is its own business alone.
+/// Returns `true` if the command is interactive and handles Ctrl-C itself.
 fn takes_terminal(wrapped: &Wrapped) -> bool {
     matches!(wrapped, Wrapped::Psql(_) | Wrapped::Shell) && std::io::stdin().is_terminal()
 }
@@ -241,7 +242,8 @@ fn on_host(server: &Server, wrapped: &Wrapped) -> CommandLine {
     line
 }
 
-/// The server's own programs come last: what the caller has on `PATH` stays as it is.
+/// Returns the caller's `PATH` with the folder of the server's programs appended. That folder comes last, so that it
+/// hides no program of the caller.
 fn path_with(programs: Option<&Path>) -> Option<String> {
     let programs = programs?;
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -271,8 +273,8 @@ fn in_container(
         Wrapped::Shell => mark.shell("command -v bash >/dev/null && exec bash; exec sh"),
     };
     let connection = match (form, wrapped) {
-        (Form::Bare, Wrapped::RunEnv { .. } | Wrapped::Shell) => server.loopback_inside(),
-        _ => server.socket_inside(),
+        (Form::Bare, Wrapped::RunEnv { .. } | Wrapped::Shell) => server.loopback_in_container(),
+        _ => server.socket_in_container(),
     };
     let mut spec = ExecSpec::new(command);
     spec.environment = connection.map(pg_ephemeral_core::ConnectionParameters::environment).unwrap_or_default();
@@ -285,7 +287,7 @@ fn in_container(
     Ok(spec)
 }
 
-/// Files that the command writes belong to the caller.
+/// Runs the command as the caller, so that files that it writes belong to the caller.
 fn as_caller(spec: ExecSpec, is_rootless: bool) -> ExecSpec {
     let (user, home) = callers_user(is_rootless);
     let mut spec = spec.user(user);

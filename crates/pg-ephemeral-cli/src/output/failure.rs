@@ -1,4 +1,4 @@
-//! Errors as a person sees them: what failed, what caused it, what to do, and the exit status that goes with it.
+//! Errors as the user sees them: the error, its causes, a hint, and the exit status.
 
 use pg_ephemeral_core::choose::ChooseError;
 use pg_ephemeral_core::config::{EffectiveError, INSTANCE_VARIABLE, InstanceVariableError, LoadError, UntrustedConfig};
@@ -13,21 +13,21 @@ use std::io::{ErrorKind, Write};
 use super::spinner;
 use super::stderr::{BOLD, BOLD_RED, RESET};
 
-/// The exit status of a failure.
+/// The exit status when a command fails.
 pub(crate) const FAILED: u8 = 1;
 /// The exit status when pg-ephemeral itself fails around a wrapped command.
 pub(crate) const FAILED_AROUND: u8 = 125;
 /// The exit status when the wrapped command can't be executed.
 pub(crate) const NOT_EXECUTABLE: u8 = 126;
-/// The exit status when the wrapped command is not there.
+/// The exit status when the wrapped command does not exist.
 pub(crate) const NOT_FOUND: u8 = 127;
 
-/// Why a command did not work.
+/// The reason why a command failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Something to tell.
+    /// An error to print, with an optional hint.
     Error { error: Box<dyn Error + Send + Sync>, hint: Option<String> },
-    /// A signal asked for the end; there is nothing to tell.
+    /// A signal ended the command. Nothing is printed.
     Interrupted { signal: i32 },
 }
 
@@ -40,7 +40,7 @@ impl Failure {
         Self::Error { error: Box::new(error), hint: Some(hint.into()) }
     }
 
-    /// The same with a hint, where there is one.
+    /// Replaces the hint if `hint` is `Some`.
     pub(crate) fn and_hint(self, hint: Option<String>) -> Self {
         match self {
             Self::Error { error, .. } if hint.is_some() => Self::Error { error, hint },
@@ -48,23 +48,23 @@ impl Failure {
         }
     }
 
-    /// A failure that only this binary knows.
+    /// Creates a failure that has no error type in the library.
     pub(crate) fn message(text: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::Error { error: text.into().into(), hint: Some(hint.into()) }
     }
 
-    /// The machine's secret can't be read.
+    /// Creates the failure for a user's secret that can't be read.
     pub(crate) fn secret(error: SecretError) -> Self {
         let hint = error.hint();
         Self::with_hint(error, hint)
     }
 
-    /// A step of this binary that the system did not let it take.
+    /// Creates a failure from an operating-system error in `step`.
     pub(crate) fn with_cause(step: &str, cause: std::io::Error) -> Self {
         Self::Error { error: format!("{step}: {cause}").into(), hint: None }
     }
 
-    /// The error and its causes, for who reads no more than a line.
+    /// Returns the error and its causes on one line, or an empty string for [`Self::Interrupted`].
     pub(crate) fn in_one_line(&self) -> String {
         let Self::Error { error, .. } = self else { return String::new() };
         let mut line = error.to_string();
@@ -76,7 +76,7 @@ impl Failure {
         line
     }
 
-    /// What to do about it.
+    /// Returns the hint: what the user can do about the failure.
     pub(crate) fn hint(&self) -> Option<&str> {
         match self {
             Self::Error { hint, .. } => hint.as_deref(),
@@ -87,11 +87,11 @@ impl Failure {
     /// Prints the failure on standard error.
     pub(crate) fn print(&self) {
         spinner::clear();
-        // A closed standard error leaves nobody to tell.
+        // A closed standard error is ignored: there is no other place for the message.
         let _ = anstream::stderr().lock().write_all(self.styled().as_bytes());
     }
 
-    /// The same for who prints it on our standard error without us.
+    /// Returns what [`Self::print`] would print, for a program that prints it on the same standard error.
     pub(crate) fn text(&self) -> String {
         match anstream::AutoStream::choice(&std::io::stderr()) {
             anstream::ColorChoice::Never => anstream::adapter::strip_str(&self.styled()).to_string(),
@@ -114,7 +114,8 @@ impl Failure {
     }
 }
 
-/// For errors of the library that know what to do about them, always or sometimes.
+/// Implements `From` for library errors that provide a hint. The first list has errors with an optional hint, the
+/// second list has errors that always have one.
 macro_rules! with_own_hint {
     ($($error:ty),*; $($hinted:ty),*) => {
         $(impl From<$hinted> for Failure {

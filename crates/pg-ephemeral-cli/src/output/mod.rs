@@ -1,5 +1,4 @@
-//! What a person or a program reads of this binary: results, progress, warnings and errors. The one place that knows the
-//! terminal.
+//! Everything that this binary prints: results, progress, warnings and errors. Only this module draws on the terminal.
 
 mod failure;
 mod print;

@@ -1,4 +1,4 @@
-//! Results, on standard output.
+//! Prints results on standard output.
 
 use std::io::Write;
 use std::time::SystemTime;
@@ -13,16 +13,16 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     print_line(&text)
 }
 
-/// One line of a result, on standard output.
+/// Prints one line of a result on standard output.
 pub(crate) fn print_line(line: &str) -> Result<(), Failure> {
     print_bytes(format!("{line}\n").as_bytes())
 }
 
-/// A result as it is, on standard output.
+/// Prints a result on standard output, byte for byte.
 pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     spinner::clear();
     match std::io::stdout().lock().write_all(bytes) {
-        // Whoever reads has read enough.
+        // A broken pipe is no failure: the reader has closed it because it needs no more.
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Failure::with_cause("write the result to standard output", error))
         }
@@ -30,7 +30,7 @@ pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     }
 }
 
-/// A point in time, as RFC 3339 has it.
+/// Formats a point in time according to RFC 3339, in whole seconds.
 pub(crate) fn rfc3339(time: SystemTime) -> String {
     humantime::format_rfc3339_seconds(time).to_string()
 }

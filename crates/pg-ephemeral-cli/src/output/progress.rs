@@ -1,4 +1,4 @@
-//! Shows on standard error what a start is busy with, and how long each step took.
+//! Shows the current step of a command on standard error and, if asked for, how long each step took.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,17 +12,17 @@ use super::spinner;
 use super::stderr::{say, warn};
 use crate::args::{Command, Global};
 
-/// How often a long seed says how far it is, where each word is a line.
+/// How often a long seed reports its progress when each report is a line of its own.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// What is shown while a command runs. Cheap to clone.
+/// The progress display of a command. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Progress(Arc<Shared>);
 
 struct Shared {
     view: View,
     timings: Option<Mutex<Timings>>,
-    /// The step that the spinner shows, and when a line last told how far it is.
+    /// The current step, and when its progress was last printed as a line.
     shown: Mutex<(String, Instant)>,
 }
 
@@ -40,8 +40,8 @@ struct Timings {
 
 impl Progress {
     pub(crate) fn new(global: &Global, command: &Command) -> Self {
-        // The terminal of an integration server belongs to the program that started it, and lines of the log come at any
-        // time.
+        // The terminal of an integration server belongs to the program that started it. With `--verbose`, log lines can
+        // come at any time and would break the spinner.
         let has_terminal = !matches!(command, Command::IntegrationServer { .. }) && global.verbose == 0;
         let view = match (global.quiet, has_terminal && spinner::can_be_drawn()) {
             (true, _) => View::Nothing,
@@ -53,7 +53,7 @@ impl Progress {
         Self(Arc::new(Shared { view, timings, shown: Mutex::new((String::new(), Instant::now())) }))
     }
 
-    /// Shows what the library is busy with.
+    /// Returns an observer that shows each step of the library.
     pub(crate) fn observer(&self) -> Observer {
         let progress = self.clone();
         Observer::new(move |step| progress.begin(&step))
@@ -76,7 +76,7 @@ impl Progress {
         }
     }
 
-    /// Shows what a definition is busy with, what the programs of its seeds print, and how far they are.
+    /// Shows the steps of a definition's start, and the output and progress of its seeds.
     pub(crate) fn watch(&self, definition: Definition) -> Definition {
         let progress = self.clone();
         definition.observer(self.observer()).seed_events(EventSink::new(move |event| progress.show(&event)))
@@ -111,7 +111,7 @@ impl Progress {
         self.0.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins a step of this binary's own.
+    /// Begins the timing of a step and ends the timing of the step before.
     pub(crate) fn time(&self, name: &str) {
         let Some(timings) = &self.0.timings else { return };
         let mut timings = timings.lock().unwrap_or_else(PoisonError::into_inner);
@@ -121,7 +121,7 @@ impl Progress {
         }
     }
 
-    /// Takes the spinner away and prints the timings that were asked for.
+    /// Removes the spinner and prints the timings if `--timings` was given.
     pub(crate) fn finish(&self) {
         spinner::clear();
         self.time("end");

@@ -1,5 +1,6 @@
-//! The spinner: when it is shown, and how it is drawn so that keys pressed meanwhile do not garble the screen. A process
-//! has one terminal, so it has one spinner. Whatever else is to appear on the terminal takes it away first.
+//! The spinner: when it is shown, and how it is drawn so that keys pressed meanwhile do not garble the screen. A
+//! process has one terminal, so it has one spinner. Code that prints anything else on the terminal must remove the
+//! spinner first, with [`clear`] or [`suspend`].
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
@@ -7,28 +8,28 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
-/// A start shorter than this is not worth a flicker.
+/// How long a command runs before the spinner appears, so that a short command does not flicker.
 const SHOW_AFTER: Duration = Duration::from_millis(150);
 /// How often the spinner moves.
 const TICK: Duration = Duration::from_millis(100);
-/// Moves of the spinner in a second at most.
+/// The maximum number of redraws per second.
 const RATE: u8 = 20;
-/// Columns that stay free at the right: a terminal shows `^C` where the cursor is, and must not have to break the line.
+/// Columns that stay free at the right, so that the `^C` that a terminal prints at the cursor does not break the line.
 const MARGIN: u16 = 8;
 
 static SPINNER: OnceLock<ProgressBar> = OnceLock::new();
 
-/// Whether standard error is a terminal that a spinner can be drawn on.
+/// Returns `true` if standard error is a terminal that a spinner can be drawn on.
 pub(crate) fn can_be_drawn() -> bool {
     io::stderr().is_terminal() && !terminal_is_dumb()
 }
 
-/// Whether the terminal understands no control sequences.
+/// Returns `true` if the terminal understands no control sequences.
 pub(crate) fn terminal_is_dumb() -> bool {
     std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
 }
 
-/// Shows a spinner on standard error after a while, until [`clear`] takes it away.
+/// Shows a spinner on standard error after [`SHOW_AFTER`], until [`clear`] removes it.
 pub(crate) fn start() -> ProgressBar {
     let bar = SPINNER.get_or_init(|| {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
@@ -38,8 +39,8 @@ pub(crate) fn start() -> ProgressBar {
         }
     });
     let shown = bar.clone();
-    // Without the thread there is no spinner. It draws by itself, since the library's own way to draw at intervals panics
-    // when the system refuses a thread.
+    // `indicatif` has a thread for steady ticks too, but panics when the system refuses to start it. Here, a refused
+    // thread only means that there is no spinner.
     let _ = std::thread::Builder::new().name("spinner".to_owned()).spawn(move || {
         std::thread::sleep(SHOW_AFTER);
         if !shown.is_finished() {
@@ -53,14 +54,14 @@ pub(crate) fn start() -> ProgressBar {
     bar.clone()
 }
 
-/// Takes the spinner away for good: from now on the terminal belongs to a result, an error or a program of the user.
+/// Removes the spinner for good, before a result, an error or a program of the user writes on the terminal.
 pub(crate) fn clear() {
     if let Some(bar) = SPINNER.get().filter(|bar| !bar.is_finished()) {
         bar.finish_and_clear();
     }
 }
 
-/// Takes the spinner away while something is written above it.
+/// Removes the spinner while `write` runs, so that its output appears above the spinner.
 pub(crate) fn suspend(write: impl FnOnce()) {
     match SPINNER.get().filter(|bar| !bar.is_finished()) {
         Some(bar) => bar.suspend(write),
@@ -68,18 +69,18 @@ pub(crate) fn suspend(write: impl FnOnce()) {
     }
 }
 
-/// The terminal at standard error, a little narrower than it is.
+/// The terminal at standard error, reported [`MARGIN`] columns narrower than it is.
 #[derive(Debug)]
 struct Screen;
 
 impl Screen {
-    /// A control sequence with a count, of which none means 1.
+    /// Writes a control sequence with a count. Writes nothing for 0, because terminals take a count of 0 as 1.
     fn control(&self, count: usize, letter: char) -> io::Result<()> {
         if count == 0 { Ok(()) } else { self.write_str(&format!("\x1b[{count}{letter}")) }
     }
 }
 
-/// Whether a shell has put this process in the background of its terminal, where others write.
+/// Returns `true` if this process is in the background of its terminal, where other programs write.
 fn is_in_background() -> bool {
     rustix::termios::tcgetpgrp(io::stderr()).is_ok_and(|foreground| foreground != rustix::process::getpgrp())
 }

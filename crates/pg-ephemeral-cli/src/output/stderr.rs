@@ -1,4 +1,4 @@
-//! Lines on standard error that are no errors.
+//! Prints warnings and messages on standard error.
 
 use std::io::Write;
 
@@ -10,18 +10,18 @@ const BOLD_YELLOW: &str = "\x1b[1;33m";
 pub(crate) const BOLD: &str = "\x1b[1m";
 pub(crate) const RESET: &str = "\x1b[0m";
 
-/// A warning on standard error, with what to do about it.
+/// Prints a warning and a hint on standard error.
 pub(crate) fn warn(message: &str, hint: &str) {
     say(&format!("{BOLD_YELLOW}warning:{RESET} {message}\n{BOLD}hint:{RESET} {hint}"));
 }
 
-/// One line on standard error.
+/// Prints one line on standard error.
 pub(crate) fn say(line: &str) {
-    // A closed standard error leaves nobody to tell.
+    // A closed standard error is ignored: there is no other place for the message.
     spinner::suspend(|| drop(writeln!(anstream::stderr().lock(), "{line}")));
 }
 
-/// One line on standard error, unless the caller wants none.
+/// Prints one line on standard error, unless `--quiet` was given.
 pub(crate) fn tell(global: &Global, line: &str) {
     if !global.quiet {
         say(line);

@@ -1,4 +1,4 @@
-//! Results as a table, as wide as the terminal is.
+//! Prints results as a table, or as records if the terminal is too narrow for the table.
 
 use comfy_table::{Table, presets};
 use rustix::termios::tcgetwinsize;
@@ -16,7 +16,8 @@ pub(crate) fn print_table<const N: usize>(
     print_line(&arranged(header, &rows, columns))
 }
 
-/// Labels of containers and images may be anybody's: no terminal obeys what stands in them.
+/// Escapes control characters. Labels of containers and images can be written by anybody, so the terminal must not
+/// interpret their contents.
 pub(crate) fn without_control(value: String) -> String {
     if !value.contains(char::is_control) {
         return value;
@@ -28,7 +29,7 @@ pub(crate) fn without_control(value: String) -> String {
     value.chars().map(escape).collect()
 }
 
-/// A table, or where a terminal is too narrow for it, a line for each value, with an empty line between the rows.
+/// Returns a table or, if it is wider than `columns`, one line per value with an empty line between the rows.
 fn arranged<const N: usize>(header: [&str; N], rows: &[[String; N]], columns: Option<usize>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(header);

@@ -1,4 +1,4 @@
-//! Wrong usage that the parser of arguments can't see.
+//! Reports wrong usage that the argument parser can't detect.
 
 use clap::CommandFactory;
 use clap::error::ErrorKind;
@@ -6,7 +6,7 @@ use clap::error::ErrorKind;
 use super::spinner;
 use crate::args::Arguments;
 
-/// Ends as the parser of arguments does, for what only the whole command line shows.
+/// Prints a usage error and exits as the argument parser does. Used for rules that involve several arguments.
 pub(crate) fn wrong_usage(kind: ErrorKind, message: &str) -> ! {
     spinner::clear();
     Arguments::command().error(kind, message).exit()

@@ -1,4 +1,4 @@
-//! Waiting for a program that runs for the caller, and the exit status that follows from its end.
+//! Waits for a program that runs for the caller, and derives this process's exit status from the program's.
 
 use ociman::command::{ExitStatus, Process};
 use ociman::kill_tree;
@@ -8,15 +8,19 @@ use signal_hook::consts::SIGINT;
 use super::signals::{Event, Sender, Signals};
 use crate::output::Failure;
 
-/// How a command ended that ran for the user.
+/// How a user's command ended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CommandEnd {
     pub(crate) status: ExitStatus,
-    /// Whether SIGINT came while it ran.
+    /// Whether SIGINT arrived while the command ran.
     pub(crate) was_interrupted: bool,
 }
 
-/// The exit status of this process after a command. A command that SIGINT has ended ends this process by SIGINT as well.
+/// Returns the exit status of this process after a command.
+///
+/// # Errors
+///
+/// Returns [`Failure::Interrupted`] if SIGINT ended the command, so that this process ends by SIGINT as well.
 pub(crate) fn outcome(end: CommandEnd) -> Result<u8, Failure> {
     let status = u8::try_from(end.status.code()).unwrap_or(u8::MAX);
     if end.was_interrupted && status == INTERRUPTED {
@@ -25,10 +29,10 @@ pub(crate) fn outcome(end: CommandEnd) -> Result<u8, Failure> {
     Ok(status)
 }
 
-/// The status of a program that died of SIGINT, and of one that got it and says so by its exit status.
+/// The status of a program that SIGINT killed. A program that handles SIGINT may exit with this status too.
 const INTERRUPTED: u8 = 130;
 
-/// How a child ended, and the first signal that came while it ran.
+/// How a child process ended, and the first signal that arrived while it ran.
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
     pub(crate) signal: Option<Event>,
@@ -41,8 +45,9 @@ pub(crate) enum EndedBy {
     Us,
 }
 
-/// Waits for a child. The first signal is passed on, so that it can finish its own handling; the second kills it and
-/// all it has started.
+/// Waits for a child process. The first signal is passed on, so that the child can handle it; the second kills the
+/// child and all its descendants. If `interactive` is `true`, a SIGINT from the terminal is ignored, because the child
+/// handles Ctrl-C itself.
 pub(crate) async fn wait(
     mut process: Process,
     interactive: bool,

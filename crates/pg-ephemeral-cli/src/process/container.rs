@@ -1,4 +1,4 @@
-//! Commands inside a container: how one is found there, and how signals get to it.
+//! Commands inside a container: how such a command is found, and how signals reach it.
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -14,12 +14,13 @@ use super::child::{CommandEnd, EndedBy, wait};
 use super::signals::{Event, Sender, Signals};
 use crate::output::Failure;
 
-/// What becomes of the engine's program here when a signal for the command inside does not get there.
+/// What to do with the engine's client program (`docker` or `podman`) when a signal can't be delivered to the command
+/// inside the container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Undelivered {
-    /// It gets the signal itself.
+    /// Send the signal to the client program.
     HandOn,
-    /// It is killed, since it would only hand the signal on.
+    /// Kill the client program, because it would only pass the signal on.
     Kill,
 }
 
@@ -28,7 +29,8 @@ pub(crate) struct InContainer<'a> {
     pub(crate) container: &'a Container,
     pub(crate) mark: Mark,
     pub(crate) user: Option<String>,
-    /// With a terminal the engine's program makes Ctrl-C a key of the terminal inside, and nobody here gets SIGINT.
+    /// Whether the command has a terminal. With one, the engine's client program sends Ctrl-C as a key to the terminal
+    /// inside, and this process receives no SIGINT.
     pub(crate) terminal: Terminal,
     pub(crate) undelivered: Undelivered,
 }
@@ -36,12 +38,12 @@ pub(crate) struct InContainer<'a> {
 /// How a command inside a container ended.
 pub(crate) struct EndedInContainer {
     pub(crate) command: CommandEnd,
-    /// How the engine's program here ended.
+    /// How the engine's client program ended.
     pub(crate) client: ExitStatus,
 }
 
-/// Waits for a command inside the container. The engine's program here passes no signal on, so each is sent in by a
-/// command of its own.
+/// Waits for a command inside the container. The engine's client program passes no signals on, so each signal is sent
+/// by a separate command inside the container.
 pub(crate) async fn wait_in_container(
     process: Process,
     command: InContainer<'_>,
@@ -71,9 +73,9 @@ pub(crate) async fn wait_in_container(
         }
     }
     let status = match ended.signal {
-        // It has ended, or has not, in its own way: this is its own status.
+        // The signal reached the command, which then ended by itself: this is the command's own status.
         Some(Event { sender: Sender::Process, .. }) if have_arrived && ended.by == EndedBy::Itself => ended.status,
-        // What ended is the engine's program here, whose status says nothing about the command.
+        // The engine's client program may have ended instead; its status says nothing about the command.
         Some(event) => ExitStatus::Signaled(event.number),
         None => ended.status,
     };
@@ -82,7 +84,7 @@ pub(crate) async fn wait_in_container(
 }
 
 impl InContainer<'_> {
-    /// Sends a signal to the command. Gives whether it was there to get it.
+    /// Sends a signal to the command. Resolves to `true` if the command received it.
     fn send(&self, signal: i32) -> impl Future<Output = bool> + use<> {
         let mut spec = self.mark.signal(signal);
         spec.user.clone_from(&self.user);
@@ -91,14 +93,15 @@ impl InContainer<'_> {
     }
 }
 
-/// What a command inside a container is found by: a file in its memory that holds the process's number. It goes with
-/// the container, and no image ever has it.
+/// A file inside a container that holds the process ID of a command, so that signals can be sent to it. The file is in
+/// shared memory (`/dev/shm`), so it is removed with the container and is never part of an image.
 pub(crate) struct Mark(String);
 
 impl Mark {
-    /// Where there is no such folder, or it can't be written, the command runs all the same.
+    /// Writes the process ID to the file `$1`. If that fails, for example because there is no `/dev/shm`, the command
+    /// runs nevertheless.
     const RUN: &str = r#"{ echo $$ >"$1"; } 2>/dev/null; shift; "#;
-    /// `$1` is what to say of a program that is not there, `$2` of one that is none.
+    /// Runs the program `$3`. `$1` is the error text if it does not exist, `$2` the error text if it is not executable.
     const EXEC: &str = r#"case $3 in
 */*) test -e "$3" || { printf %s "$1" >&2; exit 127; }; test ! -d "$3" && test -x "$3" || { printf %s "$2" >&2; exit 126; } ;;
 *) command -v -- "$3" >/dev/null || { printf %s "$1" >&2; exit 127; } ;;
@@ -112,13 +115,14 @@ exec "$@""#;
         Self(format!("/dev/shm/.pg-ephemeral-{}-{}", std::process::id(), now.as_nanos()))
     }
 
-    /// A shell that runs a script, in the process that the mark names.
+    /// Returns a command that records its process ID and runs a shell script in the same process.
     pub(crate) fn shell(&self, script: &str) -> Vec<String> {
         ["sh", "-c", &format!("{}{script}", Self::RUN), "sh", &self.0].map(str::to_owned).into()
     }
 
-    /// A program in the process that the mark names. A shell finds out whether it can be run, since engines differ in what
-    /// they say then, and on which stream. It says `missing` of a program that is not there.
+    /// Returns a command that records its process ID and runs a program in the same process. A shell checks first
+    /// whether the program can be run, because engines report that with different texts and on different streams. The
+    /// shell prints `missing` if the program does not exist.
     pub(crate) fn run(&self, command: Vec<String>, missing: &Failure) -> Vec<String> {
         let program = command.first().map(OsString::from).unwrap_or_default();
         let denied = std::io::Error::from_raw_os_error(Errno::ACCESS.raw_os_error());
@@ -132,7 +136,7 @@ exec "$@""#;
     }
 }
 
-/// A program that is not where it was to be run.
+/// A program does not exist in the place where it should run.
 #[derive(Debug, thiserror::Error)]
 #[error("no program {program:?} in the {place}")]
 pub(crate) struct Missing {
@@ -140,8 +144,8 @@ pub(crate) struct Missing {
     pub(crate) place: &'static str,
 }
 
-/// The caller as a user of a container, and a home there unless it has one. Without root's rights an engine makes its own
-/// user the root of every container.
+/// Returns the caller as a container user (`UID:GID`), and a `HOME` variable for a user who has no home folder in the
+/// container. A rootless engine maps the caller to root in each container, so the user is root there.
 pub(crate) fn callers_user(is_rootless: bool) -> (String, Option<Variable>) {
     if is_rootless {
         return ("0:0".to_owned(), None);
@@ -152,8 +156,8 @@ pub(crate) fn callers_user(is_rootless: bool) -> (String, Option<Variable>) {
     (format!("{uid}:{gid}"), home)
 }
 
-/// Whether a command is to have a terminal, and the variable that says of what kind the caller's is. A terminal joins
-/// standard output and error, so all three must be one.
+/// Returns whether a command gets a terminal, and the caller's `TERM` variable. A terminal joins standard output and
+/// standard error, so a command gets one only if all three of the caller's streams are terminals.
 pub(crate) fn terminal() -> (Terminal, Option<Variable>) {
     let all = std::io::stdin().is_terminal() && std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
     match all {

@@ -1,6 +1,6 @@
-//! Tells a signal for the whole process group from one for this process alone. The system does not say, and a command
-//! in the group has got the first kind already: passed on, it would be a second signal, which many programs take as
-//! the wish to end at once.
+//! Distinguishes a signal to the whole process group from a signal to this process alone. The system does not report
+//! the difference. A command in the group has already received a signal to the whole group; if the signal were passed
+//! on, the command would receive it twice, and many programs take a second signal as a request to end at once.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
@@ -9,13 +9,13 @@ use rustix::process::Pid;
 #[cfg(target_os = "linux")]
 use rustix::process::{Resource, Rlimit, prlimit};
 
-/// A process of this process's group that does nothing but die of the first signal.
+/// A process in this process's group that does nothing until a signal kills it.
 pub(crate) struct GroupWitness(Option<Child>);
 
 impl GroupWitness {
-    /// Without such a process every signal counts as one for this process alone.
+    /// Starts the witness. If it can't be started, every signal counts as a signal to this process alone.
     pub(crate) fn start() -> Self {
-        // It reads from a pipe whose other end is here, so it ends with this process, whatever ends that.
+        // `cat` reads from a pipe whose other end this process holds, so it ends when this process ends for any reason.
         let mut cat = Command::new("cat");
         cat.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let witness = cat.spawn().ok();
@@ -28,8 +28,8 @@ impl GroupWitness {
         Self(witness)
     }
 
-    /// Whether a signal that this process got went to the whole group. The system signals the youngest processes of a group
-    /// first, so the witness has got it by now, though it may not be dead yet.
+    /// Returns `true` if a signal that this process received went to the whole group. The system signals the youngest
+    /// processes of a group first, so the witness has received the signal by now, but it may not be dead yet.
     pub(crate) fn has_got(&mut self, signal: i32) -> bool {
         let Some(witness) = &mut self.0 else { return false };
         match witness.try_wait() {
@@ -50,7 +50,8 @@ impl Drop for GroupWitness {
     }
 }
 
-/// Whether a process has ended or has a signal to die of; never where the system has no `/proc`.
+/// Returns `true` if a process has ended or a signal is pending for it. Always returns `false` on a system without
+/// `/proc`.
 fn is_dying(pid: u32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
@@ -63,14 +64,14 @@ mod tests {
     use super::*;
     use rustix::process::{Signal, kill_process};
 
-    /// A test must not signal its own group, in which other tests run.
+    /// Signals the witness alone, because other tests may run in the test's own process group.
     #[test]
     fn a_signal_that_the_witness_has_got_went_to_the_group() {
         for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT] {
             let mut witness = GroupWitness::start();
             assert!(!witness.has_got(signal.as_raw()));
             kill_process(Pid::from_child(witness.0.as_ref().unwrap()), signal).unwrap();
-            // A core file takes a moment, though it is not written.
+            // Only SIGQUIT may need a moment: the system prepares a core file even though it writes none.
             while !witness.has_got(signal.as_raw()) {
                 assert_eq!(signal, Signal::QUIT);
             }

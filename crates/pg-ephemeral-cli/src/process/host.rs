@@ -12,22 +12,23 @@ use super::group::GroupWitness;
 use super::signals::{Event, Sender, Signals};
 use crate::output::{FAILED_AROUND, Failure, NOT_EXECUTABLE, NOT_FOUND};
 
-/// Runs a program of this machine on the caller's streams and in its process group, and gives its exit status.
+/// Runs a program of this machine on the caller's streams and in the caller's process group, and returns its exit
+/// status.
 pub(crate) async fn run_here(mut line: CommandLine, interactive: bool, signals: &mut Signals) -> Result<u8, Failure> {
     line = line.streams(Stream::Inherit, Stream::Inherit, Stream::Inherit);
     line.group = ProcessGroup::Caller;
     line.orphaning = Orphaning::KilledWithDescendants;
-    // It has to be there before the program, to which a signal may come at once.
+    // The witness starts before the program, because a signal may arrive as soon as the program runs.
     let mut witness = GroupWitness::start();
     let process = match System.spawn(line).await {
         Ok(process) => process,
         Err(error) => return refused(error),
     };
     let pass_on = |pid, event: Event| {
-        // What went to the whole group, as all that the terminal sends, the child has got already.
+        // The child has already received a signal that went to the whole group. Signals from the terminal always do.
         let has_got_it = event.sender == Sender::Terminal || witness.has_got(event.number);
         if let (false, Some(signal)) = (has_got_it, Signal::from_named_raw(event.number)) {
-            // It may have ended in this moment.
+            // The child may have just ended.
             let _ = kill_process(pid, signal);
         }
     };
@@ -35,7 +36,7 @@ pub(crate) async fn run_here(mut line: CommandLine, interactive: bool, signals: 
     outcome(CommandEnd { status, was_interrupted: signals.was_interrupted() })
 }
 
-/// A command that could not be started has a status of its own, as in a shell.
+/// Prints why a command could not be started and returns an exit status that tells the reason, as a shell does.
 fn refused(error: ProcessError) -> Result<u8, Failure> {
     let status = match &error {
         ProcessError::ProgramNotFound { .. } => NOT_FOUND,
@@ -52,7 +53,7 @@ fn refused(error: ProcessError) -> Result<u8, Failure> {
     Ok(status)
 }
 
-/// Whether the system could start no program at all just now.
+/// Returns `true` if the system currently lacks the resources to start any program.
 fn is_shortage(error: &std::io::Error) -> bool {
     let errno = Errno::from_io_error(error);
     matches!(errno, Some(Errno::AGAIN | Errno::NOMEM | Errno::MFILE | Errno::NFILE))

@@ -1,4 +1,4 @@
-//! Programs that run for the caller, here and in containers, and the signals that reach this process meanwhile.
+//! Runs programs for the caller, on this machine and in containers, and handles the signals that arrive meanwhile.
 
 mod child;
 mod container;

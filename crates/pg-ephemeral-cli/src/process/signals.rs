@@ -1,5 +1,5 @@
-//! The one place where signals arrive. SIGINT, SIGTERM, SIGHUP and SIGQUIT become events; what they mean is decided by
-//! whoever waits for them.
+//! Receives all signals of this process. SIGINT, SIGTERM, SIGHUP and SIGQUIT become events; the code that waits for an
+//! event decides what it means.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -13,24 +13,24 @@ use signal_hook::iterator::exfiltrator::WithOrigin;
 use signal_hook::low_level::siginfo::Cause;
 use tokio::sync::mpsc;
 
-/// A signal that asks for the end.
+/// A signal that asks this process to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Event {
-    /// Its number.
+    /// The signal's number.
     pub(crate) number: i32,
-    /// Who sent it.
+    /// The sender of the signal.
     pub(crate) sender: Sender,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sender {
-    /// The terminal, which sends it to every process in the foreground.
+    /// The terminal, which sends a signal to every process in the foreground.
     Terminal,
-    /// A process, which sent it to us alone, for all we know.
+    /// A process, which may have sent the signal to this process alone.
     Process,
 }
 
-/// Receives signals.
+/// The receiver of signals.
 #[derive(Debug)]
 pub(crate) struct Signals {
     events: mpsc::UnboundedReceiver<Event>,
@@ -38,8 +38,8 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// From now on these signals no longer end this process. A signal that is caught here is not ignored by children
-    /// either, even if a shell started us in the background with it ignored.
+    /// Starts to receive signals, which from now on no longer end this process. Children do not ignore a signal that is
+    /// caught here, even if a shell started this process in the background with the signal ignored.
     pub(crate) fn listen() -> std::io::Result<Self> {
         let ending = [SIGINT, SIGTERM, SIGQUIT].into_iter().chain((!hangup_is_ignored()).then_some(SIGHUP));
         let was_interrupted = Arc::new(AtomicBool::new(false));
@@ -57,7 +57,7 @@ impl Signals {
         Ok(Self { events: receiver, was_interrupted })
     }
 
-    /// The next signal. Never resolves when there can be none any more.
+    /// Waits for the next signal. Never resolves if no more signals can arrive.
     pub(crate) async fn next(&mut self) -> Event {
         match self.events.recv().await {
             Some(event) => event,
@@ -65,13 +65,14 @@ impl Signals {
         }
     }
 
-    /// Whether SIGINT has come, also before its event has been received.
+    /// Returns `true` if SIGINT has arrived, even if [`Self::next`] has not returned its event yet.
     pub(crate) fn was_interrupted(&self) -> bool {
         self.was_interrupted.load(Ordering::Relaxed)
     }
 }
 
-/// A future that a signal cuts off; what it had begun cleans up after itself.
+/// Runs a future until it completes or a signal arrives. A signal drops the future, whose parts clean up when they are
+/// dropped.
 pub(crate) async fn until_signal<T>(signals: &mut Signals, future: impl Future<Output = T>) -> Result<T, Failure> {
     tokio::select! {
         biased;
@@ -80,19 +81,19 @@ pub(crate) async fn until_signal<T>(signals: &mut Signals, future: impl Future<O
     }
 }
 
-/// Ends this process as a signal has ended what it ran. A shell stops a script or a loop when a command dies of SIGINT,
-/// and goes on after one that exits, so SIGINT is passed on to whoever waits for this process by dying of it. Process 1
-/// can't die of a signal. Returns the exit status where the process does not die.
+/// Ends this process by SIGINT, or returns the exit status for another signal. A shell stops a script or a loop when
+/// SIGINT kills a command, but goes on after a command that exits, so this process must die of SIGINT to pass it on.
+/// Process 1 can't die of a signal, so it gets an exit status as well.
 pub(crate) fn end_by(signal: i32) -> ExitCode {
     if signal == SIGINT && !rustix::process::getpid().is_init() {
-        // Dying skips what the standard library does at an exit.
+        // The standard library flushes standard output at an exit, but not when a signal kills the process.
         let _ = std::io::stdout().flush();
         let _ = signal_hook::low_level::emulate_default_handler(SIGINT);
     }
     ExitCode::from(u8::try_from(128 + signal).unwrap_or(u8::MAX))
 }
 
-/// Whether `nohup`, or whoever else started us, wants us to outlive the terminal.
+/// Returns `true` if this process was started with SIGHUP ignored, as `nohup` does, so that it outlives the terminal.
 fn hangup_is_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

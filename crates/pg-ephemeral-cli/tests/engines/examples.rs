@@ -1,4 +1,4 @@
-//! The examples that need an engine: the commands in their READMEs, as they stand there.
+//! Runs the commands in the READMEs of the examples that need an engine.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use crate::registry::Registry;
 use crate::support::engine::Engine;
 use crate::support::readme;
 
-/// An example on an engine, under an instance of its own, with a part of its configuration replaced.
+/// Runs an example on an engine, with an instance of its own and with a part of its configuration replaced.
 fn run(example: &str, engine: &'static str, replace: impl FnOnce(&Engine, String) -> String) {
     let engine = Engine::new(engine);
     readme::copy(example, &engine.project);
@@ -19,14 +19,14 @@ fn run(example: &str, engine: &'static str, replace: impl FnOnce(&Engine, String
     engine.assert_nothing_left();
 }
 
-/// `text` with a part replaced that has to be there.
+/// Replaces a part of `text`. Panics if the part is missing.
 fn replaced(text: &str, part: &str, by: &str) -> String {
     assert!(text.contains(part), "{part} is not in: {text}");
     text.replace(part, by)
 }
 
-/// No test depends on the network: the package is in the folder that `PG_EPHEMERAL_TEST_PACKAGES` names, and comes with
-/// the project's files. CI has to say, by an empty variable, that it goes without.
+/// No test depends on the network: the package is taken from the folder that `PG_EPHEMERAL_TEST_PACKAGES` names and is
+/// copied into the project. In CI the variable must be set; an empty value skips this test.
 #[test]
 fn an_extension_from_a_package() {
     let named = std::env::var("PG_EPHEMERAL_TEST_PACKAGES").ok();
@@ -46,7 +46,7 @@ fn an_extension_from_a_package() {
 }
 
 #[test]
-fn layers_that_travel_through_a_registry() {
+fn layers_shared_through_a_registry() {
     let registry = Registry::start();
     run("caching-in-ci", "podman", |_, text| replaced(&text, "127.0.0.1:5000", &registry.address()));
 }

@@ -1,4 +1,5 @@
-//! The engines tier: it needs podman and docker, running, with `docker.io/library/postgres:15` in both, and tmux.
+//! The engines tier. These tests need tmux, and Podman and Docker running, both with the image
+//! `docker.io/library/postgres:15`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cli;

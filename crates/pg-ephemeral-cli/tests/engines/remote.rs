@@ -1,5 +1,4 @@
-//! The binary with an engine that is not on this machine, as far as can be told. It takes root, and the programs of
-//! iproute2 and util-linux.
+//! Tests of the binary with an engine that appears to be on another machine. They need root, iproute2 and util-linux.
 
 use std::fs;
 
@@ -9,14 +8,14 @@ use crate::support::remote_engine::RemoteEngine;
 use pg_ephemeral_testkit::wait_until;
 use rustix::process::Signal;
 
-/// One engine for all of it: to start one takes long.
-fn a_remote_engine_is_as_good_as_one_here_but_for_mounts(program: &'static str) {
+/// Runs all checks on one engine, because starting an engine takes long.
+fn a_remote_engine_does_everything_but_mounts(program: &'static str) {
     let remote = RemoteEngine::new(program);
     let engine = Engine::at(program, remote.variables());
     mounts_are_refused_before_anything_is_started(&engine, &remote);
-    servers_are_reached_at_its_address(&engine, &remote);
-    sessions_are_attached_to_at_its_address(&engine, &remote);
-    what_is_left_there_is_removed_there(&engine, &remote);
+    servers_are_reached_at_the_engines_address(&engine, &remote);
+    sessions_are_attached_at_the_engines_address(&engine, &remote);
+    only_commands_that_use_the_remote_engine_remove_its_leftovers(&engine, &remote);
     let doctor = engine.command(&["doctor"]).run();
     assert!(doctor.stdout_text().contains(&remote.url()), "{}", doctor.stdout_text());
     engine.assert_nothing_left();
@@ -25,7 +24,7 @@ fn a_remote_engine_is_as_good_as_one_here_but_for_mounts(program: &'static str) 
 fn mounts_are_refused_before_anything_is_started(engine: &Engine, remote: &RemoteEngine) {
     for form in [&["psql"][..], &["run-env", "true"], &["bin", "--", "psql", "--version"]] {
         engine.command(&[&["-q"], form].concat()).run().status(125).stdout("").stderr(&format!(
-            "error: mount [ROOT]/work: the {} engine is on another machine, {}\nhint: use the `host` form of the command, or \
+            "error: failed to mount [ROOT]/work: the {} engine is on another machine, {}\nhint: use the `host` form of the command, or \
              the `container` form, which does without the folder\n",
             engine.program(),
             remote.address(),
@@ -34,7 +33,7 @@ fn mounts_are_refused_before_anything_is_started(engine: &Engine, remote: &Remot
     assert!(engine.layers().is_empty(), "something was started: {:?}", engine.layers());
 }
 
-fn servers_are_reached_at_its_address(engine: &Engine, remote: &RemoteEngine) {
+fn servers_are_reached_at_the_engines_address(engine: &Engine, remote: &RemoteEngine) {
     let seeds = format!(
         "image = \"15\"\n[instances.{0}.seeds.table]\ntype = \"sql-statement\"\nstatement = \"create table t (a int)\"\n\
          [instances.{0}.seeds.rows]\ntype = \"script\"\nscript = \"psql -qc 'insert into t values (42)'\"\n\
@@ -57,7 +56,7 @@ fn servers_are_reached_at_its_address(engine: &Engine, remote: &RemoteEngine) {
     engine.assert_nothing_left();
 }
 
-fn sessions_are_attached_to_at_its_address(engine: &Engine, remote: &RemoteEngine) {
+fn sessions_are_attached_at_the_engines_address(engine: &Engine, remote: &RemoteEngine) {
     let name = engine.instance();
     let session = |words: &[&str]| engine.command(&[&["-q", "session"], words, &["--name", name]].concat()).run();
     session(&["start"]).status(0);
@@ -79,8 +78,8 @@ fn sessions_are_attached_to_at_its_address(engine: &Engine, remote: &RemoteEngin
     engine.assert_nothing_left();
 }
 
-/// A command that works with another engine neither removes it nor forgets it.
-fn what_is_left_there_is_removed_there(engine: &Engine, remote: &RemoteEngine) {
+/// A command that works with another engine neither removes the leftover nor forgets it.
+fn only_commands_that_use_the_remote_engine_remove_its_leftovers(engine: &Engine, remote: &RemoteEngine) {
     let mut started =
         engine.command(&["-q", "container", "run-env", "--", "sh", "-c", "echo ready; exec sleep 1000"]).start();
     started.wait_for("ready");
@@ -94,14 +93,14 @@ fn what_is_left_there_is_removed_there(engine: &Engine, remote: &RemoteEngine) {
 }
 
 #[test]
-fn a_remote_docker_is_as_good_as_here_but_for_mounts() {
-    a_remote_engine_is_as_good_as_one_here_but_for_mounts("docker");
+fn a_remote_docker_does_everything_but_mounts() {
+    a_remote_engine_does_everything_but_mounts("docker");
 }
 
-/// What CI leaves out.
+/// Tests that CI leaves out.
 mod also {
     #[test]
-    fn a_remote_podman_is_as_good_as_here_but_for_mounts() {
-        super::a_remote_engine_is_as_good_as_one_here_but_for_mounts("podman");
+    fn a_remote_podman_does_everything_but_mounts() {
+        super::a_remote_engine_does_everything_but_mounts("podman");
     }
 }

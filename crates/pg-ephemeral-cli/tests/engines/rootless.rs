@@ -1,4 +1,4 @@
-//! The binary as an ordinary user on a rootless Podman. It takes root, who makes that user.
+//! Tests of the binary as an ordinary user with a rootless Podman. They need root to create that user.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -7,14 +7,14 @@ use std::path::Path;
 use crate::support::engine::Engine;
 use crate::support::rootless::Rootless;
 
-/// One user for all of it: an image has to be loaded for each.
+/// Runs all checks with one user, because the image has to be loaded for each user.
 #[test]
-fn a_rootless_podman_is_as_good_as_one_of_roots() {
+fn a_rootless_podman_works_as_a_podman_of_root_does() {
     let Some(rootless) = Rootless::new() else { return };
     let engine = Engine::of(&rootless);
     servers_are_seeded_and_reached(&engine);
     files_belong_to_the_caller(&engine, rootless.ids());
-    sessions_are_worked_with(&engine, rootless.ids());
+    sessions_are_started_used_and_stopped(&engine, rootless.ids());
     let doctor = engine.command(&["doctor"]).run();
     let told = doctor.stdout_text();
     assert!(told.contains("subordinate ids") && told.contains("XDG_RUNTIME_DIR"), "{told}");
@@ -51,7 +51,7 @@ fn files_belong_to_the_caller(engine: &Engine, ids: (u32, u32)) {
         assert_belongs_to(&folder.join(form), ids);
         assert_belongs_to(&folder.join(form).join("file"), ids);
     }
-    // A tool is the caller, and not root, which some of them refuse to be.
+    // A tool runs as the caller and not as root, because some tools refuse to run as root.
     engine.command(&["-q", "bin", "--", "id", "-u"]).run().status(0).stdout(&format!("{}\n", ids.0)).stderr("");
     engine.command(&["-q", "psql", "-Atf", "query", "-o", "result"]).run().status(0).stdout("").stderr("");
     assert_belongs_to(&folder.join("result"), ids);
@@ -59,7 +59,7 @@ fn files_belong_to_the_caller(engine: &Engine, ids: (u32, u32)) {
     status(&["sh", "-c", "exit 42"]).status(42).stdout("").stderr("");
 }
 
-fn sessions_are_worked_with(engine: &Engine, ids: (u32, u32)) {
+fn sessions_are_started_used_and_stopped(engine: &Engine, ids: (u32, u32)) {
     let name = engine.instance();
     let session = |words: &[&str], rest: &[&str]| {
         engine.command(&[&["-q", "session"], words, &["--name", name], rest].concat()).run()

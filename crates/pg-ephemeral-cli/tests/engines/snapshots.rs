@@ -1,4 +1,5 @@
-//! Sessions that go back in time, and copies of their databases, on Docker and Podman. Both have to be installed and running with the image postgres:15.
+//! Tests of snapshots and of copies of a session's database on Docker and Podman. Both must be installed and running,
+//! with the image `postgres:15`.
 
 crate::on_engines! {
     both {
@@ -8,12 +9,12 @@ crate::on_engines! {
     }
     docker {
         snapshot_cases {
-            a_session_goes_back_and_another_forks_off_while_somebody_writes
+            a_session_is_restored_and_forked_while_a_client_writes
         }
     }
     podman {
         database_cases {
-            a_command_gets_a_copy_that_goes_with_it
+            a_command_gets_a_copy_of_the_database_that_is_dropped_afterwards
         }
     }
     host {}

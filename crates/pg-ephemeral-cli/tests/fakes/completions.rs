@@ -1,5 +1,5 @@
-//! What real shells complete. `PG_EPHEMERAL_TEST_SHELLS` names them, by default bash alone; one that is named has to be
-//! installed.
+//! Tests of completion in real shells. `PG_EPHEMERAL_TEST_SHELLS` lists the shells (default: `bash`). Each listed shell
+//! must be installed.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ fn shells() -> Vec<String> {
     named.split_whitespace().map(str::to_owned).collect()
 }
 
-/// A shell's words that set completion up, with the binary on `PATH`.
+/// Returns the commands that put the binary on `PATH` and set up completion in a shell.
 fn set_up(project: &Project, shell: &str) -> String {
     let folder = project.binary().parent().unwrap().display();
     match shell {
@@ -27,7 +27,7 @@ fn set_up(project: &Project, shell: &str) -> String {
     }
 }
 
-/// What a shell offers for the last word of a line, sorted.
+/// Returns the candidates that a shell offers for the last word of a line, sorted.
 fn offered(project: &Project, shell: &str, line: &str) -> Vec<String> {
     let set_up = set_up(project, shell);
     let script = match shell {
@@ -37,7 +37,7 @@ fn offered(project: &Project, shell: &str, line: &str) -> Vec<String> {
             end = if line.ends_with(' ') { "''" } else { "" },
         ),
         "fish" => format!("{set_up}; complete -C '{line}' | string replace -r '\\t.*' ''; true"),
-        // zsh completes only where somebody types.
+        // zsh completes only in an interactive shell, so the binary is called as zsh's completion script calls it.
         "zsh" => format!(
             "words=({line} {end}); PATH=$PATH:{folder}; _CLAP_IFS=$'\\n' _CLAP_COMPLETE_INDEX=$((${{#words}} - 1)) \
              PG_EPHEMERAL_COMPLETE=zsh pg-ephemeral -- \"${{words[@]}}\" | sed 's/:.*//'",
@@ -70,17 +70,17 @@ fn commands_instances_and_tools_are_completed() {
 }
 
 #[test]
-fn a_broken_configuration_is_no_error_in_the_middle_of_a_line() {
+fn completion_ignores_a_broken_configuration_silently() {
     let project = support::project().database_toml("imgae = 1\n");
     for shell in shells() {
         assert_eq!(offered(&project, &shell, "pg-ephemeral --instance "), ["main"]);
-        // Whatever is offered here, nothing is said.
+        // The offered words do not matter here, only that nothing is printed on standard error.
         offered(&project, &shell, "pg-ephemeral nosuch --wrong ");
     }
 }
 
 #[test]
-fn sessions_are_completed_with_one_listing_and_those_whose_time_is_over_stay_as_they_are() {
+fn completing_sessions_takes_one_listing_and_removes_no_expired_session() {
     for engine in ["docker", "podman"] {
         let containers = [
             Container::session("review", "main", &[]),
@@ -98,27 +98,27 @@ fn sessions_are_completed_with_one_listing_and_those_whose_time_is_over_stay_as_
 }
 
 #[test]
-fn an_engine_that_hangs_does_not_keep_the_line() {
+fn completion_gives_up_on_an_engine_that_hangs() {
     let hang = "[[failures]]\noperation = \"list\"\nfailure = \"hang\"\n";
     let project = support::fakes::and_fake(support::project().scenario(hang), "podman");
-    // A real one could have sessions.
+    // The machine's own Docker could have sessions.
     let project = support::fakes::and_fake(project, "docker");
     let begin = Instant::now();
     assert_eq!(offered(&project, "bash", "pg-ephemeral session psql --name "), [""; 0]);
-    // The time that it gets, and ample for two shells and the rest on a busy machine.
+    // The time limit of the engine, plus ample time for two shells on a busy machine.
     assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
     wait_until("what the engines were asked has ended", AMPLE, || project.processes().is_empty());
 }
 
 #[test]
-fn a_key_in_a_terminal_completes_the_word() {
+fn the_tab_key_in_a_terminal_completes_the_word() {
     let project = support::project().database_toml(CONFIG);
     project.write("rc", format!("{}; PS1='ready> '\n", set_up(&project, "bash")));
     let terminal = Terminal::new(&project, "bash --noprofile --rcfile rc");
     terminal.wait_for_prompt("ready>");
     terminal.enter("bind 'set bell-style none'");
     terminal.wait_for("the next prompt", |screen| screen.matches("ready>").count() == 2);
-    // Without Enter behind it.
+    // `key` sends the text without Enter.
     terminal.key("pg-ephemeral --instance sho");
     terminal.key("Tab");
     terminal.wait_for("the instance", |screen| screen.contains("pg-ephemeral --instance shop"));

@@ -1,4 +1,4 @@
-//! The fakes tier: it needs no server and no engine, but tmux.
+//! The fakes tier. These tests need tmux, but no server and no engine.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod completions;

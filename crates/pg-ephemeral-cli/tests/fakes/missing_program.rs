@@ -1,17 +1,17 @@
-//! `run-env` with a program that the image lacks, on fake engines.
+//! Tests of `run-env` with a program that the image lacks, on fake engines.
 
 use crate::support::fakes::fake;
 use crate::support::make_executable;
 use pg_ephemeral_testkit::Project;
 
-/// The `PATH` of a project's commands, with a folder of the project before it.
+/// Returns the `PATH` of a project's commands, preceded by the project's folder `own`.
 fn path_with_own(project: &Project) -> String {
     let path = project.environment().into_iter().find_map(|(name, value)| (name == "PATH").then_some(value));
     format!("{}:{}", project.folder().join("own").display(), path.unwrap_or_default())
 }
 
 #[test]
-fn a_program_that_the_image_lacks_is_told_before_the_first_start_with_the_form_that_runs_it() {
+fn a_program_that_the_image_lacks_is_an_error_before_any_start_and_names_the_form_that_runs_it() {
     for engine in ["docker", "podman"] {
         let project = fake(engine, &[]).file("own/shoptests", "#!/bin/sh\n");
         make_executable(&project.folder().join("own/shoptests"));

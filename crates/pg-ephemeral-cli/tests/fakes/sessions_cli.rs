@@ -1,5 +1,5 @@
-//! The session commands on fake engines: exact output, every kind of container that there may be, and how many commands
-//! of the engine each takes.
+//! Tests of the session commands on fake engines: their exact output, their behaviour with every kind of container, and
+//! the number of engine commands that each takes.
 
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -22,7 +22,7 @@ fn json(project: &Project, engine: &str, arguments: &[&str]) -> Value {
     serde_json::from_slice(ran.stdout_bytes()).unwrap()
 }
 
-/// The first word of each command that the engine got; its version is what proves that it works.
+/// Returns the first word of each engine command. `version` is the check that the engine works.
 fn journal(project: &Project, engine: &str) -> Vec<String> {
     let journal = project.engine_journal(engine);
     let words = journal.lines().filter_map(|line| line.split(' ').find(|word| *word != engine));
@@ -39,7 +39,7 @@ fn many(count: usize) -> Vec<Container> {
 }
 
 #[test]
-fn a_listing_is_one_command_for_no_one_and_fifty_sessions() {
+fn a_listing_takes_one_engine_command_for_any_number_of_sessions() {
     for engine in ENGINES {
         for count in [0, 1, 50] {
             let project = fake(engine, &many(count));
@@ -51,7 +51,7 @@ fn a_listing_is_one_command_for_no_one_and_fifty_sessions() {
 }
 
 #[test]
-fn one_session_is_found_by_one_command_among_fifty() {
+fn one_session_among_fifty_is_found_by_one_engine_command() {
     for engine in ENGINES {
         for count in [1, 50] {
             let project = fake(engine, &many(count));
@@ -66,7 +66,7 @@ fn one_session_is_found_by_one_command_among_fifty() {
 }
 
 #[test]
-fn fifty_sessions_are_compared_by_two_commands() {
+fn the_status_of_fifty_sessions_takes_two_engine_commands() {
     for engine in ENGINES {
         let project = fake(engine, &many(50)).database_toml(CONFIG);
         let all = json(&project, engine, &["session", "status"]);
@@ -78,7 +78,7 @@ fn fifty_sessions_are_compared_by_two_commands() {
 }
 
 #[test]
-fn nothing_is_asked_for_sessions_of_unknown_instances() {
+fn the_status_of_sessions_of_unknown_instances_looks_up_no_image() {
     for engine in ENGINES {
         let containers = [Container::session("a", "main", &[]), Container::session("b", "other", &[])];
         let project = fake(engine, &containers).database_toml("[instances.third]\n");
@@ -120,7 +120,7 @@ fn a_listing_shows_each_session_in_a_line_and_as_json() {
 }
 
 #[test]
-fn a_session_of_another_secret_is_shown_as_one_in_every_listing() {
+fn every_listing_marks_a_session_of_another_secret() {
     for engine in ENGINES {
         let containers =
             [Container::session("own", "main", &[]), Container::session("theirs", "main", &[("secret", "0123@4567")])];
@@ -145,13 +145,13 @@ fn a_listing_without_sessions_is_a_header_and_an_empty_array() {
         command(&project, engine, &["session", "list"]).run().status(0).stdout(header).stderr("");
         assert_eq!(json(&project, engine, &["session", "list"]), json!([]));
         command(&project, engine, &["session", "stop", "--name", "a"]).run().status(1).stdout("").stderr(
-            "error: no session a runs\nhint: none runs at all; `pg-ephemeral session start --name a` starts this one\n",
+            "error: there is no session a\nhint: no session is running; `pg-ephemeral session start --name a` starts it\n",
         );
     }
 }
 
 #[test]
-fn sessions_are_stopped_by_name_or_all_at_once_and_nothing_else_is() {
+fn session_stop_stops_one_session_or_all_and_no_other_container() {
     for engine in ENGINES {
         let foreign = Container::new("somebody-elses", &[]);
         let server = Container::new("pg-ephemeral-1", &[("version", "0.1.0")]);
@@ -159,7 +159,7 @@ fn sessions_are_stopped_by_name_or_all_at_once_and_nothing_else_is() {
         let stop = |words: &[&str]| command(&project, engine, &[&["session", "stop"], words].concat()).run();
         stop(&["--name", "s01"]).status(0).stdout("").stderr("session s01 is stopped\n");
         assert_eq!(journal(&project, engine), ["version", "ps", "rm"]);
-        stop(&["--name", "s01"]).status(1).stderr("error: no session s01 runs\nhint: these run: s00, s02\n");
+        stop(&["--name", "s01"]).status(1).stderr("error: there is no session s01\nhint: running sessions: s00, s02\n");
         stop(&["--all", "-q"]).status(0).stdout("").stderr("");
         stop(&["--all"]).status(0).stdout("").stderr("");
         assert_eq!(json(&project, engine, &["session", "list"]), json!([]));
@@ -169,7 +169,7 @@ fn sessions_are_stopped_by_name_or_all_at_once_and_nothing_else_is() {
 }
 
 #[test]
-fn sessions_whose_time_is_over_are_removed_by_a_listing_and_others_are_not() {
+fn a_listing_removes_expired_sessions_and_no_others() {
     for engine in ENGINES {
         let containers = [
             Container::session("over", "main", &[("expires", &seconds_from_now(-1))]),
@@ -182,11 +182,11 @@ fn sessions_whose_time_is_over_are_removed_by_a_listing_and_others_are_not() {
         assert_eq!(names, ["soon", "unreadable"]);
         assert_eq!(journal(&project, engine), ["version", "ps", "rm"]);
         let over = command(&project, engine, &["session", "url", "--name", "over"]).run();
-        over.status(1).stdout("").stderr("error: no session over runs\nhint: these run: soon, unreadable\n");
+        over.status(1).stdout("").stderr("error: there is no session over\nhint: running sessions: soon, unreadable\n");
     }
 }
 
-/// Puts a script before a fake engine that shows its running containers as paused in the first listing.
+/// Replaces a fake engine with a script that shows its running containers as paused in the first listing.
 fn paused_at_first(project: &Project, engine: &str) {
     let program = project.root().join("programs").join(engine);
     let real = project.root().join("real").join(engine);
@@ -219,7 +219,8 @@ fn a_command_on_a_session_waits_while_its_container_is_paused() {
     }
 }
 
-/// A session `a` whose server a killed command had stopped, and whose port another program has taken since then.
+/// Creates a project with a session `a`. A killed command had stopped its server, and another program has taken its
+/// port since then.
 fn stopped_for_good(engine: &str) -> Project {
     let failure = "[[failures]]\noperation = \"start\"\n\
                    failure = { exit = { status = 125, stderr = \"bind: address already in use\" } }\n";
@@ -231,7 +232,7 @@ fn stopped_for_good(engine: &str) -> Project {
 }
 
 #[test]
-fn a_session_that_can_not_be_put_back_is_named_with_a_way_out_and_can_be_stopped() {
+fn a_session_whose_server_can_not_be_started_again_is_an_error_with_a_hint_and_can_be_stopped() {
     let problem =
         "the server of the session a was stopped by a command that was killed, and could not be started again";
     let hint = "the next command on it tries again; `pg-ephemeral session stop --name a` ends the session";
@@ -250,13 +251,13 @@ fn a_session_that_can_not_be_put_back_is_named_with_a_way_out_and_can_be_stopped
             listed.status(0).stderr(&format!("warning: {problem}: [..]; {hint}\n"));
             let ended = "session a is removed: its server had ended\n";
             assert!(session(stop).status(0).stderr_text().starts_with(ended));
-            session(&["url", "--name", "a"]).status(1).stderr("error: no session a runs\nhint: [..]\n");
+            session(&["url", "--name", "a"]).status(1).stderr("error: there is no session a\nhint: [..]\n");
         }
     }
 }
 
 #[test]
-fn what_is_no_session_in_spite_of_its_label_is_named() {
+fn a_container_with_a_session_label_and_another_name_is_an_error_that_names_it() {
     for engine in ENGINES {
         let project = fake(engine, &[Container::new("prices", &[("session", "prices")])]);
         let error = "error: container prices matched session label filter but name does not start with \
@@ -270,14 +271,14 @@ fn what_is_no_session_in_spite_of_its_label_is_named() {
 }
 
 #[test]
-fn labels_that_can_not_be_read_are_named_by_a_status() {
+fn session_status_names_an_invalid_label() {
     let cases = [
         (
             ("version", "999.0.0"),
-            "the label pg-ephemeral.version says 999.0.0, which is newer than this pg-ephemeral, [..]",
+            "the label pg-ephemeral.version has version 999.0.0, which is newer than this pg-ephemeral, [..]",
         ),
         (("instance", ""), "the label pg-ephemeral.instance is missing"),
-        (("seeds", "{}"), "read the label pg-ephemeral.seeds \"{}\"\n..."),
+        (("seeds", "{}"), "failed to read the label pg-ephemeral.seeds \"{}\"\n..."),
         (("ssl.ca-cert-pem", "-----BEGIN"), "the label pg-ephemeral.ssl.ca-cert-pem is inconsistent: [..]"),
     ];
     for engine in ENGINES {
@@ -285,22 +286,22 @@ fn labels_that_can_not_be_read_are_named_by_a_status() {
             let project = fake(engine, &[Container::session("a", "main", &[change])]);
             let ran = command(&project, engine, &["session", "status"]).run();
             let cause = format!(
-                "error: the status of the session a can't be told\ncaused by: failed to decode pg-ephemeral metadata from \
+                "error: failed to determine the status of the session a\ncaused by: failed to decode pg-ephemeral metadata from \
                  session labels\ncaused by: {cause}\n"
             );
             ran.status(1).stdout("").stderr(&cause);
-            // It can be listed and stopped all the same.
+            // The session can still be stopped.
             command(&project, engine, &["session", "stop", "--name", "a"]).run().status(0);
         }
     }
 }
 
 #[test]
-fn a_name_that_is_taken_is_refused_and_what_has_it_is_left_alone() {
+fn session_start_refuses_a_taken_name_and_leaves_its_container_alone() {
     for engine in ENGINES {
         let session = fake(engine, &[Container::session("a", "main", &[])]);
         command(&session, engine, &["session", "start", "-q", "--name", "a"]).run().status(1).stdout("").stderr(
-            "error: the session a runs already\nhint: attach to it, or stop it first: pg-ephemeral session stop --name a\n",
+            "error: the session a is already running\nhint: attach to it, or stop it first: pg-ephemeral session stop --name a\n",
         );
         assert_eq!(journal(&session, engine), ["version", "ps"]);
         let foreign = fake(engine, &[Container::new("pg-ephemeral-session-a", &[]).exited()]);
@@ -311,7 +312,7 @@ fn a_name_that_is_taken_is_refused_and_what_has_it_is_left_alone() {
 }
 
 #[test]
-fn without_a_choice_sessions_of_every_backend_are_shown() {
+fn without_a_chosen_backend_sessions_of_every_backend_are_listed() {
     let project = and_fake(fake("docker", &[Container::session("a", "main", &[])]), "podman");
     let run = |words: &[&str]| project.command(words).variable("PG_EPHEMERAL_BIN_DIR", "/nosuch").run();
     let ran = run(&["session", "list", "--format", "json"]);
@@ -325,7 +326,7 @@ fn without_a_choice_sessions_of_every_backend_are_shown() {
 }
 
 #[test]
-fn wrong_usage_is_told_before_any_engine_is_asked() {
+fn wrong_usage_is_reported_before_any_engine_command() {
     for engine in ENGINES {
         let project = fake(engine, &[]);
         let wrong: [&[&str]; 7] = [

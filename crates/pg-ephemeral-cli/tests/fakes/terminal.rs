@@ -1,4 +1,4 @@
-//! What a terminal shows of commands on an engine that is so slow that the spinner is shown.
+//! Tests of the terminal output of commands on an engine that is slow enough for the spinner to appear.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -8,7 +8,7 @@ use crate::support::make_executable;
 use crate::support::terminal::Terminal;
 use pg_ephemeral_testkit::Project;
 
-/// Every command that ends by itself and whose result does not depend on the moment, also in wrong usage.
+/// All commands that end by themselves and whose result does not depend on the time, including wrong usage.
 const COMMANDS: [&str; 25] = [
     "list",
     "gc",
@@ -37,7 +37,7 @@ const COMMANDS: [&str; 25] = [
     "database --session nobody list",
 ];
 
-/// A project with a session `a` on a Podman whose every command takes a while.
+/// Creates a project with a session `a` on a fake Podman whose commands each take 0.3 seconds longer.
 fn slow() -> Project {
     let project = fake("podman", &[Container::session("a", "main", &[])]);
     let (slow, fast) = (project.root().join("programs/podman"), project.root().join("fast/podman"));
@@ -46,23 +46,24 @@ fn slow() -> Project {
     fs::remove_file(&slow).unwrap();
     project.write(&slow, format!("#!/bin/sh\nsleep 0.3\nexec {} \"$@\"\n", fast.display()));
     make_executable(&slow);
-    // What the machine's own Docker runs for others changes from one moment to the next.
+    // The machine's own Docker is hidden, because its containers may change at any time.
     let docker = project.root().join("programs/docker");
     project.write(&docker, "#!/bin/sh\nexit 1\n");
     make_executable(&docker);
     project.database_toml("image = \"17\"\n[instances.main]\n")
 }
 
-/// What a project printed, without what a terminal does to long lines and what changes from one moment to the next.
+/// Returns the output of a project without white space, because a terminal breaks long lines, and without digits and
+/// keys, because they change from run to run.
 fn words(project: &Project, text: &str) -> String {
     let words: String = text.split_whitespace().collect();
     let words = words.replace(&*project.root().to_string_lossy(), "[ROOT]");
-    // Numbers and keys.
+    // Removes numbers and keys.
     words.chars().filter(|character| !character.is_ascii_hexdigit()).collect()
 }
 
 #[test]
-fn nothing_of_the_spinner_stays_beside_a_result_or_an_error() {
+fn the_spinner_leaves_nothing_beside_a_result_or_an_error() {
     for command in COMMANDS {
         let project = slow();
         let line = format!("{} --backend podman {command}", project.binary().display());
@@ -70,7 +71,7 @@ fn nothing_of_the_spinner_stays_beside_a_result_or_an_error() {
         let screen = terminal.wait_for("an end", |screen| screen.contains("[status "));
         drop(terminal);
         let screen = words(&project, &screen);
-        // What it changes is the same in another project.
+        // The command may change the project, so the comparison runs in a new one.
         let project = slow();
         let ran = project.command(["--backend", "podman"].into_iter().chain(command.split(' '))).run();
         let printed = format!("{}{}[status {}]", ran.stdout_text(), ran.stderr_text(), ran.code());
@@ -78,7 +79,7 @@ fn nothing_of_the_spinner_stays_beside_a_result_or_an_error() {
     }
 }
 
-/// What a command writes to a terminal of this kind, byte by byte.
+/// Returns the bytes that a command writes to a terminal of this type.
 fn written(project: &Project, terminal: &str, command: &str) -> String {
     let line = format!("{} --backend podman {command}", project.binary().display());
     let ran = project.command(["-qc", &line, "/dev/null"]).program("script").variable("TERM", terminal).run();

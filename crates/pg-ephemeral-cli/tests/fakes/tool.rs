@@ -1,4 +1,5 @@
-//! `bin` on fake engines: its streams, its status, what it passes on, and that nothing of it stays.
+//! Tests of `bin` on fake engines: its streams, its exit status, the variables it passes on, and that it leaves
+//! nothing.
 
 use crate::support::AMPLE;
 use crate::support::fakes::fake;
@@ -25,7 +26,7 @@ fn assert_nothing_left(project: &Project, engine: &str) {
 }
 
 #[test]
-fn a_tool_gets_the_callers_variables_of_postgresql_and_no_argument_shows_the_password() {
+fn a_tool_gets_the_callers_pg_variables_and_no_engine_argument_contains_the_password() {
     for engine in ENGINES {
         let project = fake(engine, &[]);
         let script = "echo $PGHOST/$PGAPPNAME/$OTHER; echo $PGPASSWORD | tr a-z A-Z; pwd -P";
@@ -39,7 +40,7 @@ fn a_tool_gets_the_callers_variables_of_postgresql_and_no_argument_shows_the_pas
 }
 
 #[test]
-fn a_tool_reads_and_writes_every_byte_and_its_status_is_the_status() {
+fn a_tool_passes_every_byte_through_and_its_status_is_the_exit_status() {
     for engine in ENGINES {
         let project = fake(engine, &[]);
         let bytes: Vec<u8> = (0..=255).cycle().take(1_000_000).collect();
@@ -52,7 +53,10 @@ fn a_tool_reads_and_writes_every_byte_and_its_status_is_the_status() {
         status(&["sh", "-c", "kill -9 $$"]).status(137).stdout("").stderr("");
         status(&["nosuch"]).status(127).stdout("").stderr("error: no program \"nosuch\" in the image\n");
         let refused = status(&["/etc"]);
-        refused.status(126).stdout("").stderr("error: start \"/etc\"\ncaused by: Permission denied (os error 13)\n");
+        refused
+            .status(126)
+            .stdout("")
+            .stderr("error: failed to start \"/etc\"\ncaused by: Permission denied (os error 13)\n");
         project.write("new", "");
         status(&["sh", "-c", "rm new && echo written >file"]).status(0).stdout("").stderr("");
         assert_eq!(std::fs::read_to_string(project.folder().join("file")).unwrap(), "written\n");
@@ -61,7 +65,7 @@ fn a_tool_reads_and_writes_every_byte_and_its_status_is_the_status() {
 }
 
 #[test]
-fn a_tool_ends_in_its_own_way_when_a_signal_comes() {
+fn a_tool_handles_a_signal_itself() {
     for engine in ENGINES {
         let project = fake(engine, &[]);
         let script = "trap 'echo handled; exit 7' TERM; echo ready; while :; do sleep 0.1; done";
@@ -74,14 +78,14 @@ fn a_tool_ends_in_its_own_way_when_a_signal_comes() {
 }
 
 #[test]
-fn what_a_killed_tool_left_is_removed_by_gc() {
+fn gc_removes_the_container_of_a_killed_tool() {
     for engine in ENGINES {
         let project = fake(engine, &[]);
         let mut started = bin(&project, engine, &["sh", "-c", "echo ready; exec sleep 1000"]).start();
         started.wait_for("ready");
         started.signal(Signal::KILL);
         assert_eq!(started.wait().code(), 137);
-        // What is killed with a command is not at once to be seen as gone.
+        // A killed process may take a moment to disappear.
         wait_until("gc removes it", AMPLE, || {
             project.command(["--backend", engine, "gc"]).run().status(0);
             containers(&project, engine).is_empty() && project.processes().is_empty()

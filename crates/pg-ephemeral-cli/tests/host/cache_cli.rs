@@ -1,4 +1,4 @@
-//! The cache commands on the host backend, from the command line to what they print.
+//! Tests of the output of the cache commands on the host backend.
 
 use crate::support::{on_host, project};
 use pg_ephemeral_testkit::Project;
@@ -28,7 +28,7 @@ fn json(project: &Project, words: &[&str]) -> Value {
 }
 
 #[test]
-fn populate_shows_what_seeds_print_on_standard_error_and_nothing_when_quiet() {
+fn populate_prints_seed_output_on_standard_error_and_nothing_when_quiet() {
     let project = seeded();
     on_host(&project, &["cache", "populate"]).run().status(0).stdout("").stderr(
         "pg-ephemeral: initialise the base layer\npg-ephemeral: seed 1 of 3: schema\n\
@@ -41,7 +41,7 @@ fn populate_shows_what_seeds_print_on_standard_error_and_nothing_when_quiet() {
 }
 
 #[test]
-fn a_status_says_what_a_boot_would_take_from_the_cache() {
+fn cache_status_says_which_layers_a_start_would_use() {
     let project = seeded();
     on_host(&project, &["cache", "status"]).run().status(0).stderr("").stdout(
         "main on [..]postgres:[..]: 3 seeds, 0 hit, 2 miss, 1 uncacheable\n SEED [..] TYPE [..] STATUS [..] CACHE IMAGE [..] REASON\n \
@@ -74,12 +74,12 @@ fn a_layer_that_the_status_names_can_be_inspected() {
          schema [..] sql-file [..] schema.sql [..]\n"
     ));
     on_host(&project, &["cache", "inspect", "no/such:1"]).run().status(1).stdout("").stderr(
-        "error: no image is called no/such:1\nhint: `pg-ephemeral cache status` names the layers of an instance\n",
+        "error: there is no image no/such:1\nhint: `pg-ephemeral cache status` names the layers of an instance\n",
     );
 }
 
 #[test]
-fn credentials_are_asked_for_by_seed_or_of_the_deepest_layer() {
+fn cache_credentials_prints_those_of_a_seed_or_of_the_deepest_layer() {
     let project = seeded();
     on_host(&project, &["cache", "credentials"]).run().status(1).stdout("").stderr(
         "error: there is no layer of the instance main\nhint: `pg-ephemeral cache populate` builds what is missing\n",
@@ -99,7 +99,7 @@ fn credentials_are_asked_for_by_seed_or_of_the_deepest_layer() {
 }
 
 #[test]
-fn a_reset_prints_what_went_and_says_when_there_was_nothing() {
+fn cache_reset_prints_the_removed_layers_or_that_there_were_none() {
     let project = seeded();
     on_host(&project, &["cache", "reset"]).run().status(0).stdout("").stderr("there was no layer\n");
     on_host(&project, &["-q", "cache", "populate"]).run().status(0);
@@ -109,7 +109,7 @@ fn a_reset_prints_what_went_and_says_when_there_was_nothing() {
 }
 
 #[test]
-fn a_layer_in_use_makes_a_reset_fail_until_it_may_remove_the_server() {
+fn cache_reset_fails_if_a_layer_is_in_use() {
     let project = seeded();
     let command = "cache reset --backend host -q; echo status $?";
     let inner = format!("\"{}\" {command}", project.binary().display());
@@ -122,7 +122,7 @@ fn a_layer_in_use_makes_a_reset_fail_until_it_may_remove_the_server() {
 }
 
 #[test]
-fn pruning_goes_by_age_and_by_number() {
+fn cache_prune_selects_layers_by_age_and_by_number() {
     let project = seeded();
     on_host(&project, &["-q", "cache", "populate"]).run().status(0);
     on_host(&project, &["cache", "prune"]).run().status(0).stdout("").stderr("nothing was to be removed\n");

@@ -1,4 +1,5 @@
-//! The whole way from a command line to a real PostgreSQL of this machine and back, exact on both streams and status.
+//! End-to-end tests of the command line with the PostgreSQL of this machine. They compare the exact output on both
+//! streams and the exit status.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -7,7 +8,7 @@ use std::time::Duration;
 use crate::support::{self, AMPLE, make_executable, on_host, project, warm_project};
 use rustix::process::Signal;
 
-/// What the first start in a state folder says.
+/// The message of the first start in a state folder.
 const COLD: &str = "pg-ephemeral: initialise the base layer\n";
 
 #[test]
@@ -38,7 +39,7 @@ fn psql_reads_from_a_pipe() {
 }
 
 #[test]
-fn the_arguments_of_psql_are_its_own() {
+fn arguments_of_psql_are_passed_on_unchanged() {
     let project = warm_project();
     on_host(&project, &["-q", "psql", "-Atc", "select 1"]).run().status(0).stdout("1\n").stderr("");
     on_host(&project, &["psql", "--", "-At", "-c", "select 1", "-c", "select 2"]).run().status(0).stdout("1\n2\n");
@@ -48,7 +49,7 @@ fn the_arguments_of_psql_are_its_own() {
         .stdout("")
         .stderr("ERROR:  division by zero\n");
     project.write("broken.sql", "select 1/0;\n");
-    // These letters are options of ours as well, before the command.
+    // Before the command, `-q` and `-v` are options of pg-ephemeral.
     let script = ["psql", "-q", "-v", "ON_ERROR_STOP=1", "-f", "broken.sql"];
     on_host(&project, &script).run().status(3).stdout("").stderr("psql:broken.sql:1: ERROR:  division by zero\n");
 }
@@ -83,7 +84,7 @@ fn pgbench_runs_on_its_own_and_twice_in_one_server() {
 }
 
 #[test]
-fn a_shell_reads_from_a_pipe_and_is_the_users_own() {
+fn shell_reads_from_a_pipe_and_runs_the_users_shell() {
     let project = warm_project();
     let script = "psql -Atc 'select 1'\nexit 7\n";
     on_host(&project, &["-q", "shell"])
@@ -98,7 +99,7 @@ fn a_shell_reads_from_a_pipe_and_is_the_users_own() {
 }
 
 #[test]
-fn the_host_forms_do_the_same() {
+fn the_host_forms_work_like_the_bare_forms() {
     let project = warm_project();
     let query = ["-q", "host", "run-env", "--", "psql", "-Atc", "select 1"];
     on_host(&project, &query).run().status(0).stdout("1\n").stderr("");
@@ -109,7 +110,7 @@ fn the_host_forms_do_the_same() {
 }
 
 #[test]
-fn a_tool_is_the_installed_one_and_starts_no_server() {
+fn bin_runs_the_installed_program_and_starts_no_server() {
     let project = warm_project();
     project.write("list.sql", "select 'read';\n");
     on_host(&project, &["bin", "pg_dump", "--version"])
@@ -126,7 +127,7 @@ fn a_tool_is_the_installed_one_and_starts_no_server() {
         "error: /bin/sh is not the name of one of PostgreSQL's programs\n\
          hint: name it without a folder, such as pg_dump\n",
     );
-    // The caller's own variables say where to.
+    // `bin psql` connects to the server that the caller's variables name.
     let binary = project.binary().display();
     let script = format!("exec {binary} --backend host bin psql -Atf list.sql");
     on_host(&project, &["-q", "run-env", "--", "sh", "-c", &script]).run().status(0).stdout("read\n").stderr("");
@@ -138,7 +139,7 @@ fn a_tool_is_the_installed_one_and_starts_no_server() {
 #[test]
 fn a_dump_through_run_env_is_clean_to_the_last_byte() {
     let project = warm_project();
-    // `PG_EPHEMERAL_TEST_DUMP` says how many megabytes, by default a few.
+    // `PG_EPHEMERAL_TEST_DUMP` sets the size in megabytes.
     let size: u32 = std::env::var("PG_EPHEMERAL_TEST_DUMP").map_or(4, |size| size.parse().unwrap());
     for form in [&["run-env"][..], &["host", "run-env"]] {
         let script = support::dump_script(size);
@@ -161,7 +162,7 @@ fn the_container_forms_are_refused_with_a_hint() {
 }
 
 #[test]
-fn the_status_of_the_command_is_the_status() {
+fn the_exit_status_is_that_of_the_command() {
     let project = warm_project();
     let status = |line: &str| on_host(&project, &["-q", "run-env", "--", "sh", "-c", line]).run();
     status("exit 42").status(42).stdout("").stderr("");
@@ -173,7 +174,7 @@ fn the_status_of_the_command_is_the_status() {
 }
 
 #[test]
-fn a_command_that_is_not_there_ends_with_127() {
+fn a_command_that_does_not_exist_ends_with_127() {
     let project = warm_project();
     let run = |program: &str| on_host(&project, &["-q", "run-env", "--", program]).run();
     run("nosuch").status(127).stdout("").stderr("error: no program \"nosuch\" on PATH\n");
@@ -190,7 +191,8 @@ fn a_command_that_is_not_there_ends_with_127() {
 fn a_command_that_can_not_be_executed_ends_with_126() {
     let project = warm_project().file("plain", "echo hi\n").file("folder/file", "");
     let run = |program: &str| on_host(&project, &["-q", "run-env", "--", program]).run();
-    let denied = |program: &str| format!("error: start \"{program}\"\ncaused by: Permission denied (os error 13)\n");
+    let denied =
+        |program: &str| format!("error: failed to start \"{program}\"\ncaused by: Permission denied (os error 13)\n");
     run("./plain").status(126).stdout("").stderr(&denied("./plain"));
     run("./folder").status(126).stdout("").stderr(&denied("./folder"));
     project.assert_nothing_left();
@@ -206,7 +208,7 @@ fn an_executable_file_without_an_interpreter_line_is_run_by_the_shell_as_env_doe
 }
 
 #[test]
-fn the_command_gets_the_connection_and_nothing_of_the_callers() {
+fn the_command_gets_the_connection_variables_and_none_of_the_callers() {
     let project = warm_project().file("passwords", "");
     fs::set_permissions(project.folder().join("passwords"), fs::Permissions::from_mode(0o600)).unwrap();
     let hostile = |arguments: &[&str]| {
@@ -256,7 +258,7 @@ fn the_url_alone_is_enough_to_connect() {
 }
 
 #[test]
-fn parameters_of_the_command_line_come_before_the_instances_and_the_top_level() {
+fn parameters_of_the_command_line_override_those_of_the_instance_and_the_top_level() {
     let project = warm_project().file(
         "database.toml",
         "parameters = { work_mem = \"11MB\", statement_timeout = \"11s\", lock_timeout = \"11s\" }\n\
@@ -304,7 +306,7 @@ fn a_major_version_that_is_not_installed_is_an_error_that_names_those_that_are()
 }
 
 #[test]
-fn a_parameter_of_pg_ephemerals_own_is_refused_in_any_letter_case() {
+fn a_parameter_that_pg_ephemeral_sets_is_refused_in_any_letter_case() {
     let project = warm_project();
     for name in ["port", "Listen_Addresses", "DATA_DIRECTORY", "unix_socket_directories"] {
         let assignment = format!("{name}=1");
@@ -317,7 +319,7 @@ fn a_parameter_of_pg_ephemerals_own_is_refused_in_any_letter_case() {
 }
 
 #[test]
-fn a_server_that_dies_at_boot_shows_its_last_words_and_is_not_waited_for() {
+fn a_server_that_dies_at_boot_fails_at_once_with_the_end_of_its_log() {
     let project = warm_project();
     on_host(&project, &["-q", "run-env", "true"]).run().status(0);
     let broken = ["--parameter", "shared_buffers=garbage", "run-env", "true"];
@@ -384,7 +386,7 @@ fn servers_that_run_are_listed_and_left_alone_by_gc() {
 }
 
 #[test]
-fn an_empty_home_is_enough_and_what_is_kept_there_is_closed_to_others() {
+fn an_empty_home_is_enough_and_state_files_are_private() {
     let project = warm_project();
     let mut command = on_host(&project, &["-q", "run-env", "--", "psql", "-Atc", "select 1"]);
     for name in ["XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "TMPDIR", "LANG"] {
@@ -401,7 +403,7 @@ fn an_empty_home_is_enough_and_what_is_kept_there_is_closed_to_others() {
 }
 
 #[test]
-fn a_state_folder_that_can_not_be_made_is_an_error_that_names_it() {
+fn a_state_folder_that_can_not_be_created_is_an_error_that_names_it() {
     let project = warm_project().file("file", "");
     let state = project.folder().join("file");
     let ran = on_host(&project, &["run-env", "true"]).variable("XDG_STATE_HOME", &state).run();
@@ -416,7 +418,7 @@ fn a_state_folder_that_can_not_be_made_is_an_error_that_names_it() {
 #[test]
 fn a_state_folder_without_write_permission_is_an_error_that_names_it() {
     if rustix::process::geteuid().is_root() {
-        // Nothing is closed to root; a file system that nobody writes to is.
+        // Permissions do not stop root, so the test uses a file system in which nobody can create folders.
         let project = warm_project();
         let ran = on_host(&project, &["run-env", "true"]).variable("XDG_STATE_HOME", "/proc/state").run();
         ran.status(125).stdout("").stderr(
@@ -434,7 +436,7 @@ fn a_state_folder_without_write_permission_is_an_error_that_names_it() {
 }
 
 #[test]
-fn a_working_folder_of_any_name_is_where_the_command_runs() {
+fn the_command_runs_in_a_working_folder_of_any_name() {
     let project = warm_project().file("it's ü & \"more\" $x/here", "found\n");
     let folder = project.folder().join("it's ü & \"more\" $x");
     let ran = on_host(&project, &["-q", "run-env", "--", "cat", "here"]).folder(&folder).run();

@@ -1,10 +1,10 @@
-//! `database …` and `--fresh-database` on the host backend.
+//! Tests of `database …` and `--fresh-database` on the host backend.
 
 use crate::support::site::Site;
 
 crate::backend_tests! { database_cases, "host":
-    a_command_gets_a_copy_that_goes_with_it
-    a_database_whose_creation_was_killed_is_whole_or_can_be_made_again
+    a_command_gets_a_copy_of_the_database_that_is_dropped_afterwards
+    a_database_whose_creation_was_killed_is_complete_or_can_be_created_again
 }
 
 const BOOKS: &str =
@@ -23,7 +23,7 @@ fn database<'a>(site: &'a Site, words: &[&str]) -> pg_ephemeral_testkit::Project
 }
 
 #[test]
-fn a_database_stays_until_it_is_dropped_and_can_be_put_back() {
+fn a_database_stays_until_it_is_dropped_and_can_be_reset() {
     let site = site();
     database(&site, &["create", "mine"]).run().status(0).stdout("mine\n").stderr("");
     let url = database(&site, &["url", "mine"]).run().status(0).stderr("").stdout_text();
@@ -49,7 +49,7 @@ fn a_database_stays_until_it_is_dropped_and_can_be_put_back() {
 }
 
 #[test]
-fn what_can_not_be_done_says_why() {
+fn invalid_database_commands_fail_with_a_reason() {
     let site = site();
     database(&site, &["create", "mine"]).run().status(0);
     let refused = |words: &[&str], told: &str| {
@@ -57,11 +57,11 @@ fn what_can_not_be_done_says_why() {
     };
     refused(
         &["create", "mine"],
-        "error: create the database mine: it is there already\nhint: drop it first, or choose another name\n",
+        "error: failed to create the database mine: it already exists\nhint: drop it first, or choose another name\n",
     );
     refused(&["drop", "postgres"], "error: the database postgres was not made by pg-ephemeral\n");
-    refused(&["url", "nosuch"], "error: find the database nosuch: there is none\n");
-    refused(&["reset", "nosuch"], "error: find the database nosuch: there is none\n");
+    refused(&["url", "nosuch"], "error: the database nosuch does not exist\n");
+    refused(&["reset", "nosuch"], "error: the database nosuch does not exist\n");
     let misused = |words: &[&str], told: &str| {
         let ran = site.project().command(words).run();
         ran.status(2).stdout("");
@@ -75,7 +75,7 @@ fn what_can_not_be_done_says_why() {
 }
 
 #[test]
-fn a_command_on_a_fresh_database_leaves_none_whatever_becomes_of_it() {
+fn a_fresh_database_is_dropped_after_its_command_even_if_that_was_killed() {
     let site = site();
     let change = "psql -XAtc 'delete from books' -c 'select count(*), current_database() from books'; exit 7";
     let ran = site.on("review", &["run-env", "--fresh-database", "--", "sh", "-c", change]).run();
@@ -85,7 +85,7 @@ fn a_command_on_a_fresh_database_leaves_none_whatever_becomes_of_it() {
     ran.status(0).stderr("").stdout("pge_[..]\n");
     database(&site, &["list"]).run().status(0).stdout(" NAME[..]\n");
 
-    // What a killed one leaves goes with the next, and its command with its connection.
+    // The next command drops the database that a killed command left, which also ends the psql that is connected to it.
     let sleep = "echo up; exec psql -XAtc 'select pg_sleep(1000)'";
     let mut killed = site.on("review", &["run-env", "--fresh-database", "--", "sh", "-c", sleep]).start();
     killed.wait_for("up");

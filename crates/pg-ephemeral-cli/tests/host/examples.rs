@@ -1,4 +1,4 @@
-//! The commands in the READMEs of examples, as they stand there, and what they print.
+//! Runs the commands in the READMEs of the examples and compares their output with the READMEs.
 
 use std::fs;
 use std::path::Path;
@@ -43,7 +43,7 @@ fn a_rental_shop() {
 }
 
 #[test]
-fn a_session_that_goes_back_in_time() {
+fn a_session_that_is_put_back_to_a_snapshot() {
     run("sessions");
 }
 

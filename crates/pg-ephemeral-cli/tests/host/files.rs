@@ -1,4 +1,5 @@
-//! `files` of seeds: what changes the key of a script or a command, and the warning about what does not.
+//! Tests of `files` of seeds: which changes run a script or a command again, and the warning about files outside the
+//! key.
 
 use std::fs;
 
@@ -6,14 +7,14 @@ use crate::support::markdown::Document;
 use crate::support::{make_executable, on_host, warm_project};
 use pg_ephemeral_testkit::Project;
 
-/// The first configuration that the page about seeds shows.
+/// Returns the configuration with the seed `migrate` from `docs/seeds.md`.
 fn configuration_of_the_page() -> String {
     let page = Document::read("docs/seeds.md");
     let mut blocks = page.blocks().filter(|block| block.language == "toml");
     blocks.find(|block| block.text.contains("[instances.main.seeds.migrate]")).unwrap().text.clone()
 }
 
-/// The project of that page: its migrations note their own names.
+/// Creates the project of that page. Each migration records its file name in the table `done`.
 fn project_of_the_page() -> Project {
     let project = warm_project()
         .file("database.toml", configuration_of_the_page())
@@ -48,7 +49,7 @@ fn assert_done(project: &Project, files: &str) {
 }
 
 #[test]
-fn the_command_of_the_page_runs_again_when_its_script_or_a_migration_changes() {
+fn a_command_seed_runs_again_when_its_script_or_a_migration_changes() {
     let project = project_of_the_page();
     on_host(&project, &["config", "check"]).run().status(0).stderr("");
     assert_populate(&project, &format!("...\n{RUNS}"));
@@ -82,7 +83,7 @@ fn shelf(rows: &str) -> String {
 }
 
 #[test]
-fn a_script_loads_a_file_again_that_its_files_name() {
+fn a_script_seed_runs_again_when_a_file_in_files_changes() {
     let project = warm_project()
         .file("database.toml", format!("{SCRIPT}files = [\"seed.sql\"]\n"))
         .file("seed.sql", shelf("1\n"));
@@ -114,7 +115,7 @@ fn the_first_start_warns_of_a_file_that_no_key_covers_and_the_next_does_not() {
 fn a_glob_that_matches_no_file_stops_the_start_and_names_the_seed() {
     let project = warm_project().file("database.toml", format!("{SCRIPT}files = [\"*.sql\"]\n"));
     on_host(&project, &["cache", "populate"]).run().status(1).stdout("").stderr(
-        "error: read seed shelf\n\
+        "error: failed to read seed \"shelf\"\n\
          caused by: no file matches \"*.sql\"\n\
          hint: globs start from the folder of database.toml, and match hidden files only where they name the leading dot\n",
     );

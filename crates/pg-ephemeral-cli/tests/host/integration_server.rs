@@ -1,10 +1,11 @@
-//! `integration-server` as a program of another language uses it; here that is a shell with two named pipes.
+//! Tests of `integration-server` with a shell as the caller, which uses two named pipes.
 
 use crate::support::{AMPLE, warm_project};
 use pg_ephemeral_testkit::{Project, ProjectCommand, wait_until};
 use rustix::process::Signal;
 
-/// Starts the server in the background: `$line` is what it said, descriptor 5 is its control. Then does the rest.
+/// Returns a shell command that starts the server in the background, reads its first line into `$line`, and then runs
+/// `rest`. The control pipe is descriptor 5, the result pipe descriptor 6.
 fn caller<'a>(project: &'a Project, arguments: &str, rest: &str) -> ProjectCommand<'a> {
     let script = format!(
         "mkfifo control result\n\
@@ -19,7 +20,7 @@ fn caller<'a>(project: &'a Project, arguments: &str, rest: &str) -> ProjectComma
 }
 
 #[test]
-fn the_line_leads_to_a_server_that_ends_with_its_control() {
+fn the_result_line_describes_a_server_that_ends_when_the_control_descriptor_is_closed() {
     let project = warm_project();
     let rest = "url=$(printf %s \"$line\" | sed 's/.*\"url\":\"\\([^\"]*\\)\".*/\\1/')\n\
          psql \"$url\" -XAtc 'select 42'\n\
@@ -44,7 +45,7 @@ fn the_line_leads_to_a_server_that_ends_with_its_control() {
 }
 
 #[test]
-fn over_tls_the_line_names_the_file_of_the_authority() {
+fn with_tls_the_result_line_describes_a_verified_connection() {
     let project = warm_project();
     let rest = "url=$(printf %s \"$line\" | sed 's/.*\"url\":\"\\([^\"]*\\)\".*/\\1/')\n\
          psql \"$url\" -XAtc 'select ssl from pg_stat_ssl where pid = pg_backend_pid()'\n\
@@ -56,7 +57,7 @@ fn over_tls_the_line_names_the_file_of_the_authority() {
 }
 
 #[test]
-fn any_byte_stops_it_and_a_command_it_does_not_know_does_not() {
+fn a_single_byte_stops_the_server_and_an_invalid_command_does_not() {
     let project = warm_project();
     let rest = "printf '{\"command\":\"dance\"}\\n{broken\\nhello\\n\\377\\n' >&5\n\
          read -r line <&6; printf '%s\\n' \"$line\"\n\
@@ -80,7 +81,7 @@ fn any_byte_stops_it_and_a_command_it_does_not_know_does_not() {
 }
 
 #[test]
-fn databases_are_made_and_dropped_at_the_caller_s_command() {
+fn databases_are_created_and_dropped_on_command() {
     let project = warm_project().database_toml(
         "[instances.main.seeds.t]\ntype = \"sql-statement\"\nstatement = \"create table t as select 1 as a\"\n",
     );
@@ -107,7 +108,7 @@ fn databases_are_made_and_dropped_at_the_caller_s_command() {
 }
 
 #[test]
-fn a_command_that_comes_before_the_server_is_answered_after_it() {
+fn a_command_sent_before_the_server_is_ready_is_answered_afterwards() {
     let project = warm_project();
     let script = "mkfifo control result\n\
          \"$0\" -q --backend host integration-server --result-fd 3 --control-fd 4 4<control 3>result &\n\
@@ -125,7 +126,7 @@ fn a_command_that_comes_before_the_server_is_answered_after_it() {
 }
 
 #[test]
-fn a_server_that_does_not_start_is_told_in_the_line() {
+fn a_failed_start_is_reported_in_the_result_line() {
     let project = warm_project();
     let ran = caller(&project, "--image 1", "wait $!; echo \"status $?\"; printf '%s\\n' \"$line\"").run();
     let told = ran.stdout_text();
@@ -139,7 +140,7 @@ fn a_server_that_does_not_start_is_told_in_the_line() {
 }
 
 #[test]
-fn it_goes_with_a_caller_that_is_killed() {
+fn the_server_ends_when_its_caller_is_killed() {
     let project = warm_project();
     let mut caller = caller(&project, "", "echo ready; read -r never <&6").start();
     caller.wait_for("ready");
@@ -159,5 +160,5 @@ fn descriptors_that_were_not_passed_are_wrong_usage() {
     ran.status(2).stdout("");
     let told = ran.stderr_text();
     assert!(told.contains("invalid value '77' for '--result-fd <N>'"), "{told}");
-    assert!(told.contains("the caller passed no open descriptor of this number"), "{told}");
+    assert!(told.contains("file descriptor 77 is not open"), "{told}");
 }

@@ -1,4 +1,4 @@
-//! What `--format json` prints has the fields that `docs/json.md` promises, and no others.
+//! Tests that `--format json` prints exactly the fields that `docs/json.md` documents.
 
 use crate::support::{on_host, warm_project};
 use pg_ephemeral_testkit::Project;
@@ -16,7 +16,7 @@ script = "true"
 cache = { type = "none" }
 "#;
 
-/// Each command of the document with its example, in the order of the document.
+/// Returns each command of the document and its example, in the order of the document.
 fn documented() -> Vec<(String, Value)> {
     let text = include_str!("../../../../docs/json.md");
     let section = |section: &str| {
@@ -28,7 +28,8 @@ fn documented() -> Vec<(String, Value)> {
     text.split("\n## `").skip(1).map(section).collect()
 }
 
-/// Compares names and nesting. What is `null` here may be anything there; of lists the first entries are compared.
+/// Compares the names and the nesting of fields. `null` on either side matches any value. Of two arrays, only the first
+/// elements are compared.
 fn assert_same_fields(place: &str, example: &Value, printed: &Value) {
     match (example, printed) {
         (Value::Object(example), Value::Object(printed)) => {
@@ -57,7 +58,7 @@ fn print(project: &Project, words: &[&str]) -> Value {
     serde_json::from_slice(ran.stdout_bytes()).unwrap()
 }
 
-/// Leaves something for `gc`: a command that is killed, with its server.
+/// Leaves a server for `gc` to remove, by killing the command that started it.
 fn leave_a_server(project: &Project) {
     let mut started =
         on_host(project, &["-q", "psql", "-At"]).input("select 'ready';\nselect pg_sleep(1000);\n").start();
@@ -89,7 +90,7 @@ fn every_command_prints_the_fields_that_are_documented() {
 }
 
 #[test]
-fn what_gc_removed_has_the_fields_that_are_documented() {
+fn gc_prints_the_documented_fields_of_removed_servers() {
     let project = warm_project();
     leave_a_server(&project);
     let (_, example) = documented().into_iter().find(|(command, _)| command == "gc").unwrap();

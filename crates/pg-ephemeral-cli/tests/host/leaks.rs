@@ -1,5 +1,6 @@
-//! Whatever ends a command, and at whatever moment, nothing of it stays: no process, no container, no record, no
-//! temporary file. The sweeps wait a little longer each time on purpose: the moment of the signal is what they vary.
+//! Tests that a command leaves nothing, however and whenever it ends: no process, no container, no record and no
+//! temporary file. Many tests repeat a command and wait longer each time, so that the signal arrives at different
+//! moments.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,14 +17,14 @@ use pg_ephemeral_testkit::{Project, ProjectCommand, Started, memory, wait_until}
 use rustix::process::Signal;
 
 const SIGNALS: [Signal; 4] = [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT];
-/// A removal that runs into its time-out takes longer.
+/// The time limit for an end after a signal. A removal that runs into its own time-out takes longer than this.
 const SWIFT: Duration = Duration::from_secs(4);
 
 fn milliseconds(from: u64, to: u64, step: usize) -> impl Iterator<Item = Duration> {
     (from..=to).step_by(step).map(Duration::from_millis)
 }
 
-/// The command that a sweep interrupts.
+/// Returns a command that runs until it is interrupted.
 fn sleeping(project: &Project) -> ProjectCommand<'_> {
     on_host(project, &["-q", "run-env", "--", "sleep", "1000"])
 }
@@ -39,12 +40,13 @@ fn still_works(project: &Project) {
     project.assert_nothing_left();
 }
 
-/// Sends a signal after a while and expects a swift end with nothing left.
+/// Sends a signal after `delay`, and checks that the command ends quickly and leaves nothing.
 #[track_caller]
 fn interrupt(project: &Project, started: Started<'_>, signal: Signal, delay: Duration) {
     sleep(delay);
     started.signal(signal);
-    // Either it ended itself, or on a busy machine it did not listen for signals yet.
+    // The status is the same whether the command handled the signal or, on a busy machine, did not listen for signals
+    // yet.
     let ran = started.wait();
     ran.stdout("").stderr("").within(delay + SWIFT);
     assert_eq!(ran.code(), 128 + signal.as_raw());
@@ -73,10 +75,10 @@ fn a_signal_at_any_moment_of_a_cold_start_leaves_nothing() {
 }
 
 #[test]
-fn a_start_in_the_background_of_a_shell_is_interrupted_as_swiftly() {
+fn a_signal_quickly_ends_a_start_in_the_background_of_a_shell() {
     let project = warm_project();
     warm_up(&project);
-    // Such a shell has its background commands ignore these, and what is ignored stays so in programs they start.
+    // Such a shell starts its background commands with these signals ignored, and child processes inherit that.
     let line = format!("trap '' INT QUIT; exec {} --backend host -q run-env sleep 1000", project.binary().display());
     for delay in milliseconds(20, 100, 8) {
         let started = project.command(["-c", &line]).program("/bin/sh").start();
@@ -85,7 +87,7 @@ fn a_start_in_the_background_of_a_shell_is_interrupted_as_swiftly() {
 }
 
 #[test]
-fn the_command_may_end_in_its_own_way_when_a_signal_comes() {
+fn the_command_handles_a_signal_itself() {
     let project = warm_project();
     for (signal, status) in [("TERM", 7), ("INT", 0), ("HUP", 3), ("QUIT", 4)] {
         let script = format!("trap 'echo handled; exit {status}' {signal}; echo ready; while :; do sleep 0.01; done");
@@ -97,7 +99,7 @@ fn the_command_may_end_in_its_own_way_when_a_signal_comes() {
     }
 }
 
-/// A shell stops a script when a command dies of SIGINT, and goes on when it exits, whatever with.
+/// A shell stops a script when SIGINT kills a command, but goes on when a command exits with any status.
 #[test]
 fn an_interrupt_ends_the_process_by_sigint_and_other_signals_by_an_exit_status() {
     let project = warm_project();
@@ -116,7 +118,7 @@ fn an_interrupt_ends_the_process_by_sigint_and_other_signals_by_an_exit_status()
     let handling = |status: u8| format!("trap 'exit {status}' INT; echo ready; while :; do sleep 0.01; done");
     assert_eq!(ended(&handling(130), Signal::INT), (None, Some(2)));
     assert_eq!(ended(&handling(3), Signal::INT), (Some(3), None));
-    // It got no interrupt.
+    // Here no SIGINT arrived, so 130 is an ordinary exit status.
     let ran = on_host(&project, &["-q", "run-env", "--", "sh", "-c", "exit 130"]).run();
     assert_eq!(ran.exit_status().code(), Some(130));
     project.assert_nothing_left();
@@ -126,7 +128,7 @@ fn an_interrupt_ends_the_process_by_sigint_and_other_signals_by_an_exit_status()
 #[test]
 fn process_1_exits_after_an_interrupt() {
     if !rustix::process::geteuid().is_root() {
-        // Only root may make a namespace without a change of users, which servers need.
+        // Only root can create a PID namespace without a user namespace, in which a server would not start.
         return;
     }
     let project = warm_project();
@@ -147,16 +149,16 @@ fn signal_number(name: &str) -> i32 {
 }
 
 #[test]
-fn an_interrupt_of_the_whole_group_reaches_the_command_and_cleans_up() {
+fn a_signal_to_the_whole_group_reaches_the_command_once_and_leaves_nothing() {
     let project = warm_project();
-    // It goes on for a while after the first signal: a second one would be passed on within that time.
+    // The script runs for a while after the first signal, so that it would notice a second signal that was passed on.
     let script = "n=0; trap 'n=$((n + 1)); echo handled' INT TERM HUP; echo ready; i=0; \
                   while [ $i -lt 50 ]; do sleep 0.01; test $n = 0 || i=$((i + 1)); done; exit $((n + 4))";
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let mut started = on_host(&project, &["-q", "run-env", "--", "sh", "-c", script]).start();
         started.wait_for("ready");
         started.signal_group(signal);
-        // The shell may say that its own child was terminated.
+        // The shell may print that its own child was terminated, so standard error is not compared.
         started.wait().status(5).stdout("ready\nhandled\n");
         project.assert_nothing_left();
     }
@@ -172,7 +174,7 @@ fn an_interrupt_of_the_whole_group_reaches_the_command_and_cleans_up() {
 }
 
 #[test]
-fn a_second_signal_kills_a_command_that_goes_on_after_the_first_with_all_it_started() {
+fn a_second_signal_kills_the_command_and_its_descendants() {
     let project = warm_project();
     let script = "trap 'echo handled' TERM; echo ready; while :; do sleep 1000 & wait $!; done";
     let mut started = on_host(&project, &["-q", "run-env", "--", "sh", "-c", script]).start();
@@ -200,7 +202,7 @@ fn nohup_keeps_a_command_going_after_a_hangup() {
 }
 
 #[test]
-fn a_command_that_fails_or_reads_no_more_leaves_nothing() {
+fn a_command_that_fails_or_writes_to_a_closed_pipe_leaves_nothing() {
     let project = warm_project();
     on_host(&project, &["-q", "run-env", "false"]).run().status(1).stdout("").stderr("");
     project.assert_nothing_left();
@@ -211,12 +213,12 @@ fn a_command_that_fails_or_reads_no_more_leaves_nothing() {
     project.assert_nothing_left();
 }
 
-/// A command that ends when its server does.
+/// Returns a command that ends when its server ends.
 fn connected(project: &Project) -> ProjectCommand<'_> {
     on_host(project, &["-q", "psql", "-qAtc", "select pg_sleep(1000)"])
 }
 
-/// Kills a command, which no program can do anything about.
+/// Kills a command with SIGKILL after `delay`.
 #[track_caller]
 fn kill(started: Started<'_>, delay: Duration) {
     sleep(delay);
@@ -225,7 +227,7 @@ fn kill(started: Started<'_>, delay: Duration) {
 }
 
 #[test]
-fn what_a_killed_command_left_is_gone_after_the_next_one() {
+fn the_next_command_removes_what_a_killed_command_left() {
     let project = warm_project();
     warm_up(&project);
     for delay in milliseconds(0, 140, 10) {
@@ -235,7 +237,7 @@ fn what_a_killed_command_left_is_gone_after_the_next_one() {
 }
 
 #[test]
-fn what_a_killed_first_start_left_is_gone_after_the_next_command() {
+fn the_next_command_removes_what_a_killed_first_start_left() {
     let project = project();
     for delay in milliseconds(20, 1000, 240) {
         kill(connected(&project).start(), delay);
@@ -274,7 +276,7 @@ fn the_server_of_a_killed_command_ends_by_itself() {
 }
 
 #[test]
-fn a_killed_command_takes_along_what_it_wraps_with_all_that_started() {
+fn killing_pg_ephemeral_kills_the_wrapped_command_and_its_descendants() {
     let project = warm_project();
     let script = "sleep 1000 & setsid sleep 1000 & trap '' TERM HUP; echo ready; while :; do sleep 1000; done";
     let mut started = on_host(&project, &["-q", "run-env", "--", "sh", "-c", script]).start();
@@ -286,7 +288,7 @@ fn a_killed_command_takes_along_what_it_wraps_with_all_that_started() {
 }
 
 #[test]
-fn a_killed_command_takes_along_what_its_program_is_starting_at_that_moment() {
+fn killing_pg_ephemeral_kills_processes_that_the_wrapped_command_is_just_starting() {
     let project = warm_project();
     let script = "trap '' TERM HUP; echo ready; for i in $(seq 120); do sleep 1000 & done; wait";
     for delay in milliseconds(0, 10, 1) {
@@ -300,7 +302,7 @@ fn a_killed_command_takes_along_what_its_program_is_starting_at_that_moment() {
 }
 
 #[test]
-fn a_killed_command_takes_along_the_scripts_and_statements_of_its_seeds() {
+fn killing_pg_ephemeral_kills_the_scripts_and_statements_of_its_seeds() {
     for seed in [
         "type = \"script\"\nscript = \"sleep 1000 & touch ready; wait\"",
         "type = \"sql-statement\"\nstatement = \"\\\\! touch ready; sleep 1000\"",
@@ -333,10 +335,10 @@ fn no_shared_memory_segment_stays_behind() {
 }
 
 #[test]
-fn a_first_start_that_is_cut_off_leaves_no_shared_memory() {
+fn an_interrupted_first_start_leaves_no_shared_memory() {
     for (delay, signal) in milliseconds(0, 800, 100).zip([Signal::TERM, Signal::KILL].iter().cycle()) {
         let project = project();
-        // Where the start is over by then, the command has nobody to end it but itself.
+        // If the start is over before the signal, the command has to end by itself when pg-ephemeral is gone.
         let command = "while kill -0 $PPID 2>/dev/null; do sleep 0.1; done";
         let started = on_host(&project, &["-q", "run-env", "--", "sh", "-c", command]).start();
         let (mut files, mut segments) = (BTreeSet::new(), BTreeSet::new());
@@ -360,9 +362,9 @@ fn a_first_start_that_is_cut_off_leaves_no_shared_memory() {
     }
 }
 
-/// One that is made has no file in its memory yet when it is cut off.
+/// A process that is just creating shared memory has opened its file, but has not mapped it yet.
 #[test]
-fn a_first_start_that_is_cut_off_while_it_makes_shared_memory_leaves_none() {
+fn a_first_start_interrupted_while_it_creates_shared_memory_leaves_none() {
     let project = project();
     let programs = project.root().join("programs");
     let file = PathBuf::from(format!("/dev/shm/PostgreSQL.{}", std::process::id()));
@@ -377,7 +379,7 @@ fn a_first_start_that_is_cut_off_while_it_makes_shared_memory_leaves_none() {
     wait_until("the shared memory has gone", AMPLE, || !file.exists());
 }
 
-/// The files in memory that servers have which work in a project's state.
+/// Returns the shared-memory files that the processes in a project's folder have mapped.
 fn files_of_shared_memory(project: &Project) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for process in fs::read_dir("/proc").unwrap().flatten() {
@@ -389,14 +391,14 @@ fn files_of_shared_memory(project: &Project) -> Vec<PathBuf> {
     files
 }
 
-/// A segment of System V shared memory.
+/// A System V shared-memory segment.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Segment {
     key: i32,
     id: String,
 }
 
-/// All segments of this machine.
+/// Returns all System V shared-memory segments of this machine.
 fn segment_table() -> Vec<Segment> {
     let table = fs::read_to_string("/proc/sysvipc/shm").unwrap();
     let segment = |line: &str| {
@@ -406,7 +408,8 @@ fn segment_table() -> Vec<Segment> {
     table.lines().skip(1).map(segment).collect()
 }
 
-/// The segments of the data folders in the containers of a project, by their keys.
+/// Returns the segments of the servers in a project's containers. PostgreSQL uses the inode number of the data folder
+/// as the key of its segment.
 fn segments_of(project: &Project) -> Vec<Segment> {
     let containers = fs::read_dir(project.state().join("ociman/containers")).into_iter().flatten().flatten();
     let data = containers.filter_map(|container| container.path().join("root/data").metadata().ok());
@@ -426,7 +429,7 @@ fn a_hundred_servers_one_after_the_other_leave_nothing() {
 }
 
 #[test]
-fn eight_servers_at_once_are_apart_and_leave_nothing_cold_and_warm() {
+fn eight_servers_at_once_are_independent_and_leave_nothing() {
     let project = project();
     for _ in 0..3 {
         let script = "create table t as select :number as n; select sum(n) from t;\n";

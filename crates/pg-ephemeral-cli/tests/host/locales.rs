@@ -1,4 +1,4 @@
-//! Locales that this machine has and lacks, as its program `locale` lists them: here a script that counts its runs.
+//! Tests with installed and missing locales. A script that counts its runs stands in for the program `locale`.
 
 use std::fs;
 use std::process::Command;
@@ -10,7 +10,7 @@ use crate::support::{make_executable, on_host, project};
 const COLLATION: [&str; 5] =
     ["run-env", "--", "psql", "-XAtc", "select datcollate from pg_database where datname = current_database()"];
 
-/// A project on a machine that lists these locales.
+/// Creates a project on a machine on which `locale` lists these locales.
 fn project_with_locales(names: &str) -> Project {
     let project = project();
     let script = project.root().join("locale");
@@ -21,7 +21,7 @@ fn project_with_locales(names: &str) -> Project {
 }
 
 #[test]
-fn where_the_default_locale_is_missing_the_nearest_is_used_and_told_by_v_and_doctor() {
+fn the_nearest_locale_replaces_a_missing_default_and_verbose_and_doctor_report_it() {
     let project = project_with_locales("C POSIX de_DE.utf8");
     for _ in 0..2 {
         let ran = on_host(&project, &[&["-v"], &COLLATION[..]].concat()).run();
@@ -39,12 +39,13 @@ fn where_the_default_locale_is_missing_the_nearest_is_used_and_told_by_v_and_doc
 }
 
 #[test]
-fn a_machine_that_gets_the_default_locale_later_makes_its_clusters_anew() {
+fn clusters_are_created_anew_when_the_default_locale_is_installed_later() {
     let project = project_with_locales("C POSIX");
     let cold = "pg-ephemeral: initialise the base layer\n";
     on_host(&project, &COLLATION).run().status(0).stdout("C\n").stderr(cold);
     on_host(&project, &COLLATION).run().status(0).stdout("C\n").stderr("");
-    // What is really there, as if it had been made meanwhile; not every machine has the program.
+    // From here on, the script lists the locales that are really installed, as if they had been created meanwhile. Not
+    // every machine has the program `locale`.
     let Ok(output) = Command::new("locale").arg("-a").output() else { return };
     let names = String::from_utf8_lossy(&output.stdout).into_owned();
     if !names.lines().any(|name| name == "en_US.utf8") {
@@ -57,7 +58,7 @@ fn a_machine_that_gets_the_default_locale_later_makes_its_clusters_anew() {
 }
 
 #[test]
-fn a_locale_of_the_configuration_that_is_missing_is_an_error_with_what_to_do() {
+fn a_missing_locale_of_the_configuration_is_an_error_with_a_hint() {
     let project = project_with_locales("C POSIX").file("database.toml", "locale = \"de_DE.utf8\"\n");
     let stderr = on_host(&project, &COLLATION).run().status(125).stdout("").stderr_text();
     let error = "error: the locale de_DE.utf8 is not installed on this machine: there are C, POSIX\nhint: make it";

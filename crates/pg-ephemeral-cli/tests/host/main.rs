@@ -1,4 +1,4 @@
-//! The host tier: it needs PostgreSQL's programs on this machine, and tmux.
+//! The host tier. These tests need PostgreSQL's programs on this machine, and tmux.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cache_cli;

@@ -1,5 +1,5 @@
-//! The examples with migration tools, each from another registry: what they make is kept as a layer, and a new migration
-//! runs them again. The tools are in the folder that `PG_EPHEMERAL_TEST_TOOLS` names.
+//! Tests of the examples with migration tools: the result of a tool is cached as a layer, and a new migration runs the
+//! tool again. The tools are in the folder that `PG_EPHEMERAL_TEST_TOOLS` names.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,13 +9,13 @@ use pg_ephemeral_testkit::{Project, ProjectCommand};
 
 const BOOKS: &str = "1|Emma|Jane Austen\n2|Middlemarch|George Eliot\n3|Beowulf|unknown\n";
 
-/// An example, and what is particular to its tool.
+/// An example and the details of its tool.
 struct Example {
     folder: &'static str,
     tool: &'static str,
-    /// Where the tool notes the migrations that it ran.
+    /// The table in which the tool records the migrations that it ran.
     history: &'static str,
-    /// One more migration: its file, and its text.
+    /// The file name and the text of an additional migration.
     another: (&'static str, &'static str),
 }
 
@@ -84,7 +84,7 @@ fn runs_again_only_for_a_new_migration(example: &Example) {
     site.project.assert_nothing_left();
 }
 
-/// A project with the files of an example, whose tool notes each run before it starts.
+/// A project with the files of an example. A script in front of the tool records each run.
 struct Site {
     project: Project,
     path: String,
@@ -92,7 +92,8 @@ struct Site {
 }
 
 impl Site {
-    /// None without the tools. CI has to say, by an empty variable, that it goes without them.
+    /// Returns `None` if there are no tools. In CI, `PG_EPHEMERAL_TEST_TOOLS` must be set; an empty value means that
+    /// there are none.
     fn of(example: &Example) -> Option<Self> {
         let named = std::env::var_os("PG_EPHEMERAL_TEST_TOOLS");
         assert!(named.is_some() || std::env::var_os("CI").is_none(), "PG_EPHEMERAL_TEST_TOOLS is not set");
@@ -103,7 +104,7 @@ impl Site {
         let project = project();
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(example.folder);
         project.write("database.toml", fs::read(source.join("database.toml")).unwrap());
-        // What makes the folder's scripts modules.
+        // `package.json` makes Node.js treat the migrations as modules.
         if let Ok(package) = fs::read(source.join("package.json")) {
             project.write("package.json", package);
         }
@@ -115,7 +116,7 @@ impl Site {
         for folder in ["migrations", "src"].into_iter().filter(|folder| source.join(folder).is_dir()) {
             for entry in fs::read_dir(source.join(folder)).unwrap() {
                 let entry = entry.unwrap();
-                // What Python compiled is a folder there.
+                // Folders, such as Python's `__pycache__`, are skipped.
                 if entry.path().is_file() {
                     project.write(Path::new(folder).join(entry.file_name()), fs::read(entry.path()).unwrap());
                 }
@@ -124,7 +125,7 @@ impl Site {
         let notes = project.root().join("runs");
         let programs = project.root().join("programs");
         let compiled = Path::new(env!("CARGO_BIN_EXE_pg-ephemeral")).with_file_name("migrate");
-        // What cargo would run is compiled already.
+        // The program that cargo would run is already compiled.
         let (tool, words) = match example.tool {
             "cargo" => (compiled, r#"[ "$*" = 'run --quiet' ]"#),
             tool => (tools.join("bin").join(tool), "true"),
@@ -142,16 +143,16 @@ impl Site {
     }
 
     fn command(&self, words: &[&str]) -> ProjectCommand<'_> {
-        // node-pg-migrate's loader would keep what it compiled among the temporary files.
+        // Without this variable, node-pg-migrate's loader would leave compiled files in the folder of temporary files.
         on_host(&self.project, words).variable("PATH", &self.path).variable("JITI_FS_CACHE", "false").limit(2 * AMPLE)
     }
 
-    /// How often the tool ran.
+    /// Returns how often the tool ran.
     fn runs(&self) -> usize {
         fs::read_to_string(&self.notes).map_or(0, |text| text.lines().count())
     }
 
-    /// A server that starts for this query finds everything in the cache.
+    /// Runs a query on a new server, which finds all layers in the cache, and compares the rows.
     #[track_caller]
     fn assert_rows(&self, query: &str, rows: &str) {
         self.command(&["host", "psql", "-Atc", query]).run().status(0).stdout(rows).stderr("");

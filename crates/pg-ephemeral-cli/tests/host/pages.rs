@@ -1,4 +1,4 @@
-//! The commands of README.md and of the book, as they stand there, and what they print.
+//! Runs the commands in README.md and in the book and compares their output with the pages.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

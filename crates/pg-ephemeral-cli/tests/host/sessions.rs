@@ -1,18 +1,18 @@
-//! Sessions on the host backend, from the command line: a server outlives the command, its terminal and a log-out.
+//! Tests of sessions on the host backend: a session outlives its command, its terminal and a logout.
 
 use crate::support::site::Site;
 use crate::support::terminal::Terminal;
 use rustix::process::Signal;
 
 crate::session_tests! { "host" }
-crate::backend_tests! { tls_cases, "host": every_way_to_a_session_checks_its_server }
+crate::backend_tests! { tls_cases, "host": every_network_connection_to_a_session_verifies_the_server_certificate }
 
 crate::backend_tests! { terminal_cases, "host":
-    programs_on_a_session_have_the_terminal_for_themselves
-    results_of_database_commands_are_alone_on_the_screen
+    programs_on_a_session_have_the_terminal_to_themselves
+    database_commands_leave_only_their_results_on_the_screen
 }
 
-/// The shell's line that starts a session.
+/// Returns the shell command that starts a session.
 fn line(site: &Site, name: &str) -> String {
     format!("{} --backend host -q session start --name {name}", site.project().binary().display())
 }
@@ -22,7 +22,7 @@ fn a_session_outlives_its_terminal() {
     let site = Site::new("host");
     let terminal = Terminal::new(site.project(), &line(&site, "review"));
     terminal.wait_for_status(0);
-    // It goes with everything that belongs to it.
+    // Dropping the terminal ends all processes that belong to it.
     drop(terminal);
     assert_eq!(site.ask("review", "select 1"), "1");
     site.stop("review");
@@ -45,9 +45,9 @@ fn a_session_outlives_every_process_of_its_log_in() {
 }
 
 #[test]
-fn a_start_lets_go_of_its_caller_s_streams() {
+fn a_session_does_not_keep_its_callers_streams_open() {
     let site = Site::new("host");
-    // `cat` ends when nobody can write to it any more.
+    // `cat` ends only when no process has the other end of the pipe open any more.
     let piped = format!("{} 2>&1 | cat", line(&site, "review"));
     site.project().command(["-c", &piped]).program("/bin/sh").run().status(0).stdout("session review runs on host\n");
     site.stop("review");
@@ -55,7 +55,7 @@ fn a_start_lets_go_of_its_caller_s_streams() {
 }
 
 #[test]
-fn all_sessions_are_stopped_at_once_and_other_servers_are_not() {
+fn session_stop_all_stops_every_session_and_no_other_server() {
     let site = Site::new("host");
     site.start("one");
     site.start_with("two", &["--ttl", "1h"]);
@@ -72,7 +72,7 @@ fn all_sessions_are_stopped_at_once_and_other_servers_are_not() {
 }
 
 #[test]
-fn the_longest_name_there_is_works() {
+fn the_longest_allowed_session_name_works() {
     let site = Site::new("host");
     let name = "n".repeat(255 - "pg-ephemeral-session-".len());
     site.start_with(&name, &["--ttl", "1h"]);

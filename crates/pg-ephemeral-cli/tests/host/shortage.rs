@@ -1,12 +1,12 @@
-//! What the system refuses is an error that says so, and no panic.
+//! Tests that a shortage of system resources causes an error and no panic.
 
 use crate::support::{on_host, project, warm_project};
 use pg_ephemeral_testkit::{Project, Ran};
 
-/// The user `nobody`, who has few processes on any machine.
+/// The ID of the user `nobody`, who has few processes on any machine.
 const NOBODY: &str = "65534";
 
-/// Runs a command under a limit of the system's `prlimit`, as an ordinary user: root has no limit of processes.
+/// Runs a command with a limit set by `prlimit`, as an ordinary user, because a process limit does not apply to root.
 fn limited<'a>(project: &'a Project, limit: &str) -> Ran<'a> {
     let binary = project.binary().to_str().unwrap();
     let command = [binary, "--backend", "host", "run-env", "--", "true"];
@@ -32,8 +32,8 @@ fn assert_no_panic(ran: &Ran<'_>) -> bool {
     code == 0
 }
 
-/// Waits until no segment of System V shared memory of the user's is without a process. One is for a moment, while a
-/// server starts.
+/// Waits until every System V shared-memory segment of the user has an attached process. While a server starts, a
+/// segment has none for a moment.
 #[track_caller]
 fn assert_no_shared_memory() {
     let unused = || {
@@ -50,7 +50,7 @@ fn assert_no_shared_memory() {
     }
 }
 
-/// Lets everybody write a project's folders.
+/// Makes a project's folders writable for the user of [`limited`].
 fn open_to_everybody(project: &Project) {
     let mut chown = std::process::Command::new("chown");
     if rustix::process::geteuid().is_root() {
@@ -59,7 +59,7 @@ fn open_to_everybody(project: &Project) {
 }
 
 #[test]
-fn a_limit_of_processes_is_an_error_or_does_not_matter() {
+fn a_process_limit_causes_no_panic_and_leaves_nothing() {
     let project = project();
     open_to_everybody(&project);
     let worked: Vec<bool> =
@@ -73,26 +73,26 @@ fn a_limit_of_processes_is_an_error_or_does_not_matter() {
 }
 
 #[test]
-fn a_limit_of_open_files_is_an_error_or_does_not_matter() {
+fn an_open_file_limit_causes_no_panic_and_leaves_nothing() {
     let project = project();
     open_to_everybody(&project);
     for limit in 8..=24 {
         assert_no_panic(&limited(&project, &format!("--nofile={limit}")));
     }
-    // Removing a folder takes a descriptor, so a command that has none left leaves it to the next command.
+    // Removing a folder takes a file descriptor, so a command without a free one leaves the folder to the next command.
     on_host(&project, &["-q", "gc"]).run().status(0);
     assert_no_shared_memory();
     project.assert_nothing_left();
 }
 
 #[test]
-fn a_limit_of_address_space_is_an_error_or_does_not_matter() {
+fn an_address_space_limit_causes_no_panic_and_leaves_nothing() {
     let project = project();
     open_to_everybody(&project);
     let megabytes = |number: u64| format!("--as={}", number << 20);
-    // The base layer has to be this user's.
+    // This command builds the base layer as the limited user.
     assert!(assert_no_panic(&limited(&project, &megabytes(4096))));
-    // With less the system does not start the program.
+    // With less than 64 MiB the system does not start the program at all.
     let worked: Vec<bool> =
         (64..=512).step_by(16).map(|limit| assert_no_panic(&limited(&project, &megabytes(limit)))).collect();
     assert!(!worked[0], "64 MiB are not enough");
@@ -103,10 +103,10 @@ fn a_limit_of_address_space_is_an_error_or_does_not_matter() {
 }
 
 #[test]
-fn a_folder_of_temporary_files_that_is_not_there_is_an_error_and_not_made() {
+fn a_missing_folder_of_temporary_files_is_an_error_and_is_not_created() {
     let project =
         warm_project().database_toml("[instances.main.seeds.a]\ntype = \"sql-statement\"\nstatement = \"select 1\"\n");
-    // A longer path would be no place for sockets, and not be used.
+    // The path has to be short: a longer one could not hold sockets, so it would not be used.
     let name = project.root().file_name().unwrap().to_str().unwrap();
     let missing = std::path::Path::new("/tmp").join(format!("{name}-missing"));
     let ran = on_host(&project, &["-q", "run-env", "true"]).variable("TMPDIR", &missing).run();

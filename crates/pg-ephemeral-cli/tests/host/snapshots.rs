@@ -1,4 +1,4 @@
-//! Sessions that go back in time on the host backend, from the command line.
+//! Tests of snapshots of sessions on the host backend.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use rustix::process::Signal;
 use crate::support::site::Site;
 
 crate::backend_tests! { snapshot_cases, "host":
-    a_session_goes_back_and_another_forks_off_while_somebody_writes
+    a_session_is_restored_and_forked_while_a_client_writes
     a_restore_or_reset_that_is_killed_at_any_moment_leaves_the_old_session_or_the_new_one
 }
 
 #[test]
-fn a_snapshot_that_is_killed_at_any_moment_leaves_a_session_that_answers_and_no_half_snapshot() {
+fn a_killed_snapshot_command_leaves_a_working_session_and_no_partial_snapshot() {
     let site = Site::new("host");
     site.start("review");
     site.ask("review", "create table t as select 1 as a");
@@ -31,7 +31,7 @@ fn a_snapshot_that_is_killed_at_any_moment_leaves_a_session_that_answers_and_no_
 }
 
 #[test]
-fn a_snapshot_of_unlogged_tables_that_is_killed_at_any_moment_leaves_a_session_that_answers() {
+fn a_killed_snapshot_of_unlogged_tables_leaves_a_working_session() {
     let site = Site::new("host");
     site.start("review");
     site.ask("review", "create unlogged table t as select 1 as a");
@@ -48,7 +48,7 @@ fn a_snapshot_of_unlogged_tables_that_is_killed_at_any_moment_leaves_a_session_t
     site.on("review", &["restore", "--from", "clean"]).run().status(0);
     assert_eq!(site.ask("review", "select a from t"), "1");
 
-    // It outlives its session, and goes when it is told to.
+    // The snapshot outlives its session until it is removed.
     site.stop("review");
     let removed = site.on("review", &["snapshot", "--remove", "clean"]).run();
     removed.status(0).stdout("the snapshot clean of session review is removed\n");
@@ -60,7 +60,7 @@ fn a_snapshot_of_unlogged_tables_that_is_killed_at_any_moment_leaves_a_session_t
 }
 
 #[test]
-fn two_restores_at_once_come_one_after_the_other() {
+fn concurrent_restores_run_one_after_the_other() {
     let site = Site::new("host");
     site.start_with("review", &["--ttl", "1h"]);
     for name in ["one", "two"] {
@@ -79,7 +79,7 @@ fn two_restores_at_once_come_one_after_the_other() {
 }
 
 #[test]
-fn a_session_is_found_at_any_moment_while_it_is_put_back() {
+fn a_session_is_found_at_any_moment_of_a_restore() {
     let site = Site::new("host");
     site.start_with("review", &[]);
     site.on("review", &["snapshot", "--as", "clean"]).run().status(0);
@@ -94,7 +94,7 @@ fn a_session_is_found_at_any_moment_while_it_is_put_back() {
 }
 
 #[test]
-fn a_session_with_tls_keeps_its_url_and_its_authority_s_file() {
+fn a_restored_session_with_tls_keeps_its_url_and_its_ca_file() {
     let site = Site::new("host");
     site.configure("ssl_config = { hostname = \"db.test\" }", &[]);
     site.on("review", &["start", "-q"]).run().status(0);
@@ -109,7 +109,7 @@ fn a_session_with_tls_keeps_its_url_and_its_authority_s_file() {
 }
 
 #[test]
-fn the_commands_of_the_example_work_as_they_stand() {
+fn the_commands_of_the_sessions_example_work_as_written() {
     let example = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/sessions");
     let read = |name: &str| std::fs::read_to_string(example.join(name)).unwrap();
     let project = crate::support::warm_project().database_toml(&read("database.toml"));

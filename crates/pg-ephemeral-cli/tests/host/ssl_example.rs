@@ -1,4 +1,4 @@
-//! The commands of `examples/ssl` as its README has them.
+//! Runs the commands in the README of `examples/ssl`.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Commands in a real terminal, on the host backend.
+//! Tests of commands in a real terminal, on the host backend.
 
 use crate::support::terminal::Terminal;
 use crate::support::{AMPLE, project, warm_project};
@@ -9,7 +9,7 @@ fn line(project: &Project, arguments: &str) -> String {
 }
 
 #[test]
-fn psql_is_interactive_and_ends_with_nothing_left() {
+fn psql_is_interactive_and_leaves_nothing() {
     let project = warm_project();
     let terminal = Terminal::new(&project, &line(&project, ""));
     let screen = terminal.wait_for_prompt("postgres=# ");
@@ -24,7 +24,7 @@ fn psql_is_interactive_and_ends_with_nothing_left() {
 }
 
 #[test]
-fn ctrl_c_cancels_the_query_and_neither_psql_nor_the_server() {
+fn ctrl_c_in_psql_cancels_only_the_query() {
     let project = warm_project();
     let terminal = Terminal::new(&project, &line(&project, "psql"));
     terminal.wait_for_prompt("postgres=# ");
@@ -42,7 +42,7 @@ fn ctrl_c_cancels_the_query_and_neither_psql_nor_the_server() {
 }
 
 #[test]
-fn ctrl_c_ends_a_command_that_does_not_read_keys() {
+fn ctrl_c_ends_a_command_that_is_not_interactive() {
     let project = warm_project();
     let terminal = Terminal::new(&project, &line(&project, "run-env -- sh -c 'echo ready; exec sleep 1000'"));
     terminal.wait_for("the command", |screen| screen.contains("ready"));
@@ -78,7 +78,8 @@ fn ctrl_z_stops_a_command_of_this_machine_and_fg_continues_it() {
     terminal.key("C-z");
     terminal.wait_for("the prompt", |screen| screen.contains("Stopped") && screen.ends_with("\nready>"));
     terminal.enter("fg");
-    // The shell prints the command once more before it gives the terminal away. A line that comes earlier is the shell's.
+    // The shell prints the command once more before it gives the terminal to the command. Until then, it would read the
+    // line itself.
     let printed = |screen: &str| screen.matches("; read line;").count();
     terminal.wait_for("the continued command", |screen| printed(screen) == 3);
     terminal.enter("a line");
@@ -106,7 +107,7 @@ fn a_command_in_the_background_of_a_shell_leaves_the_terminal_alone() {
 }
 
 #[test]
-fn ctrl_c_during_a_start_ends_it_and_takes_the_spinner_away() {
+fn ctrl_c_during_a_start_ends_it_and_removes_the_spinner() {
     let project = project();
     let terminal = Terminal::new(&project, &line(&project, "psql"));
     terminal.wait_for("the spinner", |screen| screen.contains("initialise the base layer"));
@@ -118,7 +119,7 @@ fn ctrl_c_during_a_start_ends_it_and_takes_the_spinner_away() {
 }
 
 #[test]
-fn a_terminal_that_goes_away_takes_the_server_with_it() {
+fn closing_the_terminal_removes_the_server() {
     let project = warm_project();
     let terminal = Terminal::new(&project, &line(&project, "psql"));
     terminal.wait_for_prompt("postgres=# ");
@@ -127,7 +128,7 @@ fn a_terminal_that_goes_away_takes_the_server_with_it() {
 }
 
 #[test]
-fn a_shell_is_interactive_and_keeps_its_own_signals() {
+fn a_shell_is_interactive_and_handles_signals_itself() {
     let project = warm_project();
     let command = format!("SHELL=/bin/sh PS1='ready> ' {}", line(&project, "shell"));
     let terminal = Terminal::new(&project, &command);
@@ -146,7 +147,7 @@ fn a_shell_is_interactive_and_keeps_its_own_signals() {
 }
 
 #[test]
-fn errors_are_coloured_on_a_terminal_and_results_are_clean() {
+fn a_redirected_result_is_clean_and_the_spinner_is_removed() {
     let project = warm_project();
     let quiet = line(&project, "run-env -- psql -Atc 'select 42' >result");
     let terminal = Terminal::new(&project, &quiet);

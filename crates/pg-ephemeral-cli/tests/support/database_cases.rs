@@ -1,4 +1,4 @@
-//! What copies of a session's seeded database do on docker, podman and the host alike.
+//! Test cases for copies of a session's seeded database that hold on Docker, Podman and the host.
 
 use std::time::Instant;
 
@@ -12,8 +12,8 @@ const BOOKS: &str =
     "type = \"sql-statement\"\nstatement = \"create table books as select n from generate_series(1, 3) n\"";
 const CHANGE: &str = "psql -XAtc 'delete from books' -c 'select count(*) from books'; exit 7";
 
-/// Every form of a command gets a copy of its own, and none is left.
-pub fn a_command_gets_a_copy_that_goes_with_it(backend: &'static str) {
+/// Every form of a command gets its own copy, and no copy remains afterwards.
+pub fn a_command_gets_a_copy_of_the_database_that_is_dropped_afterwards(backend: &'static str) {
     let site = Site::new(backend);
     let name = site.name("copies");
     site.configure("", &[("books", BOOKS)]);
@@ -31,8 +31,8 @@ pub fn a_command_gets_a_copy_that_goes_with_it(backend: &'static str) {
     site.assert_nothing_left();
 }
 
-/// A command that makes a database of a name is killed, each time a little later, over the time that a whole one takes.
-pub fn a_database_whose_creation_was_killed_is_whole_or_can_be_made_again(backend: &'static str) {
+/// Kills a command that creates a database, each time a little later, until about the time that a complete one takes.
+pub fn a_database_whose_creation_was_killed_is_complete_or_can_be_created_again(backend: &'static str) {
     let site = Site::new(backend);
     let name = site.name("copies");
     site.configure("", &[("books", BOOKS)]);
@@ -49,7 +49,7 @@ pub fn a_database_whose_creation_was_killed_is_whole_or_can_be_made_again(backen
         create.wait();
         let dropped = on(&["drop", "mine"]).run();
         if dropped.code() != 0 {
-            assert!(dropped.stderr_text().contains("there is none"), "{}", dropped.stderr_text());
+            assert!(dropped.stderr_text().contains("does not exist"), "{}", dropped.stderr_text());
             wait_until("it can be made", AMPLE, || on(&["create", "mine"]).run().code() == 0);
             on(&["drop", "mine"]).run().status(0);
         }

@@ -1,5 +1,5 @@
-//! One engine and a project with an instance of its own on it, so that nothing of it is anybody
-//! else's. What is left of the instance goes with the value.
+//! An engine, and a project on it with an instance of its own, so that tests do not share containers or layers.
+//! Dropping the value removes what is left of the instance.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -15,37 +15,38 @@ use super::{AMPLE, make_executable, project};
 pub struct Engine {
     program: &'static str,
     instance: String,
-    /// What leads the engine's program to another one than this machine's.
+    /// Variables that make the engine's client program use another engine than this machine's.
     variables: Vec<(&'static str, String)>,
-    /// Whose it is, and a copy of the binary for that user.
+    /// The program that runs commands as another user, and that user's copy of the binary.
     user: Option<(PathBuf, PathBuf)>,
     pub project: Project,
 }
 
 impl Engine {
-    /// Its first start may find a base layer, as that of [`Engine::cold`] does not.
+    /// Creates a project that may have a base layer already.
     pub fn new(program: &'static str) -> Self {
         let engine = Self::cold(program);
         put_base_layer_on_engine(program.parse().unwrap(), &engine.instance, &engine.project.state());
         engine
     }
 
+    /// Creates a project without a base layer.
     pub fn cold(program: &'static str) -> Self {
         Self::at(program, Vec::new())
     }
 
-    /// The one that variables lead to.
+    /// Creates a project without a base layer on the engine that `variables` select.
     pub fn at(program: &'static str, variables: Vec<(&'static str, String)>) -> Self {
         let project = project().with_the_users_engines();
         let project = variables.iter().fold(project, |project, (name, value)| project.variable(name, value));
         let unique = project.root().file_name().unwrap().to_string_lossy().to_lowercase();
-        // Upper and lower case may make two folders one name; the process makes it two again.
+        // Two folder names may differ in case only. The process ID keeps the instance names apart.
         let instance = format!("test-{}-{}", unique.trim_start_matches("pge-"), std::process::id());
         project.write("database.toml", format!("image = \"15\"\n[instances.{instance}]\n"));
         Self { program, instance, variables, user: None, project }
     }
 
-    /// Another user's Podman, and commands of that user.
+    /// Creates a project on another user's Podman. Its commands run as that user.
     pub fn of(rootless: &Rootless) -> Self {
         let own = rootless.variables().map(|(name, path)| (name, path.to_string_lossy().into_owned()));
         let mut engine = Self::at("podman", own.into());
@@ -54,17 +55,17 @@ impl Engine {
         engine
     }
 
-    /// The engine's program.
+    /// Returns the name of the engine's client program.
     pub fn program(&self) -> &'static str {
         self.program
     }
 
-    /// The instance, whose name nobody else has.
+    /// Returns the name of the instance, which is unique.
     pub fn instance(&self) -> &str {
         &self.instance
     }
 
-    /// Removes what killed commands left; what another test's left may be found here as well, and ours there.
+    /// Removes leftovers of killed commands, possibly also those of other tests on the same engine.
     #[track_caller]
     pub fn gc(&self) {
         let ran = self.command(&["gc"]).run();
@@ -73,7 +74,7 @@ impl Engine {
         assert!(told.lines().all(|line| line.starts_with("removed pg-ephemeral-")), "{told}");
     }
 
-    /// A command with the engine and the instance chosen.
+    /// Returns a command for this engine and instance.
     pub fn command(&self, arguments: &[&str]) -> ProjectCommand<'_> {
         let chosen = ["--backend", self.program, "--instance", &self.instance];
         let words = chosen.iter().chain(arguments);
@@ -86,33 +87,33 @@ impl Engine {
         }
     }
 
-    /// The same in a terminal.
+    /// Runs a command for this engine and instance in a terminal.
     pub fn terminal(&self, arguments: &str) -> Terminal<'_> {
         let binary = self.project.binary().display();
         let line = format!("{binary} --backend {} --instance {} {arguments}", self.program, self.instance);
         Terminal::new(&self.project, &line)
     }
 
-    /// Makes the base layer.
+    /// Builds the base layer if it is missing.
     #[track_caller]
     pub fn warm_up(&self) {
         self.command(&["-q", "run-env", "true"]).run().status(0).stdout("").stderr("");
     }
 
-    /// Names of the instance's containers, running or not.
+    /// Returns the names of the instance's containers, running or not.
     pub fn containers(&self) -> Vec<String> {
         let filter = format!("label=pg-ephemeral.instance={}", self.instance);
         self.lines_of(&["ps", "--all", "--filter", &filter, "--format", "{{.Names}}"])
     }
 
-    /// Names of the instance's layers.
+    /// Returns the names of the instance's layers.
     pub fn layers(&self) -> Vec<String> {
         let all = self.lines_of(&["images", "--format", "{{.Repository}}:{{.Tag}}"]);
         let name = format!("pg-ephemeral/{}:", self.instance);
         all.into_iter().filter(|image| image.contains(&name)).collect()
     }
 
-    /// The lines of a listing, which fails now and then while others remove what it is about to show.
+    /// Returns the lines of a listing. Retries, because a listing may fail while another test removes an entry.
     fn lines_of(&self, arguments: &[&str]) -> Vec<String> {
         for _ in 0..20 {
             let output = self.engine(arguments);
@@ -123,7 +124,7 @@ impl Engine {
         Vec::from(["the engine lists nothing".to_owned()])
     }
 
-    /// Runs the engine's own program.
+    /// Runs the engine's client program.
     pub fn engine(&self, arguments: &[&str]) -> Output {
         let variables = self.variables.iter().map(|(name, value)| (name, value));
         let mut command = match &self.user {
@@ -136,14 +137,15 @@ impl Engine {
         command.args(arguments).envs(variables).output().expect("the engine is installed")
     }
 
-    /// No container, process, record, socket or temporary file.
+    /// Checks that no container, process, record, socket or temporary file is left.
     #[track_caller]
     pub fn assert_nothing_left(&self) {
         wait_until("every container has gone", AMPLE, || self.containers().is_empty());
         self.project.assert_nothing_left();
     }
 
-    /// A folder for `PATH` whose program notes its arguments in a file and then is the engine's.
+    /// Returns a `PATH` with a script that records the first two arguments of each engine command and then runs the
+    /// engine's client program, and the file with these records.
     pub fn noting(&self) -> (String, std::path::PathBuf) {
         let path = std::env::var("PATH").unwrap();
         let real =
@@ -169,8 +171,8 @@ impl Drop for Engine {
     }
 }
 
-/// How many of the commands that were noted belong to a start. What runs the caller's own command is the command, and
-/// the death of a server is only watched for when its start is slow, as on a busy machine.
+/// Returns how many of the recorded engine commands belong to a start. `exec` is not counted, because it runs the
+/// caller's command. `wait` is not counted, because it is used only if the start is slow, as on a busy machine.
 pub fn commands_of_a_start(noted: &str) -> usize {
     noted.lines().filter(|line| !line.starts_with("exec ") && !line.starts_with("wait ")).count()
 }

@@ -1,4 +1,4 @@
-//! What the binary does on docker and podman alike.
+//! Test cases for the binary that hold on both Docker and Podman.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -11,9 +11,10 @@ use rustix::process::Signal;
 use super::AMPLE;
 use super::engine::{Engine, commands_of_a_start};
 
-/// Gives the cases of some modules their tests on engines: on both of them, or in CI on the one that is named only, or in CI
-/// on the host only, whose tests have them too. What CI leaves out is in `also`: it does not depend on the engine but by what
-/// the conformance suite has on both.
+/// Generates the tests of cases on engines. By default, every case is tested on both engines. CI tests the cases of
+/// `both` on both engines, those of `docker` and `podman` on that engine only, and those of `host` on no engine,
+/// because the host tier tests them. The tests that CI leaves out are in modules `also`. They depend on the engine only
+/// in ways that the conformance suite covers on both engines.
 #[macro_export]
 macro_rules! on_engines {
     (
@@ -44,7 +45,7 @@ macro_rules! on_engines {
     };
 }
 
-/// Gives every case of a module a test for this backend.
+/// Generates a test on this backend for every case of a module.
 #[macro_export]
 macro_rules! backend_tests {
     ($cases:ident, $backend:literal: $($case:ident)*) => {
@@ -84,7 +85,7 @@ pub fn a_query_prints_exactly_its_result_cold_and_warm(program: &'static str) {
     engine.assert_nothing_left();
 }
 
-pub fn the_status_of_the_command_is_the_status(program: &'static str) {
+pub fn the_exit_status_is_that_of_the_command(program: &'static str) {
     let engine = Engine::new(program);
     engine.project.write("plain", "echo hi\n");
     engine.warm_up();
@@ -97,16 +98,16 @@ pub fn the_status_of_the_command_is_the_status(program: &'static str) {
         run(&["/etc"])
             .status(126)
             .stdout("")
-            .stderr("error: start \"/etc\"\ncaused by: Permission denied (os error 13)\n");
+            .stderr("error: failed to start \"/etc\"\ncaused by: Permission denied (os error 13)\n");
     }
-    let refused = "error: start \"./plain\"\ncaused by: Permission denied (os error 13)\n";
+    let refused = "error: failed to start \"./plain\"\ncaused by: Permission denied (os error 13)\n";
     engine.command(&["run-env", "./plain"]).run().status(126).stdout("").stderr(refused);
     engine.command(&["run-env", "./none"]).run().status(127).stdout("").stderr("error: no program \"./none\"\n");
     engine.command(&["psql", "-Atc", "select 1/0"]).run().status(1).stdout("").stderr("ERROR:  division by zero\n");
     engine.assert_nothing_left();
 }
 
-/// Folders with everything in their names that some step on the way could take for its own.
+/// The names contain every character that a step on the way to the container could interpret.
 pub fn a_working_folder_may_have_any_name(program: &'static str) {
     let engine = Engine::new(program);
     engine.warm_up();
@@ -116,7 +117,7 @@ pub fn a_working_folder_may_have_any_name(program: &'static str) {
     for (number, name) in names.into_iter().enumerate() {
         let folder = engine.project.folder().join(name);
         engine.project.write(folder.join("in"), "");
-        // One form mounts as the other does.
+        // Both forms mount the folder in the same way, so each name is tested with one of them.
         let form = if number % 2 == 0 { "run-env" } else { "bin" };
         let ran = engine.command(&["-q", form, "--", "sh", "-ec", script, "sh", name]).folder(&folder).run();
         ran.status(0).stdout("").stderr("");
@@ -130,7 +131,7 @@ pub fn a_working_folder_may_have_any_name(program: &'static str) {
     engine.assert_nothing_left();
 }
 
-pub fn the_working_folder_is_at_hand_and_what_is_written_is_the_callers(program: &'static str) {
+pub fn a_command_in_the_container_sees_the_working_folder_and_writes_files_as_the_caller(program: &'static str) {
     let engine = Engine::new(program);
     let folder = engine.project.folder().join("it's ü, a \"b\" $x");
     engine.project.write(folder.join("query.sql"), "select 'from a file';\n");
@@ -181,11 +182,11 @@ pub fn psql_is_interactive_and_ctrl_c_cancels_only_the_query(program: &'static s
     engine.assert_nothing_left();
 }
 
-pub fn no_password_is_to_be_seen_anywhere(program: &'static str) {
+pub fn no_password_is_visible_in_arguments_metadata_or_logs(program: &'static str) {
     let engine = Engine::new(program);
     let script = "echo password=$PGPASSWORD.; exec sleep 1000";
     let mut started = engine.command(&["-q", "host", "run-env", "--", "sh", "-c", script]).start();
-    // Cold, so that the server was told the layer's password as well.
+    // The start is cold, so the server has received the layer's password as well.
     started.wait_for(".\n");
     let password = started.stdout_so_far().trim().trim_start_matches("password=").trim_end_matches('.').to_owned();
     let container = engine.containers().pop().expect("the server runs in a container");
@@ -229,7 +230,7 @@ fn arguments_of_all_processes() -> String {
     processes.map(|arguments| String::from_utf8_lossy(&arguments).into_owned() + "\n").collect()
 }
 
-pub fn a_command_inside_may_end_in_its_own_way_when_a_signal_comes(program: &'static str) {
+pub fn a_command_inside_handles_a_signal_itself(program: &'static str) {
     let engine = Engine::new(program);
     engine.warm_up();
     let script = "trap 'echo handled; exit 7' TERM; trap 'echo noted' INT; echo ready; while :; do sleep 0.1; done";
@@ -265,7 +266,7 @@ pub fn a_signal_at_any_moment_leaves_nothing(program: &'static str) {
     }
 }
 
-pub fn what_a_killed_command_left_is_gone_after_gc_or_the_next_one(program: &'static str) {
+pub fn gc_and_the_next_command_remove_what_a_killed_command_left(program: &'static str) {
     let engine = Engine::new(program);
     engine.warm_up();
     let ready = || {
@@ -287,7 +288,7 @@ pub fn what_a_killed_command_left_is_gone_after_gc_or_the_next_one(program: &'st
         let started = engine.command(&["-q", "run-env", "sleep", "1000"]).start();
         sleep(Duration::from_millis(delay));
         kill(started);
-        // What the engine was asked for it may finish after whoever asked has gone.
+        // The engine may finish a request after its client has been killed.
         wait_until("gc finds all of it", AMPLE, || {
             engine.command(&["gc"]).run().status(0);
             engine.project.processes().is_empty() && engine.containers().is_empty()
@@ -316,14 +317,14 @@ pub fn a_live_server_is_listed_and_left_alone_by_gc(program: &'static str) {
     engine.assert_nothing_left();
 }
 
-pub fn a_server_that_dies_at_boot_shows_its_last_words(program: &'static str) {
+pub fn a_server_that_dies_at_boot_is_an_error_with_the_end_of_its_log(program: &'static str) {
     let engine = Engine::cold(program);
     let broken = ["-q", "--parameter", "shared_buffers=garbage", "run-env", "true"];
     let ran = engine.command(&broken).run();
     ran.status(125)
         .stdout("")
         .stderr("error: [..]\n...\n[..]invalid value for parameter \"shared_buffers\": \"garbage\"\n...");
-    // The time-out of a first start is twice as long.
+    // The time-out of a first start is twice as long, so the start did not wait for it.
     ran.within(AMPLE);
     assert!(engine.layers().is_empty(), "half a layer: {:?}", engine.layers());
     engine.assert_nothing_left();
@@ -331,17 +332,17 @@ pub fn a_server_that_dies_at_boot_shows_its_last_words(program: &'static str) {
 
 pub fn an_image_that_can_not_be_pulled_is_an_error_with_a_hint(program: &'static str) {
     let engine = Engine::new(program);
-    // Nobody listens there, and no network is needed to find out.
+    // Nothing listens on this port, and the test needs no network.
     let ran = engine.command(&["--image", "127.0.0.1:1/acme/postgres:1", "psql"]).run();
     ran.status(125).stdout("").within(Duration::from_secs(30)).stderr(
-        "pg-ephemeral: pull 127.0.0.1:1/acme/postgres:1\nerror: pull the image 127.0.0.1:1/acme/postgres:1\n\
+        "pg-ephemeral: pull 127.0.0.1:1/acme/postgres:1\nerror: failed to pull the image 127.0.0.1:1/acme/postgres:1\n\
          caused by: [..]\n...\nhint: check the image's name and the network; an image that is already on this machine is \
          used without a network\n",
     );
     engine.assert_nothing_left();
 }
 
-pub fn a_warm_start_asks_the_engine_at_most_five_times(program: &'static str) {
+pub fn a_warm_start_takes_at_most_five_engine_commands(program: &'static str) {
     let engine = Engine::new(program);
     let (path, notes) = engine.noting();
     for form in [&["run-env", "true"][..], &["host", "run-env", "true"], &["psql", "-c", "select 1"]] {
@@ -369,7 +370,7 @@ pub fn eight_cold_starts_at_once_build_one_layer_and_leave_nothing(program: &'st
     engine.assert_nothing_left();
 }
 
-/// `PG_EPHEMERAL_TEST_BOOTS` says how many, by default a few: a hundred take minutes on a busy machine.
+/// `PG_EPHEMERAL_TEST_BOOTS` sets the number of servers. The default is 10, because 100 take minutes on a busy machine.
 pub fn many_servers_one_after_the_other_leave_nothing(program: &'static str) {
     let engine = Engine::new(program);
     engine.warm_up();

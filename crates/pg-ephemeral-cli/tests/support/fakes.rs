@@ -1,4 +1,4 @@
-//! Projects whose `docker` or `podman` is the testkit's program of a fake engine.
+//! Projects in which `docker` or `podman` is the fake engine of the testkit.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -7,10 +7,10 @@ use pg_ephemeral_testkit::Project;
 
 use super::project;
 
-/// The image that the scenarios have.
+/// The image in every scenario.
 pub const IMAGE: &str = "docker.io/library/postgres:17";
 
-/// A container of a scenario.
+/// A container in a scenario.
 pub struct Container {
     name: String,
     labels: Vec<(String, String)>,
@@ -19,13 +19,13 @@ pub struct Container {
 }
 
 impl Container {
-    /// A running container with these labels.
+    /// Creates a running container with these labels. The keys get the prefix `pg-ephemeral.`.
     pub fn new(name: impl Into<String>, labels: &[(&str, &str)]) -> Self {
         let labels = labels.iter().map(|(key, value)| (format!("pg-ephemeral.{key}"), (*value).to_owned())).collect();
         Self { name: name.into(), labels, port: None, life: "\"running\"".to_owned() }
     }
 
-    /// A running session of an instance, without seeds and as this version makes them, with changes.
+    /// Creates a running session without seeds. Its labels are those of this version, except for `changes`.
     pub fn session(name: &str, instance: &str, changes: &[(&str, &str)]) -> Self {
         let owner = r#"{"host":"elsewhere","boot":"b","namespace":"n","pid":1,"start":1}"#;
         let all = [
@@ -44,24 +44,24 @@ impl Container {
         Self::new(format!("pg-ephemeral-session-{name}"), &labels).port(40_000)
     }
 
-    /// Where its server is published.
+    /// Sets the published port of the server.
     pub fn port(self, port: u16) -> Self {
         Self { port: Some(port), ..self }
     }
 
-    /// It has ended.
+    /// Marks the container as exited.
     pub fn exited(self) -> Self {
         Self { life: "{ exited = 137 }".to_owned(), ..self }
     }
 }
 
-/// A project with this fake engine, which starts with these containers and the image. An engine of the other kind is the
-/// machine's own, where it has one.
+/// Creates a project with a fake engine that has these containers and [`IMAGE`]. The other engine, if installed, is the
+/// machine's own.
 pub fn fake(engine: &str, containers: &[Container]) -> Project {
     failing(engine, containers, "")
 }
 
-/// The same with failures, as a scenario has them.
+/// Creates a project as [`fake`] does, with failures in the format of a scenario.
 pub fn failing(engine: &str, containers: &[Container], failures: &str) -> Project {
     let mut scenario = format!("{failures}[[images]]\nname = \"{IMAGE}\"\nvariables = {{ PG_MAJOR = \"17\" }}\n");
     for container in containers {
@@ -82,17 +82,17 @@ pub fn failing(engine: &str, containers: &[Container], failures: &str) -> Projec
     and_fake(project().scenario(&scenario), engine)
 }
 
-/// Adds another fake engine, which starts with the same.
+/// Adds another fake engine with the same scenario.
 pub fn and_fake(project: Project, engine: &str) -> Project {
     project.fake_engine(engine, program())
 }
 
-/// A text of TOML's: JSON's are that as well.
+/// Returns a TOML string. Every JSON string is one.
 fn quoted(text: &str) -> String {
     serde_json::to_string(text).unwrap()
 }
 
-/// It lies beside the binary under test.
+/// Returns the path of the fake engine, which is beside the binary under test.
 fn program() -> PathBuf {
     let program = PathBuf::from(env!("CARGO_BIN_EXE_pg-ephemeral")).with_file_name("fake-engine");
     assert!(

@@ -1,4 +1,4 @@
-//! The Markdown files of the repository: which there are, and what stands in one. It knows nothing of what tests do with them.
+//! Finds and parses the Markdown files of the repository. It knows nothing of the tests that use them.
 
 use std::collections::HashMap;
 use std::fs;
@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 
 use pulldown_cmark::{BrokenLink, CodeBlockKind, CowStr, Event, LinkType, Options, Parser, Tag, TagEnd};
 
-/// The folder of the repository.
+/// Returns the folder of the repository.
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// All Markdown files below a folder, as paths from there, without hidden folders and what tools have made.
+/// Returns all Markdown files below a folder, as paths relative to it. Hidden folders and folders of build tools are
+/// skipped.
 pub fn files(root: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![root.to_owned()];
@@ -34,49 +35,49 @@ pub fn files(root: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// A block of code between fences.
+/// A code block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
     /// The first word after the fence.
     pub language: String,
-    /// What stands between the fences.
+    /// The text between the fences.
     pub text: String,
-    /// The comment right before it, without its marks.
+    /// The text of the HTML comment right before the block.
     pub note: Option<String>,
-    /// The line of the fence.
+    /// The line number of the first fence.
     pub line: usize,
 }
 
-/// A block of code, or a comment of HTML that is the note of none.
+/// A code block, or an HTML comment that is not the note of a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
     Block(Block),
     Comment(String),
 }
 
-/// Where a link or an image leads.
+/// A link or an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    /// As it is written.
+    /// The target as written in the file.
     pub target: String,
-    /// The line of the link.
+    /// The line number of the link.
     pub line: usize,
 }
 
-/// What stands in a Markdown file.
+/// The parsed contents of a Markdown file.
 #[derive(Debug, Default)]
 pub struct Document {
-    /// In their order.
+    /// The code blocks and comments, in the order of the file.
     pub parts: Vec<Part>,
     pub links: Vec<Link>,
-    /// The names of its headings in links.
+    /// The anchors of the headings, as used in links.
     pub anchors: Vec<String>,
-    /// Links that lead nowhere by the look of them: to a definition that is not there, or written as HTML.
+    /// Invalid links: those whose definition is missing, and those written in HTML.
     pub faults: Vec<Link>,
 }
 
 impl Document {
-    /// Reads a file of the repository.
+    /// Parses a file of the repository.
     #[track_caller]
     pub fn read(path: impl AsRef<Path>) -> Self {
         let path = repository().join(path);
@@ -84,7 +85,7 @@ impl Document {
         Self::parse(&text)
     }
 
-    /// Reads Markdown.
+    /// Parses Markdown.
     pub fn parse(text: &str) -> Self {
         let line = |range: &Range<usize>| text[..range.start].matches('\n').count() + 1;
         let mut undefined = Vec::new();
@@ -104,7 +105,7 @@ impl Document {
         reader.document
     }
 
-    /// The blocks of code, in their order.
+    /// Returns the code blocks in the order of the file.
     pub fn blocks(&self) -> impl Iterator<Item = &Block> {
         self.parts.iter().filter_map(|part| match part {
             Part::Block(block) => Some(block),
@@ -156,7 +157,7 @@ impl Reader {
             CodeBlockKind::Fenced(information) => information.split([' ', ',']).next().unwrap_or_default(),
             CodeBlockKind::Indented => "",
         };
-        // A comment belongs to the block that stands on the next line.
+        // A comment belongs to the block that follows it.
         let note = match self.document.parts.pop() {
             Some(Part::Comment(comment)) if !comment.starts_with("setup:") => Some(comment),
             other => {
@@ -182,7 +183,7 @@ impl Reader {
         }
     }
 
-    /// The name of a heading in links, as the sites that show Markdown make it.
+    /// Adds the anchor of a heading, formed by the rules of the sites that show Markdown.
     fn end_heading(&mut self) {
         let Some(heading) = self.heading.take() else { return };
         let letters = heading.trim().to_lowercase();

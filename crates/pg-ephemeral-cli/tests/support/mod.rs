@@ -1,4 +1,4 @@
-//! What the tests of the binary share: projects whose commands run it.
+//! Shared code of the tests of the binary: projects whose commands run the binary.
 #![allow(dead_code, unreachable_pub)]
 
 pub mod database_cases;
@@ -26,45 +26,45 @@ use std::time::Duration;
 use pg_ephemeral_testkit::base_layer::put_base_layer_on_host;
 use pg_ephemeral_testkit::{Project, ProjectCommand, Ran};
 
-/// Ample for one command on a busy machine.
+/// A time limit that is ample for one command on a busy machine.
 pub const AMPLE: Duration = Duration::from_secs(60);
 
-/// An empty project of the binary, which may have the base layer of the host backend.
+/// Creates an empty project that may have the base layer of the host backend already.
 pub fn warm_project() -> Project {
     let project = project();
     put_base_layer_on_host("main", &project.state());
     project
 }
 
-/// An empty project of the binary, and no state.
+/// Creates an empty project without any state.
 pub fn project() -> Project {
     pg_ephemeral_testkit::project(env!("CARGO_BIN_EXE_pg-ephemeral"))
 }
 
-/// A command on the host backend.
+/// Returns a command on the host backend.
 pub fn on_host<'a>(project: &'a Project, arguments: &[&str]) -> ProjectCommand<'a> {
     project.command(["--backend", "host"].iter().chain(arguments))
 }
 
-/// A command that finds no engine on `PATH` and no PostgreSQL.
+/// Returns a command that finds no engine on `PATH` and no PostgreSQL.
 pub fn with_nothing<'a>(project: &'a Project, arguments: &[&str]) -> ProjectCommand<'a> {
     let empty = project.root().join("cache");
     without_engines(project, arguments).variable("PG_EPHEMERAL_BIN_DIR", empty)
 }
 
-/// A command that finds no engine on `PATH`.
+/// Returns a command that finds no engine on `PATH`.
 pub fn without_engines<'a>(project: &'a Project, arguments: &[&str]) -> ProjectCommand<'a> {
     project.command(arguments).variable("PATH", project.root().join("cache"))
 }
 
-/// Lets a file of a project be run.
+/// Makes a file executable.
 pub fn make_executable(path: &std::path::Path) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// A script that makes a table of so many megabytes that can't be compressed, dumps it to standard output, and prints
-/// the sum of what it wrote there on standard error.
+/// Returns a script that creates an incompressible table of `megabytes`, dumps it to standard output, and prints the
+/// checksum of the dump on standard error.
 pub fn dump_script(megabytes: u32) -> String {
     let rows = megabytes * 16;
     format!(
@@ -74,7 +74,7 @@ pub fn dump_script(megabytes: u32) -> String {
     )
 }
 
-/// Holds what such a script printed against its own sum of it.
+/// Checks that the output of a [`dump_script`] matches the checksum that the script printed.
 #[track_caller]
 pub fn assert_dump_is_clean(ran: &Ran<'_>, megabytes: u32) {
     ran.status(0);

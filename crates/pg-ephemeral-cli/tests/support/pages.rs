@@ -1,9 +1,9 @@
-//! The pages for users: README.md and those of the book. A page may tell the tests more than its readers, in comments:
+//! The pages for users: README.md and the pages of the book. Comments in a page tell the tests how to treat it:
 //!
-//! - `<!-- not run: REASON -->` before a block of commands: nobody runs it.
-//! - `<!-- file: NAME -->` before a block: it is written to a file of this name.
-//! - `<!-- setup: COMMANDS -->`: they run too, and what they print does not count.
-//! - `<!-- not a database.toml -->` before a block of TOML.
+//! - `<!-- not run: REASON -->` before a block of commands: the block is not run.
+//! - `<!-- file: NAME -->` before a block: the block is written to a file of this name.
+//! - `<!-- setup: COMMANDS -->`: the commands are run, and their output is ignored.
+//! - `<!-- not a database.toml -->` before a block of TOML: the block is not checked as a configuration.
 
 use std::path::{Path, PathBuf};
 
@@ -12,13 +12,13 @@ use pg_ephemeral_testkit::Project;
 use super::AMPLE;
 use super::markdown::{self, Block, Document, Part};
 
-/// All pages, as paths from the folder of the repository.
+/// Returns the paths of all pages, relative to the repository.
 pub fn all() -> Vec<PathBuf> {
     let book = markdown::files(&markdown::repository().join("docs"));
     std::iter::once(PathBuf::from("README.md")).chain(book.iter().map(|page| Path::new("docs").join(page))).collect()
 }
 
-/// Whether a block has commands that are run.
+/// Returns `true` if a block has commands that are run.
 pub fn is_run(block: &Block) -> bool {
     block.language == "sh" && !is_noted(block, "not run:")
 }
@@ -27,10 +27,10 @@ fn is_noted(block: &Block, start: &str) -> bool {
     block.note.as_deref().is_some_and(|note| note.starts_with(start))
 }
 
-/// Stands between what two blocks print.
+/// Separates the output of one block from that of the next.
 const SEPARATOR: char = '\u{1e}';
 
-/// One script of all commands of a page, and what each block has to print, if the page shows it.
+/// Returns a script of all commands of a page, and for each block the expected output if the page shows it.
 fn script(page: &Document) -> (String, Vec<Option<String>>) {
     let mut script = "set -e\n".to_owned();
     let mut printed = Vec::new();
@@ -58,7 +58,7 @@ fn script(page: &Document) -> (String, Vec<Option<String>>) {
     (script, printed)
 }
 
-/// Runs the commands of a page in a project, as one shell runs them, on the host backend.
+/// Runs all commands of a page in one shell in a project, on the host backend.
 #[track_caller]
 pub fn run(page: &str, project: &Project) {
     let (script, printed) = script(&Document::read(page));

@@ -1,4 +1,4 @@
-//! The commands in the READMEs of examples, run as they stand there in a copy of the example.
+//! Runs the commands in the README of an example, unchanged, in a copy of the example.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,7 +8,7 @@ use pg_ephemeral_testkit::Project;
 use super::AMPLE;
 use super::markdown::{Block, Document};
 
-/// The folder of an example.
+/// Returns the folder of an example.
 pub fn folder(example: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(example)
 }
@@ -20,7 +20,7 @@ pub fn copy(example: &str, project: &Project) {
     assert!(copied.unwrap().success());
 }
 
-/// The commands of a README, each block with the block after it if that shows what it prints.
+/// Returns the blocks of commands in a README, each with the expected output if the block after it shows one.
 fn commands(readme: &Document) -> Vec<(String, Option<String>)> {
     let blocks: Vec<&Block> = readme.blocks().collect();
     let printed = |at: usize| blocks.get(at + 1).filter(|block| block.language == "text");
@@ -28,7 +28,7 @@ fn commands(readme: &Document) -> Vec<(String, Option<String>)> {
     blocks.iter().enumerate().filter(|(_, block)| block.language == "sh").map(with_output).collect()
 }
 
-/// Runs the commands of an example's README in its copy, each `pg-ephemeral` with these options.
+/// Runs the commands of an example's README in its copy. Each `pg-ephemeral` gets `options`.
 #[track_caller]
 pub fn run(example: &str, project: &Project, options: &str) {
     let commands = commands(&Document::read(folder(example).join("README.md")));

@@ -1,5 +1,5 @@
-//! An engine on what is another machine as far as can be told from here: in a network namespace of its own, with files of its
-//! own, reached by TCP over a pair of virtual devices. Nothing of it outlives the value, nor a test that is killed.
+//! An engine that appears to be on another machine: it has its own network namespace and its own files, and is reached
+//! by TCP over a pair of virtual network devices. It ends when the value is dropped or the test is killed.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -16,13 +16,13 @@ use super::AMPLE;
 /// The image that the tests start from.
 const IMAGE: &str = "docker.io/library/postgres:15";
 
-/// A network namespace that is reached at an address.
+/// A network namespace with an address by which it is reached.
 struct Machine {
     name: String,
     address: String,
 }
 
-/// An engine on a machine of its own.
+/// An engine in a network namespace of its own.
 pub struct RemoteEngine {
     program: &'static str,
     folder: TempDir,
@@ -35,7 +35,7 @@ impl Machine {
     fn new() -> Self {
         assert!(rustix::process::geteuid().is_root(), "only root can make a network namespace");
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        // Each test may be a process, and each a thread of one.
+        // Tests may run as processes or as threads of one process, so the ID depends on both.
         let id = std::process::id().wrapping_mul(2) + COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("pge{id}");
         let subnet = format!("10.{}.{}.{}", 200 + (id >> 14) % 50, (id >> 6) % 256, id % 64 * 4);
@@ -54,8 +54,8 @@ impl Machine {
         machine
     }
 
-    /// A command there, whose mounts go with it, and which ends with this thread. `ip netns exec` would hide the control
-    /// groups.
+    /// Returns a command in the namespace. It has a mount namespace of its own, so its mounts end with it, and it is
+    /// killed when this thread ends. `ip netns exec` is no alternative, because it would hide the control groups.
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new("nsenter");
         command.arg(format!("--net=/run/netns/{}", self.name));
@@ -67,7 +67,7 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        // Its device goes with it, and with that the other end.
+        // Removing the namespace removes its network device, and with it the device at this end.
         let _ = Command::new("ip").args(["netns", "del", &self.name]).status();
     }
 }
@@ -92,12 +92,12 @@ impl RemoteEngine {
         &self.machine.address
     }
 
-    /// Where its service is.
+    /// Returns the URL of the engine's service.
     pub fn url(&self) -> String {
         format!("tcp://{}:2375", self.machine.address)
     }
 
-    /// What leads the engine's program there.
+    /// Returns the variables that make the engine's client program use this engine.
     pub fn variables(&self) -> Vec<(&'static str, String)> {
         let name = if self.program == "docker" { "DOCKER_HOST" } else { "CONTAINER_HOST" };
         vec![(name, self.url())]
@@ -132,15 +132,16 @@ impl RemoteEngine {
         for (flag, name) in [("--data-root", "data"), ("--exec-root", "exec"), ("--pidfile", "pid")] {
             command.arg(flag).arg(self.path(name));
         }
-        // This machine's may say something else.
+        // An empty configuration replaces that of this machine.
         fs::write(self.path("daemon.json"), "{}").unwrap();
         command.arg("--config-file").arg(self.path("daemon.json"));
-        // Else it waits for 15 seconds, so that whoever did not mean it sees that.
+        // Without `--tls=false`, dockerd waits for 15 seconds to warn about the unencrypted socket.
         command.args(["--tls=false", "--host", &self.url()]);
         command
     }
 
-    /// It reads images from this machine's own storage, and writes remote.
+    /// Returns the command that starts Podman's service. It reads images from this machine's own storage, but writes
+    /// only to its own.
     fn podman(&self) -> Command {
         let mut command = self.machine.command("podman");
         for (flag, name) in [("--root", "root"), ("--runroot", "run"), ("--tmpdir", "tmp")] {
@@ -153,7 +154,7 @@ impl RemoteEngine {
         command
     }
 
-    /// The engine's program, led there.
+    /// Returns a command of the engine's client program that uses this engine.
     fn client(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.program);
         command.args(arguments).envs(self.variables());
@@ -175,7 +176,8 @@ impl Drop for RemoteEngine {
             let _ = kill_process(pid, Signal::TERM);
         }
         let _ = service.wait();
-        // Podman keeps what watched a command in a container for five minutes, and it would make the folder once more then.
+        // Podman's monitor process of a command in a container stays for five minutes and would then create the folder
+        // again.
         for _ in 0..100 {
             let processes = processes_of(self.folder.path());
             if processes.is_empty() {
@@ -198,7 +200,7 @@ impl Drop for RemoteEngine {
     }
 }
 
-/// The processes that have this folder among their arguments.
+/// Returns the processes that have this folder in their arguments.
 fn processes_of(folder: &Path) -> Vec<Pid> {
     let folder = folder.to_string_lossy();
     let mut processes = Vec::new();
@@ -212,7 +214,7 @@ fn processes_of(folder: &Path) -> Vec<Pid> {
     processes
 }
 
-/// Takes away what Podman has mounted for good, also for containers that are gone.
+/// Unmounts what Podman has left mounted below a folder, including mounts of removed containers.
 fn unmount_below(folder: &Path) -> std::io::Result<()> {
     let mounts = fs::read_to_string("/proc/self/mounts")?;
     let below =

@@ -1,5 +1,5 @@
-//! An ordinary user of this machine, made for a test, with a Podman of the user's own: home, run folder and images go with
-//! the value.
+//! An ordinary user of this machine with a rootless Podman, created for a test. Dropping the value removes the user
+//! with the home folder, the run-time folder and the images.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -11,7 +11,8 @@ use tempfile::TempDir;
 /// The image that the tests start from.
 const IMAGE: &str = "docker.io/library/postgres:15";
 
-/// Becomes the user, with a device for networks in a mount namespace of its own where the machine's is only for root.
+/// A script that runs a program as the user. If only root can open `/dev/net/tun`, a copy of the device is mounted over
+/// it in a mount namespace of the program's own.
 const BECOME: &str = r#"#!/bin/sh
 exec unshare --mount --propagation private sh -ec '
 if test -e "$0/tun"; then mount --bind "$0/tun" /dev/net/tun; fi
@@ -20,7 +21,7 @@ exec setpriv --reuid="$user" --regid="$user" --init-groups --inh-caps=-all -- "$
 ' FOLDER USER "$@"
 "#;
 
-/// A user who is not root.
+/// A user who is not root, with a rootless Podman.
 pub struct Rootless {
     user: String,
     ids: (u32, u32),
@@ -28,7 +29,8 @@ pub struct Rootless {
 }
 
 impl Rootless {
-    /// `None` where the system lets ordinary users make no namespaces, so that there can be no rootless engine.
+    /// Creates the user. Returns `None` if ordinary users can't create user namespaces on this system, which a rootless
+    /// engine needs.
     #[track_caller]
     pub fn new() -> Option<Self> {
         assert!(rustix::process::geteuid().is_root(), "only root can make a user");
@@ -67,12 +69,12 @@ impl Rootless {
         fs::set_permissions(self.become_path(), Permissions::from_mode(0o755)).unwrap();
     }
 
-    /// The numbers of user and group.
+    /// Returns the user ID and the group ID.
     pub fn ids(&self) -> (u32, u32) {
         self.ids
     }
 
-    /// A program that runs its arguments as the user.
+    /// Returns the path of a program that runs its arguments as the user.
     pub fn become_path(&self) -> PathBuf {
         self.folder.path().join("become")
     }
@@ -81,12 +83,12 @@ impl Rootless {
         self.folder.path().join("run")
     }
 
-    /// Where a program of the user's finds images and the engine's run-time files.
+    /// Returns the variables by which the user's programs find images and the engine's run-time files.
     pub fn variables(&self) -> [(&'static str, PathBuf); 2] {
         [("HOME", self.folder.path().join("home")), ("XDG_RUNTIME_DIR", self.run_folder())]
     }
 
-    /// A file for the user, who may not reach where it is.
+    /// Copies a file to a folder that the user can read, and returns the path of the copy.
     pub fn copy_of(&self, file: &Path) -> PathBuf {
         let copy = self.folder.path().join(file.file_name().unwrap());
         if !copy.exists() {
@@ -95,12 +97,12 @@ impl Rootless {
         copy
     }
 
-    /// Gives the user everything in a folder.
+    /// Makes the user the owner of a folder and everything in it.
     pub fn give(&self, folder: &Path) {
         succeed(Command::new("chown").args(["--recursive", &format!("{0}:{0}", self.user)]).arg(folder));
     }
 
-    /// A program as this user.
+    /// Returns a command that runs a program as this user.
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(self.become_path());
         command.arg(program).current_dir("/").stdin(Stdio::null());
@@ -130,12 +132,13 @@ fn succeed(command: &mut Command) -> Output {
 
 impl Drop for Rootless {
     fn drop(&mut self) {
-        // Files of other users of the user's namespace are not the user's own, and a process stays for that namespace.
+        // `userdel` could not remove files of subordinate users, and Podman's pause process would stay, so Podman
+        // cleans both up first.
         for words in [&["system", "reset", "--force"][..], &["system", "migrate"]] {
             let _ = self.command("podman").args(words).output();
         }
         let _ = Command::new("userdel").args(["--force", "--remove", &self.user]).output();
-        // Podman's, for its processes of this user.
+        // Podman's lock file for this user.
         let _ = fs::remove_file(format!("/dev/shm/libpod_rootless_lock_{}", self.ids.0));
     }
 }

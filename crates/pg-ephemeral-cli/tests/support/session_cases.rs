@@ -1,4 +1,4 @@
-//! What sessions do on docker, podman and the host alike, each case as a story from the command line.
+//! Test cases for sessions that hold on Docker, Podman and the host.
 
 use std::thread::sleep;
 use std::time::{Duration, SystemTime};
@@ -10,40 +10,40 @@ use serde_json::{Value, json};
 use super::AMPLE;
 use super::site::Site;
 
-/// Gives every case a test for this backend.
+/// Generates a test on this backend for every case that the host has.
 #[macro_export]
 macro_rules! session_tests {
     ($backend:literal) => {
         $crate::backend_tests! { session_cases, $backend:
-            a_session_goes_on_between_commands_until_it_is_stopped
-            a_listing_tells_everything_about_a_session
-            every_command_runs_on_a_session_with_its_status
-            the_environment_of_a_session_is_what_a_shell_evaluates
-            a_session_from_cached_layers_is_in_sync_and_every_change_is_told
-            a_seed_that_is_not_cached_is_compared_as_well
-            another_instance_and_its_changes_are_no_divergence
-            of_several_starts_of_one_name_exactly_one_wins_and_works
-            a_failing_seed_leaves_nothing_and_its_name_free
-            a_cold_start_and_servers_beside_it_stay_one_session
-            a_name_that_nobody_has_is_told_which_there_are
-            a_session_ends_with_its_time_and_never_before
-            a_session_whose_server_was_killed_is_gone_and_its_name_is_free
-            a_session_of_another_secret_is_shown_as_such_and_left_alone_unless_forced
+            a_session_runs_between_commands_until_it_is_stopped
+            a_listing_shows_every_field_of_a_session
+            every_command_runs_on_a_session_and_passes_on_its_status
+            a_shell_can_evaluate_the_output_of_session_env
+            a_session_from_cached_layers_is_in_sync_and_every_change_is_reported
+            session_status_compares_seeds_that_are_not_cached
+            session_status_ignores_changes_of_other_instances
+            exactly_one_of_several_starts_with_one_name_succeeds
+            a_failing_seed_leaves_nothing_and_the_session_name_free
+            servers_beside_a_session_are_not_listed_as_sessions
+            the_error_for_an_unknown_session_name_lists_the_running_sessions
+            a_session_ends_when_its_time_to_live_is_over_and_not_before
+            a_session_whose_server_was_killed_is_removed_and_its_name_is_free
+            a_session_of_another_secret_is_marked_and_refused_without_force
             a_signal_during_a_start_leaves_nothing
-            what_a_killed_start_left_is_gone_with_the_next_command
-            a_start_that_is_cut_off_at_any_moment_leaves_a_whole_session_or_nothing
+            the_next_command_removes_what_a_killed_start_left
+            an_interrupted_start_leaves_a_complete_session_or_nothing
         }
     };
 }
 
-/// A seed that lasts until its server goes, and lets a test know that it has begun.
+/// A seed that runs until its server ends. It creates the file `begun` when it starts.
 const ENDLESS: &str = "type = \"script\"\ncache = { type = \"none\" }\n\
                        script = \"touch begun; exec psql -qc 'select pg_sleep(1000)'\"";
 const TABLE: &str = "type = \"sql-statement\"\nstatement = \"create table t (a int)\"";
 const ROWS: &str = "type = \"sql-statement\"\nstatement = \"insert into t values (42)\"";
 const MORE: &str = "type = \"sql-statement\"\nstatement = \"create table more ()\"";
 
-pub fn a_session_goes_on_between_commands_until_it_is_stopped(backend: &'static str) {
+pub fn a_session_runs_between_commands_until_it_is_stopped(backend: &'static str) {
     let site = Site::cold(backend);
     let name = site.name("review");
     site.on(&name, &["start"])
@@ -62,7 +62,7 @@ pub fn a_session_goes_on_between_commands_until_it_is_stopped(backend: &'static 
 
     let again = site.on(&name, &["start"]).run();
     again.status(1).stdout("").stderr(&format!(
-        "error: the session {name} runs already\nhint: attach to it, or stop it first: pg-ephemeral session stop \
+        "error: the session {name} is already running\nhint: attach to it, or stop it first: pg-ephemeral session stop \
          --name {name}\n"
     ));
     assert_eq!(site.ask(&name, "select a from t"), "42");
@@ -72,7 +72,7 @@ pub fn a_session_goes_on_between_commands_until_it_is_stopped(backend: &'static 
     site.assert_nothing_left();
 }
 
-pub fn a_listing_tells_everything_about_a_session(backend: &'static str) {
+pub fn a_listing_shows_every_field_of_a_session(backend: &'static str) {
     let site = Site::new(backend);
     let (one, two) = (site.name("one"), site.name("two"));
     site.start(&two);
@@ -111,7 +111,7 @@ fn port(session: &Value) -> String {
     session["port"].to_string()
 }
 
-pub fn every_command_runs_on_a_session_with_its_status(backend: &'static str) {
+pub fn every_command_runs_on_a_session_and_passes_on_its_status(backend: &'static str) {
     let site = Site::new(backend);
     let name = site.name("review");
     site.start(&name);
@@ -152,14 +152,14 @@ pub fn every_command_runs_on_a_session_with_its_status(backend: &'static str) {
         unknown
             .status(125)
             .stdout("")
-            .stderr(&format!("error: no session {nobody} runs\nhint: these run: [..]{name}[..]\n"));
+            .stderr(&format!("error: there is no session {nobody}\nhint: running sessions: [..]{name}[..]\n"));
     }
     assert_eq!(site.ask(&name, "select 'still there'"), "still there");
     site.stop(&name);
     site.assert_nothing_left();
 }
 
-pub fn the_environment_of_a_session_is_what_a_shell_evaluates(backend: &'static str) {
+pub fn a_shell_can_evaluate_the_output_of_session_env(backend: &'static str) {
     let site = Site::new(backend);
     let user = "Me & you @:/%?#ü `x` !";
     for (part, database) in [("one", "it's"), ("two", "my db's \\\"`x`\" $HOME @:/%?#=ü! \\")] {
@@ -193,7 +193,7 @@ pub fn the_environment_of_a_session_is_what_a_shell_evaluates(backend: &'static 
     site.assert_nothing_left();
 }
 
-/// What `session status` says of one session.
+/// Returns the status of one session from `session status`, followed by the reason if there is one.
 #[track_caller]
 fn status(site: &Site, name: &str, options: &[&str]) -> String {
     let all = site.json(&[&["session", "status", "--name", name], options].concat());
@@ -206,7 +206,7 @@ fn status(site: &Site, name: &str, options: &[&str]) -> String {
     }
 }
 
-pub fn a_session_from_cached_layers_is_in_sync_and_every_change_is_told(backend: &'static str) {
+pub fn a_session_from_cached_layers_is_in_sync_and_every_change_is_reported(backend: &'static str) {
     let site = Site::new(backend);
     let (cold, name) = (site.name("cold"), site.name("warm"));
     let seeds = [("table", TABLE), ("rows", ROWS)];
@@ -235,7 +235,7 @@ pub fn a_session_from_cached_layers_is_in_sync_and_every_change_is_told(backend:
     }
     site.configure("", &seeds);
     assert_eq!(status(&site, &name, &[]), "sync");
-    // An image that is not here is not fetched to find out.
+    // An image that is missing on this machine is not pulled for the comparison.
     let elsewhere = status(&site, &name, &["--image", "127.0.0.1:1/acme/postgres:9"]);
     let is_told =
         elsewhere.starts_with("diverged: image ") && elsewhere.ends_with(" is now 127.0.0.1:1/acme/postgres:9");
@@ -250,7 +250,7 @@ pub fn a_session_from_cached_layers_is_in_sync_and_every_change_is_told(backend:
     site.assert_nothing_left();
 }
 
-pub fn a_seed_that_is_not_cached_is_compared_as_well(backend: &'static str) {
+pub fn session_status_compares_seeds_that_are_not_cached(backend: &'static str) {
     let site = Site::new(backend);
     let name = site.name("review");
     let script = |cache: &str| format!("type = \"script\"\nscript = \"psql -qc 'create table u ()'\"\ncache = {cache}");
@@ -279,7 +279,7 @@ pub fn a_seed_that_is_not_cached_is_compared_as_well(backend: &'static str) {
     site.assert_nothing_left();
 }
 
-pub fn another_instance_and_its_changes_are_no_divergence(backend: &'static str) {
+pub fn session_status_ignores_changes_of_other_instances(backend: &'static str) {
     let site = Site::new(backend);
     let name = site.name("review");
     let other =
@@ -308,10 +308,10 @@ pub fn another_instance_and_its_changes_are_no_divergence(backend: &'static str)
     site.assert_nothing_left();
 }
 
-pub fn of_several_starts_of_one_name_exactly_one_wins_and_works(backend: &'static str) {
+pub fn exactly_one_of_several_starts_with_one_name_succeeds(backend: &'static str) {
     let site = Site::new(backend);
     let name = site.name("review");
-    // Cold, and then warm, where they meet much later.
+    // The first round is cold, the second warm. In a warm round, the starts conflict much later.
     for count in [2, 4] {
         let running: Vec<_> = (0..count).map(|_| site.on(&name, &["start", "-q"]).start()).collect();
         let ended: Vec<Ran<'_>> = running.into_iter().map(Started::wait).collect();
@@ -319,7 +319,7 @@ pub fn of_several_starts_of_one_name_exactly_one_wins_and_works(backend: &'stati
         assert_eq!(won.len(), 1, "{ended:?}");
         won[0].stdout(&format!("session {name} runs on {backend}\n")).stderr("");
         for ran in lost {
-            ran.status(1).stdout("").stderr(&format!("error: the session {name} runs already\nhint: [..]\n"));
+            ran.status(1).stdout("").stderr(&format!("error: the session {name} is already running\nhint: [..]\n"));
         }
         assert_eq!(site.ask(&name, "select 'it works'"), "it works");
         assert_eq!(site.names(), [name.as_str()]);
@@ -329,7 +329,7 @@ pub fn of_several_starts_of_one_name_exactly_one_wins_and_works(backend: &'stati
     }
 }
 
-pub fn a_failing_seed_leaves_nothing_and_its_name_free(backend: &'static str) {
+pub fn a_failing_seed_leaves_nothing_and_the_session_name_free(backend: &'static str) {
     let site = Site::new(backend);
     let name = site.name("review");
     let broken = "type = \"sql-statement\"\nstatement = \"select 1/0\"";
@@ -352,7 +352,7 @@ pub fn a_failing_seed_leaves_nothing_and_its_name_free(backend: &'static str) {
     site.assert_nothing_left();
 }
 
-pub fn a_cold_start_and_servers_beside_it_stay_one_session(backend: &'static str) {
+pub fn servers_beside_a_session_are_not_listed_as_sessions(backend: &'static str) {
     let site = Site::cold(backend);
     let name = site.name("review");
     site.configure("", &[("table", TABLE), ("rows", ROWS)]);
@@ -371,7 +371,7 @@ pub fn a_cold_start_and_servers_beside_it_stay_one_session(backend: &'static str
     site.assert_nothing_left();
 }
 
-pub fn a_name_that_nobody_has_is_told_which_there_are(backend: &'static str) {
+pub fn the_error_for_an_unknown_session_name_lists_the_running_sessions(backend: &'static str) {
     let site = Site::new(backend);
     let (one, two, nobody) = (site.name("one"), site.name("two"), site.name("nobody"));
     site.start(&one);
@@ -380,7 +380,7 @@ pub fn a_name_that_nobody_has_is_told_which_there_are(backend: &'static str) {
         let ran = site.on(&nobody, &[command]).run();
         ran.status(1)
             .stdout("")
-            .stderr(&format!("error: no session {nobody} runs\nhint: these run: [..]{one}, {two}[..]\n"));
+            .stderr(&format!("error: there is no session {nobody}\nhint: running sessions: [..]{one}, {two}[..]\n"));
     }
     assert_eq!(site.names(), [one.as_str(), two.as_str()]);
     site.stop(&one);
@@ -388,11 +388,12 @@ pub fn a_name_that_nobody_has_is_told_which_there_are(backend: &'static str) {
     site.assert_nothing_left();
 }
 
-pub fn a_session_ends_with_its_time_and_never_before(backend: &'static str) {
+pub fn a_session_ends_when_its_time_to_live_is_over_and_not_before(backend: &'static str) {
     let site = Site::new(backend);
     let (long, short) = (site.name("long"), site.name("short"));
     site.start_with(&long, &["--ttl", "1h"]);
-    // Whoever else works with an engine ends the session as well, even before it has started: then it gets more time.
+    // Another test on the same engine may end the session too, even before it has started. The session then gets more
+    // time.
     let start = || {
         let mut ttl = Duration::from_millis(if backend == "host" { 1500 } else { 3000 });
         while site.on(&short, &["start", "-q", "--ttl", &format!("{}ms", ttl.as_millis())]).run().code() != 0 {
@@ -412,7 +413,7 @@ pub fn a_session_ends_with_its_time_and_never_before(backend: &'static str) {
         let lived = SystemTime::now().duration_since(begin).unwrap();
         assert!(lived >= ttl, "{next:?} ended it after {lived:?}");
     }
-    // Its name is free as soon as its time is over, whichever command comes first.
+    // The name is free as soon as the session has expired, even if `session start` is the first command afterwards.
     sleep(start());
     wait_until("the name is free", AMPLE, || site.on(&short, &["start", "-q"]).run().code() == 0);
     site.stop(&short);
@@ -422,7 +423,7 @@ pub fn a_session_ends_with_its_time_and_never_before(backend: &'static str) {
     site.assert_nothing_left();
 }
 
-pub fn a_session_whose_server_was_killed_is_gone_and_its_name_is_free(backend: &'static str) {
+pub fn a_session_whose_server_was_killed_is_removed_and_its_name_is_free(backend: &'static str) {
     let site = Site::new(backend);
     let (name, other) = (site.name("review"), site.name("other"));
     site.start(&name);
@@ -436,7 +437,7 @@ pub fn a_session_whose_server_was_killed_is_gone_and_its_name_is_free(backend: &
     attached
         .status(125)
         .stdout("")
-        .stderr(&format!("error: no session {name} runs\nhint: these run: [..]{other}[..]\n"));
+        .stderr(&format!("error: there is no session {name}\nhint: running sessions: [..]{other}[..]\n"));
     site.start(&name);
     assert_eq!(site.ask(&name, "select 1"), "1");
     assert_eq!(site.names(), [other.as_str(), name.as_str()]);
@@ -445,7 +446,7 @@ pub fn a_session_whose_server_was_killed_is_gone_and_its_name_is_free(backend: &
     wait_until("a stop says so", AMPLE, || {
         let told = site.on(&name, &["stop"]).run().status(0).stderr_text();
         if told != removed {
-            // It was faster than the server's end, and has stopped the session as any other.
+            // The command was faster than the server's end, so it stopped the session as usual.
             site.start(&name);
             site.kill_server(&name);
         }
@@ -455,8 +456,8 @@ pub fn a_session_whose_server_was_killed_is_gone_and_its_name_is_free(backend: &
     site.assert_nothing_left();
 }
 
-/// As another user of the engine, or somebody whose secret was changed, meets it.
-pub fn a_session_of_another_secret_is_shown_as_such_and_left_alone_unless_forced(backend: &'static str) {
+/// A session of another secret belongs to another user of the engine, or the user's own secret was changed.
+pub fn a_session_of_another_secret_is_marked_and_refused_without_force(backend: &'static str) {
     let site = Site::new(backend);
     let name = site.name("theirs");
     site.start(&name);
@@ -471,7 +472,7 @@ pub fn a_session_of_another_secret_is_shown_as_such_and_left_alone_unless_forced
         let told = ran.stderr_text();
         assert!(told.starts_with(&format!("error: {message}")) && told.contains("--force"), "{words:?}: {told}");
     };
-    let attach = format!("attach to the session {name}: it was started with another secret\n");
+    let attach = format!("failed to attach to the session {name}: it was started with another secret\n");
     let session = format!("the session {name} was started with another secret\n");
     refused(&["url"], &attach);
     refused(&["env"], &attach);
@@ -489,7 +490,7 @@ pub fn a_session_of_another_secret_is_shown_as_such_and_left_alone_unless_forced
     site.assert_nothing_left();
 }
 
-/// A start whose last seed has begun on the session's own server.
+/// Starts a session and waits until its last seed runs on the session's own server.
 fn begun<'a>(site: &'a Site, name: &str) -> Started<'a> {
     let mark = site.project().folder().join("begun");
     let _ = std::fs::remove_file(&mark);
@@ -505,7 +506,7 @@ pub fn a_signal_during_a_start_leaves_nothing(backend: &'static str) {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let started = begun(&site, &name);
         let second = site.on(&name, &["start", "-q"]).run();
-        second.status(1).stdout("").stderr(&format!("error: the session {name} runs already\nhint: [..]\n"));
+        second.status(1).stdout("").stderr(&format!("error: the session {name} is already running\nhint: [..]\n"));
         started.signal(signal);
         let ran = started.wait();
         ran.stdout("").stderr("");
@@ -519,7 +520,7 @@ pub fn a_signal_during_a_start_leaves_nothing(backend: &'static str) {
     site.assert_nothing_left();
 }
 
-pub fn what_a_killed_start_left_is_gone_with_the_next_command(backend: &'static str) {
+pub fn the_next_command_removes_what_a_killed_start_left(backend: &'static str) {
     let site = Site::new(backend);
     let name = site.name("review");
     let killed = || {
@@ -538,27 +539,27 @@ pub fn what_a_killed_start_left_is_gone_with_the_next_command(backend: &'static 
     site.assert_nothing_left();
 }
 
-pub fn a_start_that_is_cut_off_at_any_moment_leaves_a_whole_session_or_nothing(backend: &'static str) {
+pub fn an_interrupted_start_leaves_a_complete_session_or_nothing(backend: &'static str) {
     let site = Site::new(backend);
     let name = site.name("review");
     site.start(&name);
     site.stop(&name);
-    // About as long as a warm start takes. The moment of the signal is what varies.
+    // The delays cover about the time of a warm start, so that the signal arrives at different moments.
     let (longest, step) = if backend == "host" { (150, 6) } else { (1600, 320) };
     let signals = [Signal::INT, Signal::KILL, Signal::TERM];
     for (delay, signal) in (0..=longest).step_by(step).zip(signals.iter().cycle()) {
         let started = site.on(&name, &["start", "-q"]).start();
         std::thread::sleep(Duration::from_millis(delay));
-        // It may have ended by then.
+        // The start may have ended by then.
         started.signal(*signal);
         let ran = started.wait();
         let was_killed = ran.code() == 128 + signal.as_raw();
         assert!(was_killed || ran.code() == 0, "{ran:?}");
         if *signal != Signal::KILL {
-            // What is said to have been interrupted is not there.
+            // A start that reports an interruption leaves no session.
             assert_eq!(site.names().is_empty(), was_killed, "{ran:?}");
         }
-        // An engine may finish what it was asked for after whoever asked has gone.
+        // The engine may finish a request after its client has been killed.
         wait_until("the session is whole, or nothing of it is left", AMPLE, || {
             site.command(&["gc"]).run().status(0);
             let whole = site.on(&name, &["psql", "-Atc", "select 1"]).run().code() == 0;
@@ -571,8 +572,8 @@ pub fn a_start_that_is_cut_off_at_any_moment_leaves_a_whole_session_or_nothing(b
     }
 }
 
-/// On an engine only: on the host every folder is at hand.
-pub fn a_command_works_below_the_folder_of_its_session_and_says_so_elsewhere(backend: &'static str) {
+/// On engines only, because the host backend can reach every folder.
+pub fn a_command_works_below_the_session_folder_and_is_refused_outside(backend: &'static str) {
     let site = Site::new(backend);
     let name = site.name("review");
     site.start(&name);
@@ -600,13 +601,13 @@ pub fn a_command_works_below_the_folder_of_its_session_and_says_so_elsewhere(bac
     site.assert_nothing_left();
 }
 
-/// On an engine only: the host backend pauses nothing.
-pub fn a_session_that_somebody_paused_keeps_its_name_and_can_be_stopped(backend: &'static str) {
+/// On engines only, because the host backend can't pause a server.
+pub fn a_paused_session_keeps_its_name_and_can_be_stopped(backend: &'static str) {
     let site = Site::new(backend);
     let Site::Engine(engine) = &site else { panic!("{backend} is no engine") };
     let name = site.name("review");
     site.start(&name);
-    // On a busy machine a runtime may not get all processes to hold still in time.
+    // On a busy machine, the container runtime may fail to freeze all processes in time.
     let pause = || engine.engine(&["pause", &format!("pg-ephemeral-session-{name}")]);
     let mut paused = pause();
     for _ in 0..10 {
@@ -617,8 +618,8 @@ pub fn a_session_that_somebody_paused_keeps_its_name_and_can_be_stopped(backend:
     }
     assert!(paused.status.success(), "{paused:?}");
     assert_eq!(site.names(), [name.as_str()]);
-    site.on(&name, &["start", "-q"]).run().status(1).stderr("error: the session [..] runs already\nhint: [..]\n");
-    let expected = format!("error: attach to the session {name}: its container is paused\n");
+    site.on(&name, &["start", "-q"]).run().status(1).stderr("error: the session [..] is already running\nhint: [..]\n");
+    let expected = format!("error: failed to attach to the session {name}: its container is paused\n");
     site.on(&name, &["url"]).run().status(1).stdout("").stderr(&expected);
     site.on(&name, &["psql"]).run().status(125).stdout("").stderr(&expected);
     site.stop(&name);

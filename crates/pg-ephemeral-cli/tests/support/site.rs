@@ -1,5 +1,5 @@
-//! A place for sessions: a project on one backend, alike for docker, podman and the host, with names that nobody else
-//! has. What is left of its sessions goes with the value.
+//! A project on one backend for tests of sessions, with the same interface for Docker, Podman and the host. Its session
+//! names are unique, and dropping the value removes what is left of its sessions.
 
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
@@ -13,15 +13,14 @@ use super::{project, warm_project};
 
 /// A project on a backend.
 pub enum Site {
-    /// Whatever the project has on the host is its own.
+    /// The host backend, which the project shares with no other test.
     Host(Project),
-    /// An engine is everybody's.
+    /// An engine, which is shared with other tests.
     Engine(Engine),
 }
 
 impl Site {
-    /// A project without seeds on the backend of this name. Its first start may find a base layer, as that of
-    /// [`Site::cold`] does not.
+    /// Creates a project without seeds on a backend, which may have a base layer already.
     pub fn new(backend: &'static str) -> Self {
         Self::without_seeds(match backend {
             "host" => Self::Host(warm_project()),
@@ -29,6 +28,7 @@ impl Site {
         })
     }
 
+    /// Creates a project without seeds and without a base layer.
     pub fn cold(backend: &'static str) -> Self {
         Self::without_seeds(match backend {
             "host" => Self::Host(project()),
@@ -62,12 +62,12 @@ impl Site {
         }
     }
 
-    /// A session's name that nobody else uses.
+    /// Returns a unique session name that ends in `part`.
     pub fn name(&self, part: &str) -> String {
         format!("{}-{part}", self.instance())
     }
 
-    /// Writes the configuration: settings of the instance, and seeds by name and body.
+    /// Writes a configuration with settings of the instance and with seeds, given by name and body.
     pub fn configure(&self, settings: &str, seeds: &[(&str, &str)]) {
         let instance = self.instance();
         let image = if self.backend() == "host" { "" } else { "image = \"15\"\n" };
@@ -78,7 +78,7 @@ impl Site {
         self.project().write("database.toml", text);
     }
 
-    /// A command on this backend and instance.
+    /// Returns a command for this backend and instance.
     pub fn command(&self, arguments: &[&str]) -> ProjectCommand<'_> {
         match self {
             Self::Host(project) => project.command(["--backend", "host"].iter().chain(arguments)),
@@ -86,7 +86,7 @@ impl Site {
         }
     }
 
-    /// A command on this backend and instance, in a terminal.
+    /// Runs a command for this backend and instance in a terminal.
     pub fn terminal(&self, arguments: &str) -> Terminal<'_> {
         match self {
             Self::Host(project) => {
@@ -97,7 +97,7 @@ impl Site {
         }
     }
 
-    /// A command on a session.
+    /// Returns a `session` command for the session `name`.
     pub fn on(&self, name: &str, arguments: &[&str]) -> ProjectCommand<'_> {
         self.command(&[&["session", "--name", name], arguments].concat())
     }
@@ -107,7 +107,7 @@ impl Site {
         self.start_with(name, &[])
     }
 
-    /// Starts a session, which has to work.
+    /// Starts a session and checks that it succeeds.
     #[track_caller]
     pub fn start_with(&self, name: &str, options: &[&str]) -> Ran<'_> {
         let ran = self.on(name, &[&["start", "-q"], options].concat()).run();
@@ -121,7 +121,7 @@ impl Site {
         self.on(name, &["stop"]).run().status(0).stdout("").stderr(&stopped);
     }
 
-    /// What a query gives in a session.
+    /// Runs a query in a session and returns its result.
     #[track_caller]
     pub fn ask(&self, name: &str, query: &str) -> String {
         let ran = self.on(name, &["psql", "-Atc", query]).run();
@@ -129,7 +129,7 @@ impl Site {
         ran.stdout_text().trim_end().to_owned()
     }
 
-    /// What a command prints with `--format json`.
+    /// Returns what a command prints with `--format json`.
     #[track_caller]
     pub fn json(&self, arguments: &[&str]) -> Value {
         let ran = self.command(&[arguments, &["--format", "json"]].concat()).run();
@@ -137,20 +137,20 @@ impl Site {
         serde_json::from_slice(ran.stdout_bytes()).expect("standard output is JSON")
     }
 
-    /// The listed sessions of this instance: on an engine there may be others.
+    /// Returns the listed sessions of this instance. On an engine there may be others.
     #[track_caller]
     pub fn sessions(&self) -> Vec<Value> {
         let Value::Array(all) = self.json(&["session", "list"]) else { panic!("a listing is an array") };
         all.into_iter().filter(|session| session["instance"] == self.instance()).collect()
     }
 
-    /// Names of the sessions.
+    /// Returns the names of the sessions of this instance.
     #[track_caller]
     pub fn names(&self) -> Vec<String> {
         self.sessions().iter().map(|session| session["name"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// Names of the containers of this instance, as the backend knows them.
+    /// Returns the names of the containers of this instance, as the backend lists them.
     pub fn containers(&self) -> BTreeSet<String> {
         match self {
             Self::Host(project) => {
@@ -162,7 +162,7 @@ impl Site {
         }
     }
 
-    /// Kills a session's server behind everybody's back.
+    /// Kills a session's server without pg-ephemeral.
     #[track_caller]
     pub fn kill_server(&self, name: &str) {
         match self {
@@ -188,14 +188,14 @@ impl Site {
     }
 }
 
-/// On an engine its own value does this.
+/// Stops the sessions on the host. On an engine, dropping [`Engine`] removes them.
 impl Drop for Site {
     fn drop(&mut self) {
         let Self::Host(project) = self else { return };
         let mut stop = Command::new(project.binary());
         stop.args(["--backend", "host", "--no-config-file", "session", "stop", "--all"]);
         stop.env_clear().envs(project.environment()).current_dir(project.root());
-        // The test has said by now what is wrong.
+        // A failure is ignored, because the test has reported its own result by now.
         let _ = stop.stdout(Stdio::null()).stderr(Stdio::null()).status();
     }
 }

@@ -1,4 +1,4 @@
-//! What sessions that go back in time do on docker, podman and the host alike, as a story from the command line.
+//! Test cases for snapshots of sessions that hold on Docker, Podman and the host.
 
 use std::time::Instant;
 
@@ -6,28 +6,30 @@ use rustix::process::Signal;
 
 use super::site::Site;
 
-/// How many times each command is killed on the host. The variable `RESTORE_KILLS` says another number.
+/// How often each command is killed on the host. On an engine it is half as often. The variable `RESTORE_KILLS` sets
+/// another number.
 const KILLS: u32 = 6;
 
-/// A seed for something to go back to.
+/// A seed that creates a table, so that a reset has a state to return to.
 const TABLE: &str = "type = \"sql-statement\"\nstatement = \"create table t (a bigserial primary key, b text)\"";
-/// Writes rows until it is told to end. A transaction brings two, so that an odd number shows one by half.
+/// Inserts rows until the file `enough` exists. Each transaction inserts two rows, so an odd number of rows would show
+/// a transaction that was saved by half.
 const WRITER: &str = "while [ ! -e enough ]; do echo \"insert into t (b) select 'x' from generate_series(1, 2);\"; done | \
                       psql -q";
 
-/// Everything in a session's database, as SQL.
+/// Returns a session's database as SQL.
 #[track_caller]
 fn dump(site: &Site, name: &str) -> String {
     let ran = site.on(name, &["run-env", "--", "pg_dump", "--inserts"]).run();
     ran.status(0).stderr("");
-    // Newer versions write a word of chance into each dump.
+    // Newer versions of pg_dump write random words into these lines.
     let text = ran.stdout_text();
     let lines = text.lines().filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict"));
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// A session goes back, and another one goes on, from a moment at which somebody was writing.
-pub fn a_session_goes_back_and_another_forks_off_while_somebody_writes(backend: &'static str) {
+/// Restores a session to a snapshot that was taken while a client wrote, and forks other sessions from that moment.
+pub fn a_session_is_restored_and_forked_while_a_client_writes(backend: &'static str) {
     let site = Site::new(backend);
     let (name, fork, live) = (site.name("one"), site.name("two"), site.name("three"));
     site.configure("", &[("t", TABLE)]);
@@ -42,7 +44,7 @@ pub fn a_session_goes_back_and_another_forks_off_while_somebody_writes(backend: 
     writer.wait();
     let again = site.on(&name, &["snapshot", "--as", "busy"]).run();
     again.status(1).stdout("").stderr(&format!(
-        "error: the session {name} has a snapshot busy already\nhint: choose another name, or take it anew with --replace\n"
+        "error: the session {name} already has a snapshot busy\nhint: choose another name, or take it anew with --replace\n"
     ));
 
     site.on(&name, &["fork", "--to", &fork, "--from", "busy"]).run().status(0).stderr("");
@@ -86,7 +88,7 @@ pub fn a_session_goes_back_and_another_forks_off_while_somebody_writes(backend: 
     site.assert_nothing_left();
 }
 
-/// A session is replaced by commands that are killed, each time a little later, over the time that a whole one takes.
+/// Kills a command that replaces a session, each time a little later, until about the time that a complete one takes.
 pub fn a_restore_or_reset_that_is_killed_at_any_moment_leaves_the_old_session_or_the_new_one(backend: &'static str) {
     let usual = if backend == "host" { KILLS } else { KILLS / 2 };
     let kills = std::env::var("RESTORE_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(usual);
@@ -114,7 +116,7 @@ pub fn a_restore_or_reset_that_is_killed_at_any_moment_leaves_the_old_session_or
             command.signal(Signal::KILL);
             command.wait();
             if backend == "host" {
-                // On an engine there may be leftovers of others.
+                // Not on an engine, where `gc` would also find leftovers of other tests.
                 site.command(&["gc", "-q"]).run().status(0);
             }
             let found = site.ask(&name, tables);

@@ -1,4 +1,4 @@
-//! A real terminal for a command of a project: tmux with a server of its own, which goes with the value.
+//! A real terminal for a command of a project: a tmux server of its own, which ends when the value is dropped.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -7,31 +7,31 @@ use std::time::{Duration, Instant};
 
 use pg_ephemeral_testkit::Project;
 
-/// Ample for a server to start on a busy machine.
+/// A time limit that is ample for a server to start on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A terminal, of 200 columns unless it is told otherwise, that runs one command and stays for a look when that has ended.
+/// A terminal that runs one command. It stays open when the command has ended.
 pub struct Terminal<'a> {
     project: &'a Project,
     socket: PathBuf,
 }
 
 impl<'a> Terminal<'a> {
-    /// Runs a shell command in the project's working folder and environment. Its status is printed when it has ended,
-    /// as `[status N]`.
+    /// Runs a shell command in the project's working folder and environment, in a terminal of 200 columns. When the
+    /// command has ended, the terminal shows its exit status as `[status N]`.
     #[track_caller]
     pub fn new(project: &'a Project, line: &str) -> Self {
         Self::with_columns(project, line, 200)
     }
 
-    /// The same in a terminal of another width.
+    /// Runs a shell command as [`Terminal::new`] does, in a terminal of another width.
     #[track_caller]
     pub fn with_columns(project: &'a Project, line: &str, columns: u32) -> Self {
-        // The server of an earlier terminal may not be gone yet.
+        // Each terminal has its own number, because the server of an earlier one may still be running.
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let terminal = Self { project, socket: project.root().join(format!("tmux{number}")) };
-        // Keys that interrupt are meant for the command alone.
+        // Ctrl-C must end only the command, not this shell.
         let script = format!("trap : INT QUIT; {line}; echo \"[status $?]\"; exec sleep 1000");
         let output =
             terminal.tmux(&["new-session", "-d", "-x", &columns.to_string(), "-y", "50", "/bin/sh", "-c", &script]);
@@ -41,7 +41,7 @@ impl<'a> Terminal<'a> {
 
     /// Types text, and then Enter.
     pub fn enter(&self, text: &str) {
-        // At the end of a word a semicolon would be tmux's own.
+        // tmux would take a semicolon at the end of an argument as its own separator.
         let escaped = text.strip_suffix(';').map(|text| format!("{text}\\;"));
         self.tmux(&["send-keys", "-l", escaped.as_deref().unwrap_or(text)]);
         self.key("Enter");
@@ -52,13 +52,13 @@ impl<'a> Terminal<'a> {
         self.tmux(&["send-keys", key]);
     }
 
-    /// What the terminal shows, without spaces at the ends of lines.
+    /// Returns what the terminal shows, without spaces at the ends of lines.
     pub fn screen(&self) -> String {
         let output = self.tmux(&["capture-pane", "-p", "-S", "-"]);
         String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     }
 
-    /// Waits until the screen is as wanted, and gives it.
+    /// Waits until `holds` accepts the screen, and returns the screen. `what` describes it in the failure message.
     #[track_caller]
     pub fn wait_for(&self, what: &str, holds: impl Fn(&str) -> bool) -> String {
         let begin = Instant::now();
@@ -72,13 +72,13 @@ impl<'a> Terminal<'a> {
         }
     }
 
-    /// Waits until the last line ends with this text.
+    /// Waits until the last line ends with this text, and returns the screen.
     #[track_caller]
     pub fn wait_for_prompt(&self, prompt: &str) -> String {
         self.wait_for(&format!("the prompt {prompt:?}"), |screen| screen.ends_with(prompt.trim_end()))
     }
 
-    /// Begins a query in psql, waits until the server has it, and cancels it with one Ctrl-C.
+    /// Starts a query in psql, waits until the server runs it, and cancels it with one Ctrl-C.
     #[track_caller]
     pub fn cancel_a_query(&self, prompt: &str) {
         self.enter("do $$ begin raise notice 'b%n', 'egu'; perform pg_sleep(1000); end $$;");
@@ -88,7 +88,7 @@ impl<'a> Terminal<'a> {
         self.wait_for_prompt(prompt);
     }
 
-    /// Waits until the command has ended with this status.
+    /// Waits until the command has ended, checks its exit status, and returns the screen.
     #[track_caller]
     pub fn wait_for_status(&self, status: i32) -> String {
         let screen = self.wait_for("an end", |screen| screen.contains("[status "));

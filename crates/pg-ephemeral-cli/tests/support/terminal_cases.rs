@@ -1,13 +1,13 @@
-//! What a terminal shows of commands on a session, on docker, podman and the host alike.
+//! Test cases for commands on a session in a terminal that hold on Docker, Podman and the host.
 
 use super::site::Site;
 use super::terminal::Terminal;
 
-/// Longer than the spinner takes to show itself.
+/// A time in seconds that is longer than the delay of the spinner.
 const LONGER_THAN_THE_SPINNER_WAITS: &str = "0.5";
 
-/// A program that reads from the terminal and writes to it finds its lines as they were.
-pub fn programs_on_a_session_have_the_terminal_for_themselves(backend: &'static str) {
+/// The spinner does not disturb a program that reads from the terminal and writes to it.
+pub fn programs_on_a_session_have_the_terminal_to_themselves(backend: &'static str) {
     let site = Site::new(backend);
     let name = site.name("one");
     site.start(&name);
@@ -63,8 +63,8 @@ fn shell_has_the_terminal(terminal: &Terminal<'_>) {
     terminal.wait_for_status(0);
 }
 
-/// Commands whose backend is so slow that the spinner is shown leave nothing of it on the screen.
-pub fn results_of_database_commands_are_alone_on_the_screen(backend: &'static str) {
+/// If a backend is so slow that the spinner appears, nothing of the spinner remains on the screen.
+pub fn database_commands_leave_only_their_results_on_the_screen(backend: &'static str) {
     let site = Site::new(backend);
     let name = site.name("one");
     site.start(&name);

@@ -1,4 +1,4 @@
-//! What TLS is like on docker, podman and the host, each case as a story from the command line.
+//! Test cases for TLS on Docker, Podman and the host.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use super::site::Site;
 const TLS: &str = "ssl_config = { hostname = \"db.example.com\" }";
 const IS_ENCRYPTED: &str = "select ssl from pg_stat_ssl where pid = pg_backend_pid()";
 
-pub fn every_way_to_a_session_checks_its_server(backend: &'static str) {
+pub fn every_network_connection_to_a_session_verifies_the_server_certificate(backend: &'static str) {
     let site = Site::new(backend);
     site.configure(TLS, &[]);
     let name = site.name("tls");
@@ -18,7 +18,7 @@ pub fn every_way_to_a_session_checks_its_server(backend: &'static str) {
     site.on(&name, &[&["host"], &psql[..]].concat()).run().status(0).stdout("t\n").stderr("");
     site.on(&name, &[&["run-env", "--"], &psql[..]].concat()).run().status(0).stdout("t\n").stderr("");
     let is_host = backend == "host";
-    // Inside, these two are over the socket.
+    // Inside a container, the bare and the `container` form of psql connect over the socket.
     site.on(&name, &psql).run().status(0).stdout(if is_host { "t\n" } else { "f\n" }).stderr("");
     if !is_host {
         site.on(&name, &[&["container"], &psql[..]].concat()).run().status(0).stdout("f\n").stderr("");
@@ -46,7 +46,7 @@ pub fn every_way_to_a_session_checks_its_server(backend: &'static str) {
     site.assert_nothing_left();
 }
 
-pub fn a_warm_start_with_tls_asks_the_engine_at_most_five_times(program: &'static str) {
+pub fn a_warm_start_with_tls_takes_at_most_five_engine_commands(program: &'static str) {
     let engine = Engine::new(program);
     let (path, notes) = engine.noting();
     let options = ["--ssl-hostname", "localhost"];

@@ -1,4 +1,4 @@
-//! What `bin` does on docker and podman alike.
+//! Test cases for `bin` that hold on both Docker and Podman.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -11,14 +11,14 @@ use rustix::process::Signal;
 use super::AMPLE;
 use super::engine::Engine;
 
-/// A server of the host backend is on this machine's loopback, whatever there is of engines.
-pub fn a_tool_of_the_image_runs_on_the_folder_and_reaches_a_server_on_the_loopback(program: &'static str) {
+/// The server runs on the host backend, which is reached on this machine's loopback address with any engine.
+pub fn a_tool_of_the_image_sees_the_working_folder_and_reaches_a_server_on_the_loopback(program: &'static str) {
     let engine = Engine::cold(program);
     let (path, notes) = engine.noting();
     let folder = engine.project.folder().join("it's ü, a \"b\"");
     let elsewhere = engine.project.root().join("cache/passwords");
     engine.project.write(folder.join("query.sql"), "select 'from ' || current_user;\n");
-    // The password is in a file that only its variable names, outside of the folder.
+    // The password is in a file outside the working folder, which only `PGPASSFILE` names.
     let script = format!(
         "echo \"*:*:*:*:$PGPASSWORD\" >{passwords} && chmod 600 {passwords} && unset PGPASSWORD && \
          PGPASSFILE={passwords} exec {binary} --backend {program} --instance {instance} bin -- psql -At -f query.sql -o result",
@@ -38,7 +38,7 @@ pub fn a_tool_of_the_image_runs_on_the_folder_and_reaches_a_server_on_the_loopba
     engine.assert_nothing_left();
 }
 
-pub fn a_tool_reads_and_writes_every_byte_and_its_status_is_the_status(program: &'static str) {
+pub fn a_tool_passes_every_byte_through_and_its_status_is_the_exit_status(program: &'static str) {
     let engine = Engine::new(program);
     let (binary, instance) = (engine.project.binary().display(), engine.instance());
     let version = format!("{binary} --backend {program} --instance {instance} bin -- pg_dump --version | cat");
@@ -56,11 +56,11 @@ pub fn a_tool_reads_and_writes_every_byte_and_its_status_is_the_status(program: 
     status(&["/etc"])
         .status(126)
         .stdout("")
-        .stderr("error: start \"/etc\"\ncaused by: Permission denied (os error 13)\n");
+        .stderr("error: failed to start \"/etc\"\ncaused by: Permission denied (os error 13)\n");
     engine.assert_nothing_left();
 }
 
-pub fn a_tool_may_end_in_its_own_way_when_a_signal_comes_and_leaves_nothing(program: &'static str) {
+pub fn a_tool_handles_a_signal_itself_and_leaves_nothing(program: &'static str) {
     let engine = Engine::new(program);
     let script = "trap 'echo handled; exit 7' TERM; echo ready; while :; do sleep 0.1; done";
     let mut started = engine.command(&["bin", "--", "sh", "-c", script]).start();
@@ -68,7 +68,7 @@ pub fn a_tool_may_end_in_its_own_way_when_a_signal_comes_and_leaves_nothing(prog
     started.signal(Signal::TERM);
     started.wait().status(7).stdout("ready\nhandled\n").stderr("");
     engine.assert_nothing_left();
-    // One that goes on after the first is killed by the second.
+    // A tool that continues after the first signal is killed by the second.
     let script = "trap 'echo noted' INT; echo ready; while :; do sleep 0.1; done";
     let mut started = engine.command(&["bin", "--", "sh", "-c", script]).start();
     started.wait_for("ready");
@@ -79,7 +79,7 @@ pub fn a_tool_may_end_in_its_own_way_when_a_signal_comes_and_leaves_nothing(prog
     ran.stdout("ready\nnoted\n").stderr("");
     assert_eq!(ran.exit_status().signal(), Some(Signal::INT.as_raw()), "{ran:?}");
     engine.assert_nothing_left();
-    // So early that there may be no container yet.
+    // This signal arrives so early that there may be no container yet.
     let started = engine.command(&["bin", "sleep", "1000"]).start();
     let records = engine.project.state().join("pg-ephemeral/servers");
     wait_until("the engine is asked", AMPLE, || {
@@ -95,7 +95,7 @@ pub fn a_tool_has_the_terminal(program: &'static str) {
     let engine = Engine::new(program);
     let script = r#"test -t 0 && test -t 1 && echo "$((1 + 1)) are" && read -r line && echo "read $line" && tty -s"#;
     let terminal = engine.terminal(&format!("bin -- sh -c '{script}'"));
-    // What is typed before the engine has taken the terminal over is lost.
+    // Keys that are typed before the engine has taken over the terminal are lost.
     terminal.wait_for("the tool's first words", |screen| screen.contains("2 are"));
     terminal.enter("a line");
     terminal.wait_for("the answer", |screen| screen.contains("read a line"));
@@ -105,7 +105,7 @@ pub fn a_tool_has_the_terminal(program: &'static str) {
     engine.assert_nothing_left();
 }
 
-pub fn what_a_killed_tool_left_is_gone_after_gc(program: &'static str) {
+pub fn gc_removes_what_a_killed_tool_left(program: &'static str) {
     let engine = Engine::new(program);
     let secret = "a-password-to-be-seen-nowhere";
     let command = engine.command(&["bin", "--", "sh", "-c", "echo $PGPASSWORD | tr a-z A-Z; exec sleep 1000"]);

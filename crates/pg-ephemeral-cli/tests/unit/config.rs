@@ -1,4 +1,4 @@
-//! The configuration commands and `init`. Nothing here starts a server.
+//! Tests of `config …` and `init`. No test here starts a server.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -19,7 +19,7 @@ path = "db/schema.sql"
 "#;
 
 #[test]
-fn a_valid_configuration_is_summed_up() {
+fn config_check_summarises_a_valid_configuration() {
     let project = project().file("database.toml", CONFIG).file("db/schema.sql", "");
     project
         .command(["config", "check"])
@@ -34,7 +34,7 @@ fn a_valid_configuration_is_summed_up() {
 }
 
 #[test]
-fn a_file_that_a_seed_needs_and_that_is_not_there_is_named() {
+fn config_check_names_a_missing_seed_file() {
     let project = project().file("database.toml", CONFIG);
     project.command(["config", "check"]).run().status(1).stdout("").stderr(
         "error: seed schema of main: no file db/schema.sql\nhint: paths start from the folder of the configuration\n",
@@ -42,11 +42,11 @@ fn a_file_that_a_seed_needs_and_that_is_not_there_is_named() {
 }
 
 #[test]
-fn a_configuration_from_a_pipe_is_refused_with_what_to_do() {
+fn a_configuration_from_a_pipe_is_refused_with_a_hint() {
     let project = project();
     let script = format!("{} --config-file <(printf 'image = \"17\"') config check", project.binary().display());
     project.command(["-c", &script]).program("bash").run().status(1).stdout("").stderr(
-        "error: the configuration /dev/fd/[..] is a pipe, and only a file can be one\n\
+        "error: the configuration /dev/fd/[..] is a pipe, not a file\n\
          hint: relative paths start from the folder of the configuration, which a pipe does not have: write it to a file and \
          name that by --config-file\n",
     );
@@ -63,7 +63,7 @@ files = ["data.sql"]
 "#;
 
 #[test]
-fn a_file_that_a_seed_names_and_no_key_covers_is_a_warning_with_the_line_to_add() {
+fn a_seed_file_outside_the_cache_key_is_a_warning_with_the_line_to_add() {
     let project = project().file("database.toml", SCRIPTS).file("migrate.sh", "").file("data.sql", "");
     let stdout = "[ROOT]/work/database.toml: valid\nmain: 2 seeds\n";
     let message = "seed \"migrate\" of instance main uses migrate.sh, which is not part of its cache key; \
@@ -85,7 +85,7 @@ fn a_file_that_a_seed_names_and_no_key_covers_is_a_warning_with_the_line_to_add(
 }
 
 #[test]
-fn a_glob_that_matches_no_file_is_named() {
+fn a_glob_that_matches_no_file_is_an_error_that_names_it() {
     let project = project().file("database.toml", SCRIPTS).file("migrate.sh", "");
     project.command(["config", "check"]).run().status(1).stdout("").stderr(
         "error: seed load of main: no file matches data.sql\nhint: paths start from the folder of the configuration\n",
@@ -96,7 +96,7 @@ fn a_glob_that_matches_no_file_is_named() {
 }
 
 #[test]
-fn what_is_wrong_is_shown_with_its_place() {
+fn config_check_shows_a_mistake_with_its_position() {
     let project = project().file("database.toml", "imagee = \"17\"\n");
     let ran = project.command(["config", "check"]).run();
     ran.status(1).stdout("");
@@ -114,7 +114,7 @@ fn without_a_file_the_defaults_hold() {
 }
 
 #[test]
-fn each_value_is_shown_with_the_place_it_comes_from() {
+fn config_show_prints_each_value_with_its_origin() {
     let project = project().file("database.toml", CONFIG).file("db/schema.sql", "");
     let ran = project
         .command(["config", "show", "--parameter", "jit=off", "--cache-registry", "ghcr.io/acme"])
@@ -142,7 +142,7 @@ seed 1: schema (sql-file)
 }
 
 #[test]
-fn values_and_their_places_are_machine_readable() {
+fn config_show_prints_values_and_origins_as_json() {
     let project = project().file("database.toml", CONFIG).file("db/schema.sql", "");
     let ran = project.command(["config", "show", "--format", "json"]).run();
     let shown: Value = serde_json::from_str(&ran.stdout_text()).unwrap();
@@ -153,13 +153,13 @@ fn values_and_their_places_are_machine_readable() {
 }
 
 #[test]
-fn the_schema_is_the_committed_one() {
+fn config_schema_prints_the_committed_schema() {
     let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/database.schema.json");
     project().command(["config", "schema"]).run().status(0).stderr("").stdout(&fs::read_to_string(committed).unwrap());
 }
 
 #[test]
-fn init_writes_a_file_that_means_the_same_as_none_and_never_over_another() {
+fn init_writes_a_file_with_the_defaults_and_overwrites_no_file() {
     let project = project();
     project.command(["init"]).run().status(0).stdout("").stderr("wrote database.toml\n");
     let path = project.folder().join("database.toml");
@@ -178,14 +178,14 @@ fn init_writes_a_file_that_means_the_same_as_none_and_never_over_another() {
 }
 
 #[test]
-fn a_single_instance_needs_no_name_and_several_say_how_to_choose_one() {
+fn a_single_instance_is_chosen_by_default_and_several_need_a_choice() {
     let project = project().file("database.toml", "[instances.shop]\n");
     let shown = |first: &str| format!("instance {first}, configuration [ROOT]/work/database.toml\n...\n");
     project.command(["config", "show"]).run().status(0).stdout(&shown("shop"));
 
     project.write("database.toml", "[instances.shop]\n[instances.reports]\n");
     project.command(["config", "show"]).run().status(1).stdout("").stderr(
-        "error: no instance is named: there are shop, reports\n\
+        "error: no instance is selected: there are shop, reports\n\
          hint: choose one by --instance, PG_EPHEMERAL_INSTANCE, or default_instance at the top level of the configuration\n",
     );
     project.command(["config", "show", "--instance", "reports"]).run().status(0).stdout(&shown("reports"));
@@ -202,7 +202,7 @@ fn a_single_instance_needs_no_name_and_several_say_how_to_choose_one() {
 }
 
 #[test]
-fn a_configuration_in_a_parent_that_others_can_write_is_refused_unless_it_is_named() {
+fn a_configuration_in_a_parent_folder_that_others_can_write_is_refused_unless_named_explicitly() {
     let project = project().file("database.toml", CONFIG).file("db/schema.sql", "");
     let open = fs::Permissions::from_mode(0o777);
     fs::set_permissions(project.folder(), open).unwrap();
@@ -227,7 +227,7 @@ fn a_configuration_in_a_parent_that_others_can_write_is_refused_unless_it_is_nam
 }
 
 #[test]
-fn a_command_with_arguments_in_it_and_a_folder_in_files_have_hints() {
+fn a_command_with_arguments_and_a_folder_in_place_of_a_file_are_errors_with_hints() {
     let seed = |body: &str| format!("[instances.main.seeds.it]\n{body}\n");
     let command = seed("type = \"command\"\ncommand = \"npx prisma migrate deploy\"");
     let project = project().file("database.toml", &command).file("db/a.sql", "");

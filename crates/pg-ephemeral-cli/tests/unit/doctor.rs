@@ -1,4 +1,4 @@
-//! What `doctor` finds, and that it changes nothing.
+//! Tests that `doctor` reports what it finds and changes nothing.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,7 +9,7 @@ use crate::support::{project, with_nothing};
 use pg_ephemeral_testkit::{Project, Ran};
 use serde_json::Value;
 
-/// Everything in a folder.
+/// Returns the paths of all files and folders below a folder.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut all = Vec::new();
     for entry in fs::read_dir(folder).unwrap().flatten() {
@@ -22,7 +22,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     all
 }
 
-/// The findings of an area, as `level: subject: message`.
+/// Returns the findings of an area, each as `level: subject: message`.
 fn found(ran: &Ran<'_>, area: &str) -> Vec<String> {
     let report: Value = serde_json::from_slice(ran.stdout_bytes()).expect("standard output is JSON");
     let findings = report["findings"].as_array().unwrap().iter().filter(|finding| finding["area"] == area);
@@ -39,7 +39,7 @@ fn examined<'a>(project: &'a Project, arguments: &[&str]) -> Ran<'a> {
 }
 
 #[test]
-fn without_any_backend_something_needed_is_missing_and_each_line_says_what_to_do() {
+fn doctor_without_any_backend_fails_and_says_how_to_get_one() {
     let project = project();
     let before = files(project.root());
     let ran = with_nothing(&project, &["doctor"]).run();
@@ -57,7 +57,7 @@ fn without_any_backend_something_needed_is_missing_and_each_line_says_what_to_do
 }
 
 #[test]
-fn an_engine_that_works_is_enough_and_one_that_was_chosen_has_to_work() {
+fn doctor_succeeds_with_one_working_engine_and_fails_if_the_chosen_backend_does_not_work() {
     for engine in ["docker", "podman"] {
         let project = fake(engine, &[]);
         let quiet = |arguments: &[&str]| {
@@ -79,7 +79,7 @@ fn an_engine_that_works_is_enough_and_one_that_was_chosen_has_to_work() {
 }
 
 #[test]
-fn what_dead_owners_left_is_told_and_left_where_it_is() {
+fn doctor_reports_leftovers_of_dead_owners_and_removes_nothing() {
     let dead = r#"{"host":"HOST","boot":"before","namespace":"n","pid":1,"start":1}"#;
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let dead = dead.replace("HOST", &host);
@@ -101,7 +101,7 @@ fn what_dead_owners_left_is_told_and_left_where_it_is() {
 }
 
 #[test]
-fn a_broken_configuration_is_something_missing() {
+fn doctor_fails_on_a_broken_configuration() {
     let project = fake("podman", &[]).database_toml("imgae = 1\n");
     let ran = examined(&project, &[]);
     ran.status(1).stderr("");
@@ -116,7 +116,7 @@ fn a_broken_configuration_is_something_missing() {
 }
 
 #[test]
-fn a_bad_choice_of_a_backend_and_a_secret_that_is_open_are_told() {
+fn doctor_reports_an_invalid_backend_choice_and_a_secret_that_others_can_read() {
     let project = fake("podman", &[]);
     let secret = project.state().join("pg-ephemeral/secret");
     fs::create_dir_all(secret.parent().unwrap()).unwrap();
@@ -128,7 +128,7 @@ fn a_bad_choice_of_a_backend_and_a_secret_that_is_open_are_told() {
     let open = format!("warning: {}: others may read the secret: mode 644", secret.display());
     assert!(told.contains(&open), "{told:?}");
     let ran = project.command(["doctor"]).variable("OCIMAN_BACKEND", "bad").run();
-    ran.status(1)
-        .stderr("")
-        .stdout("missing: backend: choice: choose a backend by OCIMAN_BACKEND: \"bad\" is not a backend[..]\n...\n");
+    ran.status(1).stderr("").stdout(
+        "missing: backend: choice: failed to choose a backend by OCIMAN_BACKEND: \"bad\" is not a backend[..]\n...\n",
+    );
 }

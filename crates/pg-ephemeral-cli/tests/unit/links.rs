@@ -1,4 +1,5 @@
-//! Each link of the documentation leads somewhere. Only links into the repository are followed: no test needs a network.
+//! Tests that links in the documentation are valid. Only links into the repository are checked, so no test needs a
+//! network.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,11 +7,11 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::support::markdown::{self, Document, Link};
 
-/// The repository as a web page. Pages that are shown elsewhere too, in the book or by a registry, link with it to files that
-/// are not there.
+/// The URL of the repository. Pages that are published outside the repository, in the book or by a registry, use it to
+/// link to files that are not published with them.
 const SITE: &str = "https://github.com/pg-ephemeral/pg-ephemeral";
 
-/// What is wrong with the links of all Markdown files below a folder, a line each.
+/// Returns the faults of the links in all Markdown files below a folder, one line per fault.
 fn faults(root: &Path) -> Vec<String> {
     let mut faults = Vec::new();
     for file in markdown::files(root) {
@@ -52,7 +53,7 @@ fn fault(root: &Path, file: &Path, target: &str) -> Option<String> {
     (!has_heading).then(|| "there is no such heading".to_owned())
 }
 
-/// The path in the repository that a page of the site shows.
+/// Returns the path in the repository for a path below [`SITE`].
 fn page_of_site(path: &str) -> Result<PathBuf, String> {
     let path = path.trim_start_matches('/');
     let below = ["blob/main/", "tree/main/"].iter().find_map(|start| path.strip_prefix(start));
@@ -63,14 +64,15 @@ fn page_of_site(path: &str) -> Result<PathBuf, String> {
     }
 }
 
-/// The book has the pages of `docs` alone, and a registry shows the README of a crate alone.
+/// Returns a fault if a relative link leaves the files that are published together with its page: the book has only the
+/// pages of `docs`, and a registry shows only the README of a crate.
 fn leaves_its_place(file: &Path, linked: &Path) -> Option<String> {
     let is_of_crate = file.components().count() == 3 && file.starts_with("crates");
     let leaves_book = file.starts_with("docs") && !linked.starts_with("docs");
     (is_of_crate || leaves_book).then(|| format!("link with {SITE}/blob/main/, since this page is shown elsewhere too"))
 }
 
-/// Without `.` and `..`, as the path is written.
+/// Removes `.` and `..` from a path without looking at the file system.
 fn normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for component in path.components() {
@@ -84,7 +86,7 @@ fn normal(path: &Path) -> PathBuf {
 }
 
 #[test]
-fn each_link_in_the_repository_leads_to_a_file_and_a_heading() {
+fn each_link_in_the_repository_leads_to_an_existing_file_and_heading() {
     let faults = faults(&markdown::repository());
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
@@ -100,7 +102,7 @@ fn each_page_is_in_the_summary_of_the_book_once() {
 }
 
 #[test]
-fn a_link_that_leads_nowhere_is_found() {
+fn broken_links_are_found() {
     let root = tempfile::tempdir().unwrap();
     let write = |path: &str, text: &str| {
         let path = root.path().join(path);

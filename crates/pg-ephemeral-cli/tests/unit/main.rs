@@ -1,4 +1,4 @@
-//! The unit tier: it needs no server and no engine.
+//! The unit tier. These tests need no server and no engine.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod config;

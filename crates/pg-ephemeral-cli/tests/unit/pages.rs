@@ -1,4 +1,4 @@
-//! What README.md and the pages of the book show. Their commands are run by the host tier.
+//! Tests that the configurations and commands in README.md and in the book are valid. The host tier runs the commands.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,8 @@ fn each_configuration_that_a_page_shows_is_valid() {
     assert!(checked > 10, "{checked}");
 }
 
-/// The command and its subcommand in what follows `pg-ephemeral `. The options before it all have a value.
+/// Returns the command and its subcommand from the text after `pg-ephemeral `. Every option before the command is
+/// expected to have a value.
 fn subcommands(arguments: &str) -> Vec<&str> {
     let mut words = arguments.split_whitespace().peekable();
     while words.next_if(|word| word.starts_with("--")).is_some() {

@@ -1,10 +1,11 @@
-//! What the binary says to wrong input, and what it tells about itself. Nothing here starts a server.
+//! Tests of help texts, of errors about wrong input, and of commands that describe the binary itself. No test here
+//! starts a server.
 
 use std::net::TcpListener;
 
 use crate::support::{self, project, with_nothing, without_engines};
 
-/// Every way to a help text.
+/// All commands that have a help text.
 const HELPS: [&str; 54] = [
     "",
     "psql",
@@ -63,7 +64,7 @@ const HELPS: [&str; 54] = [
 ];
 
 #[test]
-fn the_formats_of_an_environment_are_refused_for_everything_else() {
+fn the_formats_shell_and_dotenv_are_refused_for_commands_other_than_session_env() {
     let project = project();
     let others =
         ["", "psql", "run-env true", "list", "gc", "cache status", "session list --name a", "session url --name a"];
@@ -106,7 +107,7 @@ fn the_version_is_one_line_on_standard_output() {
 }
 
 #[test]
-fn an_unknown_command_ends_with_status_2_and_the_nearest_one() {
+fn an_unknown_command_ends_with_status_2_and_suggests_the_nearest_one() {
     project().command(["lits"]).run().status(2).stdout("").stderr(
         "error: unrecognized subcommand 'lits'\n\n  tip: a similar subcommand exists: 'list'\n\n\
          Usage: pg-ephemeral [OPTIONS] [COMMAND]\n\nFor more information, try '--help'.\n",
@@ -130,8 +131,8 @@ fn wrong_options_end_with_status_2_and_say_what_is_wrong() {
             "error: the argument '--no-config-file' cannot be used with '--config-file <FILE>'\n...\n",
         ),
         ("--backend", "error: a value is required for '--backend <BACKEND>' but none was supplied\n...\n"),
-        ("host", "Run psql, a command, a shell … as a process of this machine, over TCP\n...\n"),
-        ("meta", "Tell about pg-ephemeral itself\n...\n"),
+        ("host", "Run psql, a command, a shell and so on as a process of this machine, connected over TCP\n...\n"),
+        ("meta", "Show information about pg-ephemeral\n...\n"),
     ] {
         let arguments = arguments.split(' ');
         project.command(arguments).run().status(2).stdout("").stderr(message);
@@ -184,7 +185,7 @@ fn an_unknown_instance_is_an_error_that_names_the_nearest_one() {
         .run()
         .status(125)
         .stdout("")
-        .stderr("error: no instance is called `shp`: there are main, shop\nhint: did you mean --instance shop?\n");
+        .stderr("error: there is no instance `shp`: there are main, shop\nhint: did you mean --instance shop?\n");
 }
 
 #[test]
@@ -194,11 +195,11 @@ fn without_a_configuration_only_the_instance_main_is_known() {
         .run()
         .status(125)
         .stdout("")
-        .stderr("error: no instance is called `shop`: there is main\nhint: instances are set up in database.toml\n");
+        .stderr("error: there is no instance `shop`: there is main\nhint: instances are set up in database.toml\n");
 }
 
 #[test]
-fn a_broken_configuration_is_shown_at_the_place_that_is_wrong() {
+fn a_broken_configuration_is_shown_at_the_position_of_the_mistake() {
     let project = project().file("database.toml", "durability = true\nimgae = \"17\"\n");
     let picture = "error: [ROOT]/work/database.toml:2:1: unknown key `imgae` at the top level\n  |\n2 | imgae = \"17\"\n  \
                    | ^^^^^\n  = hint: did you mean `image`? valid keys: [..]\n";
@@ -220,20 +221,20 @@ fn a_configuration_is_found_from_a_folder_below_it_and_can_be_ignored() {
 }
 
 #[test]
-fn a_configuration_that_is_named_must_be_there() {
+fn a_configuration_named_by_config_file_must_exist() {
     project().command(["--config-file", "nosuch.toml", "psql"]).run().status(125).stdout("").stderr(
-        "error: read configuration nosuch.toml\ncaused by: No such file or directory (os error 2)\n\
+        "error: failed to read configuration nosuch.toml\ncaused by: No such file or directory (os error 2)\n\
              hint: `pg-ephemeral init` writes one to start from, also with --config-file\n",
     );
 }
 
 #[test]
-fn a_state_folder_that_can_not_be_made_is_an_error_that_says_where_to_look() {
+fn a_state_folder_that_can_not_be_created_is_an_error_with_a_hint() {
     let project = project().file("state", "in the way\n");
     let ran = support::on_host(&project, &["psql", "-c", "select 1"])
         .variable("XDG_STATE_HOME", project.folder().join("state"));
     ran.run().status(125).stdout("").stderr(
-        "error: read the secret [ROOT]/work/state/pg-ephemeral/secret\ncaused by: Not a directory (os error 20)\n\
+        "error: failed to read the secret [ROOT]/work/state/pg-ephemeral/secret\ncaused by: Not a directory (os error 20)\n\
          hint: `pg-ephemeral doctor` tells whether it is yours to read\n",
     );
     let told = project.command(["doctor"]).variable("XDG_STATE_HOME", project.folder().join("state")).run();
@@ -245,7 +246,7 @@ fn a_state_folder_that_can_not_be_made_is_an_error_that_says_where_to_look() {
 #[test]
 fn a_bad_backend_in_the_environment_is_an_error() {
     let project = project();
-    let message = "error: choose a backend by OCIMAN_BACKEND\n\
+    let message = "error: failed to choose a backend by OCIMAN_BACKEND\n\
                    caused by: \"bad\" is not a backend: auto, docker, podman, host\n\
                    hint: the backends are auto, docker, podman and host\n";
     project.command(["psql"]).variable("OCIMAN_BACKEND", "bad").run().status(125).stdout("").stderr(message);
@@ -253,11 +254,11 @@ fn a_bad_backend_in_the_environment_is_an_error() {
 }
 
 #[test]
-fn a_broken_configuration_of_the_user_is_shown_at_the_place_that_is_wrong() {
+fn a_broken_configuration_of_the_user_is_shown_at_the_position_of_the_mistake() {
     let project = project();
     std::fs::write(project.config().join("ociman.toml"), "default_backend = host\n").unwrap();
     project.command(["psql"]).run().status(125).stdout("").stderr(
-        "error: read [ROOT]/config/ociman.toml\ncaused by: TOML parse error at line 1, column 19\n  |\n\
+        "error: failed to read [ROOT]/config/ociman.toml\ncaused by: TOML parse error at line 1, column 19\n  |\n\
          1 | default_backend = host\n...\nhint: the backends are auto, docker, podman and host\n",
     );
 }
@@ -267,7 +268,7 @@ fn a_configuration_of_the_user_that_can_not_be_read_is_an_error() {
     let project = project();
     std::fs::create_dir(project.config().join("ociman.toml")).unwrap();
     project.command(["psql"]).run().status(125).stdout("").stderr(
-        "error: read [ROOT]/config/ociman.toml\ncaused by: is a directory\n\
+        "error: failed to read [ROOT]/config/ociman.toml\ncaused by: is a directory\n\
          hint: the backends are auto, docker, podman and host\n",
     );
 }
@@ -277,7 +278,7 @@ fn a_bad_backend_in_the_configuration_of_the_user_is_an_error() {
     let project = project();
     std::fs::write(project.config().join("ociman.toml"), "default_backend = \"bad\"\n").unwrap();
     project.command(["psql"]).run().status(125).stdout("").stderr(
-        "error: choose a backend in [ROOT]/config/ociman.toml\n\
+        "error: failed to choose a backend in [ROOT]/config/ociman.toml\n\
          caused by: \"bad\" is not a backend: auto, docker, podman, host\n\
          hint: the backends are auto, docker, podman and host\n",
     );
@@ -342,13 +343,13 @@ fn without_any_backend_the_error_lists_what_was_tried_and_how_to_get_one() {
 }
 
 #[test]
-fn an_engine_that_does_not_answer_is_an_error_that_says_where_it_was_looked_for() {
-    // Bound once, so that nobody else listens there when it is closed.
+fn an_engine_that_does_not_answer_is_an_error_that_names_its_address() {
+    // A port that was just bound and closed is unlikely to have another listener.
     let closed = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("tcp://{}", closed.local_addr().unwrap());
     drop(closed);
     let project = project();
-    // A stand-in with the words of docker's own client: the real one need not be installed.
+    // A substitute that prints the message of the real docker client, which need not be installed.
     let program = project.folder().join("bin/docker");
     project.write(
         "bin/docker",
@@ -366,8 +367,8 @@ fn an_engine_that_does_not_answer_is_an_error_that_says_where_it_was_looked_for(
 #[test]
 fn colours_are_used_only_when_asked_for_or_on_a_terminal() {
     let project = project();
-    let plain = "error: no instance is called `x`: there is main\nhint: instances are set up in database.toml\n";
-    let coloured = "\x1b[1;31merror:\x1b[0m no instance is called `x`: there is main\n\
+    let plain = "error: there is no instance `x`: there is main\nhint: instances are set up in database.toml\n";
+    let coloured = "\x1b[1;31merror:\x1b[0m there is no instance `x`: there is main\n\
                     \x1b[1mhint:\x1b[0m instances are set up in database.toml\n";
     project.command(["--instance", "x"]).run().status(125).stderr(plain);
     project.command(["--instance", "x", "--color", "never"]).run().status(125).stderr(plain);
@@ -419,7 +420,7 @@ fn listings_without_any_backend_are_empty() {
 }
 
 #[test]
-fn a_reader_that_has_read_enough_is_no_error() {
+fn a_closed_output_pipe_is_no_error() {
     let project = project();
     let line = format!("{} --help | head -n 1; exit $?", project.binary().display());
     project
@@ -428,7 +429,7 @@ fn a_reader_that_has_read_enough_is_no_error() {
         .run()
         .status(0)
         .stderr("")
-        .stdout("A throw-away PostgreSQL at once, and gone afterwards\n");
+        .stdout("Start a temporary PostgreSQL server with your data, use it, and have it removed afterwards\n");
 }
 
 #[test]
@@ -443,7 +444,7 @@ fn global_options_stand_before_or_after_the_command() {
 fn a_user_without_a_home_is_told_what_to_set() {
     let project = project();
     if !rustix::process::geteuid().is_root() {
-        // Only root can be somebody whom the machine does not know; everybody else has a home without HOME too.
+        // Only root can run a process as an unknown user. A known user has a home folder even without HOME.
         project.command(["meta", "info"]).without_variable("HOME").run().status(0);
         return;
     }
@@ -451,13 +452,13 @@ fn a_user_without_a_home_is_told_what_to_set() {
     std::fs::copy(project.binary(), &binary).unwrap();
     let mut command = std::process::Command::new(binary);
     command.args(["meta", "info"]).env_clear().current_dir(project.folder());
-    // A binary that counts its lines would say that this user can't write them down.
+    // A binary built for coverage would print that this user can't write the profile file.
     command.env("LLVM_PROFILE_FILE", "/dev/null");
     std::os::unix::process::CommandExt::uid(&mut command, 4_000_000_001);
     let ended = command.output().unwrap();
     let told = String::from_utf8(ended.stderr).unwrap();
     assert_eq!(ended.status.code(), Some(1), "{told}");
-    assert!(told.starts_with("error: find the home folder"), "{told}");
+    assert!(told.starts_with("error: failed to find the home folder"), "{told}");
     assert!(told.ends_with("hint: set HOME to a folder of yours\n"), "{told}");
 }
 
@@ -473,7 +474,7 @@ fn a_misspelt_option_before_the_command_is_wrong_usage_and_not_the_command() {
 }
 
 #[test]
-fn a_program_of_this_machine_that_is_not_there_is_told_before_anything_is_started() {
+fn a_missing_program_of_this_machine_is_an_error_before_any_server_is_started() {
     let project = project();
     for (words, program) in [("host run-env -- nosuch", "\"nosuch\" on PATH"), ("run-env ./nosuch", "\"./nosuch\"")] {
         let ran = support::on_host(&project, &words.split(' ').collect::<Vec<_>>()).run();
@@ -483,12 +484,12 @@ fn a_program_of_this_machine_that_is_not_there_is_told_before_anything_is_starte
 }
 
 #[test]
-fn a_time_to_live_is_more_than_nothing_and_has_a_unit() {
+fn a_time_to_live_must_be_positive_and_have_a_unit() {
     let project = project();
     for (ttl, reason) in [
         ("0s", "it must be more than zero"),
-        ("2", "it is a number with a unit, such as 90s, 2h or 30d: [..]"),
-        ("soon", "it is a number with a unit, such as 90s, 2h or 30d: [..]"),
+        ("2", "expected a number with a unit, such as 90s, 2h or 30d: [..]"),
+        ("soon", "expected a number with a unit, such as 90s, 2h or 30d: [..]"),
     ] {
         let ran = project.command(["session", "start", "--name", "a", "--ttl", ttl]).run();
         ran.status(2).stdout("").stderr(&format!("error: invalid value '{ttl}' for '--ttl <TIME>': {reason}\n...\n"));

@@ -1,4 +1,4 @@
-//! How to log in to a server that somebody starts from a layer without this tool.
+//! Credentials for a server that is started from a layer without pg-ephemeral.
 
 use ociman::{Reference, Secret};
 
@@ -10,21 +10,22 @@ use crate::server::Definition;
 use crate::server::resolve::{LookedUp, Resolved};
 use crate::state::MachineSecret;
 
-/// What a client needs besides the address of a server that was started from a layer.
+/// What a client needs, besides the address, to connect to a server that was started from a layer.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Credentials {
-    /// The layer.
+    /// The layer's image.
     pub layer: Reference,
-    /// The role.
+    /// The role to log in as.
     pub user: Superuser,
-    /// The database.
+    /// The database to connect to.
     pub database: DatabaseName,
-    /// The host name, when servers of this configuration speak SSL. A layer has no certificate: each server that is
-    /// started from it by this crate is given one of an authority of its own, and one that is started by hand has none.
+    /// The SSL host name, if the configuration enables SSL. A layer contains no certificate. This crate gives each
+    /// server that it starts a certificate from a certificate authority of the server's own; a server started by hand
+    /// has none.
     pub ssl: Option<SslMetadata>,
-    /// The password, as this machine's secret derives it. A layer that was made under another secret, and pulled, has
-    /// another one.
+    /// The password, derived from this machine's secret. It does not work for a layer that was built under another
+    /// secret and pulled.
     pub password: Secret,
 }
 

@@ -1,4 +1,4 @@
-//! Why something with the cache did not work.
+//! [`CacheError`]: why an operation on the cache failed.
 
 use ociman::{Kind, ReferenceError};
 
@@ -8,68 +8,68 @@ use crate::server::StartError;
 use crate::server::choose::ChooseError;
 use crate::state::{LockError, SecretError};
 
-/// Why something with the cache did not work.
+/// Why an operation on the cache failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CacheError {
-    /// The seeds could not be read or the images not be looked up, as before a start.
+    /// The seeds could not be read, or the images could not be looked up. These steps are the same as before a start.
     #[error(transparent)]
     Prepare(#[from] StartError),
-    /// There is no backend.
+    /// No backend works.
     #[error(transparent)]
     Choose(#[from] ChooseError),
-    /// The lock of an instance's builds.
+    /// The build lock of an instance could not be taken.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// The machine's secret.
+    /// The machine's secret could not be read or created.
     #[error(transparent)]
     Secret(#[from] SecretError),
     /// A layer's name is too long for an image.
-    #[error("name the layers")]
+    #[error("failed to compute the layers' names")]
     Name(#[source] ReferenceError),
     /// The layers could not be listed.
-    #[error("list the layers")]
+    #[error("failed to list the layers")]
     List(#[source] ociman::CommandError),
-    /// No image has this name.
-    #[error("no image is called {reference}")]
+    /// There is no image of this name.
+    #[error("there is no image {reference}")]
     NoSuchImage {
         /// The name.
         reference: String,
     },
-    /// An image's labels are not those of a layer.
-    #[error("read the labels of {reference}")]
+    /// The labels of an image are not those of a layer.
+    #[error("failed to read the labels of {reference}")]
     Labels {
         /// The image.
         reference: String,
-        /// Which label, and what is wrong with it.
+        /// The label that is wrong, and why.
         #[source]
         source: Box<ReadError>,
     },
     /// A layer could not be removed.
-    #[error("remove the layer {reference}")]
+    #[error("failed to remove the layer {reference}")]
     Remove {
         /// The layer.
         reference: String,
-        /// What the backend said.
+        /// The backend's error.
         #[source]
         source: ociman::CommandError,
     },
     /// A server that runs on a layer could not be removed.
-    #[error("remove the server {container}")]
+    #[error("failed to remove the server {container}")]
     RemoveServer {
-        /// Its container.
+        /// The server's container.
         container: String,
-        /// What the backend said.
+        /// The backend's error.
         #[source]
         source: ociman::CommandError,
     },
     /// Working copies of layers could not be removed.
-    #[error("remove working copies of layers")]
+    #[error("failed to remove working copies of layers")]
     Slots(#[source] ociman::CommandError),
-    /// Nobody said which registry.
+    /// No registry is set.
     #[error("no registry is set for layers")]
     NoRegistry,
-    /// The backend knows no registries.
+    /// The backend does not support registries.
     #[error("the {backend} backend can't {operation} layers")]
     Unsupported {
         /// The backend.
@@ -78,49 +78,49 @@ pub enum CacheError {
         operation: &'static str,
     },
     /// There is no layer to push.
-    #[error("no layer of this configuration is here to push")]
+    #[error("none of the layers of this configuration is cached, so there is nothing to push")]
     NothingToPush,
-    /// A layer could not be fetched.
-    #[error("pull the layer {reference}")]
+    /// A layer could not be pulled.
+    #[error("failed to pull the layer {reference}")]
     Pull {
-        /// Its name in the registry.
+        /// The layer's name in the registry.
         reference: String,
-        /// What the backend said.
+        /// The backend's error.
         #[source]
         source: ociman::CommandError,
     },
-    /// The registry has another image under the name of a layer.
+    /// The registry's image of this name is not the layer that the name stands for.
     #[error("the image {reference} is not the layer that its name says")]
     NotTheLayer {
-        /// Its name in the registry.
+        /// The layer's name in the registry.
         reference: String,
     },
-    /// A layer could not be sent.
-    #[error("push the layer {reference}")]
+    /// A layer could not be pushed.
+    #[error("failed to push the layer {reference}")]
     Push {
-        /// Its name in the registry.
+        /// The layer's name in the registry.
         reference: String,
-        /// What the backend said.
+        /// The backend's error.
         #[source]
         source: ociman::CommandError,
     },
-    /// The instance has no such seed.
-    #[error("no seed is called {name}{}", among(known))]
+    /// The instance has no seed of this name.
+    #[error("there is no seed {name}{}", among(known))]
     UnknownSeed {
         /// The name.
         name: SeedName,
-        /// The seeds there are.
+        /// The seeds of the instance.
         known: Vec<SeedName>,
     },
-    /// The seed has no layer of its own.
+    /// The seed can't be cached.
     #[error("seed {seed} has no layer: {reason}")]
     Uncacheable {
         /// The seed.
         seed: SeedName,
-        /// Why.
+        /// Why it can't be cached.
         reason: UncacheableReason,
     },
-    /// A seed before it keeps it from having a layer.
+    /// The seed can't be cached because of an earlier seed.
     #[error("seed {seed} has no layer: seed {by} before it is not cached")]
     Broken {
         /// The seed.
@@ -128,16 +128,16 @@ pub enum CacheError {
         /// The seed that ends the cacheable prefix.
         by: SeedName,
     },
-    /// The layer is not here.
+    /// The layer is not on this machine.
     #[error("there is no layer of {of}")]
     NotCached {
-        /// What it would be of.
+        /// The seed or instance that the layer would belong to.
         of: String,
     },
 }
 
 impl CacheError {
-    /// What the user can do about it.
+    /// Returns what the user can do about the error, if anything is known to help.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {

@@ -1,4 +1,4 @@
-//! Layers as images of a backend, whichever configuration they come from.
+//! Layers as images of a backend, independent of the configuration that they were built from.
 
 use std::time::SystemTime;
 
@@ -10,34 +10,36 @@ use crate::server::layer_images;
 
 pub use crate::server::layer_images::{CachedLayer, LayerTag, Scope};
 
-/// All layers of a backend, snapshots too, the deepest first. Two engine commands, whatever their number.
+/// Returns all layers of a backend, including snapshots, deepest first. Runs two engine commands, however many layers
+/// there are.
 ///
 /// # Errors
-/// [`CacheError::List`].
+/// Returns [`CacheError::List`] if the images can't be listed or inspected.
 pub async fn images(backend: &Backend, scope: Scope<'_>) -> Result<Vec<CachedLayer>, CacheError> {
     layer_images::images(backend, scope).await.map_err(CacheError::List)
 }
 
-/// Everything that is known of one layer.
+/// A layer's image and the metadata in its labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Inspected {
-    /// The name it was asked for by.
+    /// The name that was passed to [`inspect`].
     pub reference: Reference,
-    /// The engine's identifier.
+    /// The engine's ID of the image.
     pub id: String,
-    /// When it was made, as far as that is known.
+    /// When the image was created, if known.
     pub created: Option<SystemTime>,
-    /// Size in bytes, with everything that is under it.
+    /// The size in bytes, including everything below this layer.
     pub size: u64,
-    /// What its labels say.
+    /// The metadata in the labels.
     pub metadata: Metadata,
 }
 
-/// What a layer's labels say.
+/// Inspects a layer and reads its labels.
 ///
 /// # Errors
-/// [`CacheError::NoSuchImage`], and [`CacheError::Labels`] for an image that is no layer.
+/// Returns [`CacheError::NoSuchImage`] if there is no image of this name, [`CacheError::Labels`] if the image is not a
+/// layer, and [`CacheError::List`] if the backend can't inspect it.
 pub async fn inspect(backend: &Backend, reference: &Reference) -> Result<Inspected, CacheError> {
     let found = backend.inspect_images(std::slice::from_ref(reference)).await.map_err(CacheError::List)?;
     let missing = || CacheError::NoSuchImage { reference: reference.to_string() };

@@ -1,4 +1,4 @@
-//! Removing all layers of an instance.
+//! Removes all layers of an instance.
 
 use ociman::{Backend, CommandError, ContainerName, Reference};
 
@@ -7,33 +7,34 @@ use crate::model::{InstanceName, label};
 use crate::server::layer_images::named_as_layers;
 use crate::state::{Folders, Lock};
 
-/// What becomes of layers that servers run on, such as those of sessions.
+/// What [`reset`] does with layers that servers run on, such as the servers of sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum InUse {
-    /// They stay.
+    /// Keeps them.
     #[default]
     Keep,
-    /// They go, and the servers with them. So do images that have the name of a layer and are none.
+    /// Removes them together with the servers. Also removes images that have the name of a layer but are not layers.
     RemoveWithServers,
 }
 
-/// What a reset has done.
+/// The result of [`reset`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Reset {
-    /// The layers that went.
+    /// The layers that were removed.
     pub removed: Vec<Reference>,
-    /// The layers that stayed, because containers are on them.
+    /// The layers that were kept because containers use them.
     pub in_use: Vec<Reference>,
-    /// The containers of the servers that went.
+    /// The containers of the servers that were removed.
     pub servers: Vec<String>,
 }
 
-/// Removes all layers of the instances of this name, whichever configuration they come from: they share their images'
-/// name. Waits for a build of theirs to end.
+/// Removes all layers of all instances of this name: instances of different configurations share the name of their
+/// images. If one of them is being built, waits for the build to end.
 ///
 /// # Errors
-/// [`CacheError`].
+/// Returns an error if the build lock can't be taken, if the layers can't be listed, or if a layer or server can't be
+/// removed.
 pub async fn reset(
     folders: &Folders,
     backend: &Backend,
@@ -58,7 +59,7 @@ pub async fn reset(
     Ok(done)
 }
 
-/// Takes all names from a layer. Returns those that went and those that could not.
+/// Removes all names of a layer. Returns the names that were removed and those that were kept because they are in use.
 pub(super) async fn remove(
     backend: &Backend,
     layer: &CachedLayer,
@@ -74,11 +75,11 @@ pub(super) async fn remove(
     Ok((removed, kept))
 }
 
-/// Removes this tool's containers that were made of one of the layers.
+/// Removes pg-ephemeral's containers that were created from one of the layers.
 async fn remove_servers(backend: &Backend, layers: &[CachedLayer]) -> Result<Vec<String>, CacheError> {
     let mut ours =
         backend.list(&[label::ours()], &[label::NONCE_KEY, label::SESSION_KEY]).await.map_err(CacheError::List)?;
-    // A container that somebody else made of a layer has the layer's labels.
+    // A container that another program created from a layer has the layer's labels too.
     ours.retain(|container| label::is_own_container(&container.name, &container.labels));
     let names: Vec<ContainerName> = ours.into_iter().filter_map(|container| container.name.parse().ok()).collect();
     let found = backend.inspect(&names).await.map_err(CacheError::List)?;
@@ -94,7 +95,7 @@ async fn remove_servers(backend: &Backend, layers: &[CachedLayer]) -> Result<Vec
     Ok(removed)
 }
 
-/// An identifier without the name of its hash function, which engines write in some places and not in others.
+/// Returns an ID without the `sha256:` prefix, which engines write in some places and not in others.
 fn plain(id: &str) -> &str {
     id.strip_prefix("sha256:").unwrap_or(id)
 }

@@ -1,5 +1,5 @@
-//! Layers to a registry and back. In the registry a layer has another name than here; it has that name here only while
-//! it travels.
+//! Pushes layers to a registry and pulls them. A layer's name in the registry differs from its local name; the image
+//! has that name on this machine only during the transfer.
 
 use ociman::label::Labels;
 use ociman::{Backend, CommandError, Kind, Reference};
@@ -7,20 +7,20 @@ use ociman::{Backend, CommandError, Kind, Reference};
 use super::CacheError;
 use super::lookup::{Lookup, local, prepare, present};
 use crate::layer;
-use crate::lifecycle::reap::{self, Patience};
+use crate::lifecycle::reap::{self, LateStarts};
 use crate::model::{CacheRegistry, SeedHash, SnapshotLabel, SnapshotTag, Step, label};
 use crate::server::Definition;
 use crate::server::resolve::{self, LookedUp};
 use crate::state::Lock;
 
-/// What a pull has brought.
+/// The result of [`Definition::pull_cache`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pulled {
-    /// This layer, by its name on this machine.
+    /// A layer was pulled; it has this name on this machine.
     Layer(Reference),
-    /// Nothing, because the deepest layer that could have come is here already.
+    /// Nothing was pulled, because this layer is already on this machine and the registry has no deeper one.
     AlreadyHere(Reference),
-    /// Nothing: the registry has no layer of this chain.
+    /// Nothing was pulled, because the registry has no layer of this chain.
     Nothing,
 }
 
@@ -54,7 +54,7 @@ pub(super) async fn pull(definition: &Definition) -> Result<Pulled, CacheError> 
     Ok(Pulled::Nothing)
 }
 
-/// Removes what a registry gave out as a layer when it is none, which is an error.
+/// Checks that a pulled image is a layer. If it is not, removes the image and returns an error.
 async fn check(backend: &Backend, remote: &Reference, is_layer: impl Fn(&Labels) -> bool) -> Result<(), CacheError> {
     let found = backend.inspect_images(std::slice::from_ref(remote)).await.map_err(CacheError::List)?;
     if found.iter().flatten().any(|info| is_layer(&info.labels)) {
@@ -81,7 +81,7 @@ pub(super) async fn push(definition: &Definition) -> Result<Vec<Reference>, Cach
     let _lock = Lock::of_build(&definition.folders, backend.kind(), &definition.instance).await?;
     resolve::look_again(&backend, &mut found).await?;
     let mut pushed = Vec::new();
-    // From the base on: whoever pulls meanwhile finds whole layers.
+    // Push the base layer first, so that a concurrent pull finds only complete layers.
     for hash in present(&found).iter().rev() {
         let name = local(definition, hash)?;
         let remote = remote(definition, registry, hash)?;
@@ -119,7 +119,7 @@ pub(super) async fn push_snapshot(definition: &Definition, tag: &SnapshotTag) ->
     Ok(remote)
 }
 
-/// The backend, and what a snapshot is called here and in the registry.
+/// Returns the backend, the snapshot's local name, and its name in the registry.
 async fn both_names(
     definition: &Definition,
     tag: &SnapshotTag,
@@ -128,7 +128,7 @@ async fn both_names(
     let registry = registry(definition)?;
     let backend = definition.find_backend().await?;
     refuse_host(&backend, operation)?;
-    reap::reap_recorded(&definition.folders, &backend, Patience::Hurry).await;
+    reap::reap_recorded(&definition.folders, &backend, LateStarts::Hurry).await;
     let named = |registry| layer::snapshot_reference(registry, &definition.instance, tag).map_err(CacheError::Name);
     Ok((backend, named(None)?, named(Some(registry))?))
 }
@@ -158,7 +158,7 @@ fn remote(definition: &Definition, registry: &CacheRegistry, hash: &SeedHash) ->
     layer::image_reference(Some(registry), &definition.instance, hash).map_err(CacheError::Name)
 }
 
-/// Whether an engine takes a name of a registry for the one that a layer has on this machine anyway.
+/// Returns `true` if the engine treats a layer's name in the registry and its local name as the same name.
 fn is_same_name(engine: Kind, remote: &Reference, name: &Reference) -> bool {
     match engine {
         Kind::Docker => remote.canonical() == name.canonical(),
@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_registry_whose_names_are_the_local_ones_is_noticed() {
+    fn a_registry_whose_names_equal_the_local_names_is_detected() {
         let name: Reference = "pg-ephemeral/main:1".parse().unwrap();
         let same = |engine, remote: &str| is_same_name(engine, &remote.parse().unwrap(), &name);
         assert!(same(Kind::Docker, "docker.io/pg-ephemeral/main:1"));

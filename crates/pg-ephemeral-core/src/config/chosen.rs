@@ -1,16 +1,16 @@
-//! The instance that the environment chooses.
+//! The instance that is selected by the environment.
 
 use std::env::VarError;
 
 use crate::model::{InstanceName, NameError};
 
-/// Names the instance to use, when the command line does not.
+/// The environment variable that names the instance to use if the command line names none.
 pub const INSTANCE_VARIABLE: &str = "PG_EPHEMERAL_INSTANCE";
 
-/// The instance that [`INSTANCE_VARIABLE`] names. An empty one names none.
+/// Returns the instance that [`INSTANCE_VARIABLE`] names. `None` if the variable is unset or empty.
 ///
 /// # Errors
-/// Its text can't be the name of an instance.
+/// Returns an error if the value of the variable is not UTF-8 or not a valid name of an instance.
 pub fn instance_of_environment() -> Result<Option<InstanceName>, InstanceVariableError> {
     match std::env::var(INSTANCE_VARIABLE) {
         Ok(text) if text.is_empty() => Ok(None),
@@ -20,19 +20,19 @@ pub fn instance_of_environment() -> Result<Option<InstanceName>, InstanceVariabl
     }
 }
 
-/// Why the variable names no instance.
+/// The reason why the value of [`INSTANCE_VARIABLE`] is invalid.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InstanceVariableError {
-    /// It can't be the name of an instance.
+    /// The value is not a valid name of an instance.
     #[error("{INSTANCE_VARIABLE} is {text:?}")]
     Name {
-        /// Its text.
+        /// The value.
         text: String,
-        /// What is wrong with it.
+        /// The reason why it is not a valid name.
         source: NameError,
     },
-    /// It is not UTF-8.
+    /// The value is not UTF-8.
     #[error("{INSTANCE_VARIABLE} is not UTF-8")]
     NotUtf8,
 }

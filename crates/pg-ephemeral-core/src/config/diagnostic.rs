@@ -1,4 +1,5 @@
-//! Problems with their places in the file: structured for a front end that draws them its own way, and as plain text.
+//! Problems with their positions in the file: as structured data for front ends that draw them in their own way, and as
+//! plain text.
 
 use std::fmt;
 use std::ops::Range;
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::picture;
 use super::problem::Problem;
 
-/// A place in a text.
+/// A position in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     /// The line, counted from 1.
@@ -17,7 +18,8 @@ pub struct Position {
 }
 
 impl Position {
-    /// The place of a byte; one inside a character, or behind the end, is moved back to what is before it.
+    /// Returns the position of the byte at `offset`. An offset inside a character counts as the start of that
+    /// character, and an offset after the end of the text counts as the end.
     pub(super) fn of(text: &str, offset: usize) -> Self {
         let before = text.get(..floor_boundary(text, offset)).unwrap_or(text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
@@ -32,10 +34,10 @@ impl fmt::Display for Position {
     }
 }
 
-/// One problem, and the place it is about.
+/// One problem and its place in the file.
 ///
-/// Displayed as plain text of several lines: file, line, column and message, then the line with carets under the
-/// place, then the hint.
+/// A diagnostic is displayed as plain text of several lines: the file, line, column and message, then the line with
+/// carets under the place, then the hint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     path: PathBuf,
@@ -47,7 +49,7 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    /// The span is inside the text.
+    /// Creates a diagnostic. `span` must be inside `text`.
     fn new(text: &str, path: &Path, span: Range<usize>, problem: Problem) -> Self {
         let line_start = text.get(..span.start).unwrap_or_default().rfind('\n').map_or(0, |newline| newline + 1);
         let line = text.get(line_start..).unwrap_or_default().lines().next().unwrap_or_default();
@@ -62,43 +64,43 @@ impl Diagnostic {
         }
     }
 
-    /// The file, as it was named.
+    /// Returns the path of the file, as it was passed to the function that read it.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where the place starts.
+    /// Returns the position of the start of the place.
     #[must_use]
     pub fn position(&self) -> Position {
         self.position
     }
 
-    /// The place in bytes of the file's text. Empty when something is missing there.
+    /// Returns the place as a range of bytes of the file's text. The range is empty if something is missing there.
     #[must_use]
     pub fn span(&self) -> Range<usize> {
         self.span.clone()
     }
 
-    /// The whole line the place starts in, without its end.
+    /// Returns the whole line in which the place starts, without the line end.
     #[must_use]
     pub fn line_text(&self) -> &str {
         &self.line_text
     }
 
-    /// The text of the place.
+    /// Returns the text at the place.
     #[must_use]
     pub fn offending(&self) -> &str {
         &self.offending
     }
 
-    /// What is wrong there; its Display is the message without the place.
+    /// Returns the problem. Its `Display` is the message without the position.
     #[must_use]
     pub fn problem(&self) -> &Problem {
         &self.problem
     }
 
-    /// What to do about it, when there is something to say.
+    /// Returns what the user can do about the problem, if there is a hint.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         self.problem.hint()
@@ -123,9 +125,9 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// What is wrong with a configuration, in file order; never empty.
+/// The problems of a configuration, in file order. There is at least one.
 ///
-/// Displayed as each [`Diagnostic`] with an empty line between two.
+/// They are displayed one after the other, separated by empty lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostics {
     first: Box<Diagnostic>,
@@ -134,21 +136,21 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// How many are kept: who sees more needs another kind of help.
+    /// The maximum number of problems that are kept. A longer list would not help the user.
     pub const MAX: usize = 20;
 
-    /// The one that comes first in the file.
+    /// Returns the first problem in the file.
     #[must_use]
     pub fn first(&self) -> &Diagnostic {
         &self.first
     }
 
-    /// All that are kept, in file order.
+    /// Returns an iterator over the problems that are kept, in file order.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         std::iter::once(self.first()).chain(&self.rest)
     }
 
-    /// How many there are after the first [`Diagnostics::MAX`].
+    /// Returns the number of problems after the first [`Diagnostics::MAX`], which are not kept.
     #[must_use]
     pub fn omitted(&self) -> usize {
         self.omitted
@@ -170,7 +172,7 @@ impl fmt::Display for Diagnostics {
 
 impl std::error::Error for Diagnostics {}
 
-/// Gathers problems, so that one pass over a file finds all of them.
+/// Collects problems, so that one pass over a file finds all of them.
 #[derive(Debug, Default)]
 pub(super) struct Problems(Vec<(Range<usize>, Problem)>);
 
@@ -193,8 +195,8 @@ impl Problems {
     }
 }
 
-/// The span cut to the text and without line ends at its own end. At the end of the text it moves back behind the last
-/// visible character.
+/// Returns the part of `span` that is inside the text, without line ends at its end. If the span starts at the end of
+/// the text, it is moved back to the end of the last visible character.
 fn inside(text: &str, span: Range<usize>) -> Range<usize> {
     let mut start = floor_boundary(text, span.start);
     let end = floor_boundary(text, span.end).max(start);
@@ -218,7 +220,7 @@ fn floor_boundary(text: &str, offset: usize) -> usize {
     offset
 }
 
-/// A byte order mark at the start of the file is no character of its first line.
+/// Returns the line without the byte order mark that may be at the start of the file.
 fn without_mark(line: &str, line_start: usize) -> &str {
     if line_start == 0 { line.strip_prefix('\u{feff}').unwrap_or(line) } else { line }
 }

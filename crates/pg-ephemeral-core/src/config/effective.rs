@@ -1,5 +1,5 @@
-//! What holds for one instance once command line, instance, top level and defaults are put together, and where each
-//! value came from.
+//! The effective settings of one instance, merged from command line, instance, top level and defaults, with the origin
+//! of each value.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use super::{
 use crate::model::seed::spec::SeedSpec;
 use crate::model::{Image, InstanceName, ParameterName, ParameterValue, Parameters, SeedName, sets_ssl};
 
-/// Where a value came from, strongest first.
+/// The origin of a value, in descending order of precedence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Origin {
     /// An option of the command line.
@@ -24,7 +24,7 @@ pub enum Origin {
     Instance,
     /// The top level of the file.
     TopLevel,
-    /// Nobody set it.
+    /// The value is not set anywhere, so the default applies.
     Default,
 }
 
@@ -39,32 +39,32 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A value that holds, and where it came from.
+/// The effective value of a setting, with its origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Effective<T> {
     /// The value.
     pub value: T,
-    /// Where it came from.
+    /// The origin of the value.
     pub origin: Origin,
 }
 
-/// What the command line sets, stronger than any file.
+/// The settings of the command line. They take precedence over those of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Overrides {
-    /// `--image`
+    /// The option `--image`.
     pub image: Option<Image>,
-    /// `--backend`
+    /// The option `--backend`.
     pub backend: Option<BackendChoice>,
-    /// `--cache-registry`
+    /// The option `--cache-registry`.
     pub cache_registry: Option<CacheRegistry>,
-    /// `--ssl-hostname`
+    /// The option `--ssl-hostname`.
     pub ssl_hostname: Option<SslHostname>,
-    /// `--parameter`, all of them.
+    /// All options `--parameter`.
     pub parameters: Parameters,
 }
 
-/// Everything that holds for one instance.
+/// The effective settings of one instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EffectiveInstance {
@@ -72,30 +72,30 @@ pub struct EffectiveInstance {
     pub name: InstanceName,
     /// The PostgreSQL image.
     pub image: Effective<Image>,
-    /// The backend asked for by command line or file. `OCIMAN_BACKEND` stands between the two, so whoever chooses a
-    /// backend looks at the origin.
+    /// The backend that the command line or the file asks for. The environment variable `OCIMAN_BACKEND` takes
+    /// precedence over the file but not over the command line, so code that chooses a backend must check the origin.
     pub backend: Effective<BackendChoice>,
-    /// Where layers are pushed to and pulled from, when anywhere.
+    /// The registry that layers are pushed to and pulled from, if one is set.
     pub cache_registry: Option<Effective<CacheRegistry>>,
-    /// How long a server may take to accept connections.
+    /// The time within which a server must accept connections.
     pub wait_available_timeout: Effective<Duration>,
-    /// Whether servers survive a crash of the machine.
+    /// Whether the data of servers survives a crash of the machine.
     pub durability: Effective<Durability>,
-    /// The role everything connects as.
+    /// The superuser, which all connections use.
     pub superuser: Effective<Superuser>,
-    /// The database everything connects to.
+    /// The database, which all connections use.
     pub database: Effective<DatabaseName>,
     /// The locale of the cluster.
     pub locale: Effective<Locale>,
     /// The encoding of the cluster's text.
     pub encoding: Effective<Encoding>,
-    /// What sorts text.
+    /// The provider of the collation, which sorts text.
     pub locale_provider: Effective<LocaleProvider>,
-    /// The locale that ICU sorts by, when one is set and it is ICU that sorts.
+    /// The ICU locale, if one is set and the provider is ICU.
     pub icu_locale: Option<Effective<IcuLocale>>,
-    /// SSL, when there is any.
+    /// The SSL settings, if servers use SSL.
     pub ssl_config: Option<Effective<SslConfig>>,
-    /// Server parameters, each from the strongest place that sets it; in no order that means anything.
+    /// The server parameters. Each has the value of the origin with the highest precedence. Their order has no meaning.
     pub parameters: IndexMap<ParameterName, Effective<ParameterValue>>,
     /// The chain of seeds, in file order.
     pub seeds: IndexMap<SeedName, SeedSpec>,
@@ -104,7 +104,7 @@ pub struct EffectiveInstance {
 }
 
 impl EffectiveInstance {
-    /// The parameters without their origins.
+    /// Returns the server parameters without their origins.
     #[must_use]
     pub fn parameters(&self) -> Parameters {
         let mut parameters = Parameters::default();
@@ -116,10 +116,12 @@ impl EffectiveInstance {
 }
 
 impl Config {
-    /// What holds for one instance: command line, instance, top level and default, in this order; parameters by name.
+    /// Returns the effective settings of one instance. The order of precedence is command line, instance, top level,
+    /// default. Parameters are merged by name.
     ///
     /// # Errors
-    /// There is no such instance, or SSL is set up and an `ssl*` parameter is set as well.
+    /// Returns an error if there is no such instance, if an `ssl*` parameter is set together with an SSL host name, or
+    /// if an ICU locale is set and the locale provider is not ICU.
     pub fn instance(&self, name: &InstanceName, overrides: &Overrides) -> Result<EffectiveInstance, EffectiveError> {
         let instance = self.instances.get(name).ok_or_else(|| self.unknown_instance(name))?;
         let own = &instance.settings;
@@ -141,20 +143,21 @@ impl Config {
             locale: strongest(&None, &own.locale, &top.locale).or(Locale::default_of(locale_provider.value)),
             encoding: strongest(&None, &own.encoding, &top.encoding).or_default(),
             locale_provider,
-            icu_locale: icu_locale_beside(icu_locale, locale_provider)?,
+            icu_locale: effective_icu_locale(icu_locale, locale_provider)?,
             ssl_config: strongest(&command_line_ssl, &own.ssl_config, &top.ssl_config).0,
             parameters: merge_parameters(&overrides.parameters, own, top),
             seeds: instance.seeds.clone(),
             folder: self.folder.clone(),
         };
-        refuse_ssl_twice(&effective)?;
+        check_ssl_conflict(&effective)?;
         Ok(effective)
     }
 
-    /// The instance that is used: the one that is asked for, else `default_instance`, else `main`, else the only one.
+    /// Selects the instance to use: the one in `asked`, else `default_instance`, else `main`, else the only one.
     ///
     /// # Errors
-    /// None is asked for, and there are several, none of which is `main`.
+    /// Returns an error if there are several instances and none of these rules selects one. The name in `asked` is not
+    /// checked.
     pub fn choose_instance(&self, asked: Option<&InstanceName>) -> Result<InstanceName, EffectiveError> {
         let main = InstanceName::main();
         let main = self.instances.contains_key(&main).then_some(&main);
@@ -175,27 +178,27 @@ impl Config {
     }
 }
 
-/// Why there is nothing that holds for an instance.
+/// The reason why there are no effective settings for an instance.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EffectiveError {
     /// The configuration has no instance of that name.
-    #[error("no instance is called `{name}`: {}", listed(.known))]
+    #[error("there is no instance `{name}`: {}", listed(.known))]
     UnknownInstance {
-        /// The name asked for.
+        /// The name that was asked for.
         name: InstanceName,
-        /// The instance it is nearest to, for a hint.
+        /// The known instance with the most similar name, for a hint.
         closest: Option<InstanceName>,
-        /// The instances there are, in file order.
+        /// The known instances, in file order.
         known: Vec<InstanceName>,
     },
-    /// No instance is named, and there are several to choose from.
-    #[error("no instance is named: {}", listed(.known))]
+    /// No instance is selected, and there are several.
+    #[error("no instance is selected: {}", listed(.known))]
     SeveralInstances {
-        /// The instances there are, in file order.
+        /// The known instances, in file order.
         known: Vec<InstanceName>,
     },
-    /// A parameter does by hand what the SSL configuration does.
+    /// An `ssl*` parameter is set together with an SSL host name, although the host name already configures SSL.
     #[error(
         "parameter `{parameter}` ({parameter_origin}) can't be set beside the SSL host name ({ssl_origin}), \
          which sets SSL up"
@@ -203,23 +206,23 @@ pub enum EffectiveError {
     SslParameter {
         /// The parameter.
         parameter: ParameterName,
-        /// Where it is set.
+        /// The origin of the parameter.
         parameter_origin: Origin,
-        /// Where the SSL host name is set.
+        /// The origin of the SSL host name.
         ssl_origin: Origin,
     },
-    /// A locale is set for ICU, and it is not ICU that sorts.
+    /// An ICU locale is set, but the locale provider is not ICU.
     #[error(
         "the ICU locale `{icu_locale}` ({icu_origin}) needs the locale provider `icu`, not `{provider}` ({provider_origin})"
     )]
     IcuLocaleWithoutIcu {
         /// The ICU locale.
         icu_locale: IcuLocale,
-        /// Where it is set.
+        /// The origin of the ICU locale.
         icu_origin: Origin,
-        /// What sorts text.
+        /// The locale provider.
         provider: LocaleProvider,
-        /// Where that is set.
+        /// The origin of the locale provider.
         provider_origin: Origin,
     },
 }
@@ -230,7 +233,7 @@ pub(super) fn listed(names: &[impl AsRef<str>]) -> String {
     format!("there {verb} {}", names.join(", "))
 }
 
-/// The strongest of the places that may set a value.
+/// The value of the origin with the highest precedence, if any origin sets it.
 struct Strongest<T>(Option<Effective<T>>);
 
 fn strongest<T: Clone>(command_line: &Option<T>, instance: &Option<T>, top_level: &Option<T>) -> Strongest<T> {
@@ -270,8 +273,9 @@ fn merge_parameters(
     merged
 }
 
-/// Where the provider is set at a stronger place than ICU's locale, that does not matter any more.
-fn icu_locale_beside(
+/// Returns the ICU locale to use. An ICU locale for another provider is an error, unless the provider has an origin of
+/// higher precedence; then the ICU locale is ignored.
+fn effective_icu_locale(
     icu_locale: Option<Effective<IcuLocale>>,
     provider: Effective<LocaleProvider>,
 ) -> Result<Option<Effective<IcuLocale>>, EffectiveError> {
@@ -288,7 +292,7 @@ fn icu_locale_beside(
     }
 }
 
-fn refuse_ssl_twice(instance: &EffectiveInstance) -> Result<(), EffectiveError> {
+fn check_ssl_conflict(instance: &EffectiveInstance) -> Result<(), EffectiveError> {
     let Some(ssl) = &instance.ssl_config else {
         return Ok(());
     };

@@ -1,4 +1,4 @@
-//! Finds and loads the file. What it means is read elsewhere.
+//! Finds and loads the file. The module `read` parses its text.
 
 use std::io;
 use std::os::unix::fs::FileTypeExt;
@@ -11,12 +11,14 @@ use super::trust::{self, UntrustedConfig};
 /// The name of the file that [`find`] looks for.
 pub const FILE_NAME: &str = "database.toml";
 
-/// The `database.toml` in `start` or its nearest parent, or `None`. Whatever has that name counts: what can't be read as a
-/// file is an error when it is loaded.
+/// Finds the `database.toml` in `start` or its nearest parent. `None` if there is none.
+///
+/// A folder or a broken link of that name is found too, and is an error when it is loaded.
 ///
 /// # Errors
-/// The file is in a parent of `start`, and it or its folder belongs to neither the caller nor root, or others can write
-/// to it: see [`UntrustedConfig`]. When root calls by `sudo`, it may also belong to the user who called that.
+/// Returns [`UntrustedConfig`] if the file is in a parent of `start` and other users may have written it: if the file
+/// or its folder belongs to a user other than the caller and root, or if others can write to it. If root runs the
+/// program by `sudo`, the user who called `sudo` is trusted too.
 pub fn find(start: &Path) -> Result<Option<PathBuf>, UntrustedConfig> {
     let start = std::path::absolute(start).unwrap_or_else(|_| start.to_owned());
     let mut candidates = start.ancestors().map(|folder| folder.join(FILE_NAME));
@@ -30,8 +32,8 @@ pub fn find(start: &Path) -> Result<Option<PathBuf>, UntrustedConfig> {
     Ok(found)
 }
 
-/// Reads a file that may be a device, such as `/dev/null`, but no pipe: reading one may wait without an end, and relative paths
-/// would start from a folder such as `/dev/fd`.
+/// Reads a file. It may be a device such as `/dev/null`, but not a pipe: reading a pipe may block forever, and relative
+/// paths would start from a folder such as `/dev/fd`.
 fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     let failed = |source| LoadError::Read { path: path.to_owned(), source };
     if path.metadata().map_err(failed)?.file_type().is_fifo() {
@@ -41,10 +43,11 @@ fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
 }
 
 impl Config {
-    /// Reads a file. [`Config::folder`] is absolute afterwards, so a later change of the working directory does no harm.
+    /// Reads and parses a file. [`Config::folder`] is made absolute, so that it stays valid if the working directory
+    /// changes later.
     ///
     /// # Errors
-    /// The file can't be read, is not UTF-8, or holds something wrong.
+    /// Returns an error if the file can't be read, is not UTF-8, or is not a valid configuration.
     pub fn load(path: impl Into<PathBuf>) -> Result<Self, LoadError> {
         let path = path.into();
         let absolute = std::path::absolute(&path).map_err(|source| LoadError::Read { path: path.clone(), source })?;
@@ -67,35 +70,35 @@ fn not_utf8(path: PathBuf, error: &std::string::FromUtf8Error) -> LoadError {
     LoadError::NotUtf8 { path, position: Position::of(&valid, offset), byte }
 }
 
-/// Why a configuration file could not be loaded.
+/// The reason why a configuration file could not be loaded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
     /// The file could not be read.
-    #[error("read configuration {}", path.display())]
+    #[error("failed to read configuration {}", path.display())]
     Read {
-        /// The file, as it was named.
+        /// The path of the file, as it was passed to [`Config::load`].
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// It is a pipe, named or of a shell's process substitution.
-    #[error("the configuration {} is a pipe, and only a file can be one", path.display())]
+    /// The file is a pipe: a named one, or one of a shell's process substitution.
+    #[error("the configuration {} is a pipe, not a file", path.display())]
     Pipe {
-        /// The pipe, as it was named.
+        /// The path of the pipe, as it was passed to [`Config::load`].
         path: PathBuf,
     },
-    /// The file is not UTF-8, which TOML has to be.
+    /// The file is not UTF-8, which TOML requires.
     #[error("{}:{position}: byte 0x{byte:02x} is not UTF-8", path.display())]
     NotUtf8 {
-        /// The file, as it was named.
+        /// The path of the file, as it was passed to [`Config::load`].
         path: PathBuf,
-        /// Where the first wrong byte is.
+        /// The position of the first invalid byte.
         position: Position,
-        /// The wrong byte.
+        /// The invalid byte.
         byte: u8,
     },
-    /// The file holds something wrong.
+    /// The file is not a valid configuration.
     #[error(transparent)]
     Invalid(#[from] Diagnostics),
 }

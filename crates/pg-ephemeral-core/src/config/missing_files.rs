@@ -1,5 +1,5 @@
-//! What an instance's seeds need and do not find: files and programs. The one thing here that looks beside the
-//! configuration, for those who check one before they use it.
+//! Finds the files and programs that an instance's seeds need and that do not exist, so that a configuration can be
+//! checked before it is used. No other module of `config` looks at the files that a configuration names.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use crate::model::seed::spec::{CacheStrategy, FileGlob, SeedSpec};
 use crate::model::{InstanceName, SeedName};
 use crate::seed::{COMMAND_HINT, FilesError, UnkeyedFiles, find_files, names_program_with_arguments, unkeyed_files};
 
-/// Something that a seed needs and that is not there.
+/// A file or a program that a seed needs and that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MissingFile {
@@ -19,23 +19,23 @@ pub struct MissingFile {
     pub seed: SeedName,
     /// The file, the glob or the program, as the configuration names it.
     pub path: PathBuf,
-    /// What is missing.
+    /// The reason why it counts as missing.
     pub kind: MissingKind,
 }
 
-/// What of a seed is missing.
+/// The reason why a file or a program counts as missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MissingKind {
-    /// There is no such file.
+    /// The file does not exist.
     File,
-    /// There is a folder in place of the file.
+    /// The path of the file is that of a folder.
     FileIsFolder,
     /// The glob matches no file.
     Glob,
-    /// The glob matches no file, since it names a folder.
+    /// The glob matches no file because it names a folder.
     GlobIsFolder,
-    /// There is no such program: its name and its arguments are one text.
+    /// The program does not exist, because its name also contains its arguments.
     Command,
 }
 
@@ -54,7 +54,7 @@ impl fmt::Display for MissingFile {
 }
 
 impl MissingFile {
-    /// What the user can do about it.
+    /// Returns what the user can do about it.
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self.kind {
@@ -67,8 +67,8 @@ impl MissingFile {
 }
 
 impl EffectiveInstance {
-    /// The files of the working tree that seeds name and that are not there, the globs that match none, and the commands
-    /// that hold arguments. Files of a git revision, and what programs need, are not looked for.
+    /// Returns the files of the working tree that seeds name and that do not exist, the globs that match no file, and
+    /// the commands that contain arguments. Files of a git revision and files that programs read are not checked.
     #[must_use]
     pub fn missing_files(&self) -> Vec<MissingFile> {
         let missing = |(seed, spec): (&SeedName, &SeedSpec)| {
@@ -80,7 +80,7 @@ impl EffectiveInstance {
         self.seeds.iter().flat_map(missing).collect()
     }
 
-    /// The files of the project that scripts and commands name and that no layer's key covers.
+    /// Returns the files of the project that scripts and commands name and that are not part of a layer's key.
     #[must_use]
     pub fn unkeyed_files(&self) -> Vec<UnkeyedFiles> {
         unkeyed_files(&self.name, &self.seeds, &self.folder)

@@ -1,8 +1,9 @@
-//! `database.toml`: finding it, reading it, and working out what holds for one instance.
+//! Finds and reads `database.toml`, and determines the effective settings of an instance.
 //!
-//! Everything wrong in a file is found in one pass and reported with its place ([`Diagnostics`]). Command line,
-//! instance, top level and defaults come together in [`Config::instance`], which keeps where each value came from.
-//! This module must not touch backends, start anything or read what the file points to, and it never prints.
+//! All problems in a file are found in one pass and reported with their positions ([`Diagnostics`]).
+//! [`Config::instance`] merges command line, instance, top level and defaults, and records the origin of each value.
+//! This module must not use backends or start anything, and it never prints. Only [`EffectiveInstance::missing_files`]
+//! and [`EffectiveInstance::unkeyed_files`] look at the files that a configuration names.
 //!
 //! ```
 //! use pg_ephemeral_core::config::{Config, Origin, Overrides};

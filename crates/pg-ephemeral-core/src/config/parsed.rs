@@ -1,4 +1,4 @@
-//! [`Config`]: what a whole `database.toml` says.
+//! [`Config`], the content of a `database.toml`.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use super::settings::{BackendChoice, InstanceConfig, Settings};
 use crate::model::{CacheRegistry, InstanceName};
 
-/// A whole `database.toml`, or what holds without one.
+/// The content of a `database.toml`, or the defaults without a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     pub(super) path: Option<PathBuf>,
@@ -20,7 +20,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// What holds without a file: one instance `main`, everything at its default, paths relative to `folder`.
+    /// Creates the configuration that applies without a file: one instance `main` with default settings. Paths are
+    /// relative to `folder`.
     #[must_use]
     pub fn without_file(folder: impl Into<PathBuf>) -> Self {
         Self {
@@ -34,49 +35,49 @@ impl Config {
         }
     }
 
-    /// The file this came from, as it was named; `None` without one.
+    /// Returns the path of the file, as it was passed to the function that read it. `None` without a file.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
     }
 
-    /// The folder that relative paths start from and that scripts and commands run in.
+    /// Returns the folder that relative paths start from and that scripts and commands run in.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// A path of the file as one that can be opened: a relative one starts from [`Config::folder`].
+    /// Resolves a path in the file: a relative path starts from [`Config::folder`].
     #[must_use]
     pub fn resolve(&self, path: &Path) -> PathBuf {
         self.folder.join(path)
     }
 
-    /// The backend the file asks for.
+    /// Returns the backend that the file sets.
     #[must_use]
     pub fn backend(&self) -> Option<BackendChoice> {
         self.backend
     }
 
-    /// Where the file says that layers are pushed to and pulled from.
+    /// Returns the registry that layers are pushed to and pulled from, if the file sets it.
     #[must_use]
     pub fn cache_registry(&self) -> Option<&CacheRegistry> {
         self.cache_registry.as_ref()
     }
 
-    /// The instance that the file says is used unless another is named.
+    /// Returns the instance that is used by default, if the file sets it.
     #[must_use]
     pub fn default_instance(&self) -> Option<&InstanceName> {
         self.default_instance.as_ref()
     }
 
-    /// What the top level sets for every instance.
+    /// Returns the settings of the top level, which apply to all instances.
     #[must_use]
     pub fn defaults(&self) -> &Settings {
         &self.defaults
     }
 
-    /// The instances in file order, at least one.
+    /// Returns the instances in file order. There is at least one.
     #[must_use]
     pub fn instances(&self) -> &IndexMap<InstanceName, InstanceConfig> {
         &self.instances
@@ -84,13 +85,13 @@ impl Config {
 }
 
 impl Default for Config {
-    /// As [`Config::without_file`] in the working directory.
+    /// Returns [`Config::without_file`] for the working directory.
     fn default() -> Self {
         Self::without_file(".")
     }
 }
 
-/// The folder of a file; the working directory for a bare name.
+/// Returns the folder of a file. For a plain file name this is `.`, the working directory.
 pub(super) fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),

@@ -1,24 +1,25 @@
-//! Draws the line of a file with carets under the place that is meant.
+//! Draws a line of a file with carets under the marked place.
 
-/// A longer line is cut to this many characters around the place.
+/// The maximum number of characters that are shown of a line. A longer line is cut around the marked place.
 const MAX_CHARACTERS: usize = 100;
-/// How much of a cut line stands before the place.
+/// The number of characters of a cut line that are shown before the marked place.
 const BEFORE: usize = 40;
 
-/// A place in one line.
+/// A line with a marked place.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Excerpt<'a> {
     /// The line's number in the file, counted from 1.
     pub(super) number: usize,
     /// The line's text without its end.
     pub(super) line: &'a str,
-    /// The first character meant, counted from 0.
+    /// The index of the first marked character, counted from 0.
     pub(super) first: usize,
-    /// How many characters are meant; none draws one caret all the same.
+    /// The number of marked characters. If it is 0, one caret is drawn.
     pub(super) count: usize,
 }
 
-/// Three lines: an empty one, the text, the carets; each behind a gutter with the line's number.
+/// Draws three lines: an empty one, the text and the carets. Each starts with a gutter. The gutter of the text contains
+/// the line number.
 pub(super) fn draw(excerpt: &Excerpt<'_>) -> String {
     let length = excerpt.line.chars().count();
     let start = if length > MAX_CHARACTERS { excerpt.first.saturating_sub(BEFORE) } else { 0 };
@@ -43,7 +44,8 @@ pub(super) fn draw(excerpt: &Excerpt<'_>) -> String {
     format!("{gutter} |\n{number} | {}\n{gutter} | {underline}", text.trim_end())
 }
 
-/// One column for each character: carets stay below what they mean, and no control sequence reaches a terminal.
+/// Replaces a tab or a control character. Each character then takes one column, so that the carets are below the marked
+/// place, and no control sequence reaches a terminal.
 fn printable(character: char) -> char {
     match character {
         '\t' => ' ',
@@ -57,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn carets_stand_below_the_place() {
+    fn carets_are_drawn_below_the_place() {
         let excerpt = Excerpt { number: 12, line: "\tname = \"ü\u{1b}[31m\"", first: 8, count: 3 };
         insta::assert_snapshot!(draw(&excerpt), @r#"
            |
@@ -67,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_behind_the_last_character_gets_one_caret() {
+    fn a_place_after_the_last_character_gets_one_caret() {
         let excerpt = Excerpt { number: 1, line: "a = [", first: 5, count: 0 };
         insta::assert_snapshot!(draw(&excerpt), @"
           |

@@ -1,98 +1,99 @@
-//! What can be wrong with a place in `database.toml`, in words. Where the place is, is the business of `diagnostic`.
+//! The problems that a place in `database.toml` can have, with their messages. The module `diagnostic` adds the
+//! positions.
 
 use std::fmt;
 
-/// What is wrong with one place.
+/// A problem at one place of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// The text is no TOML.
+    /// The text is not valid TOML.
     #[error("{}", escape(.message))]
     Syntax {
-        /// What the TOML parser says.
+        /// The message of the TOML parser.
         message: String,
     },
-    /// A key, an instance or a seed stands twice in one table.
-    #[error("{} is there twice", Quoted(.key))]
+    /// A table has the same key, instance or seed twice.
+    #[error("{} is set twice", Quoted(.key))]
     DuplicateKey {
         /// The key.
         key: String,
     },
-    /// No such key belongs here.
+    /// The table has no such key.
     #[error("unknown key {} {table}", Quoted(.key))]
     UnknownKey {
         /// The key.
         key: String,
-        /// The table it stands in.
+        /// The table that contains the key.
         table: TablePath,
-        /// The valid key it is nearest to.
+        /// The most similar valid key.
         closest: Option<&'static str>,
-        /// The keys that can stand here.
+        /// The valid keys of the table.
         valid: Vec<&'static str>,
     },
-    /// The key is valid, but elsewhere.
+    /// The key is valid in another table, but not in this one.
     #[error("{} can't be set {table}: {reason}", Quoted(.key))]
     Misplaced {
         /// The key.
         key: String,
-        /// The table it stands in.
+        /// The table that contains the key.
         table: TablePath,
-        /// Why, and where it belongs.
+        /// The reason, and the table to which the key belongs.
         reason: &'static str,
     },
-    /// A key that must be there is not.
+    /// A required key is missing.
     #[error("missing key `{key}` {table}")]
     MissingKey {
         /// The key.
         key: &'static str,
-        /// The table that needs it.
+        /// The table that requires the key.
         table: TablePath,
-        /// The values it can have, when they are few words.
+        /// The valid values of the key. The list is empty if the key has no fixed set of values.
         valid: Vec<&'static str>,
     },
-    /// A value has another TOML type than it must have.
+    /// A value has the wrong TOML type.
     #[error("{} must be {expected}, not {found}", Quoted(.key))]
     WrongType {
         /// The value's key.
         key: String,
-        /// What it must be.
+        /// The expected type.
         expected: &'static str,
-        /// What it is.
+        /// The type of the value.
         found: &'static str,
-        /// The number as the string it most likely should be.
+        /// The value as text, if it is a number and should probably be a string.
         quoted: Option<String>,
     },
-    /// A value is none of the few words it can be.
+    /// A value is not in the fixed set of valid values.
     #[error("unknown value {} for {}", Quoted(.value), Quoted(.key))]
     UnknownChoice {
         /// The value's key.
         key: String,
         /// The value.
         value: String,
-        /// The valid value it is nearest to.
+        /// The most similar valid value.
         closest: Option<&'static str>,
-        /// The values it can have.
+        /// The valid values.
         valid: Vec<&'static str>,
     },
-    /// A value has the right type and does not make sense.
+    /// A value has the right type but is not valid.
     #[error("invalid value for {}: {}", Quoted(.key), escape(.reason))]
     BadValue {
         /// The value's key.
         key: String,
-        /// What is wrong with it.
+        /// The reason why the value is not valid.
         reason: String,
     },
-    /// An instance, a seed or a parameter has a name it can't have.
+    /// An instance, a seed or a parameter has an invalid name.
     #[error("invalid {thing} name {}: {}", Quoted(.name), escape(.reason))]
     BadName {
-        /// What it names.
+        /// The kind of name, such as `instance`.
         thing: &'static str,
         /// The name.
         name: String,
-        /// What is wrong with it.
+        /// The reason why the name is not valid.
         reason: String,
     },
-    /// A parameter's name with a dot in it was not quoted, so that TOML made a table of it.
+    /// The name of a parameter contains a dot and is not quoted, so TOML reads it as a table.
     #[error("{} must be a string, a number or a boolean, not a table", Quoted(.key))]
     DottedParameter {
         /// The part before the dot.
@@ -100,7 +101,7 @@ pub enum Problem {
         /// The whole name.
         name: String,
     },
-    /// Two parameter names differ in nothing but letter case.
+    /// Two parameter names differ only in letter case.
     #[error("parameter {} is the same as {} on line {first_line}", Quoted(.name), Quoted(.first))]
     DuplicateParameter {
         /// The later name.
@@ -110,7 +111,7 @@ pub enum Problem {
         /// The line of the earlier name, counted from 1.
         first_line: usize,
     },
-    /// A parameter does by hand what `ssl_config` does.
+    /// An `ssl*` parameter is set together with `ssl_config`, although `ssl_config` already configures SSL.
     #[error("parameter {} can't be set beside `ssl_config`, which sets SSL up", Quoted(.name))]
     SslParameter {
         /// The parameter.
@@ -119,7 +120,7 @@ pub enum Problem {
 }
 
 impl Problem {
-    /// What to do about it, when there is something to say.
+    /// Returns what the user can do about the problem, if there is a hint.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -141,12 +142,12 @@ fn choices(what: &str, closest: Option<&str>, valid: &[&str]) -> String {
     }
 }
 
-/// The keys that lead to a table, shown as `in [instances.main]`, or `at the top level`.
+/// The keys that lead to a table, displayed as `in [instances.main]`, or as `at the top level`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TablePath(Vec<String>);
 
 impl TablePath {
-    /// The keys, outermost first; none for the top level.
+    /// Returns the keys, outermost first. The slice is empty for the top level.
     #[must_use]
     pub fn keys(&self) -> &[String] {
         &self.0
@@ -169,7 +170,7 @@ impl fmt::Display for TablePath {
     }
 }
 
-/// Somebody's text inside a message: between backticks, control characters escaped, cut when it is long.
+/// Text from the file, for use in a message: in backticks, with control characters escaped, truncated if it is long.
 struct Quoted<'a>(&'a str);
 
 impl fmt::Display for Quoted<'_> {
@@ -178,7 +179,7 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-/// The text without control characters, and cut when it is long.
+/// Returns the text with control characters escaped, truncated if it is long.
 fn shorten(text: &str) -> String {
     const MAX_CHARACTERS: usize = 60;
     match text.char_indices().nth(MAX_CHARACTERS) {
@@ -187,7 +188,7 @@ fn shorten(text: &str) -> String {
     }
 }
 
-/// The text with its control characters escaped: no terminal obeys what stands in a file.
+/// Returns the text with its control characters escaped, so that text from a file can't control the terminal.
 fn escape(text: &str) -> String {
     let mut escaped = String::new();
     for character in text.chars() {

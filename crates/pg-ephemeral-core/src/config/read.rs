@@ -1,4 +1,4 @@
-//! Turns the text of `database.toml` into a [`Config`]. What one seed holds is read in `read_seed`.
+//! Parses the text of `database.toml` into a [`Config`]. The module `read_seed` reads the individual seeds.
 
 use std::error::Error;
 use std::ops::Range;
@@ -22,15 +22,16 @@ use crate::model::{
     sets_ssl,
 };
 
-/// A server that is not there after this will not come.
+/// The maximum of `wait_available_timeout`. A server that accepts no connections after this time never will.
 const MAX_WAIT_AVAILABLE_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Config {
-    /// Reads the text of a file. `path` names it in errors, and its folder is what relative paths start from; nothing
-    /// is read from it.
+    /// Parses the text of a configuration file. `path` is named in errors, and relative paths start from its folder.
+    /// The file itself is not read.
     ///
     /// # Errors
-    /// Everything that is wrong with the text, each with its place. When it is no TOML, only that is reported.
+    /// Returns all problems of the text with their positions. If the text is not valid TOML, only the syntax errors are
+    /// reported.
     pub fn parse(text: &str, path: impl Into<PathBuf>) -> Result<Self, Diagnostics> {
         let path = path.into();
         let document = document(text, &path)?;
@@ -55,7 +56,7 @@ impl Config {
     }
 }
 
-/// The text as TOML, without a look at what it means.
+/// Parses the text as TOML, without interpreting the keys.
 fn document<'t>(text: &'t str, path: &Path) -> Result<Spanned<DeTable<'t>>, Diagnostics> {
     let (document, errors) = DeTable::parse_recoverable(text);
     let mut problems = Problems::default();
@@ -64,7 +65,8 @@ fn document<'t>(text: &'t str, path: &Path) -> Result<Spanned<DeTable<'t>>, Diag
     Ok(document)
 }
 
-/// The parser goes on after an error, and what it finds later in the same line only follows from the first.
+/// Adds the errors of the TOML parser to the problems. The parser continues after an error, but further errors on the
+/// same line are only consequences of the first one, so they are left out.
 fn note_syntax_errors(text: &str, errors: &[toml::de::Error], problems: &mut Problems) {
     let mut places: Vec<(Range<usize>, &str)> =
         errors.iter().map(|error| (error.span().unwrap_or(text.len()..text.len()), error.message())).collect();
@@ -120,7 +122,7 @@ fn top_level(text: &str, mut table: Table<'_, '_>) -> TopLevel {
     TopLevel { backend, cache_registry, default_instance, defaults, instances }
 }
 
-/// The default instance, which must be one of those of the file; `main` where there is none.
+/// Reads the default instance. It must be an instance of the file, or `main` if the file has no instances.
 fn default_among(
     entry: &Entry<'_>,
     instances: &IndexMap<InstanceName, InstanceConfig>,
@@ -134,13 +136,13 @@ fn default_among(
         let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
         problems.add(
             entry.span(),
-            entry.bad_value(&format!("no instance is called that: {}", super::effective::listed(&names))),
+            entry.bad_value(&format!("there is no such instance: {}", super::effective::listed(&names))),
         );
     }
     found.map(|&name| name.clone())
 }
 
-/// One instance, and whether it has SSL of its own.
+/// Reads one instance. Also returns `true` if it has an `ssl_config` of its own.
 fn instance(text: &str, mut table: Table<'_, '_>, top_level_has_ssl: bool) -> (InstanceConfig, bool) {
     let (settings, ssl_parameters) = settings(text, &mut table);
     let has_ssl = settings.ssl_config.is_some();
@@ -167,7 +169,8 @@ fn instance(text: &str, mut table: Table<'_, '_>, top_level_has_ssl: bool) -> (I
     (InstanceConfig { settings, seeds }, has_ssl)
 }
 
-/// What the top level and an instance have in common, and which `ssl*` parameters are among it.
+/// Reads the settings that can be set both at the top level and in an instance. Also returns the entries of the `ssl*`
+/// parameters.
 fn settings<'t>(text: &str, table: &mut Table<'t, '_>) -> (Settings, Vec<Entry<'t>>) {
     let mut settings = Settings {
         image: table.parsed("image"),
@@ -260,7 +263,7 @@ fn parameter_value(entry: &Entry<'_>, problems: &mut Problems) -> Option<Paramet
     None
 }
 
-/// The value as PostgreSQL takes it: numbers in decimal, booleans as `true` and `false`.
+/// Returns the value as the text that PostgreSQL accepts: numbers in decimal, booleans as `true` and `false`.
 fn parameter_text(entry: &Entry<'_>) -> Result<String, Problem> {
     match entry.value.get_ref() {
         DeValue::String(text) => Ok(text.clone().into_owned()),
@@ -288,7 +291,7 @@ fn refuse_ssl_parameters(entries: &[Entry<'_>], problems: &mut Problems) {
     }
 }
 
-/// The entries of a table whose keys are names; none when it is absent.
+/// Returns the entries of a table whose keys are names. The list is empty if the table is absent.
 fn named_tables<'t>(table: &mut Table<'t, '_>, key: &'static str) -> Vec<Entry<'t>> {
     let path = table.path.join(key);
     let Some(entry) = table.take(key) else {
@@ -297,7 +300,7 @@ fn named_tables<'t>(table: &mut Table<'t, '_>, key: &'static str) -> Vec<Entry<'
     entry.table(path, table.problems).map(|mut table| table.take_all()).unwrap_or_default()
 }
 
-/// The name that a key is.
+/// Parses a key as a name.
 fn name<T>(thing: &'static str, entry: &Entry<'_>, problems: &mut Problems) -> Option<T>
 where
     T: FromStr<Err: Error>,

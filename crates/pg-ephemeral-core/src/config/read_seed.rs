@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::reader::Table;
 use crate::model::seed::spec::{CacheStrategy, CsvTable, DumpOptions, DumpOwner, DumpSection, SeedSpec};
 
-/// The seed a table describes; `None` when something in it is wrong, which is noted.
+/// Reads the seed that a table describes. If the table is invalid, adds the problems and returns `None`.
 pub(super) fn seed(mut table: Table<'_, '_>) -> Option<SeedSpec> {
     let type_name = table.require_choice("type", &SeedSpec::TYPE_NAMES)?;
     if !matches!(type_name, "script" | "command") {

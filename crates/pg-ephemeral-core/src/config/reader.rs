@@ -1,7 +1,9 @@
-//! Reads a parsed TOML table key by key: each key asked for is taken out, and what is left over is unknown.
+//! Reads a parsed TOML table key by key. Each key that is read is removed from the table; the keys that remain at the
+//! end are unknown.
 //!
-//! It knows TOML types and places, and nothing of what the keys mean. Every read gives `None` when the key is absent
-//! or wrong; wrong ones are noted in [`Problems`], so the caller reads on and finds the next.
+//! This module handles TOML types and positions, not the meaning of keys. A method that reads a key returns `None` if
+//! the key is absent or its value is invalid. It adds an invalid value to [`Problems`], so that the caller can continue
+//! and find further problems.
 
 use std::error::Error;
 use std::fmt::Display;
@@ -21,13 +23,13 @@ use super::suggest::closest;
 pub(super) struct Entry<'t> {
     /// The key's text.
     pub(super) key: &'t str,
-    /// The key's place.
+    /// The key's span.
     pub(super) key_span: Range<usize>,
     pub(super) value: &'t Spanned<DeValue<'t>>,
 }
 
 impl<'t> Entry<'t> {
-    /// The value's place; a table's is its header, or its key when it has none.
+    /// Returns the value's span. The span of a table is its header, or its key if the table has no header.
     pub(super) fn span(&self) -> Range<usize> {
         self.value.span()
     }
@@ -58,7 +60,7 @@ impl<'t> Entry<'t> {
         text
     }
 
-    /// A text that something has to be found by or run as: it can't be empty or hold NUL.
+    /// Reads a path, a script or a similar text, which can't be empty or contain NUL.
     pub(super) fn text(&self, problems: &mut Problems) -> Option<&'t str> {
         let text = self.string(problems)?;
         let reason = if text.trim().is_empty() {
@@ -82,7 +84,8 @@ impl<'t> Entry<'t> {
         }
     }
 
-    /// Where the key, or anything in its table, stands first: tables may be defined in several pieces.
+    /// Returns the offset of the first occurrence of the key, or of a key in its table, since a table may be defined in
+    /// several parts.
     fn first_place(&self) -> usize {
         first_place(self.key_span.start, self.value.get_ref(), 0)
     }
@@ -111,13 +114,13 @@ impl<'t, 'p> Table<'t, 'p> {
         Self { path, problems, header, entries, valid: Vec::new() }
     }
 
-    /// Takes a key out, and remembers that it is a valid one.
+    /// Removes a key from the table and returns its entry. Records the key as a valid one.
     pub(super) fn take(&mut self, key: &'static str) -> Option<Entry<'t>> {
         self.valid.push(key);
         self.take_out(key)
     }
 
-    /// Takes a key out that must be there.
+    /// Does the same as [`Table::take`] for a required key.
     pub(super) fn require(&mut self, key: &'static str) -> Option<Entry<'t>> {
         self.require_one_of(key, &[])
     }
@@ -131,12 +134,12 @@ impl<'t, 'p> Table<'t, 'p> {
         entry
     }
 
-    /// Takes all keys out in file order, for a table whose keys are names.
+    /// Removes all keys and returns their entries in file order, for a table whose keys are names.
     pub(super) fn take_all(&mut self) -> Vec<Entry<'t>> {
         std::mem::take(&mut self.entries)
     }
 
-    /// Refuses a key that belongs elsewhere.
+    /// Adds a problem if the table has a key that belongs in another table.
     pub(super) fn refuse(&mut self, key: &str, reason: &'static str) {
         if let Some(entry) = self.take_out(key) {
             let problem = Problem::Misplaced { key: key.to_owned(), table: self.path.clone(), reason };
@@ -144,7 +147,7 @@ impl<'t, 'p> Table<'t, 'p> {
         }
     }
 
-    /// Notes every key that nobody took as unknown.
+    /// Adds a problem for each remaining key, which is unknown.
     pub(super) fn finish(self) {
         for entry in &self.entries {
             let problem = Problem::UnknownKey {
@@ -157,7 +160,7 @@ impl<'t, 'p> Table<'t, 'p> {
         }
     }
 
-    /// A string that is parsed to a type of its own.
+    /// Reads a string and parses it.
     pub(super) fn parsed<T>(&mut self, key: &'static str) -> Option<T>
     where
         T: FromStr<Err: Error>,
@@ -166,7 +169,7 @@ impl<'t, 'p> Table<'t, 'p> {
         self.parse(&entry)
     }
 
-    /// As [`Table::parsed`], of a key that must be there.
+    /// Does the same as [`Table::parsed`] for a required key.
     pub(super) fn require_parsed<T>(&mut self, key: &'static str) -> Option<T>
     where
         T: FromStr<Err: Error>,
@@ -184,12 +187,12 @@ impl<'t, 'p> Table<'t, 'p> {
         value
     }
 
-    /// A string that is not empty, of a key that must be there.
+    /// Reads a string of a required key. The string can't be empty or contain NUL.
     pub(super) fn require_text(&mut self, key: &'static str) -> Option<&'t str> {
         self.require(key)?.text(self.problems)
     }
 
-    /// An array of strings, empty when the key is absent.
+    /// Reads an array of strings. It is empty if the key is absent.
     pub(super) fn strings(&mut self, key: &'static str) -> Vec<String> {
         let Some(entry) = self.take(key) else {
             return Vec::new();
@@ -212,7 +215,7 @@ impl<'t, 'p> Table<'t, 'p> {
         strings
     }
 
-    /// A whole number from 1 to 65535.
+    /// Reads a whole number from 1 to 65535.
     pub(super) fn positive(&mut self, key: &'static str) -> Option<NonZeroU16> {
         let entry = self.take(key)?;
         let DeValue::Integer(integer) = entry.value.get_ref() else {
@@ -226,7 +229,7 @@ impl<'t, 'p> Table<'t, 'p> {
         number
     }
 
-    /// Any of a few words, in an array; empty when the key is absent.
+    /// Reads an array of strings that must be in `valid`. It is empty if the key is absent.
     pub(super) fn choices(&mut self, key: &'static str, valid: &[&'static str]) -> Vec<&'static str> {
         let Some(entry) = self.take(key) else {
             return Vec::new();
@@ -239,7 +242,7 @@ impl<'t, 'p> Table<'t, 'p> {
         items.filter_map(|item| self.choose(&item, valid)).collect()
     }
 
-    /// An array of strings that are parsed to a type of their own, empty when the key is absent.
+    /// Reads an array of strings and parses each of them. It is empty if the key is absent.
     pub(super) fn parsed_array<T>(&mut self, key: &'static str) -> Vec<T>
     where
         T: FromStr<Err: Error>,
@@ -262,13 +265,13 @@ impl<'t, 'p> Table<'t, 'p> {
         values
     }
 
-    /// One of a few words.
+    /// Reads a string that must be in `valid`.
     pub(super) fn choice(&mut self, key: &'static str, valid: &[&'static str]) -> Option<&'static str> {
         let entry = self.take(key)?;
         self.choose(&entry, valid)
     }
 
-    /// As [`Table::choice`], of a key that must be there.
+    /// Does the same as [`Table::choice`] for a required key.
     pub(super) fn require_choice(&mut self, key: &'static str, valid: &[&'static str]) -> Option<&'static str> {
         let entry = self.require_one_of(key, valid)?;
         self.choose(&entry, valid)
@@ -308,7 +311,7 @@ impl<'t, 'p> Table<'t, 'p> {
     }
 }
 
-/// An error and its causes in one line.
+/// Returns the messages of an error and its causes in one line.
 pub(super) fn reason(error: &dyn Error) -> String {
     let mut reason = error.to_string();
     let mut cause = error.source();
@@ -321,7 +324,7 @@ pub(super) fn reason(error: &dyn Error) -> String {
 }
 
 fn first_place(own: usize, value: &DeValue<'_>, depth: usize) -> usize {
-    /// As deep as tables with names that have an order can hold each other; the bound keeps the walk short.
+    /// The maximum depth at which tables whose order matters are nested. The limit keeps the recursion short.
     const MAX_DEPTH: usize = 4;
     let mut first = own;
     if let (DeValue::Table(table), true) = (value, depth < MAX_DEPTH) {

@@ -1,20 +1,20 @@
-//! The JSON Schema of `database.toml`, for editors that complete and check while somebody types.
+//! The JSON Schema of `database.toml`, for editors that complete and check the file during typing.
 //!
-//! It says what can be said in a schema; [`Config::parse`](super::Config::parse) alone decides what is valid.
+//! The schema can't express all rules: [`Config::parse`](super::Config::parse) decides what is valid.
 
 use serde_json::{Map, Value, json};
 
 use super::{BackendChoice, DEFAULT_WAIT_AVAILABLE_TIMEOUT, Encoding, Locale, LocaleProvider};
 use crate::model::seed::spec::{DumpOwner, DumpSection, Identifier};
 
-/// The schema (JSON Schema draft 2020-12).
+/// Returns the schema (JSON Schema draft 2020-12).
 #[must_use]
 pub fn schema() -> Value {
     let mut properties = settings();
     properties.insert(
         "backend".to_owned(),
         json!({
-            "description": "What runs servers; the same for all instances.",
+            "description": "The backend that runs servers. It is the same for all instances.",
             "enum": BackendChoice::NAMES,
             "default": BackendChoice::default().as_str(),
         }),
@@ -26,14 +26,14 @@ pub fn schema() -> Value {
     properties.insert(
         "default_instance".to_owned(),
         json!({
-            "description": "The instance that is used unless another is named. Without it, that is `main`, or the only one.",
+            "description": "The instance to use unless --instance or PG_EPHEMERAL_INSTANCE names another one. If it is not set, `main` is used, or the only instance.",
             "$ref": "#/$defs/name",
         }),
     );
     properties.insert(
         "instances".to_owned(),
         json!({
-            "description": "Named set-ups; the one used unless another is named is `main`, or the only one.",
+            "description": "Instances: named PostgreSQL set-ups.",
             "type": "object",
             "propertyNames": { "$ref": "#/$defs/name" },
             "additionalProperties": { "$ref": "#/$defs/instance" },
@@ -42,7 +42,7 @@ pub fn schema() -> Value {
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "database.toml",
-        "description": "Configuration of pg-ephemeral: throw-away PostgreSQL.",
+        "description": "Configuration of pg-ephemeral: temporary PostgreSQL servers.",
         "type": "object",
         "properties": properties,
         "additionalProperties": false,
@@ -50,7 +50,7 @@ pub fn schema() -> Value {
     })
 }
 
-/// What the top level and an instance have in common.
+/// Returns the properties that the top level and an instance have in common.
 fn settings() -> Map<String, Value> {
     let timeout = humantime::format_duration(DEFAULT_WAIT_AVAILABLE_TIMEOUT).to_string();
     let entries = [
@@ -58,7 +58,7 @@ fn settings() -> Map<String, Value> {
         (
             "wait_available_timeout",
             json!({
-                "description": "How long a server may take to accept connections: more than zero, at most a day.",
+                "description": "The time within which a server must accept connections: more than zero, at most a day.",
                 "type": "string",
                 "default": timeout,
                 "examples": ["30s", "1m 30s"],
@@ -67,7 +67,7 @@ fn settings() -> Map<String, Value> {
         (
             "durability",
             json!({
-                "description": "false: fsync, synchronous_commit and full_page_writes are off.",
+                "description": "With false, servers are faster: fsync, synchronous_commit and full_page_writes are off.",
                 "type": "boolean",
                 "default": false,
             }),
@@ -86,7 +86,7 @@ fn settings() -> Map<String, Value> {
         (
             "locale_provider",
             json!({
-                "description": "What sorts text: the C library, ICU (PostgreSQL 15 and newer) or PostgreSQL itself (17 and newer).",
+                "description": "The provider that sorts text: the C library, ICU (PostgreSQL 15 and newer) or PostgreSQL itself (17 and newer).",
                 "enum": LocaleProvider::NAMES,
                 "default": LocaleProvider::default().as_str(),
             }),
@@ -103,7 +103,7 @@ fn definitions() -> Value {
     instance.insert(
         "seeds".to_owned(),
         json!({
-            "description": "Named steps that put schema or data in; they run in the order they stand in.",
+            "description": "Named steps that load schema or data. They run in the order of the file.",
             "type": "object",
             "propertyNames": { "$ref": "#/$defs/name" },
             "additionalProperties": { "$ref": "#/$defs/seed" },
@@ -123,7 +123,7 @@ fn definitions() -> Value {
             &["hostname"],
         ),
         "parameters": {
-            "description": "Server parameters; a name with a dot is quoted.",
+            "description": "Server parameters, as in postgresql.conf. Quote a name that contains a dot.",
             "type": "object",
             "propertyNames": { "pattern": "^[A-Za-z_][A-Za-z0-9_.]*$" },
             "additionalProperties": { "type": ["string", "integer", "number", "boolean"] },
@@ -180,7 +180,7 @@ fn seeds() -> Value {
             json!({
                 "path": text("A file, or the folder of a dump in directory format, relative to this file's folder."),
                 "jobs": {
-                    "description": "How many connections restore at the same time. Only for the formats custom and directory.",
+                    "description": "The number of connections that restore at the same time. Only for the formats custom and directory.",
                     "type": "integer",
                     "minimum": 1,
                     "maximum": 65535,
@@ -191,7 +191,7 @@ fn seeds() -> Value {
                     "default": DumpOwner::default().as_str(),
                 },
                 "sections": {
-                    "description": "The sections that are restored; without this key, or with an empty list, all of them. Not for plain dumps.",
+                    "description": "The sections to restore. If it is not set or empty, all sections are restored. Not for plain dumps.",
                     "type": "array",
                     "items": { "enum": DumpSection::ALL.map(DumpSection::as_str) },
                     "default": [],
@@ -269,7 +269,8 @@ fn identifier(description: &str, default: Option<&str>) -> Value {
     schema
 }
 
-/// A name of ASCII letters, digits and this punctuation, whose last character is `-`.
+/// Returns the schema of a name of ASCII letters, digits and the characters in `punctuation`. The last of these must be
+/// `-`, because they are put into a character class of a regular expression.
 fn name_for_initdb(description: &str, punctuation: &str, default: Option<&str>) -> Value {
     let mut schema = text(description);
     schema["maxLength"] = json!(63);
@@ -290,7 +291,7 @@ fn table(description: &str, properties: Value, required: &[&str]) -> Value {
     })
 }
 
-/// A table told from others by its `type`.
+/// Returns the schema of a table with the key `type`, which must be `type_name`.
 fn variant(type_name: &str, description: &str, properties: Value, required: &[&str]) -> Value {
     let mut schema = table(description, properties, required);
     schema["properties"]["type"] = json!({ "const": type_name });

@@ -1,4 +1,4 @@
-//! The values `database.toml` can hold, for all instances and for one.
+//! The values that `database.toml` can contain, for all instances and for one.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,52 +11,53 @@ use super::{DatabaseName, Encoding, IcuLocale, Locale, LocaleProvider, SslConfig
 use crate::model::seed::spec::SeedSpec;
 use crate::model::{Image, Parameters, SeedName};
 
-/// How long a server may take to accept connections unless set.
+/// The default of `wait_available_timeout`, the time within which a server must accept connections.
 pub const DEFAULT_WAIT_AVAILABLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What may be set at the top level for every instance, and again in one. `None`: not set there.
+/// The settings that can be set at the top level for all instances, and in an instance. `None` means not set.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Settings {
     /// The PostgreSQL image.
     pub image: Option<Image>,
-    /// How long a server may take to accept connections: more than zero, at most a day.
+    /// The time within which a server must accept connections: more than zero, at most a day.
     pub wait_available_timeout: Option<Duration>,
-    /// Whether servers survive a crash of the machine.
+    /// Whether the data of servers survives a crash of the machine.
     pub durability: Option<Durability>,
-    /// The role everything connects as.
+    /// The superuser, which all connections use.
     pub superuser: Option<Superuser>,
-    /// The database everything connects to.
+    /// The database, which all connections use.
     pub database: Option<DatabaseName>,
     /// The locale of the cluster.
     pub locale: Option<Locale>,
     /// The encoding of the cluster's text.
     pub encoding: Option<Encoding>,
-    /// What sorts text.
+    /// The provider of the collation, which sorts text.
     pub locale_provider: Option<LocaleProvider>,
-    /// The locale that ICU sorts by, where it is ICU that sorts.
+    /// The ICU locale, for the provider ICU.
     pub icu_locale: Option<IcuLocale>,
-    /// SSL, when there is any.
+    /// The SSL settings. If they are set, servers use SSL.
     pub ssl_config: Option<SslConfig>,
-    /// Server parameters set here, and no others.
+    /// The server parameters that are set at this place.
     pub parameters: Parameters,
 }
 
-/// What the file says about one instance.
+/// The content of one instance's table in the file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct InstanceConfig {
-    /// The settings it has of its own.
+    /// The instance's own settings.
     pub settings: Settings,
-    /// Its chain of seeds, in file order.
+    /// The instance's chain of seeds, in file order.
     pub seeds: IndexMap<SeedName, SeedSpec>,
 }
 
-/// Whether a server writes safely to disk.
+/// Whether the data of a server survives a crash of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Durability {
-    /// `fsync`, `synchronous_commit` and `full_page_writes` are off: fast, and nothing survives a crash of the machine.
+    /// `fsync`, `synchronous_commit` and `full_page_writes` are off. This is fast, but a crash of the machine may
+    /// destroy the data.
     #[default]
     Off,
-    /// PostgreSQL's own defaults.
+    /// PostgreSQL's own defaults, with which the data survives.
     On,
 }
 
@@ -72,22 +73,22 @@ impl From<Durability> for bool {
     }
 }
 
-/// Which backend is asked for.
+/// The backend that is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum BackendChoice {
-    /// The first that works.
+    /// The first backend that works.
     #[default]
     Auto,
-    /// This one and no other.
+    /// Only this backend.
     Only(Kind),
 }
 
 impl BackendChoice {
-    /// Every choice's name, as options and files take it.
+    /// The names of all choices, as options and files accept them.
     pub const NAMES: [&'static str; 4] = ["auto", "docker", "podman", "host"];
 
-    /// The choice's name, as options and files take it.
+    /// Returns the choice's name, as options and files accept it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -115,7 +116,7 @@ impl fmt::Display for BackendChoice {
     }
 }
 
-/// A text that names no backend.
+/// The error for a text that is not the name of a backend.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a backend: {}", BackendChoice::NAMES.join(", "))]
 pub struct BackendChoiceError {
@@ -140,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_backend_is_reported_with_those_there_are() {
+    fn an_unknown_backend_is_reported_with_the_valid_names() {
         insta::assert_snapshot!("Docker".parse::<BackendChoice>().unwrap_err(), @r#""Docker" is not a backend: auto, docker, podman, host"#);
     }
 }

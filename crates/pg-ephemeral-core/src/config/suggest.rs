@@ -1,11 +1,11 @@
-//! The word somebody most likely meant.
+//! Suggests the valid word that is closest to a misspelt one.
 
-/// Longer words are not typing mistakes, and comparing them would cost time.
+/// The maximum length of a word to compare. Longer words are unlikely to be typing mistakes and slow to compare.
 const MAX_CHARACTERS: usize = 64;
 
-/// The candidate nearest to `word`, when one is near enough to be what was meant.
+/// Returns the candidate that is closest to `word`. `None` if all candidates differ too much.
 ///
-/// Letter case and the difference between `-` and `_` count for nothing.
+/// Letter case and the difference between `-` and `_` are ignored.
 pub(super) fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = normalize(word);
     let length = word.chars().count();
@@ -30,14 +30,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_candidate_is_suggested() {
+    fn the_closest_candidate_is_suggested() {
         assert_eq!(closest("imgae", ["image", "backend"]), Some("image"));
         assert_eq!(closest("SSL-Config", ["ssl_config", "image"]), Some("ssl_config"));
         assert_eq!(closest("sqlfile", ["csv-file", "sql-file"]), Some("sql-file"));
     }
 
     #[test]
-    fn a_word_like_none_of_them_gets_no_suggestion() {
+    fn a_word_without_a_close_candidate_gets_no_suggestion() {
         assert_eq!(closest("port", ["image", "backend"]), None);
         assert_eq!(closest(&"image".repeat(20), ["image"]), None);
     }

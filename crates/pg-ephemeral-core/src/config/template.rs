@@ -1,8 +1,10 @@
-//! The file that a new project starts from.
+//! The `database.toml` for new projects.
 
-/// A `database.toml` with every setting shown and switched off, so that it means the same as no file.
+/// Returns a `database.toml` in which all settings are shown and commented out, so that it has the same effect as no
+/// file.
 ///
-/// A line of comment that starts with `# ` is prose; one that starts with `#` alone is a setting to switch on.
+/// A comment line that starts with `# ` is an explanation. One that starts with `#` and no space is a setting; to set
+/// it, remove the `#`.
 #[must_use]
 pub fn template() -> &'static str {
     include_str!("template.toml")

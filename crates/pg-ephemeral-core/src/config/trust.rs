@@ -1,25 +1,26 @@
-//! Whether a file that was found in a parent folder may be used: what it says is executed, so nobody else may have
-//! written it.
+//! Checks whether a configuration that was found in a parent folder may be used. A configuration can run commands, so
+//! it is refused if other users may have written it.
 
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// A configuration in a parent folder that somebody else may have written. It is used only when it is named.
+/// The error for a configuration in a parent folder that another user may have written. Such a configuration is only
+/// used if the user names it explicitly.
 #[derive(Debug, thiserror::Error)]
 #[error("refused to use {}, which was found in a parent folder", path.display())]
 #[non_exhaustive]
 pub struct UntrustedConfig {
-    /// The configuration.
+    /// The path of the configuration.
     pub path: PathBuf,
-    /// Why it is not trusted.
+    /// The reason why it is not trusted.
     #[source]
     pub distrust: Distrust,
 }
 
 impl UntrustedConfig {
-    /// What the user can do about it.
+    /// Returns what the user can do about the error.
     #[must_use]
     pub fn hint(&self) -> String {
         let path = self.path.display();
@@ -27,11 +28,11 @@ impl UntrustedConfig {
     }
 }
 
-/// Why a configuration is not trusted.
+/// The reason why a configuration is not trusted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Distrust {
-    /// The file or its folder belongs to neither the caller, nor root, nor the user who called `sudo`.
+    /// The file or its folder belongs to a user other than the caller, root and the user who called `sudo`.
     #[error("{} belongs to another user, with the id {user}", path.display())]
     Owner {
         /// The file or its folder.
@@ -39,7 +40,7 @@ pub enum Distrust {
         /// The owner's user id.
         user: u32,
     },
-    /// More than its owner can write to the file or its folder.
+    /// Users other than the owner and the owner's own group can write to the file or its folder.
     #[error("other users can write to {} (mode {mode:03o})", path.display())]
     Writable {
         /// The file or its folder.
@@ -47,12 +48,12 @@ pub enum Distrust {
         /// Its permission bits.
         mode: u32,
     },
-    /// The owner of the file or its folder is unknown.
-    #[error("look up who owns {}", path.display())]
+    /// The owner of the file or its folder could not be looked up.
+    #[error("failed to look up who owns {}", path.display())]
     Unknown {
         /// The file or its folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
@@ -83,7 +84,7 @@ const ROOT: User = User { id: 0, group: 0 };
 const GROUP_WRITABLE: u32 = 0o020;
 const WORLD_WRITABLE: u32 = 0o002;
 
-/// Who may write to a file or a folder.
+/// The owner, the group and the permissions of a file or a folder.
 #[derive(Debug)]
 struct Access {
     user: u32,
@@ -97,11 +98,12 @@ impl From<&Metadata> for Access {
     }
 }
 
-/// The users whose files are used.
+/// The users whose files are trusted.
 struct Trusted(Vec<User>);
 
 impl Trusted {
-    /// The caller and root. When root is the caller, also the user who called `sudo`, as Git does for its `safe.directory`.
+    /// Returns the caller and root. If the caller is root, also the user who called `sudo`, as Git does for its
+    /// `safe.directory`.
     fn by(caller: User, variable: impl Fn(&str) -> Option<String>) -> Self {
         let number = |name| variable(name)?.parse().ok();
         let user_of_sudo = || Some(User { id: number("SUDO_UID")?, group: number("SUDO_GID")? });
@@ -109,7 +111,7 @@ impl Trusted {
         Self([caller, ROOT].into_iter().chain(user_of_sudo).collect())
     }
 
-    /// Why what has such an access is not used, or `None`.
+    /// Returns the reason why a file with this access is not trusted. `None` if it is trusted.
     fn distrust(&self, path: &Path, access: &Access) -> Option<Distrust> {
         let path = || path.to_owned();
         let Some(owner) = self.0.iter().find(|owner| owner.id == access.user) else {
@@ -131,7 +133,7 @@ mod tests {
         trusts_under_sudo(user, None, access)
     }
 
-    /// With the values of `SUDO_UID` and `SUDO_GID`.
+    /// Returns `true` if the file is trusted. `ids` are the values of `SUDO_UID` and `SUDO_GID`.
     fn trusts_under_sudo(user: User, ids: Option<(&str, &str)>, (id, group, mode): (u32, u32, u32)) -> bool {
         let variable = |name: &str| {
             let (uid, gid) = ids?;
@@ -142,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn root_trusts_what_the_user_who_called_sudo_owns() {
+    fn root_trusts_files_of_the_user_who_called_sudo() {
         let ids = Some(("1000", "1000"));
         assert!(trusts_under_sudo(ROOT, ids, (1000, 1000, 0o664)));
         assert!(trusts_under_sudo(ROOT, ids, (0, 0, 0o644)));
@@ -151,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_sudo_set_counts_for_root_alone_and_only_as_numbers() {
+    fn the_variables_of_sudo_are_ignored_unless_the_caller_is_root_and_they_are_numbers() {
         assert!(!trusts_under_sudo(CALLER, Some(("1001", "1001")), (1001, 1001, 0o600)));
         for uid in ["", "-1", "1000x", "4294968296"] {
             assert!(!trusts_under_sudo(ROOT, Some((uid, "1000")), (1000, 1000, 0o600)), "{uid}");
@@ -159,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_caller_or_root_owns_is_trusted() {
+    fn files_of_the_caller_and_of_root_are_trusted() {
         for access in [(1000, 1000, 0o644), (1000, 50, 0o755), (0, 0, 0o644), (0, 50, 0o755)] {
             assert!(trusts(CALLER, access), "{access:?}");
         }
@@ -167,14 +169,14 @@ mod tests {
     }
 
     #[test]
-    fn what_another_user_owns_is_not_trusted_also_by_root() {
+    fn files_of_another_user_are_not_trusted_even_by_root() {
         assert!(!trusts(CALLER, (1001, 1000, 0o600)));
         assert!(!trusts(ROOT, (1000, 1000, 0o600)));
         assert!(!trusts(ROOT, (1000, 0, 0o600)));
     }
 
     #[test]
-    fn what_others_can_write_is_not_trusted_but_the_owners_own_group_may() {
+    fn files_that_others_can_write_are_not_trusted_except_for_the_owners_own_group() {
         assert!(trusts(CALLER, (1000, 1000, 0o664)));
         assert!(trusts(CALLER, (0, 0, 0o775)));
         assert!(!trusts(CALLER, (1000, 50, 0o664)));

@@ -1,5 +1,5 @@
-//! What is done with the databases of a server over one connection: listing, dropping, marking. It knows nothing of who
-//! wants that, or of copies that are made in advance.
+//! Lists, drops and marks the databases of a server over one connection. This module must not know why that is done,
+//! nor about spare copies.
 
 use std::time::{Duration, Instant};
 
@@ -12,24 +12,26 @@ use super::name;
 use super::sql::{LIST, TERMINATE, quoted};
 use crate::model::Liveness;
 
-/// The comment on databases that belong to no process.
+/// The comment (`COMMENT ON DATABASE`) of databases that belong to no process.
 const MARK: &str = "made by pg-ephemeral";
-/// How long connections may take to end. `DROP DATABASE` itself waits for them too, a tenth of a second at a time.
+/// How long to wait for connections to end. After that, `DROP DATABASE` itself waits for them, a tenth of a second at a
+/// time.
 const END_LIMIT: Duration = Duration::from_secs(5);
 const END_PAUSE: Duration = Duration::from_millis(1);
 
-/// A database that this crate has made, as it is now.
+/// The current state of a database that this crate has made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct DatabaseInfo {
-    /// Its name.
+    /// The name of the database.
     pub name: String,
-    /// The process that it goes with, if there is one.
+    /// Whether the process that the database belongs to is alive; `None` if it belongs to no process. Serialised as
+    /// `alive`, `dead`, `foreign` or null.
     #[serde(serialize_with = "owner_as_text")]
     pub owner: Option<Liveness>,
-    /// The number of connections to it.
+    /// The number of connections to the database.
     pub connections: i64,
-    /// Its size, in bytes.
+    /// The size in bytes.
     pub size: i64,
 }
 
@@ -48,14 +50,14 @@ pub(super) async fn list(client: &Client) -> Result<Vec<DatabaseInfo>, DatabaseE
         let (name, mark): (String, Option<String>) = (row.get(0), row.get(1));
         let is_marked = mark.is_some_and(|mark| mark == MARK);
         let owner = if is_marked { None } else { Some(name::liveness(&name)?) };
-        // One that is dropped at this moment has no size.
+        // The size is NULL if the database is being dropped at this moment.
         let size: Option<i64> = row.get(3);
         Some(DatabaseInfo { name, owner, connections: row.get(2), size: size? })
     };
     Ok(rows.iter().filter_map(ours).collect())
 }
 
-/// One of ours by its name.
+/// Finds a database that this crate has made by its name.
 pub(super) async fn find(client: &Client, name: &str) -> Result<DatabaseInfo, DatabaseError> {
     if let Some(found) = list(client).await?.into_iter().find(|database| database.name == name) {
         return Ok(found);
@@ -68,7 +70,7 @@ pub(super) async fn find(client: &Client, name: &str) -> Result<DatabaseInfo, Da
     })
 }
 
-/// Drops what processes left that have ended. What can't be dropped stays for the next one.
+/// Drops the databases of processes that have ended. A database that can't be dropped is left for the next process.
 pub(super) async fn sweep(client: &Client) -> Result<(), DatabaseError> {
     for database in list(client).await? {
         if database.owner == Some(Liveness::Dead)
@@ -80,15 +82,15 @@ pub(super) async fn sweep(client: &Client) -> Result<(), DatabaseError> {
     Ok(())
 }
 
-/// Drops a database, whoever is connected. One that is not there is as good as dropped.
+/// Drops a database, even if clients are connected. Does nothing if there is no such database.
 pub(super) async fn discard(client: &Client, name: &str) -> Result<(), DatabaseError> {
     end_connections(client, name).await?;
     let dropped = client.batch_execute(&format!("DROP DATABASE IF EXISTS {}", quoted(name))).await;
     dropped.map_err(|source| DatabaseError::Drop { name: name.to_owned(), source })
 }
 
-/// Gives the name of a database of ours to a fresh copy at one moment, and to itself another one. When it does not work
-/// the database is as it was, without connections.
+/// Renames the database `of` to `old` and the copy `fresh` to the name of `of`, in one transaction. If this fails, the
+/// database is unchanged but its connections have ended.
 pub(super) async fn swap(client: &Client, of: &DatabaseInfo, fresh: &str, old: &str) -> Result<(), DatabaseError> {
     let (name, fresh, old) = (quoted(&of.name), quoted(fresh), quoted(old));
     let failed = |source| DatabaseError::Reset { name: of.name.clone(), source };
@@ -104,13 +106,13 @@ pub(super) async fn swap(client: &Client, of: &DatabaseInfo, fresh: &str, old: &
         error => error,
     };
     if swapped.is_err() {
-        // Without a connection there is nothing to undo it by.
+        // If the connection is broken, this fails too and can't be undone.
         let _ = client.batch_execute(&format!("ROLLBACK; {}", open(true))).await;
     }
     swapped
 }
 
-/// Tells a name that a database has.
+/// Returns an error if there is a database of this name.
 pub(super) async fn refuse_taken(client: &Client, name: &str) -> Result<(), DatabaseError> {
     let row = client.query_opt("SELECT 1 FROM pg_database WHERE datname = $1", &[&name]).await;
     match row.map_err(DatabaseError::Query)? {
@@ -119,14 +121,14 @@ pub(super) async fn refuse_taken(client: &Client, name: &str) -> Result<(), Data
     }
 }
 
-/// Gives a database of a process the name that it is to have, and notes at the same moment that it belongs to none.
-pub(super) async fn hand_out(client: &Client, owned: &str, name: &str) -> Result<(), DatabaseError> {
+/// Renames a database of this process and marks it as belonging to no process, in one transaction.
+pub(super) async fn forward(client: &Client, owned: &str, name: &str) -> Result<(), DatabaseError> {
     let (old, new) = (quoted(owned), quoted(name));
     let statements =
         format!("BEGIN; ALTER DATABASE {old} RENAME TO {new}; COMMENT ON DATABASE {new} IS '{MARK}'; COMMIT");
     let renamed = client.batch_execute(&statements).await;
     if renamed.is_err() {
-        // Without a connection there is nothing to undo.
+        // If the connection is broken, the server has rolled back already.
         let _ = client.batch_execute("ROLLBACK").await;
     }
     renamed.map_err(|source| match source.code() {
@@ -135,8 +137,8 @@ pub(super) async fn hand_out(client: &Client, owned: &str, name: &str) -> Result
     })
 }
 
-/// Ends the connections to a database and lets nobody else in. `DROP DATABASE … WITH (FORCE)` does the same, but sleeps
-/// for a tenth of a second before it looks whether they have gone.
+/// Ends the connections to a database and refuses new ones. `DROP DATABASE … WITH (FORCE)` does the same, but sleeps
+/// for a tenth of a second before it checks whether the connections have ended.
 async fn end_connections(client: &Client, name: &str) -> Result<(), DatabaseError> {
     let terminate = async || client.query(TERMINATE, &[&name]).await.map_err(DatabaseError::Query);
     if terminate().await?.is_empty() {
@@ -151,7 +153,7 @@ async fn end_connections(client: &Client, name: &str) -> Result<(), DatabaseErro
     Ok(())
 }
 
-/// Notes that a database belongs to no process.
+/// Marks a database as belonging to no process.
 pub(super) async fn mark(client: &Client, name: &str) -> Result<(), DatabaseError> {
     let statement = format!("COMMENT ON DATABASE {} IS '{MARK}'", quoted(name));
     client.batch_execute(&statement).await.map_err(|error| match error.code() {

@@ -1,4 +1,4 @@
-//! [`DatabaseError`]: why there is no database.
+//! [`DatabaseError`]: why an operation on a database failed.
 
 use tokio_postgres::error::SqlState;
 
@@ -8,86 +8,86 @@ use crate::postgres::connect::ConnectError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DatabaseError {
-    /// The server does not let us in.
-    #[error("connect to the server")]
+    /// Connecting to the server failed.
+    #[error("failed to connect to the server")]
     Connect(#[source] ConnectError),
-    /// Somebody is connected to the seeded database, so that it can't be copied.
-    #[error("copy the database {database}: somebody is connected to it")]
+    /// The seeded database can't be copied because a client is connected to it.
+    #[error("failed to copy the database {database}: it has open connections")]
     InUse {
         /// The seeded database.
         database: String,
     },
-    /// The copy that others are made of could not be made.
-    #[error("make the template of the database {database}")]
+    /// The template, the database that all copies are made from, could not be made.
+    #[error("failed to make the template of the database {database}")]
     Template {
         /// The seeded database.
         database: String,
-        /// What the server said.
+        /// The server's error.
         #[source]
         source: tokio_postgres::Error,
     },
     /// A copy could not be made.
-    #[error("create the database {name}")]
+    #[error("failed to create the database {name}")]
     Create {
-        /// Its name.
+        /// The database.
         name: String,
-        /// What the server said.
+        /// The server's error.
         #[source]
         source: tokio_postgres::Error,
     },
-    /// There is a database of this name.
-    #[error("create the database {name}: it is there already")]
+    /// A database of this name exists already.
+    #[error("failed to create the database {name}: it already exists")]
     Exists {
         /// The name.
         name: String,
     },
-    /// There is no such database.
-    #[error("find the database {name}: there is none")]
+    /// There is no database of this name.
+    #[error("the database {name} does not exist")]
     NotFound {
         /// The name.
         name: String,
     },
-    /// A database that this crate did not make.
+    /// The database was not made by this crate.
     #[error("the database {name} was not made by pg-ephemeral")]
     NotOurs {
         /// The name.
         name: String,
     },
-    /// A database could not be put back to what the seeds left, and is as it was.
-    #[error("put the database {name} back")]
+    /// A database could not be reset to the state that the seeds left. It is unchanged.
+    #[error("failed to reset the database {name}")]
     Reset {
-        /// Its name.
+        /// The database.
         name: String,
-        /// What the server said.
+        /// The server's error.
         #[source]
         source: tokio_postgres::Error,
     },
     /// A database could not be dropped.
-    #[error("drop the database {name}")]
+    #[error("failed to drop the database {name}")]
     Drop {
-        /// Its name.
+        /// The database.
         name: String,
-        /// What the server said.
+        /// The server's error.
         #[source]
         source: tokio_postgres::Error,
     },
-    /// The server could not be asked about its databases, or told about one.
-    #[error("ask for the server's databases")]
+    /// A query or statement about the server's databases failed.
+    #[error("failed to list the server's databases")]
     Query(#[source] tokio_postgres::Error),
-    /// The system is out of something.
-    #[error("work on a database in the background")]
+    /// The system refused a resource, such as a thread or random numbers, or the background work failed.
+    #[error("failed to start a background task")]
     System(#[source] std::io::Error),
 }
 
 impl DatabaseError {
-    /// Whether the server has lost its template, or is another than the one that had it.
+    /// Returns `true` if the error shows that the template is gone or that the server was restarted.
     pub(super) fn is_of_a_template_that_is_gone(&self) -> bool {
         let (Self::Create { source, .. } | Self::Query(source)) = self else { return false };
         let gone = [SqlState::UNDEFINED_DATABASE, SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN];
         source.is_closed() || source.code().is_some_and(|code| gone.contains(code))
     }
 
-    /// What the user can do about it.
+    /// Returns what the user can do about the error, if anything is known to help.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {

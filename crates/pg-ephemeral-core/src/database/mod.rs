@@ -1,8 +1,8 @@
-//! Private copies of a seeded database on a running server, each for one test: made in tens of milliseconds, and dropped
-//! with the value.
+//! Private copies of a seeded database on a running server, one for each test. A copy is made in tens of milliseconds
+//! and dropped when its [`Database`] value is dropped.
 //!
-//! The first copy of a server seals a template: a copy of the seeded database that nobody can connect to. All others are
-//! copies of that, so that it does not matter any more who is connected to the seeded database or changes it.
+//! The first copy on a server also makes a template: a copy of the seeded database that refuses connections. All copies
+//! are made from the template, so later connections and changes to the seeded database do not affect them.
 
 mod admin;
 mod error;
@@ -28,14 +28,16 @@ pub use name::{Name, NameError};
 pub(crate) use pool::{Databases, ServerLifetime};
 pub use seeded::{EnvironmentError, Seeded};
 
-/// A private copy of a seeded database, as the seeds left it. Dropping the value drops it, whoever is connected: on a
-/// server of this process in the background, on a session blocking until it is gone.
+/// A private copy of a seeded database, in the state that the seeds left.
+///
+/// Dropping the value drops the database, even if clients are connected. On a server that this process started, this
+/// happens in the background. On a session's server, the drop blocks until the database is gone.
 ///
 /// ```no_run
 /// # async fn example(server: &pg_ephemeral_core::Server) -> Result<(), Box<dyn std::error::Error>> {
 /// let database = server.database().await?;
 /// database.connect().await?.batch_execute("delete from books").await?;
-/// // Any other has the books still.
+/// // Every other copy still has the books.
 /// # Ok(())
 /// # }
 /// ```
@@ -43,70 +45,75 @@ pub use seeded::{EnvironmentError, Seeded};
 pub struct Database {
     databases: Databases,
     connection: ConnectionParameters,
-    /// What becomes of the database with the value.
+    /// What happens to the database when the value is dropped.
     hold: Hold,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Hold {
+    /// The database is dropped.
     Held,
-    /// It is to be marked as one that belongs to no process.
+    /// The database is kept and marked as belonging to no process.
     Kept,
+    /// Nothing happens, because the database was already dropped or marked.
     LetGo,
 }
 
 impl Database {
-    /// Its name.
+    /// Returns the name of the database.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.connection.database
     }
 
-    /// How it is reached from this machine.
+    /// Returns the parameters for connecting to the database from this machine.
     #[must_use]
     pub fn connection(&self) -> &ConnectionParameters {
         &self.connection
     }
 
-    /// The connection URI for processes of this machine, with the password.
+    /// Returns the connection URI for processes on this machine. It contains the password.
     #[must_use]
     pub fn url(&self) -> Secret {
         self.connection.url()
     }
 
-    /// The environment for processes of this machine, as [`Server::pg_env`](crate::Server::pg_env) has it.
+    /// Returns the environment variables for processes on this machine: the same variables as
+    /// [`Server::pg_env`](crate::Server::pg_env).
     #[must_use]
     pub fn pg_env(&self) -> Vec<Variable> {
         self.connection.environment()
     }
 
-    /// A new connection as the superuser.
+    /// Opens a new connection as the superuser.
     ///
     /// # Errors
-    /// [`ConnectError`].
+    /// Returns an error if the connection fails.
     pub async fn connect(&self) -> Result<Client, ConnectError> {
         connect(&self.connection).await
     }
 
-    /// Drops the database, whoever is connected, and waits until it is gone.
+    /// Drops the database, even if clients are connected, and waits until it is gone.
     ///
     /// # Errors
-    /// [`DatabaseError`]; the next process that wants a database of this server tries again, once this one has ended.
+    /// Returns an error if the server can't be reached or can't drop the database. In that case, once this process has
+    /// ended, the next process that requests a database on this server tries again.
     pub async fn close(mut self) -> Result<(), DatabaseError> {
         self.hold = Hold::LetGo;
         let (databases, name) = (self.databases.clone(), self.name().to_owned());
         on_background(async move { databases.discard(&name).await }).await
     }
 
-    /// Lets the database stay when the value is dropped, as [`Database::keep`] does, where nobody can wait: in a destructor.
+    /// Keeps the database when the value is dropped. Use this instead of [`Database::keep`] where `await` is not
+    /// possible, such as in a destructor.
     pub fn keep_when_dropped(&mut self) {
         self.hold = Hold::Kept;
     }
 
-    /// Lets the database stay as it is, for somebody to look at, until its server ends or it is dropped by name.
+    /// Keeps the database, so that its content can be inspected, until its server ends or it is dropped by name.
     ///
     /// # Errors
-    /// [`DatabaseError`].
+    /// Returns an error if the server can't be reached or can't mark the database as kept.
     pub async fn keep(mut self) -> Result<ConnectionParameters, DatabaseError> {
         let (databases, name) = (self.databases.clone(), self.name().to_owned());
         on_background(async move { databases.mark(&name).await }).await?;
@@ -130,15 +137,15 @@ impl Drop for Database {
         };
         match (self.hold, self.databases.lifetime()) {
             (Hold::LetGo, _) => {}
-            // It goes with its server at the latest. Without a thread there is nobody to wait for either.
+            // Even if this fails because the background thread can't be started, the database ends with its server.
             (Hold::Held, ServerLifetime::Owned) => drop(background::spawn(ended)),
             (Hold::Held | Hold::Kept, _) => background::block_on(ended, DROP_LIMIT),
         }
     }
 }
 
-/// Hands a database over that is made on the background thread. When nobody waits for it any more it is dropped, and dropping
-/// the future blocks until then.
+/// Waits for a database that is made on the background thread. If the returned future is dropped first, the database is
+/// dropped too, and dropping the future blocks until that is done.
 pub(crate) async fn handed(
     databases: &Databases,
     seeded: &ConnectionParameters,
@@ -148,7 +155,7 @@ pub(crate) async fn handed(
     let maker = databases.clone();
     let made = async move {
         if let Err(Ok(unwanted)) = answer.send(making.await) {
-            // What stays is swept by another process.
+            // If this fails, another process drops the database later.
             let _ = maker.discard(&unwanted).await;
         }
     };
@@ -160,7 +167,8 @@ pub(crate) async fn handed(
     Ok(Database { databases: databases.clone(), connection, hold: Hold::Held })
 }
 
-/// Runs it where it is done to its end, and where a connection outlives the runtime of a single test.
+/// Runs a future on the background thread, so that it always runs to its end and its connections outlive the runtime of
+/// a single test.
 pub(crate) async fn on_background<T: Send + 'static>(
     work: impl Future<Output = Result<T, DatabaseError>> + Send + 'static,
 ) -> Result<T, DatabaseError> {

@@ -1,5 +1,5 @@
-//! Names of databases: those that a caller chooses, and those that tell whose a database is, so that what a killed process
-//! left can be dropped by the next one.
+//! Names of databases: names that a caller chooses, and names that say which process a database belongs to. From the
+//! latter, another process knows which databases a killed process has left behind, and drops them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,13 +9,13 @@ use ociman::host::ProcessIdentity;
 use crate::io::random::random_name;
 use crate::model::{Liveness, Owner};
 
-/// The longest name of a database, in bytes: PostgreSQL cuts longer ones off.
+/// The longest name of a database, in bytes. PostgreSQL truncates longer names.
 const MAX_LENGTH: usize = 63;
-/// How the names of databases begin that belong to a process.
+/// The prefix of the names of databases that belong to a process.
 pub(super) const OWNED: &str = "pge_";
 
-/// The name of a database that outlives its maker: lower-case ASCII letters, digits, `-` and `_`, 1 to 63 bytes, not
-/// beginning with `pg_` or `pge_`, which are PostgreSQL's and this crate's own.
+/// The name of a database that outlives the process that made it: 1 to 63 bytes of lower-case ASCII letters, digits,
+/// `-` and `_`. The prefixes `pg_` and `pge_` are reserved for PostgreSQL and for this crate.
 ///
 /// ```
 /// use pg_ephemeral_core::database::Name;
@@ -31,41 +31,41 @@ pub struct Name(String);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NameError {
-    /// There is no text at all.
+    /// The text is empty.
     #[error("name is empty")]
     Empty,
-    /// It is too long.
+    /// The text is too long.
     #[error("name is {length} bytes long, at most {MAX_LENGTH} are allowed")]
     TooLong {
         /// The length found, in bytes.
         length: usize,
     },
-    /// A character that is not allowed.
+    /// The text has a character that is not allowed.
     #[error("name has {character:?} at byte {offset}, allowed are lower-case ASCII letters, digits, `-` and `_`")]
     Character {
         /// The first character that is not allowed.
         character: char,
-        /// Where it starts, in bytes.
+        /// The byte offset of the character.
         offset: usize,
     },
-    /// It begins as names do that callers can't choose.
+    /// The text begins with a reserved prefix.
     #[error("name begins with {prefix:?}, which is reserved")]
     Reserved {
-        /// How it begins.
+        /// The reserved prefix.
         prefix: &'static str,
     },
 }
 
 impl Name {
-    /// A name that hardly anybody else has: `db_` and sixteen hexadecimal digits.
+    /// Returns a random name: `db_` and sixteen hexadecimal digits.
     ///
     /// # Errors
-    /// When the system has no random numbers.
+    /// Returns an error if the system's random numbers can't be read.
     pub fn random() -> std::io::Result<Self> {
         Ok(Self(format!("db_{}", random_name()?)))
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -99,14 +99,15 @@ impl fmt::Display for Name {
     }
 }
 
-/// A new name for a database of this process: where and when the process runs, and something random.
+/// Returns a new name for a database of this process. It contains the machine, the boot, the process, and a random
+/// part.
 pub(super) fn owned() -> std::io::Result<String> {
     let owner = Owner::current();
     let (place, boot) = (place(&owner), short(&[&owner.boot]));
     Ok(format!("{OWNED}{place}_{boot}_{}_{}_{}", owner.pid, owner.start, random_name()?.get(..8).unwrap_or_default()))
 }
 
-/// What can be said from here of the process whose database has this name; `None` when it is no such name.
+/// Returns whether the process that a database belongs to is alive. Returns `None` if the name is not one of [`owned`].
 pub(super) fn liveness(name: &str) -> Option<Liveness> {
     let mut parts = name.strip_prefix(OWNED)?.split('_');
     let (named_place, boot) = (parts.next()?, parts.next()?);
@@ -126,12 +127,12 @@ pub(super) fn liveness(name: &str) -> Option<Liveness> {
     })
 }
 
-/// The machine and the process namespace.
+/// Returns a short hash of the machine and the process namespace.
 fn place(owner: &Owner) -> String {
     short(&[&owner.host, &owner.namespace])
 }
 
-/// Eight characters that two different lists of texts hardly share.
+/// Returns the first eight hexadecimal digits of a hash of the texts.
 fn short(texts: &[&str]) -> String {
     let mut hasher = blake3::Hasher::new();
     for text in texts {
@@ -145,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_can_not_be_chosen_say_why() {
+    fn an_invalid_name_is_an_error_that_says_why() {
         let parse = |text: &str| text.parse::<Name>();
         assert_eq!(parse(""), Err(NameError::Empty));
         assert_eq!(parse(&"n".repeat(64)), Err(NameError::TooLong { length: 64 }));
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_this_process_fits_and_is_of_a_process_that_lives() {
+    fn a_name_of_this_process_is_short_enough_and_its_process_is_alive() {
         let name = owned().unwrap();
         assert!(name.len() <= MAX_LENGTH, "{name}");
         assert_eq!(liveness(&name), Some(Liveness::Alive));
@@ -164,13 +165,13 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_numbers_fit() {
+    fn a_name_with_the_longest_numbers_is_short_enough() {
         let longest = format!("{OWNED}12345678_12345678_{}_{}_12345678", 4_194_304, u64::from(u32::MAX) * 100);
         assert!(longest.len() <= MAX_LENGTH, "{}", longest.len());
     }
 
     #[test]
-    fn names_of_dead_processes_other_boots_and_other_machines_are_told_apart() {
+    fn names_of_ended_processes_other_boots_and_other_machines_are_told_apart() {
         let own = owned().unwrap();
         let with = |place: usize, value: &str| {
             let mut parts: Vec<&str> = own.split('_').collect();

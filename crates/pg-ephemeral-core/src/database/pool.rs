@@ -1,8 +1,8 @@
-//! All that is known of one server's databases: its template, the connections that make and drop copies, and the copies
-//! that were made in advance. As many are as are used: each time none is there one more is wanted, and when nobody has
-//! wanted one for a while they are dropped.
+//! The databases of one server: its template, the connections that make and drop copies, and spare copies that are made
+//! in advance. The number of spares follows demand: each request that finds no spare raises it by one, and after some
+//! time without requests all spares are dropped.
 //!
-//! It runs on the background thread, because connections must outlive the runtime of a single test.
+//! The work runs on the background thread, because connections must outlive the runtime of a single test.
 
 use std::fmt;
 use std::ops::Deref;
@@ -16,32 +16,32 @@ use tokio_postgres::error::SqlState;
 use super::admin::{self, DatabaseInfo};
 use super::error::DatabaseError;
 use super::name;
-use super::template::{MEETING, Template};
+use super::template::{MAINTENANCE_DATABASE, Template};
 use crate::postgres::connect::connect_for_set_up;
 use crate::postgres::endpoint::ConnectionParameters;
 use crate::state::background;
 
-/// How long dropping a value blocks at most.
+/// How long dropping a value may block.
 pub(super) const DROP_LIMIT: Duration = Duration::from_secs(30);
 
-/// How many copies are made at once. More only wait for the same disk.
+/// How many copies are made at the same time. More would only compete for the same disk.
 const CONNECTIONS: usize = 4;
-/// How many copies are made in advance at most.
+/// The largest number of spare copies.
 const MOST_SPARES: usize = 8;
-/// How long they are kept when nobody wants one.
+/// How long spare copies are kept when none is requested.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// Whether a server goes with this process.
+/// Whether a server ends with this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ServerLifetime {
-    /// It does, and its databases with it.
+    /// The server ends with this process, and its databases end with the server.
     Owned,
-    /// It is a session's.
+    /// The server belongs to a session or another process, and outlives this process.
     Attached,
 }
 
-/// The databases of a server, for a [`Server`](crate::Server) and each [`Database`](super::Database) of it. When the last
-/// one is gone, what was made in advance goes as well.
+/// A handle to the databases of a server, shared by the [`Server`](crate::Server) and its
+/// [`Database`](super::Database)s. When the last handle is dropped, the spare copies are dropped too.
 #[derive(Debug, Clone)]
 pub(crate) struct Databases(Arc<Lease>);
 
@@ -55,23 +55,25 @@ pub(crate) struct Inner {
     idle: Mutex<Vec<Arc<Client>>>,
     template: AsyncMutex<Option<Template>>,
     pool: Mutex<Pool>,
-    /// Told whenever a copy that is made in advance is there, or has failed.
+    /// Notified whenever a spare copy was made or could not be made.
     made: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Pool {
     spares: Vec<String>,
-    /// How many are being made.
+    /// The number of spares that are being made.
     making: usize,
+    /// The number of spares to have.
     wanted: usize,
+    /// The number of databases that were requested so far.
     taken: usize,
     last_taken: Option<Instant>,
     is_watched: bool,
     is_closed: bool,
 }
 
-/// A connection for work on databases, to be given back.
+/// A connection for administering databases. It is returned to the pool when it is dropped.
 struct Admin<'a> {
     client: Arc<Client>,
     inner: &'a Inner,
@@ -91,18 +93,18 @@ impl Databases {
         }))))
     }
 
-    /// Drops what was made in advance, as dropping the last value does, without blocking.
+    /// Drops the spare copies, as dropping the last handle does, but without blocking.
     pub(crate) async fn close(self) {
         if self.lifetime == ServerLifetime::Attached && !self.stop_making() {
             let inner = self.inner();
-            // What stays is swept by another process.
+            // If this fails, another process drops the database later.
             if let Ok(cleared) = background::spawn(async move { inner.clear().await }) {
                 let _ = cleared.await;
             }
         }
     }
 
-    /// Does no more work, since the server is about to go with all its databases.
+    /// Stops all further work, because the server and all its databases are about to be removed.
     pub(crate) fn abandon(&self) {
         self.permits.close();
     }
@@ -111,7 +113,7 @@ impl Databases {
         self.0.0.clone()
     }
 
-    /// A new database, made in advance if there is one.
+    /// Returns a new database: a spare copy if there is one.
     pub(crate) async fn take(&self) -> Result<String, DatabaseError> {
         let inner = self.inner();
         let spare = inner.pool().take(Instant::now());
@@ -152,14 +154,14 @@ impl Pool {
         self.taken += 1;
         self.last_taken = Some(now);
         let spare = self.spares.pop();
-        // Who wants one may never want another.
+        // The first request orders no spare: there may never be a second one.
         if spare.is_none() && self.taken > 1 {
             self.wanted = (self.wanted + 1).min(MOST_SPARES);
         }
         spare
     }
 
-    /// How many more are to be made now. They count as being made from here on.
+    /// Returns how many more spares must be made now, and counts them as being made.
     fn order(&mut self) -> usize {
         if self.is_closed {
             return 0;
@@ -169,7 +171,8 @@ impl Pool {
         missing
     }
 
-    /// Takes in one that was made; gives it back when nobody wants it any more.
+    /// Adds a spare that was made; `None` means that it could not be made. If the pool is closed, returns the spare
+    /// instead.
     fn put(&mut self, made: Option<String>) -> Option<String> {
         self.making = self.making.saturating_sub(1);
         if self.is_closed {
@@ -179,7 +182,7 @@ impl Pool {
         None
     }
 
-    /// All that nobody has wanted for a while.
+    /// Removes and returns all spares if none has been requested for [`IDLE`].
     fn idle(&mut self, now: Instant) -> Vec<String> {
         if self.last_taken.is_some_and(|taken| now.duration_since(taken) < IDLE) {
             return Vec::new();
@@ -194,24 +197,24 @@ impl Inner {
         self.lifetime
     }
 
-    /// A new database of this process.
+    /// Makes a new database that belongs to this process.
     pub(crate) async fn make(&self) -> Result<String, DatabaseError> {
         let name = name::owned().map_err(DatabaseError::System)?;
         self.copy(&name).await?;
         Ok(name)
     }
 
-    /// A new database that belongs to no process. Until it is complete it has a name of this process, so that what a cut-off
-    /// command leaves is swept.
+    /// Makes a new database that belongs to no process. Until the database is complete, its name says that it belongs
+    /// to this process, so that another process drops it if this command is killed.
     pub(crate) async fn create_named(&self, name: &str) -> Result<(), DatabaseError> {
-        // Before there is a template nobody may be connected.
+        // Make the template first: while it is made, nobody may be connected to the seeded database.
         self.template().await?;
         admin::refuse_taken(&*self.admin().await?, name).await?;
         let owned = self.make().await?;
         let admin = self.admin().await?;
-        let named = admin::hand_out(&admin, &owned, name).await;
+        let named = admin::forward(&admin, &owned, name).await;
         if named.is_err() {
-            // Why it could not have the name is the better error.
+            // Ignore this error, because the reason why the renaming failed is the more useful one.
             let _ = admin::discard(&admin, &owned).await;
         }
         named
@@ -241,19 +244,20 @@ impl Inner {
 
     pub(crate) async fn reset(&self, name: &str) -> Result<(), DatabaseError> {
         let found = admin::find(&*self.admin().await?, name).await?;
-        // Both names are of this process: whatever is left under them is swept.
+        // Both names belong to this process, so another process drops what is left under them if this one is killed.
         let fresh = self.make().await?;
         let old = name::owned().map_err(DatabaseError::System)?;
         let admin = self.admin().await?;
         if let Err(error) = admin::swap(&admin, &found, &fresh, &old).await {
-            // Why it is as it was is the better error.
+            // Ignore this error, because the reason why the swap failed is the more useful one.
             let _ = admin::discard(&admin, &fresh).await;
             return Err(error);
         }
         admin::discard(&admin, &old).await
     }
 
-    /// Makes a copy, and once more when the template has gone, as when the server was put back to a snapshot.
+    /// Makes a copy. If the template has disappeared, for example because the server was restored from a snapshot,
+    /// makes a new template and tries once more.
     async fn copy(&self, name: &str) -> Result<(), DatabaseError> {
         match self.copy_once(name).await {
             Err(error) if error.is_of_a_template_that_is_gone() => {
@@ -294,20 +298,21 @@ impl Inner {
         }
         let Some(completion) = template.completion(name) else { return Ok(()) };
         if let Err(source) = admin.batch_execute(&completion).await {
-            // Why it is no use is the better error.
+            // Ignore this error, because the reason why the copy is incomplete is the more useful one.
             let _ = admin::discard(&admin, name).await;
             return Err(DatabaseError::Create { name: name.to_owned(), source });
         }
         Ok(())
     }
 
-    /// The server's template, which is found or made when it is wanted first. What dead processes left is dropped then.
+    /// Returns the server's template. The first call finds or makes it, and drops databases that ended processes left
+    /// behind.
     async fn template(&self) -> Result<Template, DatabaseError> {
         let mut template = self.template.lock().await;
         if let Some(template) = &*template {
             return Ok(template.clone());
         }
-        let meeting = ConnectionParameters { database: MEETING.to_owned(), ..self.seeded.clone() };
+        let meeting = ConnectionParameters { database: MAINTENANCE_DATABASE.to_owned(), ..self.seeded.clone() };
         let client = connect_for_set_up(&meeting).await.map_err(DatabaseError::Connect)?;
         let found = Template::find_or_make(&client, &self.seeded.database).await?;
         admin::sweep(&client).await?;
@@ -325,7 +330,7 @@ impl Inner {
         Ok(Admin { client, inner: self, _permit: permit })
     }
 
-    /// Makes what is wanted in advance, in the background.
+    /// Makes the missing spares in the background.
     fn refill(self: &Arc<Self>) {
         let missing = self.pool().order();
         for _ in 0..missing {
@@ -334,7 +339,7 @@ impl Inner {
                 let made = inner.make().await.inspect_err(|error| tracing::debug!(%error, "no copy in advance"));
                 let unwanted = inner.pool().put(made.ok());
                 if let Some(name) = unwanted {
-                    // What stays is swept by another process.
+                    // If this fails, another process drops the database later.
                     let _ = inner.discard(&name).await;
                 }
                 inner.made.notify_waiters();
@@ -343,7 +348,7 @@ impl Inner {
         }
     }
 
-    /// Drops what was made in advance once nobody has wanted one for a while.
+    /// Starts a task that drops the spares once none has been requested for [`IDLE`], unless the task runs already.
     fn watch(self: &Arc<Self>) {
         if std::mem::replace(&mut self.pool().is_watched, true) {
             return;
@@ -366,14 +371,14 @@ impl Inner {
         });
     }
 
-    /// Makes nothing in advance any more, and tells whether there is nothing of that kind.
+    /// Stops making spares. Returns `true` if there are none and none is being made.
     fn stop_making(&self) -> bool {
         let mut pool = self.pool();
         pool.is_closed = true;
         pool.spares.is_empty() && pool.making == 0
     }
 
-    /// Drops what was made in advance, and what is just being made.
+    /// Drops all spares, including those that are still being made.
     async fn clear(&self) {
         loop {
             let made = self.made.notified();
@@ -410,7 +415,8 @@ impl Deref for Admin<'_> {
 
 impl Drop for Admin<'_> {
     fn drop(&mut self) {
-        // As long as there is no template, nobody may stay connected to the database that it will be a copy of.
+        // Until there is a template, no connection to the seeded database may stay open: a database can't be copied
+        // while somebody is connected to it.
         let has_template = self.inner.template.try_lock().is_ok_and(|template| template.is_some());
         if has_template && !self.client.is_closed() {
             self.inner.idle().push(self.client.clone());
@@ -423,7 +429,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_one_asks_for_nothing_in_advance_and_each_that_has_to_wait_for_one_more() {
+    fn each_request_but_the_first_that_finds_no_spare_orders_one_more() {
         let mut pool = Pool::default();
         assert_eq!((pool.take(Instant::now()), pool.order()), (None, 0));
         assert_eq!((pool.take(Instant::now()), pool.order()), (None, 1));
@@ -439,7 +445,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_could_not_be_made_is_ordered_again() {
+    fn a_spare_that_could_not_be_made_is_ordered_again() {
         let mut pool = Pool { wanted: 1, ..Pool::default() };
         assert_eq!(pool.order(), 1);
         assert_eq!(pool.put(None), None);
@@ -447,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_wants_any_more_goes() {
+    fn spares_are_dropped_after_some_time_without_requests() {
         let mut pool = Pool { wanted: 2, spares: vec!["a".to_owned(), "b".to_owned()], ..Pool::default() };
         let now = Instant::now();
         pool.take(now);
@@ -457,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_made_for_somebody_who_has_gone_is_given_back() {
+    fn a_closed_pool_returns_a_spare_that_is_added() {
         let mut pool = Pool { wanted: 1, ..Pool::default() };
         assert_eq!(pool.order(), 1);
         pool.is_closed = true;

@@ -1,4 +1,4 @@
-//! [`Seeded`]: a seeded database that somebody else started, and that the environment leads to.
+//! [`Seeded`]: a seeded database on a server that another process started, described by environment variables.
 
 use std::net::{IpAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -12,8 +12,10 @@ use crate::model::{SslHostname, SslHostnameError};
 use crate::postgres::endpoint::{ConnectionParameters, Endpoint};
 use crate::postgres::tls::TlsParameters;
 
-/// A seeded database that somebody else started: `pg-ephemeral run-env` or `session run-env`, which set the environment of
-/// what they run. Every process that they start gives its tests copies of the same database.
+/// A seeded database on a server that another process started.
+///
+/// `pg-ephemeral run-env` and `pg-ephemeral session run-env` set environment variables for the program that they run.
+/// From these variables, all processes of that program can make copies of the same database for their tests.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -30,53 +32,53 @@ pub struct Seeded {
     connection: ConnectionParameters,
 }
 
-/// Why the environment leads to no server.
+/// Why the environment variables do not describe a server.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnvironmentError {
-    /// A variable is not set, or is not text.
-    #[error("find the server: {name} is not set")]
+    /// A variable is not set, or is not valid UTF-8.
+    #[error("failed to find the server: {name} is not set")]
     Missing {
         /// The variable.
         name: &'static str,
     },
-    /// The port is no number.
-    #[error("find the server: PGPORT is {value:?}")]
+    /// `PGPORT` is not a port number.
+    #[error("failed to find the server: PGPORT is {value:?}")]
     Port {
-        /// Its value.
+        /// The value of `PGPORT`.
         value: String,
     },
-    /// The name of the server leads to no address.
-    #[error("find the server {host}")]
+    /// The host name of the server could not be resolved.
+    #[error("failed to find the server {host}")]
     Host {
-        /// The name.
+        /// The host name.
         host: String,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: std::io::Error,
     },
-    /// The name that is to be in the server's certificate can't be there.
-    #[error("check the server {host}")]
+    /// The host name is not one that a certificate can be made for.
+    #[error("failed to check the server {host}")]
     Hostname {
-        /// The name.
+        /// The host name.
         host: String,
-        /// Why.
+        /// Why it is not valid.
         #[source]
         source: SslHostnameError,
     },
-    /// The file with the certificate of the server's authority.
-    #[error("read {}", path.display())]
+    /// The certificate of the server's certificate authority could not be read.
+    #[error("failed to read {}", path.display())]
     Authority {
-        /// The file.
+        /// The file of the certificate.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: std::io::Error,
     },
 }
 
 impl EnvironmentError {
-    /// What the user can do about it.
+    /// Returns what the user can do about the error, if anything is known to help.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         matches!(self, Self::Missing { .. }).then_some("run it by `pg-ephemeral host run-env -- COMMAND`")
@@ -84,11 +86,12 @@ impl EnvironmentError {
 }
 
 impl Seeded {
-    /// What `PGHOST`, `PGHOSTADDR`, `PGPORT`, `PGUSER`, `PGPASSWORD`, `PGDATABASE`, `PGSSLMODE` and `PGSSLROOTCERT` lead to,
-    /// as `run-env` sets them. Whether it answers is not tried.
+    /// Returns the database that `PGHOST`, `PGHOSTADDR`, `PGPORT`, `PGUSER`, `PGPASSWORD`, `PGDATABASE`, `PGSSLMODE`
+    /// and `PGSSLROOTCERT` describe, as `run-env` sets them. Does not connect to it.
     ///
     /// # Errors
-    /// [`EnvironmentError`].
+    /// Returns an error if a required variable is missing or invalid, if the host name can't be resolved, or if the
+    /// file named by `PGSSLROOTCERT` can't be read.
     pub fn of_environment() -> Result<Self, EnvironmentError> {
         Self::of(|name| std::env::var(name).ok())
     }
@@ -117,10 +120,10 @@ impl Seeded {
         Ok(Self { databases: Databases::new(connection.clone(), ServerLifetime::Attached), connection })
     }
 
-    /// A private copy, as [`Server::database`](crate::Server::database) gives it.
+    /// Returns a private copy of the database, as [`Server::database`](crate::Server::database) does.
     ///
     /// # Errors
-    /// [`DatabaseError`].
+    /// Returns an error if the server can't be reached or the copy can't be made.
     pub async fn database(&self) -> Result<Database, DatabaseError> {
         let databases = self.databases.clone();
         handed(&self.databases, &self.connection, async move { databases.take().await }).await
@@ -162,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_run_env_sets_leads_to_the_server() {
+    fn the_variables_that_run_env_sets_describe_the_server() {
         let seeded = of(&[]).unwrap();
         assert_eq!(seeded.connection.endpoint, Endpoint::Tcp { address: [127, 0, 0, 1].into(), port: 5433 });
         assert_eq!((seeded.connection.user.as_str(), seeded.connection.database.as_str()), ("me", "shop"));
@@ -171,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn over_tls_the_name_is_checked_and_the_address_leads_there() {
+    fn with_tls_the_host_name_is_verified_and_the_address_is_connected_to() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(&file, "an authority").unwrap();
         let path = file.path().to_str().unwrap();
@@ -191,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn an_environment_that_leads_nowhere_says_why() {
+    fn a_missing_or_invalid_variable_is_an_error_that_names_it() {
         for (name, _) in WHOLE {
             let error = of(&[(name, "")]).unwrap_err();
             assert!(matches!(error, EnvironmentError::Missing { name: missing } if missing == name), "{error:?}");

@@ -1,23 +1,23 @@
-//! The words that are spoken to a server about its databases.
+//! SQL statements and queries about databases.
 
-/// A name as an identifier of SQL.
+/// Returns a name as a quoted SQL identifier.
 pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// What the databases are that this crate has made: name, mark, number of connections, and size in bytes.
+/// Lists all databases except templates: name, comment, number of connections, and size in bytes.
 pub(super) const LIST: &str = "\
 SELECT datname::text, shobj_description(oid, 'pg_database'), \
        (SELECT count(*) FROM pg_stat_activity AS activity WHERE activity.datid = pg_database.oid), \
        pg_database_size(oid) \
 FROM pg_database WHERE NOT datistemplate ORDER BY datname::text COLLATE \"C\"";
 
-/// Ends the connections to a database, without waiting for that. How many there were is the number of rows.
+/// Terminates the connections to a database without waiting until they have ended. Returns one row per connection.
 pub(super) const TERMINATE: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1";
 
-/// The text before and after a database's name of statements that give a copy what `CREATE DATABASE` does not copy: its
-/// owner, its privileges, its settings, and settings of roles in it. Some settings are lists, which are stored as they
-/// are to be written.
+/// Returns statements that give a copy what `CREATE DATABASE` does not copy: the owner, the privileges, the settings of
+/// the database, and the settings of roles in it. Each row has the text before and after the name of the copy. Values
+/// of settings that are lists are stored as they must be written, so they are not quoted.
 pub(super) const PROPERTIES: &str = "\
 WITH source AS (SELECT oid, datdba, datacl FROM pg_database WHERE datname = $1) \
 SELECT 1, 'ALTER DATABASE ', format(' OWNER TO %I', pg_get_userbyid(datdba)) FROM source \

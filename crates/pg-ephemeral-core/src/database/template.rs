@@ -1,5 +1,5 @@
-//! The template that all copies are made of: a copy of the seeded database that nobody can connect to, made once on a
-//! server, and the fastest way to copy it.
+//! The template that all copies are made from: a copy of the seeded database that refuses connections, made once per
+//! server. Also chooses the fastest way to copy it.
 
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
@@ -7,34 +7,37 @@ use tokio_postgres::{Client, Error};
 use super::error::DatabaseError;
 use super::sql::{PROPERTIES, quoted};
 
-/// Its name on every server.
+/// The name of the template on every server.
 pub(super) const TEMPLATE: &str = "pg_ephemeral_template";
-/// Who makes it holds this lock, on the database [`MEETING`], so that processes that come together make it once.
+/// The advisory lock, on the database [`MAINTENANCE_DATABASE`], that is held while the template is made, so that concurrent
+/// processes make only one.
 const LOCK: i64 = 0x7067_5f65_7068_656d;
-/// The database that everybody connects to who may have to make the template: the seeded one must be left alone.
-pub(super) const MEETING: &str = "template1";
-/// From this size on it is faster to copy the files than to write all pages through the buffers and the log.
+/// The database to connect to while the template may have to be made, because nobody may be connected to the seeded
+/// database then.
+pub(super) const MAINTENANCE_DATABASE: &str = "template1";
+/// The size in bytes from which it is faster to copy the files than to write all pages through the buffers and the WAL.
 const LARGE: i64 = 64 * 1024 * 1024;
-/// The first versions that let one choose how, and that know how to share blocks between files.
+/// The first version in which `CREATE DATABASE` has a `STRATEGY` option.
 const CHOOSES: i32 = 15_00_00;
+/// The first version that can clone files, so that they share blocks.
 const CLONES: i32 = 18_00_00;
 
 /// How a server copies a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Strategy {
-    /// The only way that there is, before PostgreSQL 15: as `FileCopy`.
+    /// The only strategy before PostgreSQL 15. It copies as `FileCopy` does.
     Default,
-    /// Page by page, through buffers and log.
+    /// Page by page, through the buffers and the WAL.
     WalLog,
     /// File by file, between two checkpoints.
     FileCopy,
-    /// The same, but the files share their blocks until one is written to.
+    /// As `FileCopy`, but the files share their blocks until one of them is written to.
     Clone,
 }
 
 impl Strategy {
-    /// The fastest one that a server knows, for a database of this size. Whether its file system can share blocks only
-    /// shows when it is tried.
+    /// Returns the fastest strategy of a server's version for a database of this size. Only a trial shows whether the
+    /// server's file system can share blocks.
     fn of(version: i32, size: i64) -> Self {
         match (version, size) {
             (..CHOOSES, _) => Self::Default,
@@ -44,7 +47,7 @@ impl Strategy {
         }
     }
 
-    /// What to try when it turns out not to work here.
+    /// Returns the strategy to try if this one turns out not to work on a server.
     fn otherwise(self, size: i64) -> Option<Self> {
         match self {
             Self::Clone if size >= LARGE => Some(Self::FileCopy),
@@ -61,7 +64,7 @@ impl Strategy {
         }
     }
 
-    /// What is to be set before, where anything is.
+    /// Returns the statement to run before the copy, if the strategy needs one.
     pub(super) fn setting(self) -> Option<&'static str> {
         (self == Self::Clone).then_some("SET file_copy_method = clone")
     }
@@ -71,20 +74,20 @@ impl Strategy {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Template {
     pub(super) strategy: Strategy,
-    /// What comes before and after the name of a copy, in statements that complete it.
+    /// The text before and after the name of a copy, for each statement that completes it. See [`PROPERTIES`].
     properties: Vec<(String, String)>,
 }
 
 impl Template {
-    /// Finds the template of a server, or makes it. The client is connected to [`MEETING`].
+    /// Finds the template of a server, or makes it. The client must be connected to [`MAINTENANCE_DATABASE`].
     pub(super) async fn find_or_make(client: &Client, seeded: &str) -> Result<Self, DatabaseError> {
         client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await.map_err(DatabaseError::Query)?;
-        // The lock goes with the connection, at the latest.
+        // The lock is released when the connection ends.
         let (version, size) = version_and_size(client, seeded).await.map_err(DatabaseError::Query)?;
         let first = Strategy::of(version, size);
         let is_there = client.query_opt("SELECT 1 FROM pg_database WHERE datname = $1", &[&TEMPLATE]).await;
         let strategy = match is_there.map_err(DatabaseError::Query)? {
-            // What works for copies of it is what works for it: only a trial tells.
+            // Only making a copy shows whether this strategy works; `after` gives the next one to try.
             Some(_) => first,
             None => seal(client, seeded, first, size).await?,
         };
@@ -93,12 +96,13 @@ impl Template {
         Ok(Self { strategy, properties })
     }
 
-    /// The statement that makes a copy.
+    /// Returns the statement that makes a copy.
     pub(super) fn copy(&self, name: &str) -> String {
         format!("CREATE DATABASE {} TEMPLATE {TEMPLATE}{}", quoted(name), self.strategy.option())
     }
 
-    /// The statements that complete a copy, if there are any: what the seeded database is besides its content.
+    /// Returns the statements that complete a copy, if there are any. They set the properties of the seeded database
+    /// that are not part of its content, such as its owner.
     pub(super) fn completion(&self, name: &str) -> Option<String> {
         let name = quoted(name);
         let statements = self.properties.iter().map(|(before, after)| format!("{before}{name}{after}"));
@@ -106,7 +110,8 @@ impl Template {
         (!statements.is_empty()).then_some(statements)
     }
 
-    /// The same with another way to copy, when this one turned out not to work on the server's file system.
+    /// Returns the template with another strategy if the error shows that the server's file system does not support the
+    /// current one.
     pub(super) fn after(&self, error: &Error) -> Option<Self> {
         let strategy = self.strategy.otherwise(0).filter(|_| is_unsupported(error))?;
         Some(Self { strategy, ..self.clone() })
@@ -147,7 +152,7 @@ async fn seal(client: &Client, seeded: &str, first: Strategy, size: i64) -> Resu
     }
 }
 
-/// Whether a server or its file system can't share blocks.
+/// Returns `true` if the error shows that the server or its file system can't share blocks.
 fn is_unsupported(error: &Error) -> bool {
     let known = [
         SqlState::FEATURE_NOT_SUPPORTED,
@@ -164,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_way_to_copy_follows_version_and_size() {
+    fn the_strategy_depends_on_version_and_size() {
         assert_eq!(Strategy::of(14_05_00, LARGE), Strategy::Default);
         assert_eq!(Strategy::of(15_00_00, 0), Strategy::WalLog);
         assert_eq!(Strategy::of(17_02_00, LARGE), Strategy::FileCopy);
@@ -176,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_gets_what_its_source_is_besides_its_content() {
+    fn a_copy_gets_the_properties_of_its_source() {
         let properties = vec![
             ("ALTER DATABASE ".to_owned(), " OWNER TO app".to_owned()),
             ("GRANT CONNECT ON DATABASE ".to_owned(), " TO web".to_owned()),

@@ -1,4 +1,4 @@
-//! Which backends work, and which of them have to.
+//! Checks which backends work. A backend that does not work is a problem only if it was chosen or if no backend works.
 
 use std::sync::Arc;
 
@@ -11,17 +11,17 @@ use crate::postgres::host_image::Installations;
 use crate::server::choose::{self, effective_choice, remedy};
 use crate::state::Folders;
 
-/// Whether a backend works here.
+/// Whether a backend works on this machine.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Support {
-    /// The backend.
+    /// Which backend this is about.
     pub kind: Kind,
-    /// The backend with its version, or the versions of PostgreSQL on the host; otherwise why it does not work.
+    /// The backend and its version (for the host, the versions of PostgreSQL), or the reason why it does not work.
     pub found: Result<(Backend, String), String>,
 }
 
-/// Asks a backend for its version. Nothing is written or started.
+/// Checks whether a backend works, by asking for its version. Writes and starts nothing.
 pub async fn support(kind: Kind, folders: &Folders, executor: Arc<dyn Executor>) -> Support {
     let found = match kind {
         Kind::Host => installed(folders),
@@ -84,7 +84,7 @@ pub(super) async fn examine(examination: &Examination, configured: BackendChoice
     (working, findings)
 }
 
-/// An error and its causes, in one line.
+/// Returns an error and its causes as one text, separated by colons.
 pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

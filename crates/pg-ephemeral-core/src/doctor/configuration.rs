@@ -1,4 +1,4 @@
-//! Whether the configuration can be read, holds nothing wrong, and finds the files that it names.
+//! Checks that the configuration can be read, that it is valid, and that the files that it names exist.
 
 use std::path::Path;
 
@@ -40,13 +40,14 @@ pub(super) fn examine(path: Option<&Path>) -> (Option<Config>, Vec<Finding>) {
     (Some(config), findings)
 }
 
-/// A configuration that may be somebody else's is not even read.
+/// Returns the finding for a configuration that is not trusted. Such a file is not read.
 pub(super) fn refused(refused: &UntrustedConfig) -> Finding {
     let subject = refused.path.display().to_string();
     Finding::new(Area::Configuration, subject, Level::Missing, with_causes(refused)).advice(refused.hint())
 }
 
-/// The picture of the place takes more lines than a finding has.
+/// Returns only the first line of the error, because a finding has one line and the error also shows the place in the
+/// file.
 fn first_line(error: &LoadError) -> String {
     with_causes(error).lines().next().unwrap_or_default().to_owned()
 }
@@ -63,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a_configuration_is_valid_broken_or_misses_files() {
+    fn a_configuration_is_reported_as_valid_as_broken_or_with_its_missing_files() {
         assert_eq!(levels("[instances.main]\n"), [(Level::Ok, "valid: 1 instance".to_owned())]);
         let broken = levels("imgae = 1\n");
         assert!(broken[0].0 == Level::Missing && broken[0].1.contains(":1:1: unknown key `imgae`"), "{broken:?}");

@@ -1,4 +1,4 @@
-//! How much space is left where layers, working copies and images are kept.
+//! Checks how much space is left where layers, working copies and images are stored.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use ociman::Kind;
 use super::finding::{Area, Finding, Level, Working, nearest};
 use crate::state::Folders;
 
-/// Less than this is soon used up by one more layer, in bytes.
+/// The free space, in bytes, below which a single further layer may fill the disk.
 const LITTLE: u64 = 1 << 30;
 
 pub(super) async fn examine(folders: &Folders, working: &[Working]) -> Vec<Finding> {
@@ -22,7 +22,7 @@ pub(super) async fn examine(folders: &Folders, working: &[Working]) -> Vec<Findi
             Kind::Docker => "remove what is not needed: `pg-ephemeral cache prune`, `docker system prune`",
             Kind::Podman | Kind::Host => "remove what is not needed: `pg-ephemeral cache prune`, `podman system prune`",
         };
-        // That of an engine elsewhere can't be seen from here.
+        // The storage of a remote engine can't be seen from this machine.
         let storage = storage.filter(|path| backend.remote_host().is_none() && path.exists());
         findings.extend(storage.and_then(|path| at(path, &name, advice)));
     }
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn little_space_is_a_warning_with_what_to_do() {
+    fn little_free_space_is_a_warning_with_advice() {
         let little = judged(Path::new("/x"), "the state folder", LITTLE - 1, "tidy up");
         assert_eq!((little.level, little.advice.as_deref()), (Level::Warning, Some("tidy up")));
         assert_eq!(little.message, "0.9 GiB are free in the state folder");
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_not_there_yet_is_judged_by_its_parent() {
+    fn a_folder_that_does_not_exist_yet_is_judged_by_its_nearest_parent() {
         let folder = tempfile::tempdir().unwrap();
         assert!(at(&folder.path().join("not/yet"), "x", "y").is_some());
     }

@@ -1,4 +1,4 @@
-//! What an examination is given and what it finds.
+//! The inputs and results of an examination.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -16,17 +16,17 @@ use crate::state::Folders;
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Area {
-    /// What runs servers.
+    /// The backends: docker, podman and host.
     Backend,
-    /// Engines of a user who is not root.
+    /// Prerequisites of engines that run without root.
     Rootless,
-    /// Free space.
+    /// Free disk space.
     Disk,
-    /// PostgreSQL's programs on this machine.
+    /// PostgreSQL's programs and the locales on this machine.
     Programs,
-    /// Who may read and write what.
+    /// Owners and modes of files and folders.
     Permissions,
-    /// What killed commands left behind.
+    /// Leftovers of killed commands.
     Leftovers,
     /// `database.toml` and the user's own configuration.
     Configuration,
@@ -46,33 +46,33 @@ impl fmt::Display for Area {
     }
 }
 
-/// What a finding means.
+/// How serious a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
-    /// All is well.
+    /// There is no problem.
     Ok,
-    /// Worth knowing; nothing needs it.
+    /// Worth knowing, but nothing depends on it.
     Note,
-    /// It works, and something should be done.
+    /// Works, but something should be done about it.
     Warning,
-    /// Something that is needed is missing.
+    /// Something that pg-ephemeral needs is missing or unusable.
     Missing,
 }
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
-    /// What it is about.
+    /// What the finding is about.
     pub area: Area,
-    /// What was looked at, such as `docker` or a path.
+    /// What was checked, such as `docker` or a path.
     pub subject: String,
-    /// What it means.
+    /// How serious the finding is.
     pub level: Level,
     /// What was found.
     pub message: String,
-    /// What to do about it.
+    /// What to do about it, if anything.
     pub advice: Option<String>,
 }
 
@@ -86,17 +86,17 @@ impl Finding {
     }
 }
 
-/// Everything that was found.
+/// The result of an examination.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Report {
-    /// Whether nothing that is needed is missing.
+    /// `true` if no finding has the level [`Level::Missing`].
     pub healthy: bool,
-    /// The findings, area by area.
+    /// The findings, grouped by area.
     pub findings: Vec<Finding>,
 }
 
-/// What to examine.
+/// An examination of this machine: a builder for what to examine.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -124,33 +124,33 @@ pub struct Examination {
 }
 
 impl Examination {
-    /// Of the machine as it is without a configuration.
+    /// Examines the machine without a configuration file.
     pub fn new(folders: Folders) -> Self {
         Self { folders, executor: Arc::new(ociman::System), choice: None, config_file: Ok(None) }
     }
 
-    /// Executes engine commands by something else than the operating system; for tests.
+    /// Sets the executor of engine commands, for tests. The default runs them as processes of this machine.
     #[must_use]
     pub fn executor(mut self, executor: Arc<dyn Executor>) -> Self {
         self.executor = executor;
         self
     }
 
-    /// The backend that the caller has chosen.
+    /// Sets the backend that the caller has chosen.
     #[must_use]
     pub fn choice(mut self, choice: Option<BackendChoice>) -> Self {
         self.choice = choice;
         self
     }
 
-    /// The configuration that counts.
+    /// Sets the configuration file to examine.
     #[must_use]
     pub fn config_file(mut self, path: Option<PathBuf>) -> Self {
         self.config_file = Ok(path);
         self
     }
 
-    /// A configuration that was found and is refused.
+    /// Sets a configuration file that was found but is not trusted. It is reported and not read.
     #[must_use]
     pub fn refused_config_file(mut self, refused: UntrustedConfig) -> Self {
         self.config_file = Err(Arc::new(refused));
@@ -158,14 +158,14 @@ impl Examination {
     }
 }
 
-/// A backend that answers, with what it tells of itself.
+/// A backend that works, with the engine's information about itself. The host backend has none.
 #[derive(Debug)]
 pub(super) struct Working {
     pub(super) backend: Backend,
     pub(super) info: Option<ociman::EngineInfo>,
 }
 
-/// The path itself, or the nearest of its parents that is there.
+/// Returns the path itself if it exists, otherwise its nearest parent that does.
 pub(super) fn nearest(path: &Path) -> Option<&Path> {
     path.ancestors().find(|folder| folder.exists())
 }

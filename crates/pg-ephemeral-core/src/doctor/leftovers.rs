@@ -1,4 +1,4 @@
-//! What killed commands left: records, containers, half-made files and sockets. They are only counted.
+//! Counts what killed commands left behind: records, containers, partly written files, and sockets. Removes nothing.
 
 use std::collections::BTreeSet;
 use std::os::unix::net::UnixStream;
@@ -11,7 +11,7 @@ use super::finding::{Area, Finding, Level};
 use crate::lifecycle::reap;
 use crate::state::{Folders, folders, record};
 
-/// A server whose folder is younger may not listen yet.
+/// How long a start may take. A server with a younger socket folder may not listen yet.
 const START_TIME: Duration = Duration::from_secs(120);
 const GC: &str = "`pg-ephemeral gc` removes them";
 
@@ -27,7 +27,7 @@ pub(super) async fn examine(folders: &Folders, backends: &[&Backend]) -> Vec<Fin
     }
     for backend in backends {
         if backend.as_host().is_some_and(|host| !host.state_folder().exists()) {
-            // Listing would make it.
+            // Listing containers would create the folder.
             continue;
         }
         let subject = format!("containers on {}", backend.kind());
@@ -66,8 +66,9 @@ fn counted(subject: &str, what: &str, count: usize, advice: &str) -> Option<Find
         .then(|| Finding::new(Area::Leftovers, subject, Level::Warning, format!("{count} {what}")).advice(advice))
 }
 
-/// Folders for sockets that no record speaks of. A server's record is there before its folder, and goes after it; but
-/// records may be in another state folder than this, so nobody must listen there either, nor be about to.
+/// Returns the socket folders that belong to no server. A server's record is written before its socket folder is
+/// created and removed after it, so a folder without a record is a leftover. But the record may be in another state
+/// folder than this one, so the folder must also be old and have no listening server.
 fn stale_sockets(folders: &Folders) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(Folders::sockets_path()).into_iter().flatten().flatten();
     let found: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
@@ -93,7 +94,7 @@ mod tests {
     use crate::model::Owner;
 
     #[tokio::test]
-    async fn what_dead_owners_left_is_counted_and_stays() {
+    async fn leftovers_of_dead_owners_are_counted_and_not_removed() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
         let servers = folders.state_folder("servers").unwrap();
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_deserted_when_it_is_old_and_nobody_listens() {
+    fn a_socket_folder_is_deserted_when_it_is_old_and_no_server_listens() {
         let folder = tempfile::tempdir().unwrap();
         assert!(!is_deserted(folder.path()));
         let listener = UnixListener::bind(folder.path().join(".s.PGSQL.5432")).unwrap();

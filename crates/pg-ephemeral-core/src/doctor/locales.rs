@@ -1,4 +1,4 @@
-//! Whether this machine has the locales that clusters of the host backend sort text by.
+//! Checks that this machine has the locales by which clusters of the host backend sort text.
 
 use super::finding::{Area, Finding, Level};
 use crate::config::{Config, Origin, Overrides};
@@ -8,7 +8,7 @@ use crate::postgres::locale::{InstalledLocales, Missing, missing_on_host};
 use crate::state::Folders;
 
 pub(super) fn examine(folders: &Folders, config: Option<&Config>) -> Vec<Finding> {
-    // Images of engines have locales of their own.
+    // Without an installation only engines run servers, and their images have their own locales.
     if Installations::look(folders).is_err() {
         return Vec::new();
     }
@@ -17,7 +17,7 @@ pub(super) fn examine(folders: &Folders, config: Option<&Config>) -> Vec<Finding
     missing.into_iter().map(of_missing).collect()
 }
 
-/// The locale of the operating system that each instance asks for; `None` for the default.
+/// Returns the locale of the operating system that each instance asks for; `None` stands for the default.
 fn wanted(config: &Config) -> Vec<Option<Locale>> {
     let instances = config.instances().keys().filter_map(|name| config.instance(name, &Overrides::default()).ok());
     let locales = instances.map(|instance| {
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_used_in_the_place_of_the_default_locale_is_told_once() {
+    fn a_substitute_for_the_default_locale_is_reported_once() {
         let text = "[instances.a]\n[instances.b]\n[instances.c]\nlocale = 'C'\n";
         assert_eq!(
             findings(text, &["C", "C.utf8", "POSIX"]),
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_locale_that_an_instance_asks_for_and_that_is_missing_is_told() {
+    fn a_missing_locale_that_an_instance_asks_for_is_reported() {
         let text = "locale = 'de_DE.utf8'\n[instances.a]\nlocale_provider = 'icu'\n[instances.b]\n\
                     locale_provider = 'builtin'\nlocale = 'PG_UNICODE_FAST'\n";
         assert_eq!(

@@ -1,5 +1,5 @@
-//! What of this machine keeps pg-ephemeral from working, or will: typed findings, each with what to do. An examination
-//! starts, removes and writes nothing.
+//! Examines this machine for problems that keep pg-ephemeral from working now or later. The result is a list of typed
+//! findings, each with advice. An examination starts, removes and writes nothing.
 
 mod backends;
 mod configuration;
@@ -17,7 +17,7 @@ pub use backends::{Support, support};
 pub use finding::{Area, Examination, Finding, Level, Report};
 
 impl Examination {
-    /// Looks at everything.
+    /// Examines every [`Area`] and returns what was found.
     pub async fn run(&self) -> Report {
         let config_file = self.config_file.as_ref().ok().and_then(|path| path.as_deref());
         let (config, mut configuration) = match &self.config_file {

@@ -1,4 +1,4 @@
-//! Who may read and write the files and folders that count.
+//! Checks the owners and modes of the files and folders that pg-ephemeral uses.
 
 use std::fs::Metadata;
 use std::io;
@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use super::finding::{Area, Finding, Level, nearest};
 use crate::state::Folders;
 
-/// Bytes of the machine's secret.
+/// The length of the machine's secret, in bytes.
 const SECRET_LENGTH: u64 = 32;
 
 pub(super) fn examine(folders: &Folders, config_file: Option<&Path>) -> Vec<Finding> {
@@ -30,11 +30,12 @@ fn finding(path: &Path, level: Level, message: impl Into<String>) -> Finding {
     Finding::new(Area::Permissions, path.display().to_string(), level, message)
 }
 
-/// The variables that say where private folders are.
+/// The variables that set where private folders are.
 const STATE: &str = "XDG_STATE_HOME";
 const TEMPORARY: &str = "TMPDIR";
 
-/// A folder that is made when it is needed, for its owner alone, where a variable says.
+/// Checks a folder that is created when it is needed and that only its owner may access. `variable` names the variable
+/// that sets where it is.
 fn private_folder(path: &Path, variable: &str) -> Finding {
     let Ok(metadata) = path.symlink_metadata() else {
         return match nearest(path) {
@@ -53,7 +54,7 @@ fn private_folder(path: &Path, variable: &str) -> Finding {
     judge_folder(path, variable, &metadata, writable)
 }
 
-/// Judges a private folder that is there, by whether the caller can write it.
+/// Judges a private folder that exists. `writable` is the result of testing whether the caller can write to it.
 fn judge_folder(path: &Path, variable: &str, metadata: &Metadata, writable: Result<(), Errno>) -> Finding {
     match () {
         () if !metadata.is_dir() => finding(path, Level::Missing, "is not a folder").advice("move it away"),
@@ -71,7 +72,7 @@ fn judge_folder(path: &Path, variable: &str, metadata: &Metadata, writable: Resu
     }
 }
 
-/// The machine's secret; made by the first start.
+/// Checks the machine's secret. Returns `None` if there is none yet; the first start creates it.
 fn secret(path: &Path) -> Option<Finding> {
     let metadata = path.symlink_metadata().ok()?;
     let renew = format!("`rm {}`: a new one is made, and layers are built anew", path.display());
@@ -89,7 +90,7 @@ fn secret(path: &Path) -> Option<Finding> {
     })
 }
 
-/// A configuration says what programs are run.
+/// Warns of a configuration that everybody can write, because a configuration can make pg-ephemeral run any program.
 fn configuration(path: &Path) -> Option<Finding> {
     let metadata = path.metadata().ok()?;
     (metadata.mode() & 0o002 != 0).then(|| {
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_private_open_to_others_or_yet_to_be_made() {
+    fn a_private_folder_must_be_a_folder_with_a_private_mode_if_it_exists() {
         let folder = tempfile::tempdir().unwrap();
         with_mode(folder.path(), 0o700);
         assert_eq!(private_folder(folder.path(), STATE).level, Level::Ok);
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_can_not_be_written_is_missing() {
+    fn a_folder_that_can_not_be_written_is_reported_as_missing() {
         let folder = tempfile::tempdir().unwrap();
         with_mode(folder.path(), 0o700);
         let judged = |writable| judge_folder(folder.path(), STATE, &folder.path().metadata().unwrap(), writable);
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_is_short_or_open_is_to_be_renewed() {
+    fn a_secret_that_others_may_read_or_of_the_wrong_length_is_reported() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret");
         assert_eq!(secret(&path), None);

@@ -1,4 +1,4 @@
-//! Which of PostgreSQL's programs this machine has.
+//! Checks which of PostgreSQL's programs are installed on this machine.
 
 use std::path::Path;
 
@@ -6,13 +6,13 @@ use super::finding::{Area, Finding, Level};
 use crate::postgres::host_image::{Installation, Installations};
 use crate::state::Folders;
 
-/// What commands need of an installation besides the server, which it has.
+/// The programs that commands need besides the server, which every installation has.
 const TOOLS: [&str; 4] = ["psql", "pg_dump", "pg_restore", "pgbench"];
 
 pub(super) fn examine(folders: &Folders) -> Vec<Finding> {
     match Installations::look(folders) {
         Ok(installations) => installations.all().iter().map(of_one).collect(),
-        // Engines have their own; what is wrong is told of the backend.
+        // Images of engines have their own programs, and the finding about the host backend tells what is missing.
         Err(_) => vec![client(on_path("psql"))],
     }
 }
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn without_any_installation_only_psql_for_the_host_forms_counts() {
+    fn without_an_installation_only_psql_on_path_is_checked() {
         assert_eq!((client(true).level, client(false).level), (Level::Ok, Level::Note));
     }
 }

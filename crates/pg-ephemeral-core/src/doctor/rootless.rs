@@ -1,4 +1,4 @@
-//! What an engine of a user who is not root needs of the system. Nothing here concerns root.
+//! Checks what an engine that runs without root needs from the system. Does nothing for root.
 
 use std::path::{Path, PathBuf};
 
@@ -6,28 +6,30 @@ use ociman::Kind;
 
 use super::finding::{Area, Finding, Level, Working};
 
-/// With fewer numbers the users of usual images have none.
+/// The number of subordinate IDs that common images need for their users.
 const ENOUGH_IDS: u64 = 65_536;
 
-/// What there is for a user.
+/// What the system provides for a user.
 #[derive(Debug, Clone)]
 struct Setup {
     user: String,
     uid: u32,
-    /// Texts of `/etc/subuid` and `/etc/subgid`.
+    /// The content of `/etc/subuid`.
     users: String,
+    /// The content of `/etc/subgid`.
     groups: String,
-    /// `XDG_RUNTIME_DIR`, and whether it is a folder of the user's.
+    /// `XDG_RUNTIME_DIR`, and whether it is a folder that the user owns.
     runtime: Option<(PathBuf, bool)>,
-    /// The controllers of cgroups that are the user's to use; `None` where there are no cgroups of version 2.
+    /// The cgroup controllers that are delegated to the user; `None` if there are no cgroups of version 2.
     controllers: Option<String>,
 }
 
-/// Podman is rootless for everybody but root, Docker when its engine says so.
+/// Examines the system if one of the working engines is rootless. Podman is rootless unless the caller is root; Docker
+/// is if its engine says so.
 pub(super) async fn examine(working: &[Working]) -> Vec<Finding> {
     let uid = rustix::process::geteuid();
     let concerns = |one: &Working| match &one.info {
-        // What an engine elsewhere needs is there.
+        // A remote engine needs nothing from this machine.
         _ if one.backend.remote_host().is_some() => false,
         Some(info) => info.is_rootless,
         None => one.backend.kind() == Kind::Podman,
@@ -101,7 +103,7 @@ fn judged(setup: &Setup) -> Vec<Finding> {
     findings
 }
 
-/// How many numbers a file of ranges gives to a user, who stands there by name or number.
+/// Returns how many subordinate IDs the text of `/etc/subuid` or `/etc/subgid` assigns to a user, by name or by number.
 fn ids(text: &str, user: &str, uid: u32) -> u64 {
     let number = uid.to_string();
     let lines = text.lines().map(|line| line.split(':').collect::<Vec<_>>());
@@ -133,12 +135,12 @@ mod tests {
     }
 
     #[test]
-    fn a_complete_set_up_is_well() {
+    fn a_complete_set_up_is_ok_without_advice() {
         assert!(judged(&setup()).iter().all(|finding| finding.level == Level::Ok && finding.advice.is_none()));
     }
 
     #[test]
-    fn each_missing_part_is_told_with_what_to_do() {
+    fn each_missing_part_is_reported_with_advice() {
         let without =
             Setup { users: "other:1:65536\n".to_owned(), runtime: None, controllers: Some(String::new()), ..setup() };
         assert_eq!(level(&without, "/etc/subuid"), Level::Warning);

@@ -1,6 +1,6 @@
-//! What holds for any text that a parser of this crate is given, as functions that panic when it does not. Fuzz
-//! targets (`fuzz/` of the repository) and property tests call the same functions. Not for anybody else: it is there
-//! only in tests and with the feature `fuzzing`, and may change at any time.
+//! Properties of this crate's parsers that must hold for any input, as functions that panic if a property is violated.
+//! They are called by the fuzz targets (`fuzz/` in the repository) and by property tests. This module is not public
+//! API: it exists only in tests and with the feature `fuzzing`, and may change at any time.
 
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Display};
@@ -17,7 +17,8 @@ pub use crate::seed::fuzzing::{csv_header, psql_script};
 #[cfg(test)]
 mod tests;
 
-/// `database.toml`. Every error's place is in the text, and line, column, span and picture agree about it.
+/// Parses `text` as `database.toml`. Checks that the place of every error is in the text, and that its line, column and
+/// span, and the shown line, agree.
 pub fn config(text: &str) {
     let Err(diagnostics) = Config::parse(text, "database.toml") else { return };
     diagnostics.iter().for_each(|diagnostic| check_diagnostic(text, diagnostic));
@@ -42,7 +43,8 @@ fn check_diagnostic(text: &str, diagnostic: &Diagnostic) {
     assert!(!diagnostic.to_string().is_empty());
 }
 
-/// The labels of a container that anybody may have made: they are read or refused.
+/// Reads `text` as the value of a container's labels, which any program may have written. Checks that each label is
+/// read or refused, and that a value that is read survives being written.
 pub fn labels(text: &str) {
     let of = |key: Key| Labels::from_iter([(key, label::value(text))]);
     if let Ok(Some(owner)) = label::owner(&of(label::OWNER_KEY)) {
@@ -57,7 +59,7 @@ pub fn labels(text: &str) {
     }
 }
 
-/// The labels of a layer of this crate's own making, with one of another value.
+/// Returns the labels of a layer as this crate writes them, with the value of one label replaced.
 fn with_label(key: Key, text: &str) -> Labels {
     let own = [
         (label::VERSION_KEY, env!("CARGO_PKG_VERSION")),
@@ -71,7 +73,8 @@ fn with_label(key: Key, text: &str) -> Labels {
     own.chain([(key, label::value(text))]).collect()
 }
 
-/// All labels together. What is read survives being written.
+/// Reads the labels of a layer with `text` as the value of each in turn. Checks that seeds that are read survive being
+/// written.
 pub fn metadata(text: &str) {
     for key in label::ALL {
         let labels = with_label(key, text);
@@ -87,14 +90,15 @@ pub fn metadata(text: &str) {
     }
 }
 
-/// A text that is taken displays as one that is taken for the same.
+/// Checks that a value that is parsed from the text equals the value that is parsed from its own display.
 fn displays_as_itself<T: FromStr + Display + Debug + PartialEq>(text: &str) {
     let Ok(value) = text.parse::<T>() else { return };
     let again = value.to_string().parse::<T>();
     assert_eq!(again.ok(), Some(value), "{text:?}");
 }
 
-/// Everything that a user gives a name to, or names.
+/// Parses `text` as every kind of name that users write. Checks that a parsed name displays as text that parses to the
+/// same name.
 pub fn names(text: &str) {
     displays_as_itself::<InstanceName>(text);
     displays_as_itself::<SeedName>(text);

@@ -1,9 +1,9 @@
-//! The properties by property tests, so that they hold in every run and not only when somebody fuzzes. Those of the
-//! configuration are with it.
+//! Property tests of the fuzzing properties, so that every test run checks them. Those of the configuration are in the
+//! module of the configuration.
 
 use proptest::prelude::*;
 
-/// Pieces of a psql script that decide which files it names.
+/// Scripts made of the pieces of psql's syntax that decide which files a script names.
 fn psql_script() -> impl Strategy<Value = String> {
     let pieces = [
         "\\",
@@ -81,23 +81,23 @@ fn name() -> impl Strategy<Value = String> {
 }
 
 #[test]
-fn what_fuzzing_found_holds() {
+fn an_input_on_which_fuzzing_once_failed_is_handled() {
     super::config("\" \n\u{b}");
 }
 
 proptest! {
     #[test]
-    fn files_of_a_script_are_the_same_in_whatever_pieces_it_comes(text in prop_oneof![psql_script(), any::<String>()]) {
+    fn the_files_of_a_script_do_not_depend_on_how_it_is_split(text in prop_oneof![psql_script(), any::<String>()]) {
         super::psql_script(text.as_bytes());
     }
 
     #[test]
-    fn a_header_is_the_same_in_whatever_pieces_it_comes(bytes in prop_oneof![header(), any::<Vec<u8>>()]) {
+    fn a_csv_header_does_not_depend_on_how_it_is_split(bytes in prop_oneof![header(), any::<Vec<u8>>()]) {
         super::csv_header(&bytes);
     }
 
     #[test]
-    fn labels_that_anybody_wrote_are_read_or_refused(text in label()) {
+    fn untrusted_labels_are_read_or_refused(text in label()) {
         super::labels(&text);
     }
 
@@ -107,7 +107,7 @@ proptest! {
     }
 
     #[test]
-    fn names_that_are_taken_display_as_themselves(text in name()) {
+    fn a_valid_name_displays_as_text_that_parses_to_the_same_name(text in name()) {
         super::names(&text);
     }
 }

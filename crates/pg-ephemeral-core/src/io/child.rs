@@ -1,5 +1,6 @@
-//! Child processes of this machine whose output is taken as it comes. Each runs in a process group of its own, which
-//! ends with it, also when nobody waits for it any more or the calling process is killed. What they are run for is not this module's business.
+//! Runs child processes and passes their output on as it arrives. Each child runs in its own process group. The group
+//! is killed when the child ends, when the future that waits for it is dropped, and when the calling process is killed.
+//! This module must not know what the programs are run for.
 
 use std::fs::File;
 use std::io;
@@ -15,14 +16,15 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::io::content::Pieces;
 
-/// How long output may still come after a program's end, from a process that left its group.
+/// How long to wait for further output after a program has ended, in case a process that left its group still has the
+/// pipe.
 const LATE_OUTPUT: Duration = Duration::from_millis(200);
 
-/// Fails when the system refuses a process and a thread beside it. `cmd_lib` reads standard error on a thread of its own
-/// and panics when that is refused, so this is asked before.
+/// Returns an error if the system refuses to start a process and a thread. `cmd_lib` reads standard error on a thread
+/// and panics if that thread can't be started, so this is checked first.
 pub(crate) fn check_that_threads_start() -> io::Result<()> {
     let (release, released) = std::sync::mpsc::channel::<()>();
-    // Two at once: a process counts as a thread does.
+    // Start two threads at the same time, because a process counts towards the limit as a thread does.
     let first = std::thread::Builder::new().spawn(move || {
         let _ = released.recv();
     })?;
@@ -43,34 +45,33 @@ pub enum OutputStream {
     Stderr,
 }
 
-/// What a program finds on its standard input.
+/// The standard input of a program.
 #[derive(Debug)]
 pub(crate) enum Input {
-    /// Nothing.
+    /// No input.
     Empty,
-    /// A file, in which it can go back and forth.
+    /// An open file, in which the program can seek.
     File(File),
-    /// Pieces, as they come.
+    /// The pieces of a content, written as they arrive.
     Pieces(Pieces),
-    /// Nothing. The program opens this file itself, and how far it has read it is looked up from time to time, where the
-    /// system tells (Linux).
+    /// No input. The program opens this file itself. On Linux, its position in the file is looked up from time to time.
     Opened(PathBuf),
 }
 
-/// How often it is looked up how far a program has read a file.
+/// How often a program's position in a file is looked up.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// Why a child did not run to its end.
+/// Why running a child failed.
 #[derive(Debug)]
 pub(crate) enum ChildError {
-    /// The system could not start it, or could not tell how it ended.
+    /// The child could not be started, or its output or exit status could not be read.
     System(io::Error),
-    /// Its input could not be read.
+    /// The child's input could not be read.
     Input(io::Error),
 }
 
 impl ChildError {
-    /// What the system said.
+    /// Returns the system's error.
     pub(crate) fn into_source(self) -> io::Error {
         match self {
             Self::System(source) | Self::Input(source) => source,
@@ -78,8 +79,8 @@ impl ChildError {
     }
 }
 
-/// Runs a program to its end. `read` is told how much of the source of its input was sent, in bytes, and `take` gets what
-/// the program writes.
+/// Runs a program to its end. `read` receives how many bytes of the input's source were read so far, and `take`
+/// receives what the program writes.
 pub(crate) async fn run(
     mut command: Command,
     input: Input,
@@ -135,7 +136,8 @@ pub(crate) async fn run(
     }
 }
 
-/// Writes an input to a program. One that takes no more of it tells by its status whether that is an error.
+/// Writes the input to a program. It is not an error here if the program stops reading: its exit status tells whether
+/// it failed.
 async fn feed(
     mut stdin: impl AsyncWrite + Unpin,
     mut input: Pieces,
@@ -148,12 +150,12 @@ async fn feed(
         }
         read(piece.read);
     }
-    // The program may have gone already.
+    // The program may have ended already.
     let _ = stdin.shutdown().await;
     Ok(())
 }
 
-/// Takes everything out of a program's environment that would lead it to a server of the caller's own.
+/// Removes all variables from a program's environment that could make it connect to another server of the caller.
 pub(crate) fn remove_server_variables(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(leads_to_a_server) {
@@ -162,7 +164,8 @@ pub(crate) fn remove_server_variables(command: &mut Command) {
     }
 }
 
-/// Variables of libpq are `PG` and capital letters; `PG_…` is other programs' own.
+/// Returns `true` for `DATABASE_URL` and the variables of libpq: `PG` followed by a capital letter. Names that begin
+/// with `PG_` belong to other programs.
 fn leads_to_a_server(name: &str) -> bool {
     let of_libpq =
         name.strip_prefix("PG").is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_uppercase()));
@@ -172,7 +175,7 @@ fn leads_to_a_server(name: &str) -> bool {
 /// The longest line that is kept whole, in bytes.
 const LONGEST_LINE: usize = 8 * 1024;
 
-/// Makes lines of what a program writes. Bytes that are not UTF-8 are replaced.
+/// Splits the output of a program into lines. Bytes that are not valid UTF-8 are replaced.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     pending: Vec<u8>,
@@ -189,7 +192,7 @@ impl Lines {
         }
     }
 
-    /// Gives the last line, if it has no end.
+    /// Emits the last line if it does not end with a newline.
     pub(crate) fn finish(self, mut emit: impl FnMut(&str)) {
         if !self.pending.is_empty() {
             emit(&text(&self.pending));
@@ -201,7 +204,7 @@ fn text(line: &[u8]) -> String {
     String::from_utf8_lossy(line).trim_end_matches(['\n', '\r']).to_owned()
 }
 
-/// How far a process has read a file that it has open, in bytes.
+/// Returns the position, in bytes, of a process in a file that it has open.
 fn position(pid: u32, file: &Path) -> Option<u64> {
     let process = Path::new("/proc").join(pid.to_string());
     let descriptors = std::fs::read_dir(process.join("fd")).ok()?.flatten();
@@ -211,7 +214,7 @@ fn position(pid: u32, file: &Path) -> Option<u64> {
     information.lines().find_map(|line| line.strip_prefix("pos:"))?.trim().parse().ok()
 }
 
-/// One end of a pipe, read until its end.
+/// The reading end of a pipe.
 struct Pipe<R> {
     reader: Option<R>,
     buffer: Vec<u8>,
@@ -226,7 +229,7 @@ impl<R: AsyncRead + Unpin> Pipe<R> {
         self.reader.is_some()
     }
 
-    /// The next piece; an empty one at the end.
+    /// Returns the next bytes; an empty slice at the end.
     async fn read(&mut self) -> io::Result<&[u8]> {
         let Some(reader) = &mut self.reader else { return Ok(&[]) };
         let length = reader.read(&mut self.buffer).await?;
@@ -237,7 +240,7 @@ impl<R: AsyncRead + Unpin> Pipe<R> {
     }
 }
 
-/// A process group that is killed when it is dropped or its leader has ended.
+/// A process group that is killed when this value is dropped or when the group's leader has ended.
 struct Group(Option<Pid>);
 
 impl Group {
@@ -247,7 +250,7 @@ impl Group {
 
     fn end(&mut self) {
         if let Some(pid) = self.0.take() {
-            // There is nobody left in it when the leader was the last.
+            // This fails if the leader was the last process of the group.
             let _ = kill_process_group(pid, Signal::KILL);
         }
     }
@@ -271,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn libpq_s_variables_lead_to_a_server_and_our_own_do_not() {
+    fn variables_of_libpq_lead_to_a_server_and_our_own_do_not() {
         for name in ["PGHOST", "PGPASSWORD", "PGSERVICEFILE", "DATABASE_URL"] {
             assert!(leads_to_a_server(name), "{name}");
         }
@@ -281,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_cut_into_pieces() {
+    fn a_line_longer_than_the_limit_is_split() {
         let mut lines = Lines::default();
         let mut taken = Vec::new();
         for _ in 0..10 {
@@ -304,7 +307,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn both_streams_are_taken() {
+    async fn output_of_both_streams_is_received() {
         let folder = tempfile::tempdir().unwrap();
         let (status, stdout, stderr) = output(shell("pwd; echo oops >&2; false; echo late", folder.path()), None).await;
         assert_eq!(status.code(), Some(1));
@@ -313,7 +316,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_child_gets_its_input_and_need_not_read_it() {
+    async fn a_child_receives_its_input_and_may_leave_it_unread() {
         let folder = tempfile::tempdir().unwrap();
         let input = Content::text(&"x".repeat(1 << 20));
         let (_, stdout, _) = output(shell("wc -c", folder.path()), Some(input.clone())).await;
@@ -326,7 +329,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn how_far_a_child_has_read_a_file_is_looked_up() {
+    async fn the_position_of_a_child_in_a_file_is_looked_up() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         std::fs::write(&path, "x".repeat(1000)).unwrap();
@@ -357,7 +360,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_program_nobody_waits_for_is_killed_with_its_children() {
+    async fn dropping_the_future_kills_the_program_and_its_children() {
         let folder = tempfile::tempdir().unwrap();
         let command = shell("sh -c 'echo $$ > pid; sleep 60' & wait", folder.path());
         let pid_file = folder.path().join("pid");
@@ -369,7 +372,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_program_leaves_in_the_background_ends_with_it() {
+    async fn background_processes_of_a_program_end_with_it() {
         let folder = tempfile::tempdir().unwrap();
         let (status, ..) = output(shell("sleep 60 & echo $! > pid", folder.path()), None).await;
         assert!(status.success());
@@ -377,14 +380,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_program_that_left_the_group_with_the_pipe_is_not_waited_for() {
+    async fn a_process_that_left_the_group_and_keeps_the_pipe_is_not_waited_for() {
         let folder = tempfile::tempdir().unwrap();
         let before = Instant::now();
         let (_, stdout, _) = output(shell("setsid sleep 60 & echo $! > pid; echo done", folder.path()), None).await;
         assert_eq!(stdout, "done\n");
         assert!(before.elapsed() < Duration::from_secs(30));
         let left = pid_in(&folder.path().join("pid")).await;
-        // It may have been ended before it left the group.
+        // It may have been killed before it left the group.
         let _ =
             rustix::process::kill_process(rustix::process::Pid::from_raw(left).unwrap(), rustix::process::Signal::KILL);
     }

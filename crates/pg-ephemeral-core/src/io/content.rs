@@ -1,5 +1,5 @@
-//! Content that is read piece by piece, in constant memory: text, a file, or a file without a name; plain or compressed.
-//! What the content is for, this module does not know.
+//! Content that is read piece by piece, in constant memory. Its source is a text, a file, or an open file that may have
+//! no name; files may be compressed. This module must not know what the content is for.
 
 use std::fmt;
 use std::fs::File;
@@ -13,7 +13,7 @@ use flate2::read::MultiGzDecoder;
 use ruzstd::decoding::StreamingDecoder;
 use tokio::sync::mpsc;
 
-/// The size of a piece, in bytes: large, since whoever takes pieces may start a program for each.
+/// The size of a piece, in bytes. It is large because the receiver may start a program for each piece.
 const PIECE: usize = 4 << 20;
 
 /// The first bytes of a file compressed by gzip (RFC 1952, section 2.3.1).
@@ -21,7 +21,7 @@ const GZIP: &[u8] = &[0x1f, 0x8b];
 /// The first bytes of a Zstandard frame (RFC 8878, section 3.1.1).
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
-/// Something that can be read from its start, more than once.
+/// Bytes that can be read from the start any number of times.
 #[derive(Debug, Clone)]
 pub(crate) struct Content {
     source: Source,
@@ -29,7 +29,7 @@ pub(crate) struct Content {
     filter: Option<Filter>,
 }
 
-/// Changes what is read of a content.
+/// Wraps the reader of a content and changes what is read.
 #[derive(Clone)]
 struct Filter(Arc<FilterReader>);
 
@@ -48,18 +48,19 @@ enum Source {
     Unnamed(Arc<File>),
 }
 
-/// How the bytes of a file stand for its content.
+/// How the bytes of a file are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Compression {
-    /// They are the content.
+    /// Not at all: the bytes of the file are the content.
     None,
-    /// As gzip writes it, in any number of members.
+    /// By gzip, as any number of members.
     Gzip,
-    /// As zstd writes it, in any number of frames.
+    /// By zstd, as any number of frames.
     Zstd,
 }
 
-/// What identifies the state of a file without reading it. No program can set the time of change.
+/// Identifies the state of a file without reading its content. A change of the file always changes its stamp, because
+/// no program can set the change time (`ctime`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stamp {
     device: u64,
@@ -69,16 +70,16 @@ pub(crate) struct Stamp {
     changed: (i64, i64),
 }
 
-/// Some bytes of a content.
+/// A piece of a content.
 #[derive(Debug)]
 pub(crate) struct Piece {
-    /// Decompressed, and never empty.
+    /// The decompressed bytes; never empty.
     pub(crate) bytes: Vec<u8>,
-    /// How many bytes of the source were read up to here.
+    /// How many bytes of the source have been read, including those of this piece.
     pub(crate) read: u64,
 }
 
-/// The pieces of a content in order. An error is the last.
+/// The pieces of a content, in order. After an error there are no more pieces.
 pub(crate) type Pieces = mpsc::Receiver<io::Result<Piece>>;
 
 impl Content {
@@ -86,36 +87,36 @@ impl Content {
         Self { source: Source::Text(text.into()), compression: Compression::None, filter: None }
     }
 
-    /// The content of a file, which is decompressed if it is compressed.
+    /// Returns the content of a file, decompressed if the file is compressed.
     pub(crate) fn file(path: &Path) -> io::Result<Self> {
         let compression = Compression::of(&mut ociman::files::open(path)?)?;
         Ok(Self { source: Source::File(path.to_owned()), compression, filter: None })
     }
 
-    /// The same for an open file, which may have no name any more.
+    /// Returns the content of an open file, decompressed if the file is compressed. The file may have no name any more.
     pub(crate) fn unnamed(file: File) -> io::Result<Self> {
         let file = Arc::new(file);
         let compression = Compression::of(&mut Unnamed { file: file.clone(), position: 0 })?;
         Ok(Self { source: Source::Unnamed(file), compression, filter: None })
     }
 
-    /// The bytes of a file as they are, compressed or not.
+    /// Returns the bytes of a file without decompressing them.
     pub(crate) fn file_as_it_is(path: &Path) -> io::Result<Self> {
         ociman::files::open(path)?;
         Ok(Self::of_plain_file(path.to_owned()))
     }
 
-    /// The same for a file that is known to be there.
+    /// Returns the bytes of a file without decompressing them and without checking that the file exists.
     pub(crate) fn of_plain_file(path: PathBuf) -> Self {
         Self { source: Source::File(path), compression: Compression::None, filter: None }
     }
 
-    /// The same for an open file.
+    /// Returns the bytes of an open file without decompressing them.
     pub(crate) fn unnamed_as_it_is(file: File) -> Self {
         Self { source: Source::Unnamed(Arc::new(file)), compression: Compression::None, filter: None }
     }
 
-    /// The same content, of which pieces are read through a filter.
+    /// Returns the same content with a filter that [`Content::pieces`] reads it through.
     pub(crate) fn filtered(
         self,
         filter: impl Fn(Box<dyn Read + Send>) -> Box<dyn Read + Send> + Send + Sync + 'static,
@@ -123,7 +124,8 @@ impl Content {
         Self { filter: Some(Filter(Arc::new(filter))), ..self }
     }
 
-    /// The path of the file, if its bytes are the content: a program can read it from there.
+    /// Returns the path of the file if a program can read the content from it, that is, if the content is neither
+    /// compressed nor filtered.
     pub(crate) fn plain_path(&self) -> Option<&Path> {
         match (&self.source, self.compression, &self.filter) {
             (Source::File(path), Compression::None, None) => Some(path),
@@ -131,7 +133,7 @@ impl Content {
         }
     }
 
-    /// The text, unless the content is a file.
+    /// Returns the text, or `None` if the content is a file.
     pub(crate) fn as_text(&self) -> Option<&str> {
         match &self.source {
             Source::Text(text) => Some(text),
@@ -139,7 +141,8 @@ impl Content {
         }
     }
 
-    /// The state of the file right now; `None` for content that nobody else can change.
+    /// Returns the current state of the file; `None` for a text or a file without a name, which other programs can't
+    /// change.
     pub(crate) fn stamp(&self) -> io::Result<Option<Stamp>> {
         match &self.source {
             Source::File(path) => Ok(Some(Stamp::of(path)?)),
@@ -147,7 +150,7 @@ impl Content {
         }
     }
 
-    /// The size of the source in bytes, which is not that of the content when it is compressed.
+    /// Returns the size of the source in bytes. It differs from the size of the content if the source is compressed.
     pub(crate) fn size(&self) -> u64 {
         match &self.source {
             Source::Text(text) => text.len() as u64,
@@ -156,39 +159,39 @@ impl Content {
         }
     }
 
-    /// Reads all of it, gives the decompressed bytes to a function, and returns the hash of the source. It blocks.
+    /// Reads the whole content, passes the decompressed bytes to `take`, and returns the hash of the source. Blocks.
     pub(crate) fn examine(&self, mut take: impl FnMut(&[u8])) -> io::Result<blake3::Hash> {
         let mut source = Hashing { reader: self.open_source()?, hasher: blake3::Hasher::new() };
         if self.compression == Compression::None {
             read_all(&mut source, &mut take)?;
         } else {
             read_all(decoder(self.compression, &mut source), &mut take)?;
-            // What stands behind the compressed content counts as well.
+            // The hash also covers bytes after the end of the compressed data.
             io::copy(&mut source, &mut io::sink())?;
         }
         Ok(source.hasher.finalize())
     }
 
-    /// The first decompressed bytes: `count` of them, or all if there are fewer. It blocks.
+    /// Returns the first `count` decompressed bytes, or all if there are fewer. Blocks.
     pub(crate) fn start(&self, count: u64) -> io::Result<Vec<u8>> {
         let mut start = Vec::new();
         decoder(self.compression, self.open_source()?).take(count).read_to_end(&mut start)?;
         Ok(start)
     }
 
-    /// Reads the decompressed content on a thread of its own, no faster than its pieces are taken.
+    /// Reads the decompressed content on a new thread, no faster than the receiver takes the pieces.
     pub(crate) fn pieces(&self) -> Pieces {
         let (sender, receiver) = mpsc::channel(1);
         let content = self.clone();
         let refused = sender.clone();
         let started = ociman::blocking::start(move || {
             if let Err(error) = content.send_pieces(&sender) {
-                // When nobody takes pieces any more, nobody wants to know.
+                // If the receiver was dropped, nothing needs the error.
                 let _ = sender.blocking_send(Err(error));
             }
         });
         if let Err(error) = started {
-            // It is empty, so it has room.
+            // The channel is empty, so it has room for the error.
             let _ = refused.try_send(Err(error));
         }
         receiver
@@ -233,8 +236,10 @@ impl Compression {
 }
 
 impl Stamp {
+    /// Returns the stamp of a file.
+    ///
     /// # Errors
-    /// When there is no such file, or it can't be looked at.
+    /// Returns an error if there is no such file or its metadata can't be read.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
         let metadata = std::fs::metadata(path)?;
         Ok(Self {
@@ -270,7 +275,7 @@ fn read_all(mut reader: impl Read, take: &mut impl FnMut(&[u8])) -> io::Result<(
     }
 }
 
-/// Says of damaged data what is wrong in words of its own: those of decoders are for programmers.
+/// Replaces the errors of decoders, which are meant for programmers, with a message that says that the data is damaged.
 struct Decoded<R> {
     decoder: R,
     format: &'static str,
@@ -289,7 +294,7 @@ impl<R: Read> Read for Decoded<R> {
     }
 }
 
-/// Decompresses one Zstandard frame after the other: the decoder of the library stops at the end of each.
+/// Decompresses consecutive Zstandard frames. The library's decoder stops at the end of each frame.
 struct ZstdFrames<R: Read> {
     state: Frames<R>,
 }
@@ -326,7 +331,7 @@ fn invalid(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
-/// Reads an open file by position, so that several readers do not disturb each other.
+/// Reads an open file by position, so that several readers can share it.
 struct Unnamed {
     file: Arc<File>,
     position: u64,
@@ -401,7 +406,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_is_read_decompressed_whatever_its_name_and_hashed_as_it_is() {
+    async fn a_compressed_file_is_decompressed_whatever_its_name_and_hashed_without_decompression() {
         let mut text = b"create table t (a int);\n".repeat(10_000);
         text.extend_from_slice(b"-- the end");
         let folder = tempfile::tempdir().unwrap();
@@ -418,7 +423,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn members_and_frames_that_follow_each_other_are_one_content() {
+    async fn consecutive_members_or_frames_are_one_content() {
         let folder = tempfile::tempdir().unwrap();
         for compress in [gzip as fn(&[u8]) -> Vec<u8>, zstd] {
             let path = folder.path().join("two");
@@ -429,7 +434,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_compressed_file_that_was_cut_off_is_an_error() {
+    async fn a_truncated_compressed_file_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let text: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
         for compress in [gzip as fn(&[u8]) -> Vec<u8>, zstd] {
@@ -457,7 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_regular_file_is_refused_and_not_waited_for() {
+    fn a_path_that_is_not_a_regular_file_is_refused_without_blocking() {
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("pipe");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
@@ -467,7 +472,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stamp_tells_that_a_file_has_changed() {
+    fn the_stamp_of_a_file_changes_with_its_content() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         std::fs::write(&path, "one").unwrap();

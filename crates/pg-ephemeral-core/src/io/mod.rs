@@ -1,4 +1,4 @@
-//! Reading files piece by piece, running processes of this machine, and random numbers.
+//! Reading files piece by piece, running local processes, and random numbers.
 
 pub(crate) mod child;
 pub(crate) mod content;

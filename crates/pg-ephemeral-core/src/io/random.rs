@@ -7,7 +7,7 @@ pub(crate) fn random(bytes: &mut [u8]) -> io::Result<()> {
     std::fs::File::open("/dev/urandom")?.read_exact(bytes)
 }
 
-/// Sixteen random hexadecimal characters, for names and nonces.
+/// Returns sixteen random hexadecimal digits, for names and nonces.
 pub(crate) fn random_name() -> io::Result<String> {
     let mut bytes = [0; 8];
     random(&mut bytes)?;

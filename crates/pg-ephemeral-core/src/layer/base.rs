@@ -1,17 +1,17 @@
-//! The key of layer 0, the initialised cluster without any seed.
+//! The key of the base layer, which is the initialised cluster before any seed.
 
 use ociman::ImageInfo;
 
 use super::parameters::shapes_data;
 use crate::model::{ClusterLocale, DatabaseName, KeyHasher, Parameters, SeedHash, SslHostname, Superuser};
 
-/// What a base image is, whatever it is called and whichever store it is in: the digests of its file systems and its
-/// platform. An image's ID would not do, since engines give the same image different ones.
+/// Identifies a base image independent of its name and the engine that stores it, by the digests of its file system
+/// layers and its platform. The image's ID does not serve, because engines assign different IDs to the same image.
 ///
-/// Take it from an image that has no layer on top.
+/// Must be taken from a base image, not from the image of a layer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
 pub struct BaseIdentity {
-    /// Digests of its file system layers, lowest first.
+    /// Digests of the image's file system layers, lowest first.
     pub diff_ids: Vec<String>,
     /// Operating system, such as `linux`.
     pub os: String,
@@ -25,25 +25,26 @@ impl From<&ImageInfo> for BaseIdentity {
     }
 }
 
-/// Everything that shapes an initialised cluster.
+/// Everything that affects an initialised cluster.
 #[derive(Debug, Clone, Copy)]
 pub struct BaseInputs<'a> {
     /// The base image.
     pub identity: &'a BaseIdentity,
     /// The role that `initdb` creates.
     pub superuser: &'a Superuser,
-    /// The database that is there from the start.
+    /// The database that exists from the start.
     pub database: &'a DatabaseName,
-    /// How text is sorted and stored: by what the cluster really gets, where that is not what was asked for.
+    /// How text is sorted and stored: the locale that the cluster gets, which may differ from the one that was asked
+    /// for.
     pub locale: &'a ClusterLocale,
-    /// Server parameters. Those that are known not to shape what is stored, such as `work_mem` and `log_statement`,
-    /// are left out of the key.
+    /// Server parameters. The key leaves out parameters that are known not to affect stored data, such as `work_mem`
+    /// and `log_statement`.
     pub parameters: &'a Parameters,
     /// The name that the server's certificate is made for.
     pub ssl_hostname: Option<&'a SslHostname>,
 }
 
-/// The key of layer 0.
+/// Returns the key of the base layer.
 ///
 /// ```
 /// use pg_ephemeral_core::config::{DatabaseName, Superuser};
@@ -90,7 +91,7 @@ pub fn base_hash(inputs: &BaseInputs<'_>) -> SeedHash {
     key.finish_layer()
 }
 
-/// The parameters that belong to the key, their names in lower case.
+/// Returns the parameters that are part of the key, with their names in lower case.
 fn shaping(parameters: &Parameters) -> Vec<(String, &str)> {
     let named = parameters.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.as_str()));
     named.filter(|(name, _)| shapes_data(name)).collect()
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_of_the_current_format_stays_as_it_is() {
+    fn the_key_of_the_current_format_does_not_change() {
         let key = base_hash(&BaseInputs {
             identity: &identity(&["sha256:aa"], "linux", "amd64"),
             superuser: &Superuser::default(),

@@ -1,4 +1,5 @@
-//! The chain of an instance's layers: the base layer and one link for each seed, each keyed on everything before it.
+//! The chain of an instance's states: the base layer and one link for each seed. The key of each state depends on
+//! everything before it.
 
 use std::fmt;
 
@@ -14,14 +15,14 @@ pub struct Chain {
 /// One seed of a chain, and the state after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    /// The seed's name. It is no part of the key: renaming a seed runs nothing again.
+    /// The seed's name. It is not part of the key, so renaming a seed does not run any seed again.
     pub name: SeedName,
     /// The seed's type.
     pub kind: SeedKind,
-    /// A few words on the seed, such as its path; never its body.
+    /// A short description of the seed, such as its path; never its body.
     pub description: String,
-    /// The key of the state after this seed. It is there for every seed, so that states can be compared; whether
-    /// there is a layer of that key is said by [`Link::cache`].
+    /// The key of the state after this seed. Every seed has one, so that states can be compared. [`Link::cache`] tells
+    /// whether the state is kept as a layer.
     pub hash: SeedHash,
     /// Whether the state after this seed is kept as a layer.
     pub cache: LinkCache,
@@ -30,14 +31,14 @@ pub struct Link {
 /// Whether the state after a seed is kept as a layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LinkCache {
-    /// It is.
+    /// The state is kept.
     Cacheable,
-    /// It is not, because of the seed itself: the cacheable prefix ends before it.
+    /// The state is not kept because of the seed itself. The cacheable prefix ends before this seed.
     Uncacheable {
-        /// What keeps it from being cached.
+        /// Why the seed can't be cached.
         reason: UncacheableReason,
     },
-    /// It is not, because of a seed before it.
+    /// The state is not kept because of an earlier seed.
     Broken {
         /// The seed that ended the cacheable prefix.
         by: SeedName,
@@ -48,7 +49,7 @@ pub enum LinkCache {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UncacheableReason {
-    /// The configuration says so.
+    /// The configuration sets `cache` to `none`.
     CacheNone,
 }
 
@@ -61,7 +62,7 @@ impl fmt::Display for UncacheableReason {
 }
 
 impl Link {
-    /// The key of the layer after this seed, when one is kept.
+    /// Returns the key of the layer after this seed, if the state is kept.
     #[must_use]
     pub fn layer(&self) -> Option<&SeedHash> {
         match self.cache {
@@ -70,7 +71,7 @@ impl Link {
         }
     }
 
-    /// The seed as a label tells it.
+    /// Returns the seed's entry in the label that lists the seeds.
     pub(crate) fn entry(&self) -> SeedEntry {
         let hash = self.layer().cloned();
         let uncached_state = hash.is_none().then(|| self.hash.clone());
@@ -79,7 +80,7 @@ impl Link {
     }
 }
 
-/// A seed as the chain needs it, before it has a place in one.
+/// A seed to be added to a chain.
 #[derive(Debug, Clone)]
 pub(crate) struct NewLink {
     pub(crate) name: SeedName,
@@ -91,13 +92,13 @@ pub(crate) struct NewLink {
 }
 
 impl Chain {
-    /// The chain of an instance without seeds.
+    /// Returns a chain without seeds.
     #[must_use]
     pub fn new(base: SeedHash) -> Self {
         Self { base, links: Vec::new() }
     }
 
-    /// Adds a seed to the end.
+    /// Adds a seed to the end of the chain.
     pub(crate) fn push(&mut self, new: NewLink) {
         let parent = self.links.last().map_or(&self.base, |link| &link.hash);
         let mut key = KeyHasher::new("seed layer");
@@ -112,38 +113,38 @@ impl Chain {
         self.links.push(Link { name: new.name, kind: new.kind, description: new.description, hash, cache });
     }
 
-    /// The key of layer 0.
+    /// Returns the key of the base layer.
     #[must_use]
     pub fn base(&self) -> &SeedHash {
         &self.base
     }
 
-    /// The seeds, in order.
+    /// Returns the seeds, in order.
     #[must_use]
     pub fn links(&self) -> &[Link] {
         &self.links
     }
 
-    /// The keys of all layers there can be: layer 0, then the cacheable prefix. Those are what to look up.
+    /// Returns the keys of all layers that can exist: the base layer, then the cacheable prefix.
     pub fn hashes(&self) -> impl Iterator<Item = &SeedHash> {
         std::iter::once(&self.base).chain(self.links.iter().filter_map(Link::layer))
     }
 
-    /// The key that the password of a layer is derived from: that of the last state at which a server ran. A container
-    /// script runs without one, and changes no password.
+    /// Returns the key that the password of a layer is derived from: the key of the last state after which a server
+    /// ran. A container script runs without a server, so it does not change the password.
     pub(crate) fn password_key(&self, layer: &SeedHash) -> &SeedHash {
         let count = self.links.iter().position(|link| link.hash == *layer).map_or(0, |index| index + 1);
         let with_server = self.links.iter().take(count).rfind(|link| link.kind != SeedKind::ContainerScript);
         with_server.map_or(&self.base, |link| &link.hash)
     }
 
-    /// Whether a container script is to run after the state of this key.
+    /// Returns `true` if a container script follows after the state of this key.
     pub(crate) fn awaits_container_script(&self, state: &SeedHash) -> bool {
         let done = self.links.iter().position(|link| link.hash == *state).map_or(0, |index| index + 1);
         self.links.iter().skip(done).any(|link| link.kind == SeedKind::ContainerScript)
     }
 
-    /// The seed that ends the cacheable prefix, when one does.
+    /// Returns the seed that ends the cacheable prefix, if there is one.
     #[must_use]
     pub fn broken_by(&self) -> Option<&SeedName> {
         self.links.iter().find(|link| link.layer().is_none()).map(|link| &link.name)
@@ -154,7 +155,7 @@ impl Chain {
 pub(super) mod tests {
     use super::*;
 
-    /// A chain with a seed for each text: `!` makes it uncacheable, `%` a container script.
+    /// A chain with a seed for each text. `!` in the text makes the seed uncacheable, `%` makes it a container script.
     pub(in crate::layer) fn chain(seeds: &[&str]) -> Chain {
         let mut chain = Chain::new(SeedHash::of_text("base"));
         for (index, seed) in seeds.iter().enumerate() {
@@ -201,7 +202,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_container_script_changes_no_password() {
+    fn a_container_script_does_not_change_the_password() {
         let chain = chain(&["%a", "b", "%c", "%d"]);
         let keys: Vec<_> = chain.hashes().map(|hash| chain.password_key(hash)).collect();
         let (base, b) = (chain.base(), &chain.links()[1].hash);
@@ -209,7 +210,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn an_uncacheable_seed_ends_the_prefix_and_is_named_by_all_after_it() {
+    fn an_uncacheable_seed_ends_the_cacheable_prefix_and_all_later_seeds_name_it() {
         let chain = chain(&["a", "b!", "c", "d!"]);
         let by: SeedName = "seed-1".parse().unwrap();
         let cache: Vec<_> = chain.links().iter().map(|link| link.cache.clone()).collect();

@@ -1,8 +1,8 @@
 //! Layers: which states of an instance are worth keeping, what they are called, and which of them a boot starts from.
 //!
-//! A [`Chain`] is the list of states, one [`SeedHash`] each; [`plan`] decides from it and from the set of layers that
-//! exist what has to be done. Everything here is a plain value computed without IO: this module must not read files,
-//! know backends or connections, or look into the bodies of seeds.
+//! A [`Chain`] is the list of states, each with its [`SeedHash`]. From a chain and the set of layers that exist,
+//! [`plan`] computes what a boot has to do. Everything here is a plain value computed without IO: this module must not
+//! read files, know backends or connections, or look into the bodies of seeds.
 
 mod base;
 mod chain;

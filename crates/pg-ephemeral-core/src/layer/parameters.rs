@@ -1,10 +1,11 @@
 //! Which server parameters a layer's key leaves out.
 
-/// Parameters that are known to leave the stored data as it is: memory, planner, logging, statistics of activity,
-/// checkpoints, connections, timeouts and durability. At most they change an order of rows that a seed left open.
+/// Parameters that are known not to affect stored data: memory, planner, logging, activity statistics, checkpoints,
+/// connections, timeouts and durability. At most they change the order of rows that a seed leaves unspecified.
 ///
-/// A parameter that is not known here is part of the key: an unneeded rebuild is cheaper than a wrong layer. So what
-/// looks alike need not be here: `track_commit_timestamp` stores data, `max_prepared_transactions` must fit to it.
+/// A parameter that is not listed is part of the key, because an unneeded rebuild is better than a wrong layer. Some
+/// parameters that look similar are not listed on purpose: `track_commit_timestamp` stores data, and
+/// `max_prepared_transactions` must match the stored data.
 const NOT_SHAPING: [&str; 58] = [
     "application_name",
     "archive_timeout",
@@ -66,19 +67,19 @@ const NOT_SHAPING: [&str; 58] = [
     "work_mem",
 ];
 
-/// As [`NOT_SHAPING`], for all parameters whose names start so.
+/// Prefixes of the names of further parameters that do not affect stored data, as in [`NOT_SHAPING`].
 const NOT_SHAPING_PREFIXES: [&str; 7] =
     ["auto_explain.", "autovacuum", "bgwriter_", "checkpoint_", "log_", "vacuum_cost_", "wal_writer_"];
 
-/// Whether a parameter, its name in lower case, may shape what is stored.
+/// Returns `true` if a parameter may affect stored data. The name must be in lower case.
 pub(super) fn shapes_data(name: &str) -> bool {
     NOT_SHAPING.binary_search(&name).is_err() && !NOT_SHAPING_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Parameters that name libraries, without which no server starts or lets anybody in.
+/// Parameters that name libraries. If a library is missing, the server does not start or refuses all connections.
 const PRELOADING: [&str; 3] = ["local_preload_libraries", "session_preload_libraries", "shared_preload_libraries"];
 
-/// Whether a parameter names libraries that a container script may be about to install.
+/// Returns `true` if a parameter names libraries, which a later container script may install.
 pub(crate) fn preloads(name: &str) -> bool {
     PRELOADING.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
@@ -88,25 +89,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_list_is_in_order_as_the_search_needs_it() {
+    fn the_list_is_sorted_for_the_binary_search() {
         assert!(NOT_SHAPING.is_sorted());
     }
 
     #[test]
-    fn libraries_are_told_from_other_parameters_whatever_the_case() {
+    fn parameters_that_name_libraries_are_recognised_in_any_case() {
         assert!(preloads("shared_preload_libraries") && preloads("Session_Preload_Libraries"));
         assert!(!preloads("shared_buffers"));
     }
 
     #[test]
-    fn memory_and_logging_do_not_shape_data() {
+    fn parameters_for_memory_and_logging_do_not_affect_data() {
         for name in ["work_mem", "application_name", "log_statement", "autovacuum", "checkpoint_timeout"] {
             assert!(!shapes_data(name), "{name}");
         }
     }
 
     #[test]
-    fn what_is_stored_or_unknown_shapes_data() {
+    fn parameters_for_storage_and_unknown_parameters_affect_data() {
         for name in ["timezone", "wal_level", "shared_preload_libraries", "track_commit_timestamp", "acme.mode"] {
             assert!(shapes_data(name), "{name}");
         }

@@ -1,31 +1,31 @@
-//! From a chain and the layers that exist to what has to be done: which image to boot from, which seeds to apply and
-//! where to commit.
+//! Plans a boot from a chain and the set of layers that exist: which image to boot from, which seeds to apply, and
+//! after which of them to commit.
 
 use std::collections::BTreeSet;
 
 use super::{Chain, SeedHash};
 use crate::model::SeedKind;
 
-/// What has to be done to get a server with all seeds. A plain value; nobody but its executor touches a backend.
+/// What has to be done to get a server with all seeds. A plan is a plain value that touches no backend.
 ///
-/// An executor starts from [`Plan::boot_from`], commits layer 0 when [`Plan::commit_base`] says so, and then goes
-/// through [`Plan::stages`] in order. When the last stage is over, or there is none, a server runs.
+/// To execute a plan, start a container from [`Plan::boot_from`], commit the base layer if [`Plan::commit_base`] is
+/// set, and execute [`Plan::stages`] in order. After the last stage, or if there is none, a server must be running.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// The image the first container is made of.
+    /// The image that the first container is created from.
     pub boot_from: BootFrom,
-    /// The key to commit the initialised cluster under, before any seed; `None` when a layer is booted from.
+    /// The key under which to commit the initialised cluster before any seed; `None` if the boot starts from a layer.
     pub commit_base: Option<SeedHash>,
     /// The seeds to apply, in order.
     pub steps: Vec<Step>,
 }
 
-/// The image the first container is made of.
+/// The image that the first container is created from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BootFrom {
-    /// The base image: the cluster is initialised first.
+    /// The base image. The cluster must be initialised first.
     BaseImage,
-    /// A layer, the deepest one there is.
+    /// The deepest layer that exists.
     Layer(SeedHash),
 }
 
@@ -34,9 +34,9 @@ pub enum BootFrom {
 pub struct Step {
     /// The seed's index in the chain.
     pub seed: usize,
-    /// Where it runs.
+    /// Where the seed runs.
     pub place: Place,
-    /// The key to commit the state after it under; `None` when that state is not kept.
+    /// The key under which to commit the state after the seed; `None` if that state is not kept.
     pub commit_after: Option<SeedHash>,
 }
 
@@ -45,22 +45,22 @@ pub struct Step {
 pub enum Place {
     /// Against the running server.
     Server,
-    /// In a container of the state before it, with no PostgreSQL running. When a server runs, it is stopped cleanly
-    /// first; what follows runs in a container of the state after it.
+    /// In a container of the state before the seed, without PostgreSQL running. If a server runs, it is stopped cleanly
+    /// first. The next step runs in a container of the state after the seed.
     Image,
 }
 
-/// Steps that need no change between a running and a stopped server.
+/// Consecutive steps between which the server is neither started nor stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage<'a> {
-    /// At least one step, all of them against one running server.
+    /// One or more steps, all against the same running server.
     Server(&'a [Step]),
     /// One step in a container without PostgreSQL.
     Image(&'a Step),
 }
 
 impl Plan {
-    /// The steps, as few stages as there can be.
+    /// Returns the steps, grouped into as few stages as possible.
     pub fn stages(&self) -> impl Iterator<Item = Stage<'_>> {
         let runs = self.steps.chunk_by(|left, right| left.place == Place::Server && right.place == Place::Server);
         runs.map(|steps| match steps {
@@ -69,19 +69,19 @@ impl Plan {
         })
     }
 
-    /// The keys of all layers that are committed, in order.
+    /// Returns the keys of all layers that the plan commits, in order.
     pub fn commits(&self) -> impl Iterator<Item = &SeedHash> {
         self.commit_base.iter().chain(self.steps.iter().filter_map(|step| step.commit_after.as_ref()))
     }
 
-    /// Whether anything is committed, so that the lock of the instance is needed.
+    /// Returns `true` if the plan commits any layer. Executing it then requires the instance's build lock.
     #[must_use]
     pub fn builds(&self) -> bool {
         self.commits().next().is_some()
     }
 }
 
-/// Plans a boot: from the deepest layer of the chain that is present, then every seed after it.
+/// Plans a boot: start from the deepest layer of the chain that is present and apply every seed after it.
 ///
 /// ```
 /// use std::collections::BTreeSet;
@@ -125,7 +125,7 @@ mod tests {
     use super::super::chain::tests::chain;
     use super::*;
 
-    /// The layers of a chain at these depths, 0 being the base layer.
+    /// The layers of a chain at these depths; depth 0 is the base layer.
     fn layers(chain: &Chain, depths: &[usize]) -> BTreeSet<SeedHash> {
         let all: Vec<_> = chain.hashes().cloned().collect();
         depths.iter().map(|&depth| all[depth].clone()).collect()
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn without_layers_everything_is_done_and_every_state_is_committed() {
+    fn without_layers_every_seed_runs_and_every_state_is_committed() {
         let chain = chain(&["a", "b"]);
         let plan = plan(&chain, &BTreeSet::new());
         assert_eq!(plan.boot_from, BootFrom::BaseImage);
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_deepest_layer_wins_even_when_all_before_it_are_missing() {
+    fn the_deepest_layer_is_used_even_if_all_before_it_are_missing() {
         let chain = chain(&["a", "b", "c"]);
         let plan = plan(&chain, &layers(&chain, &[2]));
         assert_eq!(plan.boot_from, BootFrom::Layer(chain.links()[1].hash.clone()));
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_seed_runs_again_with_all_after_it_and_no_other() {
+    fn only_a_changed_seed_and_all_later_seeds_run_again() {
         let texts: Vec<String> = (0..16).map(|index| index.to_string()).collect();
         let mut texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let present = chain(&texts).hashes().cloned().collect();
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_from_an_uncacheable_seed_on_is_committed() {
+    fn no_state_is_committed_from_an_uncacheable_seed_on() {
         let chain = chain(&["a", "b!", "c"]);
         let cold = plan(&chain, &BTreeSet::new());
         let committed: Vec<_> = cold.steps.iter().map(|step| step.commit_after.is_some()).collect();
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_layer_that_happens_to_have_an_uncacheable_state_s_key_is_not_used() {
+    fn a_layer_with_the_key_of_an_uncacheable_state_is_not_used() {
         let chain = chain(&["a!"]);
         let present = BTreeSet::from([chain.links()[0].hash.clone()]);
         assert_eq!(plan(&chain, &present).boot_from, BootFrom::BaseImage);
@@ -205,7 +205,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn layer_and_steps_together_always_make_the_whole_chain(
+        fn the_boot_layer_and_the_steps_together_cover_the_whole_chain(
             kinds in proptest::collection::vec(0..8_u8, 0..12),
             present in proptest::collection::vec(any::<bool>(), 13),
         ) {
@@ -226,7 +226,7 @@ mod tests {
             prop_assert_eq!(seeds(&plan), (done..kinds.len()).collect::<Vec<_>>());
             prop_assert!(plan.commits().all(|hash| !set.contains(hash) && hashes.contains(hash)));
             prop_assert_eq!(plan.stages().map(|stage| match stage { Stage::Server(steps) => steps.len(), Stage::Image(_) => 1 }).sum::<usize>(), plan.steps.len());
-            // Once everything planned is committed, the same chain builds nothing.
+            // Once every planned layer is committed, the same chain builds nothing.
             let after: BTreeSet<_> = set.iter().chain(plan.commits()).cloned().collect();
             prop_assert!(!super::plan(&chain, &after).builds());
         }

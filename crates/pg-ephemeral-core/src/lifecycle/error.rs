@@ -1,4 +1,4 @@
-//! Why something with a snapshot did not work.
+//! [`SnapshotError`]: the reason why taking, restoring, forking, listing or removing a snapshot failed.
 
 use ociman::ReferenceError;
 
@@ -9,80 +9,79 @@ use crate::server::{AttachError, StartError};
 use crate::session::{self, Divergence, FindError, MetadataError};
 use crate::state::{LockError, SecretError};
 
-/// Why something with a snapshot did not work.
+/// The reason why taking, restoring, forking, listing or removing a snapshot failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SnapshotError {
-    /// The session's labels.
+    /// The session's metadata could not be read from its labels.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
-    /// A label of the session, or of the snapshot's image.
-    #[error("read the labels of {of}")]
+    /// A label of the session, or of the snapshot's image, is invalid.
+    #[error("failed to read the labels of {of}")]
     Labels {
-        /// Of what.
+        /// The session or the image that has the label.
         of: String,
-        /// Which label, and what is wrong with it.
+        /// Which label it is, and why it is invalid.
         #[source]
         source: Box<ReadError>,
     },
-    /// The session's server can't be reached.
+    /// The session's server can't be used.
     #[error(transparent)]
     Attach(#[from] AttachError),
-    /// The session's server does not let us in.
-    #[error("connect to the session {session}")]
+    /// The connection to the session's server failed.
+    #[error("failed to connect to the session {session}")]
     Connect {
         /// The session.
         session: session::Name,
-        /// What came of it.
+        /// Why the connection failed.
         #[source]
         source: ConnectError,
     },
-    /// The session's server could not be asked or told something.
-    #[error("prepare the server of the session {session} for a snapshot")]
+    /// A statement that prepares the session's server for the snapshot failed.
+    #[error("failed to prepare the server of the session {session} for a snapshot")]
     Prepare {
         /// The session.
         session: session::Name,
-        /// What it said.
+        /// Why the statement failed.
         #[source]
         source: tokio_postgres::Error,
     },
-    /// Its UNLOGGED tables can only be kept by stopping the server, which would come back without its certificate.
-    #[error(
-        "the session {session} has UNLOGGED tables and speaks TLS: its server can't be stopped and started for a snapshot"
-    )]
+    /// The session has UNLOGGED tables and uses TLS. A snapshot can keep UNLOGGED tables only if the server is stopped
+    /// and started again, and the server would then start without its certificate.
+    #[error("the session {session} has UNLOGGED tables and uses TLS: its server can't be restarted for a snapshot")]
     UnloggedWithTls {
         /// The session.
         session: session::Name,
     },
-    /// The lock of the session, or of its instance's layers.
+    /// The lock of the session, or of its instance's layers, could not be taken.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// The machine's secret.
+    /// The machine's secret could not be read or created.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// The system has no threads or random numbers to give.
-    #[error("do it to the end")]
+    /// The system failed to start a thread or to provide random numbers.
+    #[error("failed to finish")]
     System(#[source] std::io::Error),
-    /// The snapshot's name is too long for an image.
-    #[error("name the snapshot")]
+    /// The snapshot's name makes the image name too long.
+    #[error("failed to compute the snapshot's name")]
     ImageName(#[source] ReferenceError),
-    /// The session has a snapshot of this name.
-    #[error("the session {session} has a snapshot {name} already")]
+    /// The session already has a snapshot of this name.
+    #[error("the session {session} already has a snapshot {name}")]
     Exists {
         /// The session.
         session: session::Name,
         /// The snapshot.
         name: Name,
     },
-    /// A session runs on the snapshot.
+    /// The snapshot can't be removed, because a session runs on it.
     #[error("a session runs on the snapshot {name} of the session {session}")]
     InUse {
-        /// The session it was taken of.
+        /// The session that the snapshot was taken of.
         session: session::Name,
         /// The snapshot.
         name: Name,
     },
-    /// There is no such snapshot.
+    /// The session has no snapshot of this name.
     #[error("the session {session} has no snapshot {name}")]
     NotFound {
         /// The session.
@@ -90,7 +89,8 @@ pub enum SnapshotError {
         /// The snapshot.
         name: Name,
     },
-    /// The snapshot is of a server with another superuser or database than the session has: its URL would not hold.
+    /// The snapshot was taken of a server with another superuser or database than the session has, so restoring it
+    /// would change the session's URL.
     #[error("the snapshot {name} is of a server with another superuser or database than the session {session} has")]
     OtherServer {
         /// The session.
@@ -98,85 +98,86 @@ pub enum SnapshotError {
         /// The snapshot.
         name: Name,
     },
-    /// The session was started with another secret: to replace its server would change its password.
+    /// The session was started with another secret, so replacing its server would change its password.
     #[error("the session {session} was started with another secret")]
     AnotherSecret {
         /// The session.
         session: session::Name,
     },
-    /// A session whose server a killed command had stopped could not be put right.
+    /// A killed command had stopped the session's server, and the server could not be started again.
     #[error(
         "the server of the session {session} was stopped by a command that was killed, and could not be started again"
     )]
     PutBack {
         /// The session.
         session: session::Name,
-        /// What came of it.
+        /// Why the server did not start.
         #[source]
         source: Box<StartError>,
     },
-    /// The container that was to take the session over could not be removed.
-    #[error("remove the container that was to take the session {session} over")]
+    /// The container that was to replace the session's container could not be removed.
+    #[error("failed to remove the new container of the session {session}")]
     Abandon {
         /// The session.
         session: session::Name,
-        /// What the backend said.
+        /// Why the backend did not remove the container.
         #[source]
         source: ociman::CommandError,
     },
-    /// The session has ended meanwhile.
-    #[error("no session {session} runs any more")]
+    /// The session's server has ended in the meantime.
+    #[error("the session {session} is no longer running")]
     Ended {
         /// The session.
         session: session::Name,
     },
-    /// The sessions that run could not be looked at.
+    /// The search for the session failed.
     #[error(transparent)]
     Find(#[from] FindError),
-    /// The images could not be looked up.
-    #[error("look up the snapshot's image")]
+    /// The snapshot's image could not be inspected.
+    #[error("failed to look up the snapshot's image")]
     LookUp(#[source] ociman::CommandError),
     /// The snapshots could not be listed.
-    #[error("list the layers")]
+    #[error("failed to list the layers")]
     List(#[source] ociman::CommandError),
-    /// The files could not be saved.
-    #[error("commit the snapshot")]
+    /// The backend failed to commit the server's files, or to stop the server for the commit.
+    #[error("failed to commit the snapshot")]
     Commit(#[source] ociman::CommandError),
     /// A snapshot's image could not be renamed or removed.
-    #[error("replace the snapshot {image}")]
+    #[error("failed to replace the snapshot {image}")]
     Replace {
         /// The image.
         image: String,
-        /// What the backend said.
+        /// Why the backend failed.
         #[source]
         source: ociman::CommandError,
     },
-    /// The state after its seeds can't be made again: the configuration has changed.
+    /// The state after the session's seeds is not cached, and can't be built again because the configuration has
+    /// changed.
     #[error(
-        "the state after the seeds of the session {session} is not kept, and the configuration has changed: {difference}"
+        "the seeded state of the session {session} is no longer cached, and the configuration has changed: {difference}"
     )]
     Diverged {
         /// The session.
         session: session::Name,
-        /// What differs first.
+        /// The first difference.
         difference: Box<Divergence>,
     },
-    /// No server could be started from the state; nothing else has changed.
+    /// The server of the new or restored session could not be started. Nothing else has changed.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// The session's server was stopped, and no other took its place.
-    #[error("the session {session} is lost: its server was stopped, and no other came up in its place")]
+    /// The session is lost: its server was stopped, and neither it nor another server could be started in its place.
+    #[error("the session {session} is lost: its server was stopped, and no new server could be started")]
     Lost {
         /// The session.
         session: session::Name,
-        /// What came of the start.
+        /// Why the start failed.
         #[source]
         source: Box<StartError>,
     },
 }
 
 impl SnapshotError {
-    /// What the user can do about it.
+    /// Returns a hint on what the user can do about the error, if there is one.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -211,7 +212,7 @@ mod tests {
     use crate::session_name;
 
     #[test]
-    fn what_can_be_done_is_said_wherever_something_can() {
+    fn errors_that_the_user_can_fix_have_a_hint() {
         let session = || session_name!("review");
         let name = || "clean".parse::<Name>().unwrap();
         let difference = Divergence::Image { stored: "a/a".parse().unwrap(), current: "b/b".parse().unwrap() };

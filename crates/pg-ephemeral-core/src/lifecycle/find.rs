@@ -1,5 +1,5 @@
-//! Finding sessions. What killed commands have begun to do to them is finished first, and those whose time is over or whose
-//! server has ended are not found.
+//! Finding sessions. A search first finishes the snapshots and restores that killed commands have begun. It does not
+//! return sessions that have expired or whose server has ended.
 
 use std::time::Duration;
 
@@ -13,46 +13,47 @@ use crate::model::session::Name;
 use crate::session::{FindError, ListError, Session, StopError};
 use crate::state::{Folders, MadeWith, SecretError};
 
-/// How long a session is waited for whose container an engine has paused. An engine does so while a snapshot is made, and
-/// goes on with that when the command is killed that asked for it; a gigabyte takes Podman some twelve seconds.
+/// How long a search waits for a paused container to run again. An engine pauses a container while it commits a
+/// snapshot, and continues the commit when the command that asked for it is killed. Podman needs about twelve seconds
+/// per gigabyte.
 const PAUSE_LIMIT: Duration = Duration::from_mins(1);
 const PAUSE_STEP: Duration = Duration::from_millis(100);
 
-/// What a look for sessions has found, and what it has removed.
+/// The result of a search for sessions: the sessions that were found, and those that were removed.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct FoundSessions {
-    /// Those that run.
+    /// The sessions that run.
     pub running: Vec<Session>,
-    /// Those whose server had ended. They have been removed.
+    /// The names of the sessions that were removed because their server had ended.
     pub removed: Vec<Name>,
-    /// Those whose server has ended, and that were started with another secret.
+    /// The sessions whose server has ended, but which were started with another secret. They are not removed.
     pub foreign_ended: Vec<Session>,
 }
 
-/// Why sessions could not be looked for.
+/// The reason why a search for sessions failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LookError {
-    /// A session could not be put right that a killed command had begun to save or to restore.
+    /// A session that a killed command had begun to save or to restore could not be recovered.
     #[error(transparent)]
     PutBack(#[from] SnapshotError),
-    /// The session could not be looked for.
+    /// The search for the session failed.
     #[error(transparent)]
     Find(#[from] FindError),
     /// The sessions could not be listed.
     #[error(transparent)]
     List(#[from] ListError),
-    /// A session whose time is over or whose server has ended could not be removed.
+    /// A session that has expired or whose server has ended could not be removed.
     #[error(transparent)]
     Remove(#[from] StopError),
-    /// The machine's secret.
+    /// The machine's secret could not be read.
     #[error(transparent)]
     Secret(#[from] SecretError),
 }
 
 impl LookError {
-    /// What the user can do about it.
+    /// Returns a hint on what the user can do about the error, if there is one.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -64,24 +65,24 @@ impl LookError {
 }
 
 impl FoundSessions {
-    /// Whether nothing was there.
+    /// Returns `true` if no session was found or removed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.running.is_empty() && self.removed.is_empty() && self.foreign_ended.is_empty()
     }
 
-    /// Adds what was found elsewhere.
+    /// Adds the sessions that another search has found.
     pub fn add(&mut self, other: Self) {
         self.running.extend(other.running);
         self.removed.extend(other.removed);
         self.foreign_ended.extend(other.foreign_ended);
     }
 
-    /// Looks for one session, and removes it when its time is over or its server has ended. A session that an engine holds
-    /// still for a moment is waited for, and so is a command that has stopped its server to start it again.
+    /// Searches for one session, and removes it if it has expired or its server has ended. Waits while an engine pauses
+    /// the session's container, and while a command has stopped the session's server temporarily.
     ///
     /// # Errors
-    /// [`LookError`].
+    /// Returns an error if the search fails, or if the session can't be recovered or removed.
     pub async fn named(folders: &Folders, backend: &Backend, name: &Name) -> Result<Self, LookError> {
         recover::put_back(folders, backend, name).await?;
         let found = Self::sorted(folders, unpaused(backend, name).await?).await?;
@@ -91,11 +92,11 @@ impl FoundSessions {
         Ok(found)
     }
 
-    /// Looks for all sessions, and removes those whose time is over or whose server has ended. What could not be put right
-    /// is the second value; the other sessions are found all the same.
+    /// Searches for all sessions, and removes those that have expired or whose server has ended. The second value says
+    /// why a session that a killed command had stopped could not be recovered. It does not affect the other sessions.
     ///
     /// # Errors
-    /// [`LookError`].
+    /// Returns an error if the sessions can't be listed, or if one of them can't be removed.
     pub async fn all(folders: &Folders, backend: &Backend) -> Result<(Self, Result<(), SnapshotError>), LookError> {
         let put_back = recover::put_all_back(folders, backend, Whose::Any).await;
         Ok((Self::sorted(folders, Session::list_all(backend).await?).await?, put_back))
@@ -131,16 +132,17 @@ async fn unpaused(backend: &Backend, name: &Name) -> Result<Option<Session>, Fin
 }
 
 impl Session {
-    /// The sessions on a backend, by name, whose server runs and whose time is not over. What a killed command of this user
-    /// has begun to do to one, such as a restore, is finished first, where that can be done. One engine command, unless there
-    /// is something to finish.
+    /// Returns the sessions on a backend that run and have not expired, sorted by name. If a killed command of this
+    /// user has begun to change a session, for example to restore it, this is finished first, where possible. Runs one
+    /// engine command, unless there is something to finish.
     ///
     /// # Errors
-    /// [`ListError`].
+    /// Returns an error if the backend fails to list its containers, or if one of them has the label of a session but
+    /// not a valid name for a session container.
     pub async fn list(backend: &Backend) -> Result<Vec<Self>, ListError> {
         match Folders::of_user() {
             Ok(folders) => Self::list_in(&folders, backend).await,
-            // Without a home folder nothing can have been begun.
+            // Without a home folder, no command can have left anything to finish.
             Err(_) => listed(backend).await,
         }
     }
@@ -148,19 +150,21 @@ impl Session {
     /// As [`Session::list`], with other folders than the user's.
     ///
     /// # Errors
-    /// [`ListError`].
+    /// As [`Session::list`].
     pub async fn list_in(folders: &Folders, backend: &Backend) -> Result<Vec<Self>, ListError> {
-        // What can't be put right has no server that runs.
+        // The error is ignored: a session that can't be recovered does not run, so it is not listed anyway.
         let _ = recover::put_all_back(folders, backend, Whose::Any).await;
         listed(backend).await
     }
 
-    /// The session of this name, when its server runs and its time is not over. What a killed command of this user has begun
-    /// to do to it, such as a restore, is finished first, where that can be done, and a command that is at it is waited for.
-    /// One engine command, unless there is something to finish or to wait for.
+    /// Returns the session of this name; `None` if there is none, if it has expired, or if its server has ended. If a
+    /// killed command of this user has begun to change the session, for example to restore it, this is finished first,
+    /// where possible. If a running command is changing it, this waits for that command. Runs one engine command,
+    /// unless there is something to finish or to wait for.
     ///
     /// # Errors
-    /// [`FindError`].
+    /// Returns an error if the session containers can't be listed, or if several of them carry the label of this
+    /// session.
     pub async fn find(backend: &Backend, name: &Name) -> Result<Option<Self>, FindError> {
         match Folders::of_user() {
             Ok(folders) => Self::find_in(&folders, backend, name).await,
@@ -171,9 +175,9 @@ impl Session {
     /// As [`Session::find`], with other folders than the user's.
     ///
     /// # Errors
-    /// [`FindError`].
+    /// As [`Session::find`].
     pub async fn find_in(folders: &Folders, backend: &Backend, name: &Name) -> Result<Option<Self>, FindError> {
-        // What can't be put right has no server that runs.
+        // The error is ignored: a session that can't be recovered does not run, so it is not found anyway.
         let _ = recover::put_back(folders, backend, name).await;
         let session = found(backend, name).await?;
         if session.is_none() && recover::settled(folders, backend, name).await.unwrap_or(false) {

@@ -1,5 +1,5 @@
-//! The life of servers and sessions as a whole: starting one, finding it again, saving and restoring it, and removing what
-//! is left of those whose owner is gone.
+//! The life cycle of servers and sessions: starting them, finding them again, saving and restoring them, and removing
+//! the containers and files of owners that have died.
 
 mod error;
 mod find;

@@ -1,5 +1,6 @@
-//! Removes what dead owners left: the servers of this user's records without asking any engine, and on request
-//! everything of a backend, judged by its labels. A live owner's server, and what it can't judge, it leaves alone.
+//! Removing leftovers of owners that have died. [`reap_recorded`] finds servers by the records of this user, without
+//! asking an engine. [`reap_labelled`] lists all containers of a backend and decides by their labels. Both leave alone
+//! the servers of live owners, and containers whose owner can't be determined.
 
 use std::time::SystemTime;
 
@@ -9,53 +10,55 @@ use super::recover::{self, Whose};
 use crate::model::session::{Name, PENDING_PREFIX};
 use crate::model::{Liveness, Owner, label};
 use crate::postgres::tls;
-use crate::server::{Displaced, remove_displaced};
+use crate::server::{DisplacedLayers, remove_displaced};
 use crate::session::{Session, StopError};
 use crate::state::record::RecordFile;
 use crate::state::{Folders, MachineSecret, folders, handover, record, secret};
 
-/// One leftover that was removed.
+/// A leftover container that was removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reaped {
-    /// The backend it was on.
+    /// The backend that the container was on.
     pub backend: ociman::Kind,
-    /// The container's name.
+    /// The name of the container.
     pub container: String,
 }
 
-/// How long reaping may take.
+/// Whether reaping waits for containers that an engine may still be creating.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Patience {
-    /// No longer than the removals: what an engine may still be about to make is left to the next command.
+pub enum LateStarts {
+    /// Does not wait. The next command removes a container that an engine creates late.
     Hurry,
-    /// Until nothing can come any more.
+    /// Waits until no interrupted start can create a container any more, for at most 20 seconds each.
     Settle,
 }
 
-/// Removes the servers that this user's killed commands left, as far as their backends answer, and what those commands
-/// left half written. What can't be removed now is tried again by the next command.
-pub async fn reap_recorded(folders: &Folders, reachable: &Backend, patience: Patience) -> Vec<Reaped> {
+/// Removes the servers that killed commands of this user have left, if their backends answer, and the files that those
+/// commands have left incomplete. If something can't be removed now, the next command tries again.
+pub async fn reap_recorded(folders: &Folders, reachable: &Backend, patience: LateStarts) -> Vec<Reaped> {
     folders::sweep(folders);
     reachable.sweep();
-    // Before anything is removed that may be all that is left of a session. What fails is tried again.
+    // This comes first, because a leftover may be the only container that a session still has. The next command retries
+    // a recovery that fails.
     let _ = recover::put_all_back(folders, reachable, Whose::Dead).await;
     let mut reaped = Vec::new();
     for file in record::left_behind(folders, SystemTime::now()) {
         if handover::is_successor(folders, &file.record.container) {
             continue;
         }
-        if patience == Patience::Settle {
+        if patience == LateStarts::Settle {
             record::settle(|| file.may_start_late()).await;
         }
         let may_start_late = file.may_start_late();
         let backend = same_or_own(reachable, &file, folders);
-        if patience == Patience::Hurry && !file.record.is_on(reachable) && backend.remote_host().is_some() {
-            // Another machine may be long in not answering. Who works with it, or tidies up, sees to it.
+        if patience == LateStarts::Hurry && !file.record.is_on(reachable) && backend.remote_host().is_some() {
+            // A remote engine that does not answer would cause a long delay. Commands that use that engine, and `gc`,
+            // remove its leftovers.
             continue;
         }
         let container = backend.container(file.record.container.clone());
-        if record::remove_made(&container, &file.record.nonce).await.is_ok() {
+        if record::remove_if_nonce(&container, &file.record.nonce).await.is_ok() {
             tls::forget_session(folders, file.record.backend, file.record.credential());
             if may_start_late {
                 file.remove_folder();
@@ -68,17 +71,17 @@ pub async fn reap_recorded(folders: &Folders, reachable: &Backend, patience: Pat
     reaped
 }
 
-/// Forgets that a session was to be removed at some time, and what clients of it were given: it has been stopped. Without this, the next command after
-/// that time finds that it has gone.
+/// Removes the record of a session that has been stopped, and the file with its certificate authority. If this is not
+/// called, a later command finds out that the container is gone, and removes them.
 pub fn forget(folders: &Folders, session: &Session) {
     record::forget(folders, session.container(), session.nonce());
     tls::forget_session(folders, session.container().backend().kind(), session.credential());
 }
 
-/// Removes a session whose time is over. One that has got its name since then stays.
+/// Removes an expired session. Does not remove a newer session of the same name.
 ///
 /// # Errors
-/// [`StopError::Remove`].
+/// Returns [`StopError::Remove`] if the backend fails to remove the container.
 pub async fn remove_expired(folders: &Folders, session: &Session) -> Result<(), StopError> {
     session.container().remove_force_if(&session.summary().id).await.map_err(StopError::Remove)?;
     session.discard_its_image().await;
@@ -99,11 +102,12 @@ fn same_or_own(reachable: &Backend, file: &RecordFile, folders: &Folders) -> Bac
     backend.selected(&file.record.selection)
 }
 
-/// Removes every container of a backend whose owner is dead or whose time has passed, this user's sessions whose server
-/// has ended, and layers that have lost their name to others. Two that reap at once do no harm.
+/// Removes all containers of a backend whose owner is dead or which have expired, sessions of this user whose server
+/// has ended, and images of layers that have lost their name to newer ones. Several processes can do this at the same
+/// time.
 ///
 /// # Errors
-/// When the backend does not list its containers, or does not remove one.
+/// Returns an error if the backend fails to list its containers or images, or to remove one.
 pub async fn reap_labelled(folders: &Folders, backend: &Backend) -> Result<Vec<Reaped>, ociman::CommandError> {
     let mut reaped = Vec::new();
     for container in garbage(folders, backend).await? {
@@ -123,8 +127,8 @@ pub async fn reap_labelled(folders: &Folders, backend: &Backend) -> Result<Vec<R
             reaped.push(Reaped { backend: backend.kind(), container: container.name });
         }
     }
-    // The containers that are gone may have been of such an image.
-    remove_displaced(backend, Displaced::All).await?;
+    // This comes last, because an image can only be removed once no container uses it.
+    remove_displaced(backend, DisplacedLayers::All).await?;
     Ok(reaped)
 }
 
@@ -137,7 +141,7 @@ fn forget_container(folders: &Folders, backend: &Backend, container: &ContainerS
     }
 }
 
-/// The containers that [`reap_labelled`] would remove.
+/// Returns the containers that [`reap_labelled`] would remove.
 pub(crate) async fn garbage(
     folders: &Folders,
     backend: &Backend,
@@ -159,7 +163,8 @@ pub(crate) async fn garbage(
     Ok(containers)
 }
 
-/// Whether a note says that a session's container, or the one that is to take the session over, is to run again.
+/// Returns `true` if a handover note names this container: as the container of a session whose server is stopped
+/// temporarily, or as the successor.
 fn is_awaited(folders: &Folders, backend: &Backend, container: &ContainerSummary) -> bool {
     if let Some(session) = container.name.strip_prefix(Name::OCI_PREFIX) {
         return session.parse().is_ok_and(|session| handover::is_noted(folders, backend, &session));
@@ -167,7 +172,8 @@ fn is_awaited(folders: &Folders, backend: &Backend, container: &ContainerSummary
     container.name.parse().is_ok_and(|name| handover::is_successor(folders, &name))
 }
 
-/// What can't be read or judged is left alone: it may be another version's.
+/// Returns `true` if a container is to be removed. Returns `false` if its labels can't be read, because another version
+/// may have made it.
 fn is_garbage(container: &ContainerSummary, secret: Option<&MachineSecret>, now: SystemTime) -> bool {
     if !label::is_own_container(&container.name, &container.labels) {
         return false;
@@ -183,7 +189,8 @@ fn is_garbage(container: &ContainerSummary, secret: Option<&MachineSecret>, now:
     {
         return true;
     }
-    // Only where a session was made is it known whether a command has stopped its server for a moment.
+    // Only the state folder that the session was started from has a note if a command has stopped the server
+    // temporarily.
     if !secret::made_from_here(&container.labels, secret) {
         return false;
     }
@@ -195,10 +202,11 @@ fn is_garbage(container: &ContainerSummary, secret: Option<&MachineSecret>, now:
     }
 }
 
-/// Removes a session whose server has ended, unless a command has stopped it for a moment, and tells whether it did.
+/// Removes a session whose server has ended, unless a command has stopped the server temporarily. Returns `true` if the
+/// session was removed.
 ///
 /// # Errors
-/// [`StopError::Remove`].
+/// Returns [`StopError::Remove`] if the backend fails to inspect or remove the container.
 pub async fn remove_ended(folders: &Folders, session: &Session) -> Result<bool, StopError> {
     let secret = MachineSecret::load(folders).ok().flatten();
     if !secret::made_from_here(&session.summary().labels, secret.as_ref()) {
@@ -214,14 +222,14 @@ pub async fn remove_ended(folders: &Folders, session: &Session) -> Result<bool, 
     Ok(is_removed)
 }
 
-/// As [`remove_ended`], of the container with this identifier.
+/// As [`remove_ended`], for the container with this ID.
 async fn remove_if_ended(
     folders: &Folders,
     backend: &Backend,
     name: &Name,
     id: &str,
 ) -> Result<bool, ociman::CommandError> {
-    // Whoever has stopped it for a moment holds the lock.
+    // A command that has stopped the server temporarily holds the lock.
     let Ok(Some(_lock)) = recover::lock_if_free(folders, backend, name) else { return Ok(false) };
     let container = backend.container(name.container_name().clone());
     let state = match container.inspect().await {
@@ -267,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_owners_container_is_garbage_and_a_live_ones_is_not() {
+    fn the_container_of_a_dead_owner_is_garbage_and_that_of_a_live_owner_is_not() {
         let alive = Owner::current();
         let dead = Owner { start: alive.start - 1, ..alive.clone() };
         assert!(is_garbage(&container(&[owned_by(&dead)]), None, now()));
@@ -275,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_jumps_changes_nothing_for_what_has_an_owner() {
+    fn whether_an_owned_container_is_garbage_does_not_depend_on_the_clock() {
         let alive = container(&[owned_by(&Owner::current())]);
         let dead = container(&[owned_by(&Owner { boot: "before".to_owned(), ..Owner::current() })]);
         for clock in [UNIX_EPOCH, now(), now() + Duration::from_secs(1 << 40)] {
@@ -284,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn another_machines_container_is_left_alone() {
+    fn a_container_of_another_machine_is_left_alone() {
         let elsewhere = Owner { host: "elsewhere".to_owned(), ..Owner::current() };
         assert!(!is_garbage(&container(&[owned_by(&elsewhere)]), None, now()));
     }
@@ -296,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_that_goes_with_a_process_is_garbage_when_that_is_dead() {
+    fn a_session_that_is_bound_to_a_process_is_garbage_once_the_process_is_dead() {
         let alive = Owner::current();
         let dead = Owner { boot: "before".to_owned(), ..alive.clone() };
         let session = |process: &Owner| {
@@ -308,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_garbage_from_its_expiry_on_whoever_made_it() {
+    fn a_session_of_any_user_is_garbage_once_it_has_expired() {
         let dead = Owner { boot: "before".to_owned(), ..Owner::current() };
         let session = |expires: &str| {
             container(&[
@@ -324,7 +332,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_session_that_somebody_saves_or_replaces_at_the_moment_is_no_leftover() {
+    async fn a_session_whose_lock_is_held_is_not_reaped() {
         use pg_ephemeral_testkit::{FakeBackend, FakeContainer, FakeLife};
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());

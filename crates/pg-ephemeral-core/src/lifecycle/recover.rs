@@ -1,6 +1,7 @@
-//! Sessions whose server a command had stopped for a moment when it was killed: for a snapshot, or because another container
-//! was about to take the session over. Whoever looks for the session next reads the note and either starts the server again
-//! or completes the takeover, so that there always is the old session or the new one.
+//! Recovery of sessions whose server was stopped temporarily by a command that was then killed. A command stops the
+//! server for a snapshot, or to replace it by the server of another container, the successor, and writes a handover
+//! note before it does so. The next command that searches for the session reads the note. It either starts the old
+//! server again or completes the replacement, so that the old session or the new one always exists.
 
 use ociman::host::boot_id;
 use ociman::{Backend, CommandError, Container, ContainerState};
@@ -12,24 +13,29 @@ use crate::session::Session;
 use crate::state::handover::{Successor, is_of, lock_name, path, read};
 use crate::state::{Folders, Lock, LockError, handover, record};
 
-/// Waits until nobody of this user saves a session or puts it back, and tells whether anybody ever has. While it is put back
-/// it can't be found for a moment: who does not find it waits so, and looks again when this is true. A server that a killed
-/// command had stopped for a snapshot is started again.
+/// Waits until no command of this user takes a snapshot of a session or replaces its server. If a killed command had
+/// stopped the session's server, recovers the session.
+///
+/// Returns `true` if any command has ever done one of these things. A session can't be found for a moment while its
+/// server is replaced, so a caller that has not found the session searches again if this returns `true`.
 ///
 /// # Errors
-/// [`SnapshotError::Lock`] and [`SnapshotError::PutBack`].
+/// Returns [`SnapshotError::Lock`] if the session's lock can't be taken, and [`SnapshotError::PutBack`] if the session
+/// can't be recovered.
 pub async fn settled(folders: &Folders, backend: &Backend, session: &Name) -> Result<bool, SnapshotError> {
     let was_taken = Lock::wait(folders, &lock_name(backend, session)).await?;
     let was_stopped = put_back(folders, backend, session).await?;
     Ok(was_taken || was_stopped)
 }
 
-/// Starts a session's server again that a killed command had stopped for a snapshot, or was about to, and tells whether there
-/// was one. While a command has it stopped, this waits for that command's end. It is only a look for a file unless a server
-/// is stopped.
+/// Recovers a session whose server a killed command had stopped, or was about to stop. If a running command has stopped
+/// the server, waits for that command first. Only checks whether a file exists unless there is a handover note.
+///
+/// Returns `true` if there was a handover note for the session.
 ///
 /// # Errors
-/// [`SnapshotError::Lock`] and [`SnapshotError::PutBack`].
+/// Returns [`SnapshotError::Lock`] if the session's lock can't be taken, and [`SnapshotError::PutBack`] if the session
+/// can't be recovered.
 pub async fn put_back(folders: &Folders, backend: &Backend, session: &Name) -> Result<bool, SnapshotError> {
     let was_stopped = handover::is_noted(folders, backend, session);
     if was_stopped {
@@ -39,12 +45,13 @@ pub async fn put_back(folders: &Folders, backend: &Backend, session: &Name) -> R
     Ok(was_stopped)
 }
 
-/// Gives up starting the server of a session again that a killed command had stopped, or replacing it, so that the session can be
-/// stopped. Returns whether there was anything to give up. While a command that is alive has the server stopped, this waits for the
-/// end of that command.
+/// Gives up the recovery of a session whose server a killed command had stopped, so that the session can be stopped. If
+/// a running command has stopped the server, waits for that command first. Returns `true` if there was a recovery to
+/// give up.
 ///
 /// # Errors
-/// [`SnapshotError::Lock`] and [`SnapshotError::Abandon`].
+/// Returns [`SnapshotError::Lock`] if the session's lock can't be taken, and [`SnapshotError::Abandon`] if the
+/// successor can't be removed.
 pub async fn abandon(folders: &Folders, backend: &Backend, session: &Name) -> Result<bool, SnapshotError> {
     if !handover::is_noted(folders, backend, session) {
         return Ok(false);
@@ -53,17 +60,18 @@ pub async fn abandon(folders: &Folders, backend: &Backend, session: &Name) -> Re
     abandon_locked(folders, backend, session).await
 }
 
-/// The sessions of a backend whose server a command has stopped, to start it again.
+/// Returns the sessions on a backend whose server a command has stopped temporarily.
 #[must_use]
 pub fn stopped(folders: &Folders, backend: &Backend) -> Vec<Name> {
     handover::noted(folders, backend)
 }
 
-/// Puts every session of a backend right whose server a killed command had stopped. It is only a look into a folder unless a
-/// server is stopped.
+/// Recovers all sessions on a backend whose server a killed command had stopped. Only reads a folder unless there is a
+/// handover note.
 ///
 /// # Errors
-/// As [`put_back`], for the first one that stays as it is. The others are put right.
+/// Returns the error of the first session that can't be recovered, as [`put_back`]. The other sessions are recovered
+/// nevertheless.
 pub async fn put_all_back(folders: &Folders, backend: &Backend, whose: Whose) -> Result<(), SnapshotError> {
     let mut ended = Ok(());
     for session in handover::noted(folders, backend) {
@@ -81,18 +89,18 @@ pub async fn put_all_back(folders: &Folders, backend: &Backend, whose: Whose) ->
     ended
 }
 
-/// Whose stopped servers are seen to.
+/// Which stopped servers [`put_all_back`] handles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whose {
-    /// Those of commands that were killed.
+    /// Only servers that killed commands have stopped.
     Dead,
-    /// Those of commands that still run too: their end is waited for.
+    /// Also servers that running commands have stopped. Waits for these commands.
     Any,
 }
 
-/// Puts a session right whose server a killed command had stopped. The caller holds the session's lock.
+/// Recovers a session whose server a killed command had stopped. The caller holds the session's lock.
 ///
-/// The note goes when that is done, or when another try would do no better.
+/// Removes the handover note if the session is recovered, or if another attempt could not succeed either.
 pub(super) async fn put_back_locked(folders: &Folders, backend: &Backend, session: &Name) -> Result<(), SnapshotError> {
     let path = path(folders, &lock_name(backend, session));
     let Some(note) = read(&path) else {
@@ -123,7 +131,7 @@ pub(super) async fn put_back_locked(folders: &Folders, backend: &Backend, sessio
     let started = match before {
         _ if is_lost => Ok(()),
         Some(ContainerState::Exited) => container.start().await,
-        // It may be about to stop: then it takes no connections, and soon would not be there.
+        // The killed command may have asked it to stop. Such a server accepts no connections and ends soon.
         Some(ContainerState::Running) => restart(&container).await,
         _ => Ok(()),
     };
@@ -143,8 +151,8 @@ pub(super) async fn put_back_locked(folders: &Folders, backend: &Backend, sessio
     }
 }
 
-/// Gives up what a note is to bring about: removes the container that was to take the session over, and then the note. The
-/// session's own container stays as it is. Returns whether there was a note. The caller holds the session's lock.
+/// Removes the successor that a session's handover note names, and then the note. Does not change the session's own
+/// container. Returns `true` if there was a note. The caller holds the session's lock.
 async fn abandon_locked(folders: &Folders, backend: &Backend, session: &Name) -> Result<bool, SnapshotError> {
     let path = path(folders, &lock_name(backend, session));
     let note = read(&path);
@@ -159,7 +167,7 @@ async fn abandon_locked(folders: &Folders, backend: &Backend, session: &Name) ->
     Ok(true)
 }
 
-/// Whether a server that did not come up may do so at another time.
+/// Returns `true` if a server that failed to start may start at another attempt.
 fn may_do_better(error: &StartError) -> bool {
     port_was_taken(error)
         || matches!(error, StartError::Run(CommandError::Unreachable { .. } | CommandError::Command { .. }))
@@ -181,7 +189,7 @@ async fn restart(container: &Container) -> Result<(), CommandError> {
     container.start().await
 }
 
-/// Removes a container that was to take a session over which is still there.
+/// Removes the successor of a session whose own container remains.
 async fn give_up(
     folders: &Folders,
     backend: &Backend,
@@ -190,16 +198,16 @@ async fn give_up(
 ) -> Result<(), CommandError> {
     let pending = backend.container(successor.container.clone());
     record::settle(|| record::may_start_late(folders, &pending, &successor.nonce)).await;
-    record::remove_made(&pending, &successor.nonce).await?;
-    // Its record has the session's name from the moment on at which it is about to get that.
+    record::remove_if_nonce(&pending, &successor.nonce).await?;
+    // The record of the successor has its own name at first. It gets the session's name just before the container does.
     for name in [&successor.container, session.container_name()] {
         record::forget(folders, &backend.container(name.clone()), &successor.nonce);
     }
     Ok(())
 }
 
-/// Decides whether a session goes on in its own container, whose state is given, or in the one that was to take it over.
-/// Returns the state of its own container if it goes on there.
+/// Decides whether a session continues in its own container, whose state is `own`, or in its successor, and removes the
+/// other one. Returns the state of its own container if the session continues there, and `None` otherwise.
 async fn decide(
     folders: &Folders,
     backend: &Backend,
@@ -214,24 +222,25 @@ async fn decide(
             give_up(folders, backend, session, successor).await?;
             return Ok(own);
         }
-        // Its removal may have begun, and comes to its end without anybody's help.
-        record::remove_made(&backend.container(session.container_name().clone()), nonce).await?;
+        // The removal of the session's own container may have begun, and an engine completes a removal even if its
+        // client is killed. So the successor takes over.
+        record::remove_if_nonce(&backend.container(session.container_name().clone()), nonce).await?;
     }
     match can_take_over {
         Some(true) => match backend.container(successor.container.clone()).rename(session.container_name()).await {
-            // The session was given up, and another one of the name was started.
+            // The session was removed, and another session of the same name was started since.
             Err(CommandError::NameTaken { .. }) => give_up(folders, backend, session, successor).await?,
             renamed => drop(renamed?),
         },
         Some(false) => give_up(folders, backend, session, successor).await?,
-        // It has the session's name already.
+        // The successor has been renamed to the session's name already, or is gone.
         None => {}
     }
     Ok(None)
 }
 
-/// Whether a container is all that the session is to be which it was to take over; `None` when it is not there by its
-/// name.
+/// Returns whether the successor runs and is completely set up, so that it can take over the session; `None` if no
+/// container has the successor's pending name.
 async fn can_take_over(
     folders: &Folders,
     backend: &Backend,
@@ -240,7 +249,7 @@ async fn can_take_over(
     let pending = backend.container(successor.container.clone());
     match pending.inspect().await {
         Ok(info) => {
-            // Its record tells what it lacks, when somebody else has removed the session meanwhile.
+            // The note may not say that the successor is ready, but its record shows whether its set-up is complete.
             let is_half_started = record::depends_on_owner(folders, &pending, &successor.nonce);
             let is_running = info.state == ContainerState::Running && is_of(&info, &successor.nonce);
             Ok(Some(is_running && !is_half_started))
@@ -250,12 +259,12 @@ async fn can_take_over(
     }
 }
 
-/// The lock of a session, unless somebody saves it or replaces its server.
+/// Takes the lock of a session; `None` if a command that takes a snapshot of it or replaces its server holds the lock.
 pub(crate) fn lock_if_free(folders: &Folders, backend: &Backend, session: &Name) -> Result<Option<Lock>, LockError> {
     Lock::take_if_free(folders, &lock_name(backend, session))
 }
 
-/// The lock that whoever saves or replaces the server of a session holds.
+/// Waits for the lock of a session. Every command that takes a snapshot of the session or replaces its server holds it.
 pub(super) async fn lock(folders: &Folders, backend: &Backend, session: &Name) -> Result<Lock, LockError> {
     Lock::take(folders, &lock_name(backend, session)).await
 }
@@ -267,7 +276,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_note_is_there_until_the_server_runs_again() {
+    fn a_note_exists_until_it_is_removed() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
         let backend = FakeBackend::podman().backend();
@@ -282,7 +291,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_successor_that_is_ready_takes_the_session_over_while_the_old_container_is_still_being_removed() {
+    async fn a_ready_successor_takes_over_while_the_old_container_is_still_being_removed() {
         use pg_ephemeral_testkit::{FakeContainer, FakeLife};
         let session = crate::session_name!("s");
         for fake in [FakeBackend::docker(), FakeBackend::podman()] {
@@ -307,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_only_tried_again_when_another_time_may_do_better() {
+    fn a_server_whose_container_is_gone_is_not_started_again() {
         let engine = CommandError::ContainerNotFound { container: "x".to_owned() };
         assert!(!may_do_better(&StartError::Run(engine)));
     }

@@ -1,5 +1,5 @@
-//! [`Run`]: a server that all processes of a run share, such as the tests of `cargo nextest run`, each of which is a process
-//! of its own. The first one that wants it starts it, as a session that ends with the run.
+//! [`Run`]: a server that all processes of a test run share. With `cargo nextest run`, for example, each test is a
+//! process of its own. The first process that asks for the server starts it, as a session that ends with the run.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use ociman::host::ProcessIdentity;
 use ociman::{Backend, Host, Kind};
 use serde::{Deserialize, Serialize};
 
-use super::reap::{self, Patience};
+use super::reap::{self, LateStarts};
 use super::start;
 use crate::model::Owner;
 use crate::model::session::Name;
@@ -16,10 +16,11 @@ use crate::server::{AttachError, Server, StartError};
 use crate::session::{FindError, Request, Session};
 use crate::state::{Folders, Lock};
 
-/// The programs that start tests. Linux keeps the first 15 bytes of a program's name.
+/// The programs that start tests. Linux truncates the name of a process to 15 bytes.
 const RUNNERS: [&str; 2] = ["cargo", "cargo-nextest"];
 
-/// A process and all that it starts, directly or not: as long as it lives, they share a server.
+/// A test run: a process, and all processes that it starts, directly or indirectly. They share a server as long as the
+/// first process lives.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -37,26 +38,26 @@ pub struct Run {
     process: Owner,
 }
 
-/// Why a run has no server.
+/// The reason why a run has no server.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
-    /// It did not start.
+    /// The server could not be started.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// It could not be looked for.
+    /// The search for the server failed.
     #[error(transparent)]
     Find(#[from] FindError),
-    /// It runs, and can't be used.
+    /// The server runs, but can't be used.
     #[error(transparent)]
     Attach(#[from] AttachError),
-    /// Whoever is to remove it at the end of the run can't.
-    #[error("watch for the end of the run")]
+    /// The process that removes the server at the end of the run could not be started.
+    #[error("failed to watch for the end of the run")]
     Watch(#[source] io::Error),
 }
 
 impl RunError {
-    /// What the user can do about it.
+    /// Returns a hint on what the user can do about the error, if there is one.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -67,8 +68,9 @@ impl RunError {
 }
 
 impl Run {
-    /// The run that this process is part of: that of the nearest `cargo` or `cargo nextest` which started it. Without one, or
-    /// where the system does not tell who started whom (only Linux does), it is this process's own.
+    /// Returns the run that this process is part of. It is the run of the nearest ancestor process that is `cargo` or
+    /// `cargo nextest`. If there is no such ancestor, or on a system other than Linux, where ancestors are not known,
+    /// this process is a run of its own.
     #[must_use]
     pub fn current() -> Self {
         let current = Owner::current();
@@ -77,37 +79,40 @@ impl Run {
         Self { process: Owner { pid: runner.pid, start: runner.start, ..current } }
     }
 
-    /// The run of another process, of a test runner of another kind; `None` when there is no such process.
+    /// Returns the run of the process with this ID, such as another test runner; `None` if there is no such process.
     #[must_use]
     pub fn of_process(pid: u32) -> Option<Self> {
         let ProcessIdentity { pid, start } = ProcessIdentity::of(pid)?;
         Some(Self { process: Owner { pid, start, ..Owner::current() } })
     }
 
-    /// The process that it ends with.
+    /// Returns the process at whose end the run ends.
     #[must_use]
     pub fn process(&self) -> &Owner {
         &self.process
     }
 
-    /// The server of this definition that the processes of the run share. The first that asks starts it, as a session that
-    /// ends with the run, also when the run is killed: from then on the next command that makes or removes servers removes
-    /// it, as does `gc`, and [`Run::server_watched`] is for who wants it gone at once. Two definitions that differ are two
-    /// servers. When the server ends before the run does, who asks next starts another.
+    /// Returns the server of this definition that the processes of the run share. Two different definitions have two
+    /// servers.
     ///
-    /// Where it is there already, this is two engine commands.
+    /// The first process that asks for a server starts it, as a session that ends with the run, even if the run is
+    /// killed. After the end of the run, `gc` or the next command that starts or removes servers removes it. Use
+    /// [`Run::server_watched`] to have it removed at once. If the server ends before the run, the next process that
+    /// asks starts another.
+    ///
+    /// Runs two engine commands if the server already runs.
     ///
     /// # Errors
-    /// [`RunError`].
+    /// Returns an error if the server can't be found, started or used.
     pub async fn server(&self, definition: &Definition) -> Result<Server, RunError> {
         self.server_watched(definition, |_, _| Ok(())).await
     }
 
-    /// As [`Run::server`]. Whoever has started the server starts with `watch` what outlives the run and then removes the
-    /// server: a process that calls [`Run::remove_at_end`] with these folders.
+    /// As [`Run::server`]. If this call starts the server, it then calls `watch`, which has to start a process that
+    /// outlives the run. That process calls [`Run::remove_at_end`] with the given folders, which removes the server.
     ///
     /// # Errors
-    /// [`RunError`]; with [`RunError::Watch`] there is no server.
+    /// As [`Run::server`]. Returns [`RunError::Watch`] if `watch` fails; the server is removed then.
     pub async fn server_watched(
         &self,
         definition: &Definition,
@@ -128,7 +133,8 @@ impl Run {
             }
         };
         let mut server = Server::attach(&session, &definition.folders)?;
-        // A value that lives as long as its process is never dropped, and what goes with it would stay.
+        // A test may keep the server in a static, which is never dropped. A temporary CA file would then be left
+        // behind, so the file of the session is used.
         server.keep_ca_file(&session, &definition.folders).map_err(AttachError::from)?;
         Ok(server)
     }
@@ -142,29 +148,31 @@ impl Run {
         let request = Request { process: Some(self.process.clone()), ..Request::new(name, None) };
         let session = start::start_requested(definition, request).await?;
         if let Err(error) = watch(self, &definition.folders) {
-            // Why it can't be used is the better error; what stays is removed by the next command after the run.
+            // The error of `watch` is the one to report. If the stop fails, the next command after the run removes the
+            // session.
             let _ = session.stop().await;
             return Err(RunError::Watch(error));
         }
         Ok(session)
     }
 
-    /// Blocks until the run has ended, and then removes its servers, and what killed commands have left beside them.
+    /// Blocks until the run has ended. Then removes its servers, and those that other killed commands have left.
     ///
     /// # Errors
-    /// When the system refuses what it takes to talk to the engines.
+    /// Returns an error if the system fails to create a Tokio runtime.
     pub fn remove_at_end(&self, folders: &Folders) -> io::Result<()> {
         let Owner { pid, start, .. } = self.process;
         ProcessIdentity { pid, start }.wait_for_end();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let host = Backend::host(Host::at(folders.host()));
-            reap::reap_recorded(folders, &host, Patience::Settle).await;
+            reap::reap_recorded(folders, &host, LateStarts::Settle).await;
         });
         Ok(())
     }
 
-    /// The name of the session: nobody else's, and the same for all who want the same.
+    /// Returns the name of the run's session for a definition on a backend. Each combination of run, backend and
+    /// definition has its own name.
     fn session_name(&self, definition: &Definition, backend: Kind) -> Result<Name, StartError> {
         let whose = format!("{:?}{backend}{}", self.process, definition.description());
         let hash = blake3::hash(whose.as_bytes()).to_hex();
@@ -179,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_has_a_session_for_each_definition_and_another_run_has_others() {
+    fn each_run_and_definition_has_its_own_session() {
         let definition = || Definition::in_folders(Folders::at("/nowhere"));
         let seeded = |statement: &str| definition().sql_statement("a".parse().unwrap(), statement);
         let run = Run::of_process(std::process::id()).unwrap();
@@ -200,10 +208,10 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn the_run_of_a_test_is_that_of_cargo() {
+    fn the_current_run_of_a_test_is_that_of_cargo() {
         let current = Run::current();
         let this = Owner::current();
-        // Run by hand there may be no cargo.
+        // A test that is run by hand may have no cargo.
         assert_eq!(current.process.pid == this.pid, std::env::var_os("CARGO").is_none(), "{current:?}");
         assert_eq!(Run::of_process(this.pid).unwrap().process, this);
         assert_eq!(Run::of_process(u32::MAX), None);

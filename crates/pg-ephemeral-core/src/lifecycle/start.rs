@@ -1,11 +1,11 @@
-//! Starting what a [`Definition`] describes: what killed commands have left is removed, then images and layers are looked up,
-//! and then the server is built and started.
+//! Starting a [`Definition`]: a start first removes the containers and files that killed commands have left, then looks
+//! up images and layers, and then builds and starts the server.
 
 use std::time::Duration;
 
 use ociman::{Backend, CommandError, ContainerState};
 
-use super::reap::{self, Patience};
+use super::reap::{self, LateStarts};
 use crate::model::session::Name;
 use crate::model::{Liveness, Step, label};
 use crate::postgres::tls;
@@ -16,30 +16,30 @@ use crate::state::{Folders, MachineSecret, secret};
 use crate::state::{handover, record};
 
 impl Definition {
-    /// Starts a session: a server with a name, that outlives this process. It ends by [`Session::stop`], or by the next
-    /// command once `ttl` is over.
+    /// Starts a session: a named server that outlives this process. [`Session::stop`] ends it. Once `ttl` is over, the
+    /// next command removes it; without a `ttl` it has no time limit.
     ///
     /// # Errors
-    /// [`StartError::SessionExists`] when a session of this name runs, and everything else that a start can end with.
-    /// Nothing is left behind then.
+    /// Returns [`StartError::SessionExists`] if a session of this name runs, and another [`StartError`] if the start
+    /// fails for another reason. A failed start leaves nothing behind.
     pub async fn start_session(&self, name: &Name, ttl: Option<Duration>) -> Result<Session, StartError> {
         start_requested(self, Request::new(name.clone(), ttl)).await
     }
 
-    /// Builds every layer that is missing, and starts no server beyond that.
+    /// Builds every missing layer, without leaving a server running.
     ///
     /// # Errors
-    /// [`StartError`]; the layers that were done by then stay.
+    /// Returns an error if a layer can't be built. The layers that were finished before the error are kept.
     pub async fn populate_cache(&self) -> Result<(), StartError> {
         prepare(self, None).await?.populate().await?;
         self.observer.begin(Step::Stopped);
         Ok(())
     }
 
-    /// Starts a server. It is removed by [`Server::stop`], and when the value is dropped, unless it is a session.
+    /// Starts a server. [`Server::stop`] removes it, and so does dropping the value, unless the server is a session.
     ///
     /// # Errors
-    /// [`StartError`]; nothing is left behind then, nor when the future is dropped.
+    /// Returns an error if the server can't be started. Nothing is left behind then, nor if the future is dropped.
     pub async fn start(&self) -> Result<Server, StartError> {
         let Some(name) = &self.session_name else {
             let server = prepare(self, None).await?.start().await?;
@@ -49,16 +49,16 @@ impl Definition {
         let session = self.start_session(name, None).await?;
         let attached = Server::attach(&session, &self.folders);
         if attached.is_err() {
-            // The caller could not do anything with it; why it is no use is the better error.
+            // The caller can't use the session. The error of `attach` is reported rather than one of this stop.
             let _ = session.stop().await;
         }
         Ok(attached?)
     }
 
-    /// Starts a server, runs a closure with it and removes it, whatever becomes of the closure.
+    /// Starts a server, runs a closure with it, and removes the server, even if the closure fails.
     ///
     /// # Errors
-    /// What the start, the closure or the removal ends with, in this order.
+    /// Returns the error of the start, of the closure or of the removal. If several fail, the first one in this order.
     pub async fn with_server<T, E>(
         &self,
         body: impl AsyncFnOnce(&Server) -> Result<T, E>,
@@ -72,32 +72,34 @@ impl Definition {
     }
 }
 
-/// Everything before the first container.
+/// Does everything that comes before the first container: validates, reads the seeds, removes leftovers, and looks up
+/// the images.
 async fn prepare<'a>(definition: &'a Definition, request: Option<&'a Request>) -> Result<Boot<'a>, StartError> {
     refuse_reserved(definition)?;
     let seeds = definition.read_seeds().await.map_err(StartError::LoadSeeds)?;
     let secret = MachineSecret::load_or_create(&definition.folders)?;
     let look_up = async |backend: &Backend| {
         refuse_remote_folder(backend, definition.transparent_workdir.as_ref())?;
-        reap::reap_recorded(&definition.folders, backend, Patience::Hurry).await;
+        reap::reap_recorded(&definition.folders, backend, LateStarts::Hurry).await;
         resolve::look_up(definition, backend, &seeds).await
     };
     let (backend, found) = definition.on_backend(look_up).await?;
     Ok(Boot::new(definition, request, backend, secret, seeds, found))
 }
 
-/// Starts a session of a name that nobody has.
+/// Starts a session, if its name is not taken.
 pub(super) async fn start_requested(definition: &Definition, request: Request) -> Result<Session, StartError> {
     let backend = definition.find_backend().await?;
     let definition = definition.clone().backend(backend.clone());
-    // What a killed start left, and a session whose time is over, have the name no longer.
-    reap::reap_recorded(&definition.folders, &backend, Patience::Hurry).await;
+    // A start that was killed, and a session that has expired, no longer keep the name.
+    reap::reap_recorded(&definition.folders, &backend, LateStarts::Hurry).await;
     refuse_existing(&definition.folders, &backend, &request.name).await?;
     let start = async || prepare(&definition, Some(&request)).await?.start().await;
     let server = match start().await {
         Err(StartError::Run(CommandError::NameTaken { .. })) => {
-            // Somebody was faster; but it may be a killed start that came late, or one that has failed since.
-            reap::reap_recorded(&definition.folders, &backend, Patience::Hurry).await;
+            // Another process has started a container of this name. If that process has been killed, or its start has
+            // failed since, the name is free again.
+            reap::reap_recorded(&definition.folders, &backend, LateStarts::Hurry).await;
             refuse_existing(&definition.folders, &backend, &request.name).await?;
             match start().await {
                 Err(StartError::Run(CommandError::NameTaken { .. })) => {
@@ -113,15 +115,19 @@ pub(super) async fn start_requested(definition: &Definition, request: Request) -
     Ok(session)
 }
 
-/// Starts a session from what its definition says, seeds and all, in the place of the one that the request names.
+/// Starts a session from its definition, including all seeds, in place of the session that the request replaces.
 pub(super) async fn start_in_place(definition: &Definition, request: &Request) -> Result<Session, StartError> {
     let boot = prepare(definition, Some(request)).await?;
     let backend = boot.backend().clone();
     boot.start().await?.become_session(&backend, request).await
 }
 
-/// A session that runs keeps its name, and so does one that is being started. One whose time is over or whose server has
-/// ended gives it up. Somebody else's container is left alone.
+/// Checks that a session name is free. A session that runs or is being started keeps its name. A session that has
+/// expired or whose server has ended is removed, which frees the name.
+///
+/// # Errors
+/// Returns [`StartError::SessionExists`] if the name is taken by a session. If a container that is not a session has
+/// the name, it is left alone, and the error is [`CommandError::NameTaken`].
 pub(super) async fn refuse_existing(folders: &Folders, backend: &Backend, name: &Name) -> Result<(), StartError> {
     if handover::is_noted(folders, backend, name) && handover::is_there(folders, backend, name).await {
         return Err(StartError::SessionExists { name: name.clone() });
@@ -145,7 +151,7 @@ pub(super) async fn refuse_existing(folders: &Folders, backend: &Backend, name: 
     if info.labels.get(&label::SESSION_KEY).is_none() {
         return Err(StartError::Run(CommandError::NameTaken { name: container.name().to_string() }));
     }
-    // Where the records are another user's, the labels tell whose start it is.
+    // If another user started the container, there is no record of it here, but its labels name the owner.
     let is_dead = || matches!(label::owner(&info.labels), Ok(Some(owner)) if owner.liveness() == Liveness::Dead);
     match info.state {
         _ if record::is_being_started(folders, &container) => Err(exists()),

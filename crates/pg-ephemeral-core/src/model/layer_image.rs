@@ -1,4 +1,4 @@
-//! What the images of layers are called.
+//! The names of the images of layers and snapshots.
 
 use ociman::{Reference, ReferenceError};
 
@@ -7,10 +7,10 @@ use crate::model::instance::InstanceName;
 use crate::model::setting::CacheRegistry;
 use crate::model::snapshot::SnapshotTag;
 
-/// The name that all layers of an instance share: `[registry/]pg-ephemeral/<instance>`, without a tag.
+/// Returns the repository of all layers of an instance: `[registry/]pg-ephemeral/<instance>`, without a tag.
 ///
 /// # Errors
-/// The registry's path and the instance's name together are longer than a reference may be.
+/// Returns an error if the registry and the instance's name together are too long for an image reference.
 pub fn image_repository(
     registry: Option<&CacheRegistry>,
     instance: &InstanceName,
@@ -21,7 +21,7 @@ pub fn image_repository(
     }
 }
 
-/// The image of a layer: `[registry/]pg-ephemeral/<instance>:<hash>`.
+/// Returns the reference of the image of a layer: `[registry/]pg-ephemeral/<instance>:<hash>`.
 ///
 /// ```
 /// use pg_ephemeral_core::instance::InstanceName;
@@ -35,7 +35,7 @@ pub fn image_repository(
 /// ```
 ///
 /// # Errors
-/// As [`image_repository`].
+/// The same as for [`image_repository`].
 pub fn image_reference(
     registry: Option<&CacheRegistry>,
     instance: &InstanceName,
@@ -45,7 +45,8 @@ pub fn image_reference(
     Reference::parse(&format!("{repository}:{hash}"))
 }
 
-/// The instance and the key that a reference names, wherever it is kept; `None` when it is not the name of a layer.
+/// Returns the instance and the key of the layer that a reference names, in any registry. `None` if the reference is
+/// not the name of a layer.
 ///
 /// ```
 /// use pg_ephemeral_core::layer::layer_name;
@@ -62,23 +63,23 @@ pub fn layer_name(reference: &Reference) -> Option<(InstanceName, SeedHash)> {
     Some((instance, tag.parse().ok()?))
 }
 
-/// The instance and the tag of the snapshot that a reference names, wherever it is kept; `None` when it is not the name
-/// of one.
+/// Returns the instance and the tag of the snapshot that a reference names, in any registry. `None` if the reference is
+/// not the name of a snapshot.
 #[must_use]
 pub fn snapshot_name(reference: &Reference) -> Option<(InstanceName, SnapshotTag)> {
     let (instance, tag) = instance_and_tag(reference)?;
     Some((instance, tag.parse().ok()?))
 }
 
-/// Whether a reference names a layer of seeds or a snapshot, which are no base images.
+/// Returns `true` if a reference names a layer or a snapshot, so that it is not a base image.
 pub(crate) fn is_layer(reference: &Reference) -> bool {
     layer_name(reference).is_some() || snapshot_name(reference).is_some()
 }
 
-/// The image of a snapshot: `[registry/]pg-ephemeral/<instance>:snapshot-<hash>`.
+/// Returns the reference of the image of a snapshot: `[registry/]pg-ephemeral/<instance>:snapshot-<hash>`.
 ///
 /// # Errors
-/// As [`image_repository`].
+/// The same as for [`image_repository`].
 pub fn snapshot_reference(
     registry: Option<&CacheRegistry>,
     instance: &InstanceName,
@@ -101,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_layer_without_registry_has_no_domain() {
+    fn the_reference_of_a_layer_without_a_registry_has_no_domain() {
         let hash = SeedHash::of_text("x");
         let reference = image_reference(None, &"billing-2".parse().unwrap(), &hash).unwrap();
         assert_eq!(reference.domain(), None);
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_a_layer_names_none() {
+    fn a_reference_that_only_resembles_the_name_of_a_layer_is_not_one() {
         let hash = SeedHash::of_text("x");
         for name in ["pg-ephemeral", "not-pg-ephemeral/main", "pg-ephemeral/a/main", "pg-ephemeral/a_b"] {
             let reference: Reference = format!("{name}:{hash}").parse().unwrap();
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_registry_path_that_leaves_no_room_for_the_instance_is_an_error() {
+    fn a_registry_path_that_makes_the_reference_too_long_is_an_error() {
         let registry: CacheRegistry = format!("ghcr.io/{}", "a".repeat(210)).parse().unwrap();
         let instance: InstanceName = "i".repeat(63).parse().unwrap();
         assert!(matches!(image_repository(Some(&registry), &instance), Err(ReferenceError::TooLong { .. })));

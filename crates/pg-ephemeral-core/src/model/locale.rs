@@ -1,8 +1,8 @@
-//! How a cluster sorts and stores text, once that is decided.
+//! The locale and the encoding of a cluster, after all settings have been resolved.
 
 use super::setting::{Encoding, Locale, LocaleProvider};
 
-/// How a cluster sorts and stores text. It is the same for two clusters exactly when they do it alike.
+/// The locale and the encoding of a cluster. Two clusters have equal values exactly if they sort and store text alike.
 ///
 /// ```
 /// use pg_ephemeral_core::locale::ClusterLocale;
@@ -14,15 +14,16 @@ use super::setting::{Encoding, Locale, LocaleProvider};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClusterLocale {
-    /// The locale of the operating system; `None` for that of an image whose environment names none.
+    /// The locale of the operating system. `None` if it is the locale of an image whose environment sets none.
     pub locale: Option<String>,
-    /// Whether `initdb` finds that in the environment of an image, and is not told it.
+    /// `true` if `initdb` gets that locale from the environment of the image instead of an argument.
     pub is_of_image: bool,
     /// The encoding of text.
     pub encoding: Encoding,
-    /// What sorts text.
+    /// The provider of the collation, which sorts text.
     pub provider: LocaleProvider,
-    /// The locale of ICU, or PostgreSQL's own; `None` where the operating system's counts.
+    /// The locale of the provider ICU or of PostgreSQL's builtin provider. `None` for the provider libc, which uses the
+    /// locale of the operating system.
     pub provider_locale: Option<String>,
 }
 
@@ -39,7 +40,7 @@ impl Default for ClusterLocale {
 }
 
 impl ClusterLocale {
-    /// What `initdb` is told. Messages are English everywhere; nothing in it needs quoting in a shell.
+    /// Returns the arguments for `initdb`. They set messages to English and need no quoting in a shell.
     pub(crate) fn initdb_arguments(&self) -> Vec<String> {
         let given = self.locale.iter().filter(|_| !self.is_of_image);
         let mut arguments: Vec<String> = given.map(|locale| format!("--locale={locale}")).collect();

@@ -1,5 +1,6 @@
-//! What people write and what labels carry: names, images, parameters, settings, seeds, keys and labels. Plain values that
-//! are checked when they are made. Nothing here does IO, except that an [`owner::Owner`] tells whether its process lives.
+//! Names, images, parameters, settings, seeds, keys and labels, as users write them and as labels store them. They are
+//! plain values that are checked when they are created. Nothing here does IO, except that [`owner::Owner`] looks up
+//! whether its process is alive.
 
 pub mod image;
 pub mod instance;

@@ -1,5 +1,5 @@
-//! Who owns a server, in a form that another process can judge later: a process of a machine since its last start. It
-//! decides only whether an owner is alive; what follows from that is not its business.
+//! The process that owns a server, recorded in a form that another process can check later. This module only decides
+//! whether an owner is alive; its callers decide what to do then.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -7,40 +7,43 @@ use std::sync::OnceLock;
 use ociman::host::{ProcessIdentity, boot_id};
 use serde::{Deserialize, Serialize};
 
-/// What systemd and D-Bus identify a machine by.
+/// The files in which systemd and D-Bus store the ID of the machine.
 const MACHINE_IDS: [&str; 2] = ["/etc/machine-id", "/var/lib/dbus/machine-id"];
 
 /// The process that a server belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
-    /// Name of the machine.
+    /// The host name of the machine.
     pub host: String,
-    /// What tells it from other machines of that name, which may share an engine with it; empty where there is nothing.
+    /// A hash of the machine's ID. It distinguishes machines with the same host name that share an engine. Empty if the
+    /// machine has no ID.
     #[serde(default)]
     pub machine: String,
-    /// Identifier of the machine's last start.
+    /// The ID of the machine's last boot.
     pub boot: String,
-    /// The process namespace, since containers of one machine count their processes apart.
+    /// The PID namespace of the process. Containers on the same machine have namespaces of their own.
     pub namespace: String,
-    /// Process id.
+    /// The process ID.
     pub pid: u32,
-    /// When the process started, in clock ticks since the machine's start: a pid alone may have been reused.
+    /// The start time of the process, in clock ticks since boot. It distinguishes the process from a later one with the
+    /// same process ID.
     pub start: u64,
 }
 
-/// What can be said of an owner from here.
+/// Whether an owner is alive, as far as the current process can find out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Liveness {
-    /// The process runs.
+    /// The process is running.
     Alive,
-    /// The process is gone.
+    /// The process has ended.
     Dead,
-    /// The process belongs to another machine or namespace, or to a user whose processes are hidden: we can't look.
+    /// It is unknown whether the process is running: it belongs to another machine or namespace, or to a user whose
+    /// processes are hidden.
     Foreign,
 }
 
 impl Owner {
-    /// This process.
+    /// Returns the current process as an owner.
     #[must_use]
     pub fn current() -> Self {
         let ProcessIdentity { pid, start } = ProcessIdentity::current();
@@ -54,10 +57,10 @@ impl Owner {
         }
     }
 
-    /// Whether the process still runs.
+    /// Looks up whether the process is still running.
     #[must_use]
     pub fn liveness(&self) -> Liveness {
-        // Older versions tell only the name.
+        // Older versions recorded only the host name.
         let is_namesake = !self.machine.is_empty() && self.machine != machine();
         if self.host != host_name() || is_namesake {
             return Liveness::Foreign;
@@ -86,7 +89,7 @@ fn machine() -> &'static str {
     MACHINE.get_or_init(|| machine_of(&MACHINE_IDS.map(Path::new)))
 }
 
-/// A hash of what the first of the files has that is not empty, since that itself is not to be shown to others.
+/// Returns a hash of the first file that is not empty. The ID of a machine is confidential, so it is not used itself.
 fn machine_of(files: &[&Path]) -> String {
     let read = |path: &&Path| std::fs::read_to_string(path).ok().filter(|text| !text.trim().is_empty());
     let hashed = |id: String| blake3::derive_key("pg-ephemeral 2026 machine of an owner", id.trim().as_bytes());
@@ -110,7 +113,7 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn an_owner_tells_the_host_the_machine_and_the_namespace_that_it_runs_in() {
+    fn an_owner_records_its_host_its_machine_and_its_namespace() {
         let owner = Owner::current();
         assert_eq!(owner.host, std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap().trim_end());
         assert_eq!(owner.machine, machine_of(&MACHINE_IDS.map(Path::new)));
@@ -118,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_is_told_by_the_first_file_that_has_something_and_never_in_its_own_words() {
+    fn a_machine_is_identified_by_a_hash_of_the_first_file_that_is_not_empty() {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str, text: &str| {
             let path = folder.path().join(name);
@@ -151,13 +154,13 @@ mod tests {
     }
 
     #[test]
-    fn everything_from_before_the_last_start_of_the_machine_is_dead() {
+    fn a_process_from_before_the_last_boot_is_dead() {
         let owner = Owner { boot: "another".to_owned(), ..Owner::current() };
         assert_eq!(owner.liveness(), Liveness::Dead);
     }
 
     #[test]
-    fn nothing_is_said_of_other_machines_and_namespaces() {
+    fn owners_on_other_machines_or_in_other_namespaces_are_foreign() {
         let owner = Owner::current();
         let elsewhere = Owner { host: "elsewhere".to_owned(), ..owner.clone() };
         let namesake = Owner { machine: "another".to_owned(), boot: "another".to_owned(), ..owner.clone() };

@@ -1,11 +1,11 @@
-//! What a start is busy with, told to whoever wants to show it. The library itself shows nothing.
+//! The steps of a start, which are reported to an [`Observer`]. The library itself displays nothing.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::model::instance::SeedName;
 
-/// One step of a start or a stop. Each ends when the next begins.
+/// One step of a start or a stop. A step ends when the next one begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {
@@ -23,15 +23,15 @@ pub enum Step {
         /// The image.
         image: String,
     },
-    /// Waiting for another process that builds the same layers.
+    /// Waiting for another process that is building the same layers.
     WaitForBuild,
-    /// Making the base layer: the first start of the image.
+    /// Building the base layer, by starting the image for the first time.
     Initialise,
     /// Applying a seed.
     Seed {
-        /// Its name.
+        /// The name of the seed.
         name: SeedName,
-        /// Its place in the chain, from 1 on.
+        /// The position of the seed in the chain, counted from 1.
         position: usize,
         /// The number of seeds in the chain.
         total: usize,
@@ -42,11 +42,11 @@ pub enum Step {
     Run,
     /// Waiting until the server answers a query.
     Connect,
-    /// The server is ready, or a program that needs none is about to run.
+    /// The server is ready, or a program that needs no server is about to run.
     Ready,
     /// Removing the server.
     Stop,
-    /// The server is gone.
+    /// The server has been removed.
     Stopped,
 }
 
@@ -70,12 +70,12 @@ impl fmt::Display for Step {
     }
 }
 
-/// Receives each [`Step`] as it begins.
+/// A function that is called with each [`Step`] when it begins. The default observer does nothing.
 #[derive(Clone, Default)]
 pub struct Observer(Option<Arc<dyn Fn(Step) + Send + Sync>>);
 
 impl Observer {
-    /// Calls a function at the beginning of each step.
+    /// Creates an observer that calls `function` at the beginning of each step.
     pub fn new(function: impl Fn(Step) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(function)))
     }

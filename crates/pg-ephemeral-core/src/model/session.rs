@@ -1,16 +1,17 @@
-//! The name of a session, and the container name that is derived from it. Both are checked when the name is made;
-//! nobody has to check again.
+//! The name of a session, and the container name that is derived from it. Both are checked when the name is created, so
+//! no other code has to check them again.
 
 use std::fmt;
 use std::str::FromStr;
 
 use ociman::{ContainerName, ContainerNameError};
 
-/// What the name of the container starts with that is to take over a session, until it does. The label of such a one
-/// names the session already.
+/// The prefix of the name of a container that will take over a session, until it has done so. Its label
+/// [`SESSION_KEY`](crate::label::SESSION_KEY) already names the session.
 pub(crate) const PENDING_PREFIX: &str = "pg-ephemeral-pending-";
 
-/// The name of a session: a container name itself, short enough for the prefix of its container's name.
+/// The name of a session. It follows the rules of [`ContainerName`], and is so short that the name of the session's
+/// container, which has a prefix, follows them too.
 ///
 /// ```
 /// use pg_ephemeral_core::session::Name;
@@ -28,23 +29,23 @@ pub struct Name {
 }
 
 impl Name {
-    /// What the name of every session's container starts with.
+    /// The prefix of the name of each session's container.
     pub const OCI_PREFIX: &'static str = "pg-ephemeral-session-";
 
-    /// The name as the user gave it.
+    /// Returns the name as the user gave it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.plain.as_str()
     }
 
-    /// The name of the session's container.
+    /// Returns the name of the session's container.
     #[must_use]
     pub fn container_name(&self) -> &ContainerName {
         &self.container
     }
 
-    /// The name of a session in a constant; see [`session_name!`](crate::session_name). A text that is no name, or a
-    /// second one that is not the first with its prefix, does not compile.
+    /// Creates the name of a session in a constant; see [`session_name!`](crate::session_name). There, an invalid name
+    /// is a compile-time error. `container` must be [`Self::OCI_PREFIX`] followed by `plain`; this is not checked.
     #[doc(hidden)]
     #[must_use]
     pub const fn from_literals(plain: &'static str, container: &'static str) -> Self {
@@ -66,7 +67,7 @@ impl fmt::Display for Name {
     }
 }
 
-/// A constant [`session::Name`](crate::session::Name). A literal that is no name does not compile.
+/// Creates a constant [`session::Name`](crate::session::Name). An invalid name is a compile-time error.
 ///
 /// ```compile_fail
 /// let name = pg_ephemeral_core::session_name!("not a name");
@@ -85,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_prefix_counts_for_the_length() {
+    fn the_prefix_counts_towards_the_length_limit() {
         let longest = "a".repeat(255 - Name::OCI_PREFIX.len());
         assert_eq!(longest.parse::<Name>().unwrap().container_name().as_str().len(), 255);
         let too_long = format!("{longest}a");
@@ -93,13 +94,13 @@ mod tests {
     }
 
     #[test]
-    fn the_plain_name_is_checked_by_itself() {
+    fn the_name_without_its_prefix_is_checked_too() {
         assert_eq!("".parse::<Name>(), Err(ContainerNameError::Empty));
         assert_eq!("-a".parse::<Name>(), Err(ContainerNameError::FirstCharacter { character: '-' }));
     }
 
     #[test]
-    fn the_macro_s_prefix_is_the_constant_s() {
+    fn the_macro_uses_the_same_prefix_as_parsing() {
         let name = session_name!("x");
         assert_eq!(name, "x".parse().unwrap());
         assert_eq!(name.to_string(), "x");

@@ -1,5 +1,5 @@
-//! This crate's own connections: waiting until a server answers, and the first words spoken to it. Nothing of the
-//! caller's `PG*` environment is read.
+//! This crate's own connections: waits until a server accepts connections, and connects with settings for set-up
+//! statements. The caller's `PG*` environment variables are not read.
 
 use std::future::Future;
 use std::io;
@@ -15,41 +15,41 @@ use tokio_postgres::{Client, Config, NoTls};
 use super::endpoint::{ConnectionParameters, Endpoint};
 use crate::postgres::tls::Connector;
 
-/// The shortest and the longest pause between two attempts. In between it is a tenth of the time already waited, so
-/// that waiting adds a tenth at most.
+/// The shortest and the longest pause between two attempts. Within these limits, a pause is a tenth of the time waited
+/// so far, so that the pauses delay a connection by a tenth at most.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// Why a connection could not be made.
+/// An error while connecting to a server.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// Nobody listens, or the other end hung up.
-    #[error("reach the server")]
+    /// No server listens at the endpoint, or the other side closed the connection.
+    #[error("failed to reach the server")]
     Unreachable(#[source] io::Error),
-    /// What is known of the server's certificate authority can't be used.
-    #[error("use the server's certificate authority")]
+    /// The certificate of the server's certificate authority can't be used.
+    #[error("failed to use the server's certificate authority")]
     Authority(#[source] io::Error),
-    /// The server refused, or the conversation broke.
-    #[error("log in")]
+    /// The server refused the connection, or the connection broke during the log-in.
+    #[error("failed to log in")]
     Refused(#[source] tokio_postgres::Error),
 }
 
 impl ConnectError {
-    /// Whether a server that is on its way up looks like this.
+    /// Returns `true` if a server that is still starting can cause this error.
     fn is_passing(&self) -> bool {
         match self {
             Self::Unreachable(_) => true,
             Self::Authority(_) => false,
             Self::Refused(error) => match error.code() {
                 Some(state) => *state == SqlState::CANNOT_CONNECT_NOW,
-                // The engine's port forwarding accepts before the server does, and then hangs up.
+                // An engine's port forwarding accepts connections before the server does, and then closes them.
                 None => true,
             },
         }
     }
 
-    /// What the server said, or else what went wrong.
+    /// Returns the message of the server, or the text of this error if there is none.
     pub(crate) fn server_message(&self) -> String {
         let said = match self {
             Self::Refused(error) => error.as_db_error().map(|error| error.message().to_owned()),
@@ -58,7 +58,7 @@ impl ConnectError {
         said.unwrap_or_else(|| self.to_string())
     }
 
-    /// Whether the server takes the password for a wrong one, which it also says of one that has expired.
+    /// Returns `true` if the server reports a wrong password. It reports an expired password the same way.
     pub(crate) fn is_unknown_password(&self) -> bool {
         match self {
             Self::Refused(error) => error.code() == Some(&SqlState::INVALID_PASSWORD),
@@ -66,7 +66,8 @@ impl ConnectError {
         }
     }
 
-    /// Whether the password was not the right one.
+    /// Returns `true` if the server reports a wrong password, or that the role may not log in (SQLSTATE 28P01 or
+    /// 28000).
     pub(crate) fn is_wrong_password(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::Authority(_) => false,
@@ -77,18 +78,19 @@ impl ConnectError {
     }
 }
 
-/// How waiting for a server ended without one.
+/// The reason why waiting for a server ended without a connection.
 #[derive(Debug)]
 pub(crate) enum WaitEnd<D> {
-    /// The server is gone.
+    /// The server ended.
     Died(D),
-    /// The time is over; the last attempt failed so.
+    /// The time limit was reached. Contains the error of the last attempt.
     TimedOut(ConnectError),
-    /// The server is up and refuses.
+    /// The server is running and refuses the connection.
     Refused(ConnectError),
 }
 
-/// Tries to connect until it works, the server refuses for good, `death` resolves, or the time is over.
+/// Tries to connect until a connection succeeds, the server refuses it for good, `death` resolves, or `limit` has
+/// passed.
 pub(crate) async fn until_ready<D>(
     parameters: &ConnectionParameters,
     limit: Duration,
@@ -120,31 +122,33 @@ pub(crate) async fn until_ready<D>(
     }
 }
 
-/// Settings under which this crate's own statements mean what they say, and stay out of the log, whatever a seed has set
-/// for the superuser or for the database: options of a connection are stronger than both.
+/// The connection options for this crate's own statements. A seed may have changed settings of the superuser or the
+/// database. Connection options take precedence over both, so that the statements work as written and stay out of the
+/// log.
 pub(crate) const SET_UP_OPTIONS: &str = "-c role=none -c search_path=pg_catalog -c default_transaction_read_only=off \
     -c default_transaction_deferrable=off -c default_transaction_isolation=read\\ committed -c statement_timeout=0 \
     -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 -c standard_conforming_strings=on \
     -c session_preload_libraries= -c local_preload_libraries= -c log_statement=none -c log_min_duration_statement=-1 \
     -c log_min_error_statement=panic";
 
-/// The same for what PostgreSQL has since version 14. A server refuses options that it does not know.
+/// Like [`SET_UP_OPTIONS`], for a parameter that exists since PostgreSQL 14. A server refuses options that it does not
+/// know.
 const SET_UP_OPTIONS_SINCE_14: &str = "-c idle_session_timeout=0";
-/// The same for what PostgreSQL has since version 17.
+/// Like [`SET_UP_OPTIONS`], for a parameter that exists since PostgreSQL 17, as a statement.
 const SET_UP_SINCE_17: &str = "SET transaction_timeout = 0";
 
-/// Connects once, for a client of the user's: under the settings that hold for the superuser and the database.
+/// Connects once, for the user's statements: the settings of the superuser and of the database apply.
 ///
 /// # Errors
-/// [`ConnectError`].
+/// Returns a [`ConnectError`] if the connection can't be made.
 pub(crate) async fn connect(parameters: &ConnectionParameters) -> Result<Client, ConnectError> {
     connect_with(parameters, Config::new()).await.map(|(client, _)| client)
 }
 
-/// Connects once, for this crate's own statements.
+/// Connects once, for this crate's own statements, with [`SET_UP_OPTIONS`].
 ///
 /// # Errors
-/// [`ConnectError`].
+/// Returns a [`ConnectError`] if the connection can't be made.
 pub(crate) async fn connect_for_set_up(parameters: &ConnectionParameters) -> Result<Client, ConnectError> {
     let with = |options: &str| {
         let mut config = Config::new();
@@ -164,7 +168,7 @@ pub(crate) async fn connect_for_set_up(parameters: &ConnectionParameters) -> Res
     Ok(client)
 }
 
-/// A connection, and the major version of the server.
+/// Connects, and returns the client and the major version of the server.
 async fn connect_with(parameters: &ConnectionParameters, mut config: Config) -> Result<(Client, u32), ConnectError> {
     config
         .user(&parameters.user)
@@ -200,21 +204,23 @@ where
 {
     let (client, connection) = config.connect_raw(stream, tls).await.map_err(ConnectError::Refused)?;
     let version = connection.parameter("server_version").map_or(0, major_version);
-    // It ends with the client; its error is the client's as well.
+    // The task ends when the client is dropped. The client returns the errors of the connection, too.
     tokio::spawn(connection);
     Ok((client, version))
 }
 
-/// The major version in a server's description of its version, such as `15.3 (Debian 15.3-1)` or `18beta1`.
+/// Returns the major version in a server's version string, such as `15.3 (Debian 15.3-1)` or `18beta1`; 0 if there is
+/// none.
 fn major_version(version: &str) -> u32 {
     let digits = version.split(|character: char| !character.is_ascii_digit()).next();
     digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
 }
 
-/// Keeps what is said next out of the log, whatever the server's parameters: statements, their durations, plans, and
-/// above all the values of their parameters. Not every version and every module has each of these. It must be a
-/// transaction of its own, since whether a transaction is sampled for the log is decided when it begins.
-pub(crate) const BE_QUIET: &str = "\
+/// SQL that keeps the following statements out of the server's log, whatever the server's parameters: their text,
+/// durations and plans, and above all the values of their parameters. It sets only parameters that the server has,
+/// because some depend on the version or on a module. It must run in a transaction of its own, because the server
+/// decides at the start of a transaction whether to log it as a sample.
+pub(crate) const DISABLE_LOGGING_SQL: &str = "\
     SELECT pg_catalog.set_config(name, value, false) FROM (VALUES \
         ('log_statement', 'none'), ('log_min_duration_statement', '-1'), ('log_min_duration_sample', '-1'), \
         ('log_transaction_sample_rate', '0'), ('log_duration', 'off'), ('log_min_error_statement', 'panic'), \
@@ -223,18 +229,18 @@ pub(crate) const BE_QUIET: &str = "\
         ('debug_print_raw_parse', 'off'), ('auto_explain.log_min_duration', '-1'), ('pgaudit.log', 'none')\
     ) AS quiet (name, value) WHERE pg_catalog.current_setting(name, true) IS NOT NULL";
 
-/// Gives a role a password. What the server stores for it is in no log.
+/// Sets the password of a role. The verifier, which the server stores, does not appear in the log.
 pub(crate) async fn set_password(client: &Client, user: &str, verifier: &str) -> Result<(), tokio_postgres::Error> {
-    client.batch_execute(BE_QUIET).await?;
+    client.batch_execute(DISABLE_LOGGING_SQL).await?;
     client.batch_execute(&set_password_sql(user, verifier)).await
 }
 
-/// SQL that gives a role a password, which it does not show.
+/// Returns SQL that sets the password of a role. The SQL contains the verifier, not the password.
 pub(crate) fn set_password_sql(user: &str, verifier: &str) -> String {
     format!("ALTER ROLE {} PASSWORD '{verifier}'", quote_identifier(user))
 }
 
-/// A name as SQL takes it.
+/// Quotes a name as an SQL identifier.
 pub(crate) fn quote_identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -1,5 +1,4 @@
-//! Where a server is reached and with which words: connection parameters as an environment, as a URL, and for this
-//! crate's own client.
+//! Connection parameters of a server: as environment variables, as a URL, and for this crate's own client.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -9,30 +8,31 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::postgres::tls::TlsParameters;
 
-/// Where a server listens, seen from one place.
+/// The address of a server, as a client reaches it. A client in a container may need another endpoint than a client on
+/// this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Endpoint {
-    /// TCP.
+    /// A TCP address.
     Tcp {
-        /// The address.
+        /// The IP address.
         address: IpAddr,
         /// The port.
         port: u16,
     },
-    /// A socket in a folder.
+    /// A Unix socket in a folder.
     Socket {
         /// The folder, as the client sees it.
         folder: PathBuf,
-        /// The number in the socket's name.
+        /// The port number in the name of the socket file, such as `.s.PGSQL.5432`.
         port: u16,
     },
 }
 
-/// The port in every container, and the number in the name of its socket.
+/// The port that servers in containers listen on, and the port number in the names of their sockets.
 pub(crate) const PORT: u16 = 5432;
 
 impl Endpoint {
-    /// The port, or the number in the socket's name.
+    /// Returns the port, or the port number in the name of the socket file.
     pub(crate) fn port(&self) -> u16 {
         match self {
             Self::Tcp { port, .. } | Self::Socket { port, .. } => *port,
@@ -40,22 +40,24 @@ impl Endpoint {
     }
 }
 
-/// Everything a client needs to connect.
+/// Everything that a client needs to connect to a server.
 #[derive(Debug, Clone)]
 pub struct ConnectionParameters {
-    /// Where.
+    /// The address of the server.
     pub endpoint: Endpoint,
-    /// As whom.
+    /// The role to log in as.
     pub user: String,
-    /// With which password.
+    /// The password of the role.
     pub password: Secret,
-    /// To which database.
+    /// The database to connect to.
     pub database: String,
-    /// How the server is made sure of, when it speaks TLS. Over a socket nobody does.
+    /// The values with which the client verifies the server; `None` if the server does not use TLS. Connections over a
+    /// socket ignore them.
     pub tls: Option<TlsParameters>,
 }
 
-/// The variables by which PostgreSQL's own clients reach a socket that lets them in without a password, but for its folder.
+/// Returns the variables with which PostgreSQL's own clients connect over a socket that needs no password. The folder
+/// of the socket (`PGHOST`) is not among them.
 pub(crate) fn socket_environment(parameters: &ConnectionParameters, port: u16) -> Vec<Variable> {
     vec![
         Variable::plain("PGPORT", port.to_string()),
@@ -64,11 +66,12 @@ pub(crate) fn socket_environment(parameters: &ConnectionParameters, port: u16) -
     ]
 }
 
-/// What stays as it is in a URL (RFC 3986, unreserved characters).
+/// The characters to percent-encode in a URL: all except the unreserved characters of RFC 3986.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 impl ConnectionParameters {
-    /// The variables that PostgreSQL's own clients read, and `DATABASE_URL`. What holds the password is secret.
+    /// Returns the environment variables that PostgreSQL's own clients read, and `DATABASE_URL`. Variables that hold
+    /// the password are marked as secret.
     pub fn environment(&self) -> Vec<Variable> {
         let (host, address, port) = match (&self.endpoint, &self.tls) {
             (Endpoint::Tcp { address, port }, None) => (address.to_string(), None, *port),
@@ -96,7 +99,7 @@ impl ConnectionParameters {
         variables
     }
 
-    /// How the server is made sure of, over this endpoint.
+    /// Returns the TLS parameters if the endpoint is TCP. Connections over a socket do not use TLS.
     pub(crate) fn tls_over_tcp(&self) -> Option<&TlsParameters> {
         match self.endpoint {
             Endpoint::Tcp { .. } => self.tls.as_ref(),
@@ -104,7 +107,7 @@ impl ConnectionParameters {
         }
     }
 
-    /// The connection URI of libpq's form, with the password.
+    /// Returns the connection URI in libpq's format. It contains the password.
     pub fn url(&self) -> Secret {
         let encode = |text: &str| utf8_percent_encode(text, UNRESERVED).to_string();
         let user = encode(&self.user);
@@ -134,7 +137,7 @@ impl ConnectionParameters {
     }
 }
 
-/// A host as a URL takes it.
+/// Formats a host for a URL: an IPv6 address gets brackets.
 fn in_url(host: &str) -> String {
     if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
 }
@@ -166,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn over_tls_the_name_is_the_host_and_the_address_is_told_where_the_name_does_not_lead_there() {
+    fn clients_over_tls_get_the_hostname_and_also_the_address_if_the_name_does_not_resolve_to_it() {
         for (hostname, address, url_host) in [
             ("localhost", None, "localhost"),
             ("db.example.com", Some("127.0.0.1"), "db.example.com"),
@@ -186,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn over_a_socket_there_is_no_tls() {
+    fn connections_over_a_socket_do_not_use_tls() {
         let socket = ConnectionParameters {
             endpoint: Endpoint::Socket { folder: "/run/x".into(), port: PORT },
             ..over_tls("db")
@@ -196,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_quotes_what_would_end_a_part() {
+    fn reserved_characters_in_a_url_are_percent_encoded() {
         let tcp = parameters(Endpoint::Tcp { address: [127, 0, 0, 1].into(), port: 5433 });
         assert_eq!(tcp.url().expose(), "postgresql://me%40work:p%2Fw@127.0.0.1:5433/my%20db?sslmode=disable");
         let socket = parameters(Endpoint::Socket { folder: "/run/x".into(), port: PORT });
@@ -204,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_holds_the_password_is_secret() {
+    fn only_variables_that_hold_the_password_are_secret() {
         let tcp = parameters(Endpoint::Tcp { address: [127, 0, 0, 1].into(), port: 5433 });
         let shown = format!("{:?}", tcp.environment());
         assert!(!shown.contains("p/w") && !shown.contains("p%2Fw"), "{shown}");

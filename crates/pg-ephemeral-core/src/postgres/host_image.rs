@@ -1,5 +1,5 @@
-//! What a PostgreSQL image is on the host backend: finds the server programs that are installed, and says how the host
-//! backend runs them. It starts no server.
+//! PostgreSQL images on the host backend: finds the server programs that are installed, and describes how the host
+//! backend runs them. This module starts no server.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -19,38 +19,40 @@ use crate::model::Image;
 use crate::state::Folders;
 use crate::state::folders::write_whole;
 
-/// Environment variable that names the folder of PostgreSQL's programs.
+/// The environment variable that names the folder of PostgreSQL's programs.
 pub const BIN_DIR_VARIABLE: &str = "PG_EPHEMERAL_BIN_DIR";
 
-/// The locale of what programs say before they know of a cluster, which is English everywhere.
+/// The locale of messages that server programs print before they read a cluster's settings. It makes them English on
+/// every machine.
 const MESSAGES: &str = if cfg!(target_os = "linux") { "C.UTF-8" } else { "C" };
 
-/// One installed PostgreSQL.
+/// An installation of PostgreSQL on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Installation {
-    /// The folder of its programs.
+    /// The folder of the programs.
     pub bin: PathBuf,
-    /// Its version, such as `17.2`, `15.18` or `18rc1`.
+    /// The version, such as `17.2`, `15.18` or `18rc1`.
     pub version: String,
-    /// Hash of the server program: what is initialised by one build is not shared with another.
+    /// The BLAKE3 hash of the server program, in hex. A cluster that one build has initialised is not used by another
+    /// build.
     pub build: String,
 }
 
-/// Everything installed on this machine, the newest first.
+/// All installations of PostgreSQL on this machine, the newest first.
 #[derive(Debug, Clone)]
 pub struct Installations {
     all: Vec<Installation>,
 }
 
-/// Why there is no PostgreSQL to run on the host backend.
+/// An error while looking for a PostgreSQL that the host backend can run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FindError {
-    /// Nothing is installed.
+    /// No PostgreSQL server is installed.
     #[error("no PostgreSQL server programs found in {}", searched.join(", "))]
     NothingInstalled {
-        /// Where they were looked for.
+        /// The places that were searched.
         searched: Vec<String>,
     },
     /// The image asks for a version that is not installed.
@@ -61,27 +63,27 @@ pub enum FindError {
         /// The versions that are installed.
         installed: Vec<String>,
     },
-    /// The image can't be had without an engine.
+    /// The image can only be run by Docker or Podman.
     #[error("the host backend can't run the image {image}: {reason}")]
     NotOfHost {
         /// The image.
         image: String,
-        /// Why.
+        /// The reason.
         reason: &'static str,
     },
-    /// A server program could not be asked for its version.
-    #[error("ask {} for its version", path.display())]
+    /// The version of a server program could not be read.
+    #[error("failed to get the version of {}", path.display())]
     Version {
         /// The program.
         path: PathBuf,
-        /// What the system said.
+        /// The underlying I/O error.
         #[source]
         source: io::Error,
     },
 }
 
 impl FindError {
-    /// What the user can do about it.
+    /// Returns what the user can do about the error, if anything.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NothingInstalled { .. } => Some(format!(
@@ -98,11 +100,15 @@ impl FindError {
 }
 
 impl Installations {
-    /// Looks for installed servers: in `PG_EPHEMERAL_BIN_DIR` and nowhere else when it is set; otherwise on `PATH`, in
-    /// the usual folders of Debian, Red Hat, Homebrew and Postgres.app, and where `pg_config` points.
+    /// Finds the installed servers. If `PG_EPHEMERAL_BIN_DIR` is set, only that folder is searched. Different the
+    /// search covers `PATH` and the usual folders of Debian, Red Hat, Homebrew and Postgres.app, and if there is no
+    /// server, the folder that `pg_config` reports.
+    ///
+    /// The versions are remembered in the state folder, which makes the next search faster.
     ///
     /// # Errors
-    /// [`FindError::NothingInstalled`] and [`FindError::Version`].
+    /// Returns [`FindError::NothingInstalled`] if there is no server, and [`FindError::Version`] if the version of one
+    /// can't be read.
     pub fn find(folders: &Folders) -> Result<Self, FindError> {
         let mut known = Known::read(folders);
         let found = Self::ask(&mut known);
@@ -110,10 +116,10 @@ impl Installations {
         found
     }
 
-    /// As [`Installations::find`], but what it learns is forgotten: it writes nothing.
+    /// Finds the installed servers like [`Installations::find`], but writes nothing to the state folder.
     ///
     /// # Errors
-    /// The same.
+    /// Returns the same errors as [`Installations::find`].
     pub fn look(folders: &Folders) -> Result<Self, FindError> {
         Self::ask(&mut Known::read(folders))
     }
@@ -132,15 +138,16 @@ impl Installations {
         Ok(Self { all })
     }
 
-    /// All of them, the newest first.
+    /// Returns all installations, the newest first.
     pub fn all(&self) -> &[Installation] {
         &self.all
     }
 
-    /// The one that an image stands for; the newest when no image is asked for.
+    /// Returns the newest installation that matches an image, or the newest of all if `image` is `None`.
     ///
     /// # Errors
-    /// [`FindError::NotInstalled`] and [`FindError::NotOfHost`].
+    /// Returns [`FindError::NotInstalled`] if no installation has the version, and [`FindError::NotOfHost`] if the
+    /// image has a digest or is not PostgreSQL's official image.
     pub fn pick(&self, image: Option<&Image>) -> Result<&Installation, FindError> {
         let wanted = match image {
             None => None,
@@ -157,7 +164,7 @@ impl Installations {
     }
 }
 
-/// The version an image asks for; `None` for `latest`.
+/// Returns the version that an image asks for; `None` for `latest`.
 fn wanted_version(image: &Image) -> Result<Option<String>, FindError> {
     let not_of_host = |reason| FindError::NotOfHost { image: image.to_string(), reason };
     if image.reference().digest().is_some() {
@@ -167,25 +174,25 @@ fn wanted_version(image: &Image) -> Result<Option<String>, FindError> {
         return Ok(None);
     }
     match (image.official_major(), image.reference().tag()) {
-        // What follows the first dash names the system inside the official image.
+        // In a tag of the official image, the operating system follows the first dash.
         (Some(_), Some(tag)) => Ok(Some(tag.as_str().split('-').next().unwrap_or_default().to_owned())),
         _ => Err(not_of_host("only PostgreSQL's official image stands for what is installed")),
     }
 }
 
-/// `17` fits every 17; `17.2` fits only itself.
+/// Returns `true` if the installed version is the wanted one: `17` stands for every 17, `17.2` only for itself.
 fn fits(installed: &str, wanted: &str) -> bool {
     installed == wanted
         || installed.strip_prefix(wanted).is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_digit()))
 }
 
-/// The first number of a version.
+/// Returns the first number of a version; 0 if there is none.
 pub(crate) fn major_of(version: &str) -> u32 {
     let digits: String = version.chars().take_while(char::is_ascii_digit).collect();
     digits.parse().unwrap_or(0)
 }
 
-/// Sorts `18rc1` before `18.0`, and `9.6` before `15.2`.
+/// Returns a key that sorts `18rc1` before `18.0`, and `9.6` before `15.2`.
 fn sort_key(version: &str) -> (u32, bool, u32) {
     let rest = version.trim_start_matches(|character: char| character.is_ascii_digit());
     let minor: String = rest.chars().skip_while(|character| !character.is_ascii_digit()).collect();
@@ -228,7 +235,7 @@ fn candidates() -> (Vec<PathBuf>, Vec<String>) {
     (folders, searched.map(str::to_owned).to_vec())
 }
 
-/// Where the programs really are: a folder of links may not have all of them.
+/// Returns the folder that the links in a folder point to, because a folder of links may lack some of the programs.
 fn real_folder(folder: &Path) -> PathBuf {
     let program = fs::canonicalize(folder.join("postgres")).ok();
     let real = program.as_deref().and_then(Path::parent).filter(|real| is_server_folder(real));
@@ -253,7 +260,8 @@ fn is_server_folder(folder: &Path) -> bool {
     folder.join("postgres").is_file() && folder.join("initdb").is_file()
 }
 
-/// What earlier commands learned of server programs: starting one only to hear its version takes 10 ms.
+/// The versions of server programs that earlier commands have read. Starting a program only to read its version takes
+/// 10 ms.
 #[derive(Default, Serialize, Deserialize)]
 struct Known {
     programs: Vec<KnownProgram>,
@@ -275,7 +283,7 @@ impl Known {
     }
 
     fn read(folders: &Folders) -> Self {
-        // Without the file, or with a broken one, the programs are asked again.
+        // If the file is missing or broken, the versions are read again.
         ociman::files::read(&Self::path(folders))
             .ok()
             .and_then(|json| serde_json::from_slice(&json).ok())
@@ -286,7 +294,7 @@ impl Known {
         if !self.changed || folders.state_folder("").is_err() {
             return;
         }
-        // Not being able to keep it only costs the next command some time.
+        // If this fails, only the next command is slower.
         let _ =
             serde_json::to_vec(self).map_err(io::Error::from).and_then(|json| write_whole(&Self::path(folders), &json));
     }
@@ -321,7 +329,7 @@ impl Known {
     }
 }
 
-/// `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`.
+/// Returns the version that a server program prints, as in `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`.
 fn version_of(program: &Path) -> io::Result<String> {
     check_that_threads_start()?;
     let text = run_fun!($program --version)?;
@@ -336,20 +344,21 @@ fn hash_of(program: &Path) -> io::Result<String> {
 }
 
 impl Installation {
-    /// The first number of its version.
+    /// Returns the first number of the version.
     pub fn major(&self) -> u32 {
         major_of(&self.version)
     }
 
-    /// The name its base image has on the host backend.
+    /// Returns the name of the installation's base image on the host backend.
     pub(crate) fn reference(&self) -> Option<Reference> {
         let tag: Tag = format!("{}-{}", self.version, self.build.get(..16)?).parse().ok()?;
         let name: Reference = "localhost/postgres".parse().ok()?;
         Some(name.with_tag(tag))
     }
 
-    /// How the host backend runs it. PostgreSQL refuses to run as root: then it runs as `postgres`, or as `nobody`. How
-    /// text is sorted is a matter of the cluster, and not of the environment.
+    /// Returns how the host backend runs this installation. PostgreSQL refuses to run as root, so if the caller is root
+    /// it runs as `postgres`, or else as `nobody`. `LC_ALL` does not affect how text is sorted, because that is a
+    /// setting of the cluster.
     pub(crate) fn config(&self) -> HostImageConfig {
         let mut config = HostImageConfig::new([self.bin.join("postgres").to_string_lossy().into_owned()]);
         config.environment =
@@ -388,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn a_major_picks_the_newest_of_it_and_latest_the_newest_of_all() {
+    fn a_major_version_picks_its_newest_release_and_latest_the_newest_of_all() {
         let installations = installed(&["9.6.24", "15.2", "15.18", "16.1", "18rc1"]);
         assert_eq!(picked(&installations, "15").as_deref(), Some("15.18"));
         assert_eq!(picked(&installations, "15-alpine").as_deref(), Some("15.18"));
@@ -397,14 +406,14 @@ mod tests {
     }
 
     #[test]
-    fn a_minor_picks_only_itself() {
+    fn a_minor_version_picks_only_itself() {
         let installations = installed(&["15.2", "15.18"]);
         assert_eq!(picked(&installations, "15.2").as_deref(), Some("15.2"));
         assert_eq!(picked(&installations, "15.1"), None);
     }
 
     #[test]
-    fn a_missing_major_names_those_that_are_installed() {
+    fn the_error_for_a_missing_major_version_lists_the_installed_versions() {
         let error = installed(&["15.18"]).pick(Some(&"17".parse().unwrap())).unwrap_err();
         assert_eq!(error.to_string(), "PostgreSQL 17 is not installed on this machine: there is 15.18");
         assert!(error.hint().unwrap().contains("--image 15"));

@@ -1,5 +1,5 @@
-//! What is known of PostgreSQL itself: where it is installed, which locales it can have, how one connects to it, with TLS or
-//! without, and how its own client programs are run.
+//! Knowledge of PostgreSQL itself: its installations and locales, connections with and without TLS, and its client
+//! programs.
 
 pub(crate) mod client;
 pub(crate) mod connect;

@@ -1,5 +1,5 @@
-//! The formats in which pg_dump writes an archive, told by the first bytes. The formats are described in PostgreSQL's
-//! source, in `src/bin/pg_dump/pg_backup_archiver.c` and `pg_backup_tar.c`.
+//! Recognises the formats in which pg_dump writes an archive, by a file's first bytes. These formats are described in
+//! PostgreSQL's source, in `src/bin/pg_dump/pg_backup_archiver.c` and `pg_backup_tar.c`.
 
 use std::fmt;
 use std::io;
@@ -7,14 +7,14 @@ use std::path::Path;
 
 use crate::io::content::Content;
 
-/// How many bytes at the start tell the format.
+/// The number of bytes at the start of a file that are enough to recognise its format.
 pub(super) const START: usize = 512;
 
-/// Where the header of an archive has the number of its format, and that of tar archives.
+/// The offset of the format's number in the header of an archive, and the number of the tar format.
 const FORMAT_OFFSET: usize = 10;
 const FORMAT_TAR: u8 = 3;
 
-/// A format of archives that only pg_restore reads.
+/// A format of pg_dump's archives. Only pg_restore can read them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ArchiveFormat {
@@ -22,16 +22,16 @@ pub enum ArchiveFormat {
     Custom,
     /// A folder with a file for each table: `pg_dump --format=directory`.
     Directory,
-    /// The same as a tar archive: `pg_dump --format=tar`.
+    /// The files of the directory format in a tar archive: `pg_dump --format=tar`.
     Tar,
 }
 
 impl ArchiveFormat {
-    /// The format of a file that starts with these bytes; `None` if it is not an archive. A file of the directory format is
-    /// the table of contents of the folder that it is in.
+    /// Returns the format of a file that starts with these bytes; `None` if it is not an archive. If it is
+    /// [`Self::Directory`], the file is the table of contents of an archive in a folder.
     pub(super) fn of_start(start: &[u8]) -> Option<Self> {
         if start.starts_with(b"PGDMP") {
-            // The table of contents of a folder is marked as that of a tar archive.
+            // The table of contents in a folder has the number of the tar format.
             let is_contents = start.get(FORMAT_OFFSET) == Some(&FORMAT_TAR);
             return Some(if is_contents { Self::Directory } else { Self::Custom });
         }
@@ -40,7 +40,7 @@ impl ArchiveFormat {
         (is_tar && start.get(257..262) == Some(b"ustar")).then_some(Self::Tar)
     }
 
-    /// The format of a file or folder. It blocks.
+    /// Returns the format of a file or folder; `None` if it is not an archive. This function blocks.
     pub(super) fn of_path(path: &Path) -> io::Result<Option<Self>> {
         if path.is_dir() {
             return Ok(path.join("toc.dat").is_file().then_some(Self::Directory));
@@ -49,7 +49,7 @@ impl ArchiveFormat {
     }
 }
 
-/// A format that neither psql nor pg_restore reads.
+/// A format that neither psql nor pg_restore can read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ForeignFormat {
@@ -68,11 +68,12 @@ pub enum ForeignFormat {
 impl ForeignFormat {
     const ALL: [Self; 5] = [Self::Tar, Self::Zip, Self::Bzip2, Self::Xz, Self::Lz4];
 
-    /// What the user can do about it.
+    /// What the user can do about a file in such a format.
     pub(super) const HINT: &str =
         "unpack it first; files compressed by gzip or zstd, and folders that pg_dump wrote, are read as they are";
 
-    /// The format of a file that starts with these bytes, and is not an archive of pg_dump.
+    /// Returns the format of a file that starts with these bytes; `None` if it is another one, or an archive of
+    /// pg_dump.
     pub(super) fn of_start(start: &[u8]) -> Option<Self> {
         let is_archive = ArchiveFormat::of_start(start).is_some();
         Self::ALL.into_iter().find(|format| !is_archive && format.is_start(start))
@@ -116,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_archive_of_pg_dump_is_told_from_what_has_to_be_unpacked() {
+    fn archives_of_pg_dump_are_distinguished_from_files_that_have_to_be_unpacked() {
         let header = |format: u8| [b"PGDMP\x01\x0f\x00\x04\x08".as_slice(), &[format]].concat();
         assert_eq!(ArchiveFormat::of_start(&header(1)), Some(ArchiveFormat::Custom));
         assert_eq!(ArchiveFormat::of_start(&header(3)), Some(ArchiveFormat::Directory));

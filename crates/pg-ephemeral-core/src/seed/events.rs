@@ -1,4 +1,4 @@
-//! What applying a seed has to tell while it goes on. The library shows none of it.
+//! The events that are sent while a seed is applied. The library does not display them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,39 +10,39 @@ pub use crate::io::child::OutputStream;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ApplyEvent<'a> {
-    /// A script, a command, psql or pg_restore wrote a line. Values that were given to it as secrets are struck out.
+    /// A script, a command, psql or pg_restore wrote a line. Secrets that were passed to it are replaced in the line.
     Output {
-        /// The stream it was written to.
+        /// The stream that the line was written to.
         stream: OutputStream,
-        /// The line, without its end.
+        /// The line, without its line break.
         line: &'a str,
     },
     /// The seed is about to run, and it names files that its layer's key does not cover.
     Unkeyed(&'a UnkeyedFiles),
-    /// Some of a file went to the server.
+    /// A part of a file was sent to the server.
     Copied {
-        /// Bytes so far.
+        /// The number of bytes sent so far.
         bytes: u64,
-        /// Bytes of the whole file.
+        /// The size of the whole file, in bytes.
         total: u64,
     },
     /// Some of the objects of an archive were restored.
     Restored {
-        /// Objects so far.
+        /// The number of objects restored so far.
         objects: u64,
-        /// Objects in the archive.
+        /// The number of objects in the archive.
         total: u64,
     },
 }
 
-/// Takes each [`ApplyEvent`] as it happens; by default nobody does.
+/// A function that is called with each [`ApplyEvent`] as it happens. By default there is none.
 #[derive(Clone, Default)]
 pub struct EventSink(Option<Arc<Receive>>);
 
 type Receive = dyn Fn(ApplyEvent<'_>) + Send + Sync;
 
 impl EventSink {
-    /// Calls a function with each event. It should return at once.
+    /// Creates a sink that calls a function with each event. The function should return at once.
     pub fn new(function: impl Fn(ApplyEvent<'_>) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(function)))
     }

@@ -1,17 +1,19 @@
-//! What holds for the files that seeds read; see [`crate::fuzzing`].
+//! Checks of the code that reads the files of seeds; see [`crate::fuzzing`].
 
 use super::csv::columns_of;
 use super::spec::CsvDelimiter;
 use super::sql::references_in;
 
-/// A script of psql. It does not matter in which pieces it comes, and no path is empty.
+/// Checks that the files found in a psql script do not depend on the pieces that it comes in, and that no path is
+/// empty.
 pub fn psql_script(bytes: &[u8]) {
     let whole = references_in([bytes]);
     assert_eq!(references_in(bytes.chunks(1)), whole);
     assert!(whole.iter().all(|reference| !reference.path.as_os_str().is_empty()), "{whole:?}");
 }
 
-/// The first row of a CSV file: it does not matter in which pieces it comes, nor what follows it.
+/// Checks that the columns of a CSV file depend neither on the pieces that it comes in, nor on the text after the first
+/// row.
 pub fn csv_header(bytes: &[u8]) {
     for delimiter in [',', ';', '\t', '|'] {
         let Ok(delimiter) = delimiter.to_string().parse::<CsvDelimiter>() else { continue };

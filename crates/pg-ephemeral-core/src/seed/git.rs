@@ -1,4 +1,4 @@
-//! A file as it was at a git revision, from whatever folder of whatever working tree.
+//! Reads a file as it was at a git revision. The file can be in any working tree.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -12,25 +12,25 @@ use tokio::process::Command;
 
 use crate::model::seed::spec::GitRevision;
 
-/// Variables by which git tells its hooks about one repository, which need not be the one of the file.
+/// The variables that git sets for its hooks. They name a repository, which may not be the one of the file.
 const REPOSITORY_VARIABLES: [&str; 5] = ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR"];
 
-/// Why a file of a git revision could not be read.
+/// An error while reading a file of a git revision.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GitError {
     /// git could not be started.
-    #[error("start git")]
+    #[error("failed to start git")]
     Start(#[source] io::Error),
-    /// The temporary file for the file's content could not be made.
+    /// The temporary file for the file's content could not be created or read.
     #[error("failed to make a temporary file")]
     Temporary(#[source] io::Error),
-    /// The file is in no repository.
-    #[error("find the git repository of {}: {message}", folder.display())]
+    /// The file is not in a git repository.
+    #[error("failed to find the git repository of {}: {message}", folder.display())]
     NotARepository {
-        /// The folder that was looked from.
+        /// The folder that git ran in.
         folder: PathBuf,
-        /// What git said.
+        /// The message of git.
         message: String,
     },
     /// The repository has no such revision.
@@ -46,7 +46,7 @@ pub enum GitError {
     NoSuchFile {
         /// The revision.
         revision: GitRevision,
-        /// What git said.
+        /// The message of git.
         message: String,
     },
 }
@@ -63,14 +63,14 @@ impl GitError {
     }
 }
 
-/// How many symbolic links lead to a file at the most.
+/// The number of symbolic links that are followed to a file at most.
 const MOST_LINKS: usize = 40;
 
-/// The longest path that a symbolic link holds, in bytes.
+/// The maximum length of a symbolic link's target, in bytes.
 const LONGEST_LINK: u64 = 4096;
 
-/// A file, by its absolute path, as it was at a revision: a copy without a name. The file need not exist now, nor need its
-/// folder. Symbolic links of the revision are followed.
+/// Copies the file at an absolute path, as it was at a revision, to a temporary file without a name. Neither the file
+/// nor its folder has to exist now. Symbolic links of the revision are followed.
 pub(in crate::seed) async fn file(path: &Path, revision: &GitRevision) -> Result<File, GitError> {
     let mut path = path.to_owned();
     for _ in 0..MOST_LINKS {
@@ -82,7 +82,7 @@ pub(in crate::seed) async fn file(path: &Path, revision: &GitRevision) -> Result
     Err(GitError::NoSuchFile { revision: revision.clone(), message })
 }
 
-/// The path that a symbolic link of a revision holds; `None` for a file.
+/// Returns the target of a symbolic link of a revision; `None` for a file.
 async fn link_target(path: &Path, revision: &GitRevision, copy: &File) -> Result<Option<PathBuf>, GitError> {
     let length = copy.metadata().map_err(GitError::Temporary)?.len();
     if length > LONGEST_LINK {
@@ -98,10 +98,10 @@ async fn link_target(path: &Path, revision: &GitRevision, copy: &File) -> Result
     Ok(Some(OsString::from_vec(target).into()))
 }
 
-/// What the entry of a symbolic link starts with in a listing of git's.
+/// The start of a symbolic link's line in the output of `git ls-tree`.
 const LINK_MODE: &[u8] = b"120000 ";
 
-/// What git keeps for a path, which of a symbolic link is the path that it holds.
+/// Copies the blob at a path to a temporary file. The blob of a symbolic link is the link's target.
 async fn blob(path: &Path, revision: &GitRevision) -> Result<File, GitError> {
     let (folder, rest) = existing_folder(path);
     let Some(id) = object_id(&folder, revision.as_str()).await? else {
@@ -115,7 +115,7 @@ async fn blob(path: &Path, revision: &GitRevision) -> Result<File, GitError> {
     if blob.status.success() {
         return Ok(copy);
     }
-    // git takes every complete ID for one of an object, whether there is any.
+    // `git rev-parse` accepts every complete ID, even if there is no object with this ID.
     if object_id(&folder, &format!("{id}^{{commit}}")).await?.is_none() {
         return Err(why_no_commit(folder, revision).await?);
     }
@@ -127,7 +127,7 @@ async fn object_id(folder: &Path, name: &str) -> Result<Option<String>, GitError
     Ok(found.status.success().then(|| String::from_utf8_lossy(&found.stdout).trim().to_owned()))
 }
 
-/// The deepest folder on the way to a path that there is, and the rest of the path.
+/// Splits a path into the deepest of its parent folders that exists, and the rest.
 fn existing_folder(path: &Path) -> (PathBuf, PathBuf) {
     let mut folder = path;
     while let Some(parent) = folder.parent() {
@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_split_at_the_last_folder_that_is_there() {
+    fn a_path_is_split_at_the_deepest_folder_that_exists() {
         let root = tempfile::tempdir().unwrap();
         std::fs::create_dir(root.path().join("db")).unwrap();
         let split = |path: &str| {

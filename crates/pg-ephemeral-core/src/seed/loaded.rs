@@ -1,22 +1,22 @@
-//! The seeds of a definition with the keys that they have on its base image. Plain values, to be compared with what a
-//! session was started for.
+//! The seeds of a definition with the keys that they have on its base image. These are plain values, which can be
+//! compared with the seeds that a session was started with.
 
 use crate::model::{Image, SeedHash, SeedName};
 
 /// The seeds of a [`Definition`](crate::Definition), in order, as a start would apply them now.
-/// [`Definition::load_seeds`](crate::Definition::load_seeds) makes it.
+/// [`Definition::load_seeds`](crate::Definition::load_seeds) returns this value.
 #[derive(Debug, Clone)]
 pub struct LoadedSeeds<'a> {
     image: Image,
     seeds: Vec<LoadedSeed<'a>>,
 }
 
-/// One of them.
+/// One of the [`LoadedSeeds`].
 #[derive(Debug, Clone)]
 pub struct LoadedSeed<'a> {
     name: &'a SeedName,
     cache_status: SeedCacheStatus,
-    /// The key of the state after it, whether or not that state is cached.
+    /// The key of the state after the seed, whether or not that state is cached.
     state: Option<SeedHash>,
 }
 
@@ -24,19 +24,19 @@ pub struct LoadedSeed<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SeedCacheStatus {
-    /// It is.
+    /// The state is kept as a layer.
     Cacheable {
         /// The key of the layer.
         hash: SeedHash,
     },
-    /// It is not, because the seed is not cached, or one before it.
+    /// The state is not kept, because this seed or an earlier one is not cached.
     Uncacheable,
-    /// The base image is not there, so that the key is not known.
+    /// The key is not known, because the base image is not there.
     Unknown,
 }
 
 impl SeedCacheStatus {
-    /// The key of the layer after the seed; `None` when there can be no layer, or the base image is not there.
+    /// Returns the key of the layer after the seed; `None` if there can be no layer, or the base image is not there.
     #[must_use]
     pub fn hash(&self) -> Option<&SeedHash> {
         match self {
@@ -51,13 +51,13 @@ impl<'a> LoadedSeeds<'a> {
         Self { image, seeds }
     }
 
-    /// The base image that a start would use.
+    /// Returns the base image that a start would use.
     #[must_use]
     pub fn image(&self) -> &Image {
         &self.image
     }
 
-    /// The seeds, in order.
+    /// Returns the seeds, in order.
     pub fn iter_seeds(&self) -> impl Iterator<Item = &LoadedSeed<'a>> {
         self.seeds.iter()
     }
@@ -68,13 +68,13 @@ impl<'a> LoadedSeed<'a> {
         Self { name, cache_status, state }
     }
 
-    /// Its name.
+    /// Returns the name.
     #[must_use]
     pub fn name(&self) -> &SeedName {
         self.name
     }
 
-    /// Whether the state after it is kept as a layer, and under which key.
+    /// Returns whether the state after the seed is kept as a layer, and the key of that layer.
     #[must_use]
     pub fn cache_status(&self) -> &SeedCacheStatus {
         &self.cache_status

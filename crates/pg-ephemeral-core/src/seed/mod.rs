@@ -1,8 +1,9 @@
 //! Seeds: the named steps that put schema and data into an instance.
 //!
-//! [`spec`] is what the user wrote. [`read()`] reads what it points to, which gives [`ReadSeeds`] with the hash of each;
-//! together with the key of the base layer they are a [`Chain`](crate::layer::Chain). `apply` runs one of them against a
-//! server that somebody else started. This module must not start servers, know backends or decide what is cached.
+//! [`spec`] describes seeds as the user wrote them. [`read()`] reads everything that they point to and returns
+//! [`ReadSeeds`], with a hash for each seed. Together with the key of the base layer, these form a
+//! [`Chain`](crate::layer::Chain). `apply` applies one seed to a running server. This module must not start servers,
+//! know backends or decide what is cached.
 //!
 //! ```
 //! use pg_ephemeral_core::config::{Config, Overrides};

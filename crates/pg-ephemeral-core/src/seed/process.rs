@@ -9,24 +9,24 @@ use tokio::process::Command;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Program {
     pub(super) text: ProgramText,
-    /// Absolute, or relative to the working directory.
+    /// The folder, absolute or relative to the working directory.
     pub(super) folder: PathBuf,
 }
 
-/// What is run.
+/// A script or a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ProgramText {
-    /// By `sh -e -c`.
+    /// A script, which `sh -e -c` runs.
     Script(String),
-    /// Directly.
+    /// A command, which is started directly.
     Command { command: String, arguments: Vec<String> },
 }
 
-/// What to do about a command that is a whole command line.
+/// What the user can do about a `command` that is a whole command line.
 pub(crate) const COMMAND_HINT: &str =
     "`command` names a program alone; its arguments go into `arguments`, or a whole command line into a script";
 
-/// Whether a command is a whole command line: no program has this name, and it has spaces.
+/// Returns `true` if a command is a whole command line: it contains spaces, and no program has this name.
 pub(crate) fn names_program_with_arguments(command: &str, folder: &Path) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let is_there = match command.contains('/') {
@@ -37,7 +37,7 @@ pub(crate) fn names_program_with_arguments(command: &str, folder: &Path) -> bool
 }
 
 impl Program {
-    /// What is started, in words.
+    /// Returns a description of the program that is started, for error messages.
     pub(super) fn started(&self) -> String {
         match &self.text {
             ProgramText::Script(_) => "sh, which runs the script".to_owned(),
@@ -45,7 +45,7 @@ impl Program {
         }
     }
 
-    /// Why it may be that it could not be started.
+    /// Returns what the user can do if the program could not be started, if anything.
     pub(super) fn hint(&self) -> Option<&'static str> {
         match &self.text {
             ProgramText::Command { command, .. } if names_program_with_arguments(command, &self.folder) => {
@@ -72,13 +72,15 @@ impl Program {
         command
     }
 
-    /// A name without a slash is looked up on `PATH`, anything else starts from the folder.
+    /// Returns the path of a command. A name without a slash is looked up on `PATH`; any other path starts from the
+    /// folder.
     fn resolve(&self, command: &str) -> PathBuf {
         if command.contains('/') { self.folder.join(command) } else { Path::new(command).to_owned() }
     }
 }
 
-/// A script is called just so: its text is the user's, and long.
+/// Displays the name of a command. The text of a script is not displayed, because it belongs to the user and can be
+/// long.
 impl fmt::Display for Program {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.text {

@@ -1,4 +1,4 @@
-//! Schema and data for a server that runs already, read and reported as a seed's are. Nothing of it is cached.
+//! Applying SQL and CSV files to a running server, in the same way as seeds, but without caching.
 
 use std::path::PathBuf;
 
@@ -9,41 +9,41 @@ use crate::model::seed::spec::{CsvDelimiter, CsvTable};
 use crate::postgres::connect::ConnectError;
 use crate::seed::{CopyError, CsvFile, CsvFileError, EventSink, LoadSqlError, SqlError, SqlScript, copy_csv, run_sql};
 
-/// Why SQL or a CSV file could not be applied to a running server.
+/// The reason why SQL or a CSV file could not be applied to a running server.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApplyToServerError {
-    /// There is no connection.
+    /// The connection to the server failed.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// The working directory is gone.
+    /// The working directory does not exist any more.
     #[error("failed to find the working directory")]
     WorkingDirectory(#[source] std::io::Error),
-    /// The way to the server could not be found.
+    /// The client programs could not be set up.
     #[error("failed to reach the server")]
     Reach(#[source] Box<StartError>),
     /// A file that the SQL includes could not be read.
     #[error("failed to read {}", path.display())]
     Include {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         #[source]
         source: std::io::Error,
     },
-    /// The SQL.
+    /// The SQL failed.
     #[error("SQL failed{}", .0.at())]
     Sql(#[source] Box<SqlError>),
-    /// The CSV file can't be read, or its first row names no columns.
+    /// The CSV file can't be read, or its first row does not name the columns.
     #[error(transparent)]
     CsvFile(#[from] CsvFileError),
-    /// The rows.
+    /// The rows of the CSV file could not be copied to the table.
     #[error(transparent)]
     Copy(#[from] CopyError),
 }
 
 impl ApplyToServerError {
-    /// What the user can do about it.
+    /// Returns a hint on what the user can do about the error, if there is one.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -55,8 +55,8 @@ impl ApplyToServerError {
 }
 
 impl Server {
-    /// Runs SQL as `psql -X -v ON_ERROR_STOP=1` does: any number of statements, with psql's own commands between them.
-    /// Relative paths in it start from the working directory.
+    /// Runs SQL with `psql -X -v ON_ERROR_STOP=1`: any number of statements, and also the commands of `psql`. Relative
+    /// paths are resolved against the working directory.
     ///
     /// ```no_run
     /// # async fn example(server: &pg_ephemeral_core::Server) -> Result<(), Box<dyn std::error::Error>> {
@@ -68,7 +68,7 @@ impl Server {
     /// ```
     ///
     /// # Errors
-    /// [`ApplyToServerError`], with the line; statements before the one that failed may have been run.
+    /// Returns an error with the line of the statement that failed. The effects of the statements before it remain.
     pub async fn apply_sql(&self, sql: &str) -> Result<(), ApplyToServerError> {
         let folder = std::env::current_dir().map_err(ApplyToServerError::WorkingDirectory)?;
         let script = SqlScript::of_text(sql, &folder).await.map_err(|error| match error {
@@ -90,11 +90,12 @@ impl Server {
         ran.map_err(|error| ApplyToServerError::Sql(Box::new(error)))
     }
 
-    /// Loads a CSV file, whose first row names columns, into a table. Columns that it does not name take their defaults.
-    /// A relative path starts from the working directory.
+    /// Loads a CSV file into a table. The first row of the file names the columns. Other columns of the table get their
+    /// default values. A relative path is resolved against the working directory.
     ///
     /// # Errors
-    /// [`ApplyToServerError`], with the line where one is known. No row of the file is in the table then.
+    /// Returns an error, with the line in the file if it is known, if the file can't be loaded. In that case, no row of
+    /// the file is in the table.
     pub async fn apply_csv(
         &self,
         path: impl Into<PathBuf>,

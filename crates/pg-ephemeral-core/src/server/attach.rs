@@ -1,4 +1,4 @@
-//! Attaching to a session: everything a client needs is computed from the session's labels and this user's secret.
+//! Attaching to a session. The connection parameters are computed from the session's labels and this user's secret.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ use crate::session::Session;
 use crate::state::{Folders, MachineSecret, MadeWith};
 
 impl Server {
-    /// The server of a session. Dropping the value, or stopping it, leaves the session as it is.
+    /// Attaches to the server of a session. Neither dropping nor stopping the value removes the session.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -33,7 +33,8 @@ impl Server {
     /// ```
     ///
     /// # Errors
-    /// [`AttachError`]; whether the server answers is not tried.
+    /// Returns an error if the session is paused, was started with another secret, or has invalid labels. Does not
+    /// check whether the server accepts connections.
     pub fn attach(session: &Session, folders: &Folders) -> Result<Self, AttachError> {
         if session.summary().state == ContainerState::Paused {
             return Err(AttachError::Paused { session: session.name().clone() });
@@ -64,7 +65,7 @@ impl Server {
             Some(_) => {
                 backend.address().map_err(|source| AttachError::Address { session: session.name().clone(), source })?
             }
-            // What is published everywhere is published here.
+            // A port that is published on all addresses is also published on the loopback address.
             None if address.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
             None => address,
         };

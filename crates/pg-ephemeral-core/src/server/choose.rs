@@ -1,4 +1,5 @@
-//! Which backend to use: an explicit choice is kept or is an error, and only without one is the first that works taken.
+//! Choosing a backend. An explicitly chosen backend is used, and it is an error if it does not work. Without an
+//! explicit choice, the first backend that works is used.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,18 +12,18 @@ use crate::config::{BackendChoice, BackendChoiceError};
 use crate::postgres::host_image::{self, FindError};
 use crate::state::Folders;
 
-/// Where a choice of a backend was made.
+/// The source of the choice of a backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChoiceSource {
-    /// By the caller: an option of the command line, or [`crate::Definition::backend`].
+    /// The caller: an option of the command line, or [`crate::Definition::backend_choice`].
     Caller,
-    /// By the environment variable `OCIMAN_BACKEND`.
+    /// The environment variable `OCIMAN_BACKEND`.
     Environment,
-    /// In the project's configuration.
+    /// The configuration of the project.
     Configuration,
-    /// In the user's `ociman.toml`.
+    /// The user's `ociman.toml`, with its path.
     UserConfig(PathBuf),
-    /// Nowhere.
+    /// No choice was made: the first backend that works is used.
     Automatic,
 }
 
@@ -38,47 +39,47 @@ impl fmt::Display for ChoiceSource {
     }
 }
 
-/// One backend that was tried, and why it does not work.
+/// A backend that was tried and does not work.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Attempt {
-    /// The backend.
+    /// The kind of the backend.
     pub backend: Kind,
-    /// Why it does not work.
+    /// Why the backend does not work.
     pub reason: String,
 }
 
-/// Why there is no backend.
+/// The reason why there is no backend.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChooseError {
-    /// A choice is not the name of a backend.
-    #[error("choose a backend {origin}")]
+    /// The choice is not the name of a backend.
+    #[error("failed to choose a backend {origin}")]
     Name {
-        /// Where the choice was made.
+        /// The source of the choice.
         origin: ChoiceSource,
-        /// What is wrong with it.
+        /// Why the choice is invalid.
         #[source]
         source: BackendChoiceError,
     },
     /// The user's configuration can't be read.
     #[error(transparent)]
     UserConfig(#[from] ociman::UserConfigError),
-    /// The backend that was chosen does not work.
+    /// The explicitly chosen backend does not work.
     #[error("the {} backend, chosen {origin}, does not work: {}", attempt.backend, attempt.reason)]
     Chosen {
-        /// Where the choice was made.
+        /// The source of the choice.
         origin: ChoiceSource,
-        /// What was tried.
+        /// The backend, and why it does not work.
         attempt: Attempt,
     },
-    /// No backend works at all.
+    /// None of the backends works.
     #[error("no backend works: {}", list(.0))]
     Nothing(Vec<Attempt>),
 }
 
 impl ChooseError {
-    /// What the user can do about it.
+    /// Returns a hint on what the user can do about the error.
     pub fn hint(&self) -> String {
         match self {
             Self::Name { .. } | Self::UserConfig(_) => "the backends are auto, docker, podman and host".to_owned(),
@@ -92,7 +93,7 @@ impl ChooseError {
     }
 }
 
-/// What makes a backend work that does not for this reason.
+/// Returns a hint on how to make a backend work that does not work for this reason.
 pub(crate) fn remedy(backend: Kind, reason: &str) -> &'static str {
     let is_installed = !reason.starts_with("no program ");
     let is_denied = reason.to_ascii_lowercase().contains("permission denied");
@@ -117,10 +118,12 @@ fn list(attempts: &[Attempt]) -> String {
     texts.join("; ")
 }
 
-/// The choice that counts: the caller's, then the environment's, then that of `configured`, then the user's.
+/// Returns the effective choice of a backend and its source. The choice of the caller comes first, then that of the
+/// environment variable `OCIMAN_BACKEND`, then `configured`, then the user's `ociman.toml`.
 ///
 /// # Errors
-/// [`ChooseError::Name`] and [`ChooseError::UserConfig`].
+/// Returns [`ChooseError::Name`] if the choice is not the name of a backend, and [`ChooseError::UserConfig`] if the
+/// user's configuration can't be read.
 pub fn effective_choice(
     caller: Option<BackendChoice>,
     configured: BackendChoice,
@@ -147,11 +150,12 @@ fn named(text: &str, origin: ChoiceSource) -> Result<(BackendChoice, ChoiceSourc
     }
 }
 
-/// The backend for a choice. Automatic means: Docker if its engine answers, then Podman, then the host if PostgreSQL
-/// is installed.
+/// Returns the backend for a choice. Without an explicit choice, this is Docker if its engine answers, otherwise Podman
+/// if that answers, otherwise the host backend if PostgreSQL is installed.
 ///
 /// # Errors
-/// [`ChooseError::Chosen`] when an explicit choice does not work, [`ChooseError::Nothing`] when nothing does.
+/// Returns [`ChooseError::Chosen`] if the explicitly chosen backend does not work, and [`ChooseError::Nothing`] if
+/// there is no explicit choice and no backend works.
 pub async fn backend(
     choice: BackendChoice,
     origin: ChoiceSource,
@@ -172,10 +176,10 @@ pub async fn backend(
     Err(ChooseError::Nothing(attempts))
 }
 
-/// Tries one backend; the error is why it does not work.
+/// Checks whether one backend works, and returns it.
 ///
 /// # Errors
-/// A text for a person.
+/// If the backend does not work, returns the reason as a text for the user.
 pub async fn attempt(kind: Kind, folders: &Folders, executor: Arc<dyn Executor>) -> Result<Backend, String> {
     let detected = match kind {
         Kind::Docker => Backend::detect_docker(executor).await,
@@ -198,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_to_do_follows_from_why_a_backend_does_not_work() {
+    fn the_hint_depends_on_why_a_backend_does_not_work() {
         let docker = |reason| remedy(Kind::Docker, reason);
         assert!(docker("no program \"docker\" on PATH").starts_with("install "));
         assert!(docker("Cannot connect to the Docker daemon at unix:///run/docker.sock").starts_with("start "));

@@ -1,4 +1,4 @@
-//! Why a server could not be started.
+//! [`StartError`], [`AttachError`] and [`WithServerError`]: the reasons why a server could not be started or used.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -17,18 +17,18 @@ use crate::seed::ApplyError;
 use crate::session::FindError as FindSessionError;
 use crate::state::{FoldersError, LockError, RecordError, SecretError};
 
-/// How many of a dead server's last lines are shown.
+/// The number of lines that errors show from the end of a server's log.
 pub(super) const LOG_LINES: usize = 20;
 
-/// Why a server could not be started. Nothing of it is left then.
+/// The reason why a server could not be started. A failed start leaves nothing behind.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// There is no backend.
+    /// The choice of a backend is invalid, or no backend works.
     #[error(transparent)]
     Choose(#[from] ChooseError),
-    /// A folder of this machine was to be mounted where it is not.
-    #[error("mount {}: the {backend} engine is on another machine, {host}", folder.display())]
+    /// A folder of this machine can't be mounted, because the engine is on another machine.
+    #[error("failed to mount {}: the {backend} engine is on another machine, {host}", folder.display())]
     RemoteFolder {
         /// The folder.
         folder: PathBuf,
@@ -37,73 +37,73 @@ pub enum StartError {
         /// The machine that the engine is on.
         host: String,
     },
-    /// There is no fitting PostgreSQL on the host.
+    /// No fitting PostgreSQL is installed on this machine.
     #[error(transparent)]
     Find(#[from] FindError),
-    /// There can be no cluster that sorts and stores text as was asked for.
+    /// The locale settings do not fit together, or the locale is missing.
     #[error(transparent)]
     Locale(#[from] LocaleError),
-    /// The user's folders.
+    /// The user's folders could not be found or used.
     #[error(transparent)]
     Folders(#[from] FoldersError),
-    /// The machine's secret.
+    /// The machine's secret could not be read or created.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// The server's record.
+    /// The server's record could not be written.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// The lock of a build.
+    /// The lock of the instance's layers could not be taken.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// The operating system has no threads, random numbers or ports to give.
-    #[error("prepare the start")]
+    /// The operating system failed to provide a thread, random numbers or a free port.
+    #[error("failed to prepare the start")]
     Thread(#[source] std::io::Error),
-    /// A parameter is pg-ephemeral's own to set.
+    /// A parameter is reserved, because pg-ephemeral sets it itself.
     #[error("the parameter {name} is set by pg-ephemeral itself")]
     ReservedParameter {
         /// The parameter.
         name: ParameterName,
     },
-    /// A parameter does by hand what the SSL host name does.
+    /// A parameter configures SSL, which the SSL host name already does.
     #[error("the parameter {name} can't be set beside the SSL host name, which sets SSL up")]
     SslParameter {
         /// The parameter.
         name: ParameterName,
     },
-    /// The server's certificate.
+    /// The server's certificate could not be generated.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
-    /// The file with its certificate authority.
+    /// The file with the certificate authority could not be written.
     #[error(transparent)]
     CaFile(#[from] CaFileError),
-    /// The server's program knows no TLS.
-    #[error("turn TLS on: this PostgreSQL was built without it")]
+    /// PostgreSQL was built without TLS.
+    #[error("failed to enable TLS: this PostgreSQL was built without it")]
     BuiltWithoutTls,
-    /// The server did not take its certificate.
-    #[error("turn TLS on")]
+    /// A statement that gives the server its certificate and enables TLS failed.
+    #[error("failed to enable TLS")]
     TurnTlsOn(#[source] tokio_postgres::Error),
-    /// The name of the instance's layers is too long for an image.
-    #[error("name the layers")]
+    /// The name of the instance makes the image names of its layers too long.
+    #[error("failed to compute the layers' names")]
     LayerName(#[source] ociman::ReferenceError),
-    /// The images could not be looked up.
-    #[error("look up the image {image}")]
+    /// The images could not be inspected.
+    #[error("failed to look up the image {image}")]
     LookUp {
         /// The base image.
         image: String,
-        /// What the backend said.
+        /// Why the backend failed.
         #[source]
         source: ociman::CommandError,
     },
-    /// The image is not there and could not be fetched.
-    #[error("pull the image {image}")]
+    /// The image is not on the backend, and could not be pulled.
+    #[error("failed to pull the image {image}")]
     Pull {
         /// The image.
         image: String,
-        /// What the backend said.
+        /// Why the backend failed.
         #[source]
         source: ociman::CommandError,
     },
-    /// The image lacks the program that the server is for.
+    /// The image lacks the program that was set with [`Definition::program`](crate::Definition::program).
     #[error("no program {program:?} in the image {image}")]
     ProgramNotInImage {
         /// The program.
@@ -119,72 +119,72 @@ pub enum StartError {
     Seed {
         /// The instance.
         instance: InstanceName,
-        /// Which seed, and what came of it.
+        /// Which seed failed, and why.
         #[source]
         source: Box<ApplyError>,
     },
-    /// The server does not start with the configuration that a seed has left.
+    /// The server does not start again after a seed has changed its configuration.
     #[error("failed to start the server of instance {instance} again after seed \"{seed}\"")]
     StartAfterSeed {
         /// The instance.
         instance: InstanceName,
         /// The seed.
         seed: SeedName,
-        /// What came of it.
+        /// Why the server did not start.
         #[source]
         source: Box<StartError>,
     },
-    /// There is no image for a container script: the host backend has none.
+    /// A container script can't run on the host backend, which has no images.
     #[error("seed \"{seed}\" can't run: there is no image for its script")]
     NoImageForScript {
         /// The seed.
         seed: SeedName,
     },
-    /// A layer was made under another secret and can't be opened.
-    #[error("open the layer {layer}, which was made under another secret")]
+    /// A layer was made with another secret, and its password could not be reset.
+    #[error("failed to open the layer {layer}, which was made under another secret")]
     LostLayer {
-        /// The layer's image.
+        /// The image of the layer.
         layer: ociman::Reference,
     },
-    /// A session of this name runs already.
-    #[error("the session {name} runs already")]
+    /// A session of this name already runs.
+    #[error("the session {name} is already running")]
     SessionExists {
         /// The session.
         name: Name,
     },
-    /// The sessions that run could not be looked at.
+    /// The search for a session failed.
     #[error(transparent)]
     FindSession(FindSessionError),
-    /// The session that was started could not be attached to.
+    /// Attaching to the started session failed.
     #[error(transparent)]
     Attach(#[from] AttachError),
     /// The container could not be started.
-    #[error("run the server's container")]
+    #[error("failed to run the server's container")]
     Run(#[source] ociman::CommandError),
-    /// A layer could not be saved.
-    #[error("commit a layer")]
+    /// A layer could not be committed.
+    #[error("failed to commit a layer")]
     Commit(#[source] ociman::CommandError),
-    /// A command inside the container could not be run, or failed.
-    #[error("hand the password to the server's container: {message}")]
+    /// The command that passes the password to the container failed.
+    #[error("failed to pass the password to the server's container: {message}")]
     Password {
-        /// What came of it.
+        /// The exit status and the error output of the command.
         message: String,
     },
-    /// The container disappeared, or its backend did.
-    #[error("watch the server's container")]
+    /// The container disappeared, or the backend does not answer any more.
+    #[error("failed to watch the server's container")]
     Watch(#[source] ociman::CommandError),
-    /// The server ended instead of getting ready.
+    /// The server ended before it was ready.
     #[error("the server ended with status {status} before it was ready{}", quoted(log))]
     Died {
-        /// The status of its process.
+        /// The exit status of the server.
         status: i32,
         /// The last lines of its log.
         log: String,
     },
-    /// The server did not get ready in time.
+    /// The server was not ready in time.
     #[error("the server was not ready within {} s{}", limit.as_secs_f32(), quoted(log))]
     TimedOut {
-        /// The time it had.
+        /// The time limit.
         limit: Duration,
         /// The last lines of its log.
         log: String,
@@ -192,18 +192,18 @@ pub enum StartError {
         #[source]
         source: ConnectError,
     },
-    /// The server is up and does not let us in.
-    #[error("connect to the server")]
+    /// The server runs, but refuses the connection.
+    #[error("failed to connect to the server")]
     Connect(#[source] ConnectError),
-    /// The way to the server's private socket could not be made.
+    /// The symbolic link to the server's private socket could not be created.
     #[error("failed to make a link to the server's socket")]
     Socket(#[source] std::io::Error),
     /// The initial set-up statements failed.
-    #[error("set up the server")]
+    #[error("failed to set up the server")]
     SetUp(#[source] tokio_postgres::Error),
 }
 
-/// How [`Definition::with_server`](crate::Definition::with_server) ended without a value.
+/// The error of [`Definition::with_server`](crate::Definition::with_server).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WithServerError<E> {
@@ -214,71 +214,71 @@ pub enum WithServerError<E> {
     #[error(transparent)]
     Body(E),
     /// The server could not be removed.
-    #[error("remove the server")]
+    #[error("failed to remove the server")]
     Stop(#[source] ociman::CommandError),
 }
 
-/// Why a session could not be attached to.
+/// The reason why attaching to a session failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AttachError {
-    /// The machine's secret.
+    /// The machine's secret could not be read or created.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// The session was started with another secret, so this one does not make its password.
-    #[error("attach to the session {session}: it was started with another secret")]
+    /// The session was started with another secret, so its password can't be derived.
+    #[error("failed to attach to the session {session}: it was started with another secret")]
     AnotherSecret {
         /// The session.
         session: Name,
     },
-    /// A label that an attach needs is not there.
-    #[error("attach to the session {session}: its container has no label {key}")]
+    /// The session's container lacks a required label.
+    #[error("failed to attach to the session {session}: its container has no label {key}")]
     MissingLabel {
         /// The session.
         session: Name,
-        /// The label.
+        /// The key of the label.
         key: ociman::label::Key,
     },
     /// The session's container publishes no port.
-    #[error("attach to the session {session}: its container publishes no port")]
+    #[error("failed to attach to the session {session}: its container publishes no port")]
     NoPort {
         /// The session.
         session: Name,
     },
-    /// The machine that the session's engine is on has no address.
-    #[error("attach to the session {session}")]
+    /// The address of the machine that the session's engine is on could not be found.
+    #[error("failed to attach to the session {session}")]
     Address {
         /// The session.
         session: Name,
-        /// Which machine, and why.
+        /// Which machine it is, and why the address could not be found.
         #[source]
         source: ociman::CommandError,
     },
-    /// Somebody has paused the session's container: its server would not answer.
-    #[error("attach to the session {session}: its container is paused")]
+    /// The session's container is paused, so its server does not answer.
+    #[error("failed to attach to the session {session}: its container is paused")]
     Paused {
         /// The session.
         session: Name,
     },
-    /// The labels that tell of TLS can't be read.
-    #[error("attach to the session {session}")]
+    /// The label with the TLS settings is invalid.
+    #[error("failed to attach to the session {session}")]
     Label {
         /// The session.
         session: Name,
-        /// Which label, and what is wrong with it.
+        /// Which label it is, and why it is invalid.
         #[source]
         source: Box<ReadError>,
     },
-    /// The file with its certificate authority could not be written.
+    /// The file with the certificate authority could not be written.
     #[error(transparent)]
     CaFile(#[from] CaFileError),
-    /// The programs of the session's server could not be found on this machine.
+    /// The PostgreSQL installation of the session's server could not be found on this machine.
     #[error(transparent)]
     Find(#[from] FindError),
 }
 
 impl AttachError {
-    /// What the user can do about it.
+    /// Returns a hint on what the user can do about the error, if there is one.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -293,11 +293,11 @@ impl AttachError {
     }
 }
 
-/// What to do about a full disk.
+/// The hint for errors that a full disk causes.
 const FULL_DISK: &str = "the disk is full: free some space; `pg-ephemeral doctor` shows how much is left where, and \
                          `pg-ephemeral cache prune` removes old layers";
 
-/// Nothing of this machine can be mounted on another.
+/// Checks that the engine can mount the folder: a remote engine can't mount a folder of this machine.
 pub(crate) fn refuse_remote_folder(backend: &Backend, folder: Option<&PathBuf>) -> Result<(), StartError> {
     let (Some(host), Some(folder)) = (backend.remote_host(), folder) else { return Ok(()) };
     Err(StartError::RemoteFolder { folder: folder.clone(), backend: backend.kind(), host: host.to_owned() })
@@ -309,18 +309,18 @@ fn quoted(log: &str) -> String {
 }
 
 impl StartError {
-    /// What became of a server that was started again and ended by itself.
+    /// Creates the error for a server that was started again and has ended by itself.
     pub(crate) async fn ended(container: &Container) -> Self {
         let status = container.inspect().await.ok().and_then(|info| info.exit_code).unwrap_or(-1);
         Self::Died { status, log: container.last_log_lines(LOG_LINES).await.unwrap_or_default() }
     }
 
-    /// What the user can do about it.
+    /// Returns a hint on what the user can do about the error, if there is one.
     pub fn hint(&self) -> Option<String> {
         self.own_hint().or_else(|| self.is_about_full_disk().then(|| FULL_DISK.to_owned()))
     }
 
-    /// Whether a full disk is a cause, as the system, an engine or PostgreSQL says.
+    /// Returns `true` if a full disk is among the causes, as reported by the system, an engine or PostgreSQL.
     fn is_about_full_disk(&self) -> bool {
         let mut cause: Option<&dyn Error> = Some(self);
         while let Some(error) = cause {
@@ -384,7 +384,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_disk_is_named_wherever_it_shows() {
+    fn an_error_that_a_full_disk_causes_has_a_hint_about_it() {
         let io = || std::io::Error::from_raw_os_error(rustix::io::Errno::NOSPC.raw_os_error());
         let died = |log: &str| StartError::Died { status: 1, log: log.to_owned() };
         for error in [StartError::Thread(io()), StartError::Socket(io()), died("PANIC:  x: No space left on device")] {

@@ -1,5 +1,5 @@
-//! Owns one container from before it is started until it is gone: whatever becomes of the future, the value or the
-//! thread that wanted it, the container is removed, its folder with it, and its record last.
+//! [`Guard`]: the owner of one container, from before the container is started until it is gone. Even if the caller
+//! drops its future or panics, the guard removes the container, then the folder for its socket, and finally its record.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,40 +15,41 @@ use crate::state::folders::make_socket_folder;
 use crate::state::record::{Lifetime, Record, RecordFile};
 use crate::state::{Folders, RecordError, background};
 
-/// How long a removal waits for a start that is still under way, before it removes what is there.
+/// How long a removal waits for a start that is still in progress.
 const START_LIMIT: Duration = Duration::from_secs(20);
-/// How long it waits for a commit that is still under way.
+/// How long a removal waits for a commit that is still in progress.
 const COMMIT_LIMIT: Duration = Duration::from_secs(30);
-/// How long dropping a guard blocks at most.
+/// The longest time that dropping a guard blocks.
 const DROP_LIMIT: Duration = Duration::from_secs(60);
-/// How often a removal that the engine refuses is tried.
+/// The number of attempts to remove a container if the engine returns errors.
 const REMOVAL_ATTEMPTS: u32 = 3;
-/// How often it is looked for a container whose client was killed before it was there.
+/// The pause between checks whether a container exists whose start may still be in progress.
 const LATE_PAUSE: Duration = Duration::from_millis(50);
-/// How long apart: there is nothing to wait for but that the engine changes its mind.
+/// The pause between attempts to remove a container.
 const REMOVAL_PAUSE: Duration = Duration::from_millis(200);
 
+/// The owner of a container. Dropping it removes the container.
 #[derive(Debug)]
 pub(crate) struct Guard {
     container: Container,
-    /// `None` once the container is gone or belongs to nobody.
+    /// `None` once the container is gone or has been released.
     cleanup: Option<Cleanup>,
 }
 
-/// What a removal needs.
+/// The information that a removal needs.
 #[derive(Debug)]
 struct Cleanup {
     file: RecordFile,
     settled: watch::Receiver<bool>,
     /// Held while the container's files are committed.
     busy: Arc<Mutex<()>>,
-    /// Whether an engine's client may have been killed while it started the container.
+    /// Whether the engine's client may have been killed while it started the container.
     may_start_late: bool,
 }
 
 impl Guard {
-    /// Starts a container, and makes the folder for its socket when it has one. When this fails, or its future is
-    /// dropped, nothing stays.
+    /// Starts a container, and creates the folder for its socket if there is one. If this fails, or the future is
+    /// dropped, nothing is left behind.
     pub(crate) async fn run(
         folders: &Folders,
         backend: &Backend,
@@ -71,7 +72,7 @@ impl Guard {
         let starter = backend.clone();
         background::spawn(async move {
             let result = starter.run(&spec).await;
-            // Whoever is gone does not need to know any more.
+            // If the receiver is gone, the result is not needed any more.
             let _ = settle.send(true);
             let _ = answer.send(result);
         })
@@ -91,8 +92,8 @@ impl Guard {
         }
     }
 
-    /// Starts a container on the caller's own streams. The process is the engine's client; whatever becomes of it, the
-    /// guard removes the container, unless it is [told](Guard::gone) that this has removed itself.
+    /// Starts a container on the caller's standard streams. The returned process is the engine's client. The guard
+    /// removes the container, unless [`Guard::gone`] is called because the container has removed itself.
     pub(crate) async fn attach(
         folders: &Folders,
         backend: &Backend,
@@ -113,7 +114,7 @@ impl Guard {
         }
     }
 
-    /// Gives up a container that has removed itself.
+    /// Drops the guard of a container that has removed itself.
     pub(crate) fn gone(mut self) {
         self.forget();
     }
@@ -122,8 +123,8 @@ impl Guard {
         &self.container
     }
 
-    /// Commits the container's files as a layer. Once begun, that comes to its end even if the future is dropped, and a removal
-    /// waits for it: an engine's command that is cut off leaves its temporary files.
+    /// Commits the container's files as a layer. A commit that has begun is completed even if the future is dropped,
+    /// and a removal waits for it, because an interrupted engine command leaves temporary files behind.
     pub(crate) async fn commit(&self, spec: CommitSpec) -> Result<(), StartError> {
         let busy = match &self.cleanup {
             Some(cleanup) => Some(cleanup.busy.clone().lock_owned().await),
@@ -133,7 +134,8 @@ impl Guard {
         let committing = background::spawn(async move {
             let _busy = busy;
             match container.commit(&spec).await {
-                // Who builds the same layer may take it for a displaced one in the moment before it has its name.
+                // For a moment the new image has no name, and another process that builds the same layer may remove it
+                // as a displaced one. So the commit is tried once more.
                 Err(ociman::CommandError::ImageNotFound { .. }) => container.commit(&spec).await,
                 committed => committed,
             }
@@ -142,19 +144,20 @@ impl Guard {
         committed.map_err(|panic| StartError::Thread(std::io::Error::other(panic)))?.map_err(StartError::Commit)
     }
 
-    /// Removes the container and waits until it is gone. Once begun, the removal goes on even if the future is dropped,
-    /// and the drop blocks until it is done.
+    /// Removes the container and waits until it is gone. A removal that has begun is completed even if the future is
+    /// dropped; the drop blocks until then.
     pub(crate) async fn remove(mut self) -> Result<(), ociman::CommandError> {
         let Some(cleanup) = self.cleanup.take() else { return Ok(()) };
         let container = self.container.clone();
         match background::finish(remove(container, cleanup), DROP_LIMIT) {
             Ok(removal) => removal.output().await.unwrap_or(Ok(())),
-            // A record that stays tells the next command.
+            // The record remains, so the next command removes the container.
             Err(_) => Ok(()),
         }
     }
 
-    /// Lets the container live on by itself, as long as it is wanted, under the name that it has or is about to get.
+    /// Releases the container, so that it outlives this process for the given lifetime. `name` is the name that the
+    /// container has or is about to get.
     pub(crate) fn release(
         mut self,
         name: &ContainerName,
@@ -170,7 +173,7 @@ impl Guard {
         Ok(self.container.clone())
     }
 
-    /// Gives up a container that is not there.
+    /// Removes the record of a container that does not exist.
     fn forget(&mut self) {
         if let Some(cleanup) = self.cleanup.take() {
             cleanup.file.remove();
@@ -182,14 +185,14 @@ impl Drop for Guard {
     fn drop(&mut self) {
         if let Some(cleanup) = self.cleanup.take() {
             let container = self.container.clone();
-            // A record that stays tells the next command.
+            // If this fails, the record remains, and the next command removes the container.
             background::block_on(async move { drop(remove(container, cleanup).await) }, DROP_LIMIT);
         }
     }
 }
 
 async fn remove(container: Container, mut cleanup: Cleanup) -> Result<(), ociman::CommandError> {
-    // An error means that the starting task is gone, and with it the start.
+    // An error means that the task that starts the container has ended, so there is nothing to wait for.
     let _ = tokio::time::timeout(START_LIMIT, cleanup.settled.wait_for(|settled| *settled)).await;
     let busy = cleanup.busy.clone();
     let _busy = tokio::time::timeout(COMMIT_LIMIT, busy.lock()).await;
@@ -208,7 +211,7 @@ async fn remove(container: Container, mut cleanup: Cleanup) -> Result<(), ociman
     Ok(())
 }
 
-/// Waits for a container whose client was killed, until it is there or can come no more.
+/// Waits until a container whose client may have been killed exists, or can't be created any more.
 async fn wait_until_there(container: &Container, file: &RecordFile) {
     while matches!(container.inspect().await, Err(CommandError::ContainerNotFound { .. })) && file.may_start_late() {
         tokio::time::sleep(LATE_PAUSE).await;
@@ -228,7 +231,7 @@ mod tests {
     use crate::model::session::Name;
     use crate::state::record::tests::Client;
 
-    /// Long enough for anything that ends at all, on a busy machine.
+    /// A time limit that is only reached if an operation never ends, even on a busy machine.
     const AMPLE: Duration = Duration::from_secs(30);
 
     const IMAGE: &str = "localhost/x:1";
@@ -252,7 +255,7 @@ mod tests {
         std::fs::read_dir(home.join("pg-ephemeral/servers")).unwrap().count()
     }
 
-    /// Begins to start a container of the session's name, and gives it up while the engine is at it.
+    /// Starts a container with the session's name, and drops the future while the start is in progress.
     async fn give_up(fake: &FakeBackend) {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
@@ -260,7 +263,7 @@ mod tests {
         spec.labels.insert(label::NONCE_KEY, label::value("loser"));
         let backend = fake.backend();
         let mut start = Box::pin(Guard::run(&folders, &backend, spec, Owner::current(), None));
-        // The engine gets to it when nobody waits for it any more.
+        // The background thread is blocked, so that the engine's command runs only after the future has been dropped.
         let (go, wait) = mpsc::channel::<()>();
         let held = background::spawn(async move { wait.recv() }).unwrap();
         let is_pending = poll_fn(|context| Poll::Ready(start.as_mut().poll(context).is_pending())).await;
@@ -274,7 +277,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_commit_that_is_given_up_comes_to_its_end_before_the_removal() {
+    async fn a_dropped_commit_is_completed_before_the_removal() {
         let state = tempfile::tempdir().unwrap();
         let folders = Folders::at(state.path());
         let fake = FakeBackend::podman().with_image(IMAGE);
@@ -282,7 +285,7 @@ mod tests {
         let guard = Guard::run(&folders, &fake.backend(), spec, Owner::current(), None).await.unwrap();
         let labels = ociman::label::Labels::new();
         let mut commit = Box::pin(guard.commit(CommitSpec { image: "localhost/committed:1".parse().unwrap(), labels }));
-        // The engine gets to it when nobody waits for it any more.
+        // The background thread is blocked, so that the engine's command runs only after the future has been dropped.
         let (go, wait) = mpsc::channel::<()>();
         let held = background::spawn(async move { wait.recv() }).unwrap();
         let is_pending = poll_fn(|context| Poll::Ready(commit.as_mut().poll(context).is_pending())).await;
@@ -297,7 +300,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_start_that_is_given_up_leaves_nothing() {
+    async fn a_dropped_start_leaves_nothing_behind() {
         for fake in [FakeBackend::docker(), FakeBackend::podman()] {
             let fake = fake.with_image(IMAGE);
             give_up(&fake).await;
@@ -306,7 +309,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_start_that_is_given_up_leaves_the_session_alone_that_got_the_name_first() {
+    async fn a_dropped_start_does_not_remove_the_session_that_got_the_name_first() {
         for fake in [FakeBackend::docker(), FakeBackend::podman()] {
             let fake = fake.with_image(IMAGE).with_session("x", IMAGE, &[("pg-ephemeral.nonce", "winner")]);
             give_up(&fake).await;
@@ -315,7 +318,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_container_that_has_removed_itself_costs_no_more_commands() {
+    async fn a_container_that_has_removed_itself_needs_no_further_engine_commands() {
         for fake in engines() {
             let home = tempfile::tempdir().unwrap();
             let folders = Folders::at(home.path());
@@ -332,7 +335,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_removal_that_the_engine_refuses_is_tried_three_times_then_told_and_left_to_the_next_command() {
+    async fn a_failing_removal_is_tried_three_times_and_then_left_to_the_next_command() {
         for fake in engines() {
             let home = tempfile::tempdir().unwrap();
             let folders = Folders::at(home.path());
@@ -340,11 +343,11 @@ mod tests {
             let error = guarded(&folders, &fake).await.remove().await.unwrap_err();
             assert!(matches!(error, CommandError::Unreachable { .. }), "{error:?}");
             assert_eq!(fake.journal().count(Operation::Remove), 3, "{}", fake.journal());
-            // Although the process that started it is alive.
+            // The container counts as a leftover although the process that started it is alive.
             let left = crate::state::record::left_behind(&folders, std::time::SystemTime::now());
             assert_eq!(left.iter().map(|file| file.record.container.as_str()).collect::<Vec<_>>(), ["pg-ephemeral-x"]);
             fake.recover();
-            crate::reap::reap_recorded(&folders, &fake.backend(), crate::reap::Patience::Hurry).await;
+            crate::reap::reap_recorded(&folders, &fake.backend(), crate::reap::LateStarts::Hurry).await;
             assert_eq!((fake.containers().len(), records(home.path())), (0, 0));
         }
     }
@@ -355,7 +358,7 @@ mod tests {
             let home = tempfile::tempdir().unwrap();
             let folders = Folders::at(home.path());
             let fake = fake.fail(Operation::Remove, Failure::EngineDown).on_call(1);
-            // The removal takes its time, since only the third attempt succeeds.
+            // The removal takes a while, because only the third attempt succeeds.
             let fake = fake.fail(Operation::Remove, Failure::EngineDown).on_call(2);
             let mut removal = Box::pin(guarded(&folders, &fake).await.remove());
             poll_fn(|context| {
@@ -370,12 +373,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_container_that_its_engine_s_client_is_still_about_to_start_is_waited_for_and_removed() {
+    async fn a_removal_waits_for_a_container_that_the_client_is_still_starting() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
         let fake = FakeBackend::podman().with_image(IMAGE);
         let backend = fake.backend();
-        // Clients are found by the container's name among all processes of the machine.
+        // The name is unique, because clients are searched by the container's name among all processes of the machine.
         let spec = sleeping(&format!("pg-ephemeral-late-{}", std::process::id()));
         let _client = Client::of(spec.name.as_str());
         let file = RecordFile::new(&folders, Record::of_start(&backend, &spec, Owner::current(), None)).unwrap();
@@ -389,7 +392,7 @@ mod tests {
             backend.run(&spec).await.unwrap();
         };
         let both = async { tokio::join!(remove(container, cleanup), start) };
-        // The client runs on: once the container is there, that is no reason to wait.
+        // The client keeps running, but the removal does not wait any longer once the container exists.
         let (removed, ()) = tokio::time::timeout(AMPLE, both).await.unwrap();
         removed.unwrap();
         assert_eq!((fake.containers().len(), records(home.path())), (0, 0), "{}", fake.journal());

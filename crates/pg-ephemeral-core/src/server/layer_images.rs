@@ -1,4 +1,4 @@
-//! Layers as images of a backend, whichever configuration they come from.
+//! Listing the images of layers and snapshots on a backend, regardless of the configuration that they come from.
 
 use std::time::SystemTime;
 
@@ -8,22 +8,22 @@ use ociman::{Backend, CommandError, Kind, Reference};
 use crate::model::layer_image::{layer_name, snapshot_name};
 use crate::model::{InstanceName, SeedHash, SnapshotTag, label};
 
-/// Whose layers.
+/// Which layers to list or remove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope<'a> {
-    /// Those of every instance.
+    /// The layers of all instances.
     All,
-    /// Those of instances of this name, whichever configuration they are in.
+    /// The layers of all instances of this name, regardless of the configuration.
     Instance(&'a InstanceName),
 }
 
-/// What tells one layer of an instance from the others.
+/// The part of a layer's name that distinguishes it from the other layers of an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LayerTag {
-    /// The key of what was seeded.
+    /// The key of a seeded state.
     Seeds(SeedHash),
-    /// The snapshot of a session.
+    /// The tag of a snapshot of a session.
     Snapshot(SnapshotTag),
 }
 
@@ -31,36 +31,37 @@ pub enum LayerTag {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CachedLayer {
-    /// Its names: the one on this machine, and one of a registry when a push or pull was cut off.
+    /// The names of the image: the local one, and possibly one of a registry, if a push or pull was interrupted.
     pub names: Vec<Reference>,
-    /// The instance it is of.
+    /// The name of the instance.
     pub instance: InstanceName,
-    /// Its tag.
+    /// The tag of the layer.
     pub tag: LayerTag,
-    /// The engine's identifier.
+    /// The ID of the image.
     pub id: String,
-    /// When it was made, as far as that is known.
+    /// When the image was created; `None` if that is unknown.
     pub created: Option<SystemTime>,
-    /// Size in bytes, with everything that is under it.
+    /// The size in bytes, including the layers below.
     pub size: u64,
-    /// How many file systems it is made of: a layer has more than those it was built on.
+    /// The number of file system layers in the image. It is higher than that of the layers that this one was built on.
     pub depth: usize,
-    /// Its labels.
+    /// The labels of the image.
     pub labels: Labels,
 }
 
-/// All layers of a backend, snapshots too, the deepest first. Two engine commands, whatever their number.
+/// Returns all layers of a backend, including snapshots, the deepest first. Runs two engine commands, regardless of the
+/// number of layers.
 ///
 /// # Errors
-/// When the backend does not list its images.
+/// Returns an error if the backend fails to list or inspect its images.
 pub(crate) async fn images(backend: &Backend, scope: Scope<'_>) -> Result<Vec<CachedLayer>, CommandError> {
     let mut layers = named_as_layers(backend, scope).await?;
-    // Another program may give its images such names.
+    // Another program may give its images such names, but not this label.
     layers.retain(|layer| layer.labels.get(&label::VERSION_KEY).is_some());
     Ok(layers)
 }
 
-/// As [`images`], with images that only have the name of a layer.
+/// As [`images`], but also returns images that have the name of a layer without the label of one.
 pub(crate) async fn named_as_layers(backend: &Backend, scope: Scope<'_>) -> Result<Vec<CachedLayer>, CommandError> {
     let all = backend.images("").await?;
     let named = all.into_iter().filter_map(|image| {
@@ -72,7 +73,7 @@ pub(crate) async fn named_as_layers(backend: &Backend, scope: Scope<'_>) -> Resu
     let infos = backend.inspect_images(&references).await?;
     let mut layers: Vec<CachedLayer> = Vec::new();
     for ((_, instance, tag), (reference, info)) in named.into_iter().zip(references.into_iter().zip(infos)) {
-        // It may have gone in between.
+        // The image may have been removed since it was listed.
         let Some(info) = info else { continue };
         match layers.iter_mut().find(|layer| layer.id == info.id && layer.tag == tag && layer.instance == instance) {
             Some(layer) => layer.names.push(reference),
@@ -106,7 +107,7 @@ fn name(reference: &Reference) -> Option<(InstanceName, LayerTag)> {
     of_seeds.or_else(|| snapshot_name(reference).map(|(instance, tag)| (instance, LayerTag::Snapshot(tag))))
 }
 
-/// The name without the domain that an engine gives to names that have none.
+/// Returns the name without the domain that the engine adds to names without a domain.
 fn local_form(engine: Kind, reference: &Reference) -> Reference {
     let given = match engine {
         Kind::Docker | Kind::Host => "docker.io/",
@@ -122,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_layer_of_this_machine_is_named_without_the_engine_s_own_domain() {
+    fn the_local_form_of_a_name_lacks_the_domain_that_the_engine_adds() {
         let plain = |engine, name: &str| local_form(engine, &name.parse().unwrap()).to_string();
         assert_eq!(plain(Kind::Docker, "docker.io/pg-ephemeral/main:1"), "pg-ephemeral/main:1");
         assert_eq!(plain(Kind::Podman, "localhost/pg-ephemeral/main:1"), "pg-ephemeral/main:1");

@@ -1,4 +1,4 @@
-//! What the seeds of a [`Definition`] are worth on a backend, without starting anything there.
+//! [`Definition::load_seeds`]: the keys of a definition's seeds on a backend, without starting a server.
 
 use ociman::Backend;
 
@@ -7,14 +7,14 @@ use super::error::StartError;
 use super::resolve::chain_now;
 use crate::seed::{self, LoadedSeed, LoadedSeeds, ReadSeeds, SeedCacheStatus};
 
-/// Why seeds could not be loaded.
+/// The reason why seeds could not be loaded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
     /// A seed can't be read.
     #[error(transparent)]
     Seed(#[from] seed::ReadError),
-    /// The backend did not tell about the base image.
+    /// The base image could not be inspected.
     #[error(transparent)]
     BaseImage(Box<StartError>),
 }
@@ -29,7 +29,8 @@ impl From<LoadError> for StartError {
 }
 
 impl Definition {
-    /// Reads all seeds, and tells the keys that they have on the base image of this backend. Nothing is started or fetched.
+    /// Reads all seeds, and computes their keys for the base image on this backend. Does not start a server or pull an
+    /// image. If the base image is absent, the seeds have no keys.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -52,8 +53,8 @@ impl Definition {
     /// ```
     ///
     /// # Errors
-    /// [`LoadError::Seed`], which names the seed, or [`LoadError::BaseImage`] when the backend does not answer or PostgreSQL is
-    /// not installed on the host.
+    /// Returns [`LoadError::Seed`], which names the seed, if a seed can't be read. Returns [`LoadError::BaseImage`] if
+    /// the backend does not answer, or if no PostgreSQL is installed for the host backend.
     pub async fn load_seeds(&self, backend: &Backend) -> Result<LoadedSeeds<'_>, LoadError> {
         let read = self.read_seeds().await?;
         let failed = |error| LoadError::BaseImage(Box::new(error));
@@ -71,7 +72,7 @@ impl Definition {
         Ok(LoadedSeeds::new(image.into(), seeds.collect()))
     }
 
-    /// Reads all that seeds point to.
+    /// Reads the files and the other sources that the seeds refer to.
     pub(crate) async fn read_seeds(&self) -> Result<ReadSeeds, seed::ReadError> {
         seed::read(&self.seeds, &self.folder).await
     }

@@ -1,6 +1,6 @@
-//! From a [`Definition`] to a running [`Server`]: choosing a backend, looking up images and layers, building what is missing,
-//! starting, and attaching to what runs already. Whoever starts a server removes what killed commands have left first:
-//! that is the business of `lifecycle`.
+//! From a [`Definition`] to a running [`Server`]: choosing a backend, looking up images and layers, building missing
+//! layers, starting a server, and attaching to a session that already runs. This module does not remove what killed
+//! commands have left. `lifecycle` does that before it starts a server.
 
 mod apply;
 mod attach;
@@ -26,7 +26,7 @@ pub(crate) use boot::Boot;
 pub(crate) use boot::build::{ANY_UNLOGGED, STOP_LIMIT};
 pub(crate) use boot::launch::{bind, port_was_taken};
 pub use definition::{Definition, Reach};
-pub(crate) use displaced::{Displaced, remove_displaced};
+pub(crate) use displaced::{DisplacedLayers, remove_displaced};
 pub(crate) use error::refuse_remote_folder;
 pub use error::{AttachError, StartError, WithServerError};
 pub use load_seeds::LoadError;

@@ -1,5 +1,6 @@
-//! The base image of a server and whether its base layer is there. What an engine said of an image is remembered, so
-//! that one question about both is enough as long as the image has not changed.
+//! Resolving the base image of a server, and looking up which layers exist. The properties of a base image are cached
+//! in the state folder. As long as the image has not changed, one inspection of the image and the layers together is
+//! then enough.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -18,49 +19,49 @@ use crate::seed::ReadSeeds;
 use crate::state::folders::write_whole;
 use crate::state::{Folders, folders};
 
-/// On how many file systems a layer may lie for another one to be put on it. Docker takes 125 in all.
+/// The maximum number of file system layers in an image that another layer is built on. Docker allows 125 in total.
 const DEEP: usize = 100;
 
-/// What a server starts from.
+/// The base image and the layers that a server can start from.
 #[derive(Debug, Clone)]
 pub(crate) struct Resolved {
     /// The base image.
     pub(crate) image: Reference,
-    /// The base layer and those of the seeds.
+    /// The base layer and the layers of the seeds.
     pub(crate) chain: Chain,
-    /// The layers that are known to be there. Before a boot that may be the last one only, and none when that is not
-    /// there.
+    /// The layers that are known to exist. Before a boot, this is only the last layer, or nothing if that does not
+    /// exist, because the others have not been looked up.
     pub(crate) present: BTreeSet<SeedHash>,
-    /// Those of them that lie on so many file systems that no layer should be put on top.
+    /// The existing layers that have too many file system layers to build another one on them.
     pub(super) deep: BTreeSet<SeedHash>,
-    /// The image's volume that would hide the data folder's own file system, when it has one.
+    /// The volume of the image that contains the image's default data folder, if there is one.
     pub(super) data_volume: Option<String>,
-    /// The programs, on the host backend.
+    /// The PostgreSQL installation, on the host backend.
     pub(super) installation: Option<Installation>,
     pub(super) instance: InstanceName,
-    /// How a new cluster is to sort and store text.
+    /// The locale settings for a new cluster.
     pub(super) locale: ClusterLocale,
 }
 
 impl Resolved {
-    /// The image of a layer.
+    /// Returns the name of a layer's image.
     pub(super) fn layer(&self, hash: &SeedHash) -> Result<Reference, StartError> {
         layer::image_reference(None, &self.instance, hash).map_err(StartError::LayerName)
     }
 
-    /// The images of all layers there can be, in the order of the chain.
+    /// Returns the image names of all layers of the chain, in order, whether or not they exist.
     fn layers(&self) -> Result<Vec<Reference>, StartError> {
         self.chain.hashes().map(|hash| self.layer(hash)).collect()
     }
 
-    /// Whether the last layer is there, so that there is nothing to build.
+    /// Returns `true` if the last layer exists, so that there is nothing to build.
     pub(super) fn is_complete(&self) -> bool {
         self.chain.hashes().last().is_some_and(|last| self.present.contains(last))
     }
 
-    /// Takes in which layers were found: of all in the order of the chain, but for the first ones, which were not asked
-    /// for.
-    fn take_in(&mut self, skipped: usize, found: &[Option<ImageInfo>]) {
+    /// Stores which layers exist. `found` is the result of the inspection of all layers in the order of the chain,
+    /// except for the first `skipped` ones.
+    fn set_present(&mut self, skipped: usize, found: &[Option<ImageInfo>]) {
         let asked = || self.chain.hashes().skip(skipped);
         let layer = |hash: &SeedHash, info: &&ImageInfo| label::has_key(&info.labels, hash.as_str());
         let layers = || {
@@ -72,12 +73,12 @@ impl Resolved {
     }
 }
 
-/// What is worth remembering of a base image.
+/// The cached properties of a base image.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 struct Known {
     identity: BaseIdentity,
     data_volume: Option<String>,
-    /// The locale of its environment.
+    /// The locale in the image's environment.
     #[serde(default)]
     locale: Option<String>,
 }
@@ -94,30 +95,30 @@ impl Known {
     }
 }
 
-/// The volume of an image that would hide the data folder's own file system, when it has one.
+/// Returns the volume of an image that contains its default data folder, if there is one.
 pub(crate) fn data_volume(info: &ImageInfo) -> Option<String> {
     Known::of(info).data_volume
 }
 
-/// What looking for layers without fetching anything has shown.
+/// The result of a look-up that pulls no images.
 #[derive(Debug, Clone)]
 pub(crate) enum LookedUp {
     Resolved(Box<Resolved>),
-    /// This base image is not there, and so no layer on it can be.
+    /// This base image is absent, so there can be no layer on it.
     NoImage(Reference),
 }
 
-/// What images are looked for to do.
+/// The purpose of a look-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Purpose {
-    /// To start a server: a base image that is not there is fetched, and where the last layer is there, the others do not
-    /// matter.
+    /// Starting a server. A base image that is absent is pulled. If the last layer exists, the others are not looked
+    /// up.
     Boot,
-    /// To tell what is there.
+    /// Reporting which layers exist. Nothing is pulled, and all layers are looked up.
     Tell,
 }
 
-/// Finds the base image, fetching it when it is not there, and looks for the last layer, or for all.
+/// Resolves the base image and looks up the layers that a start needs. Pulls the base image if it is absent.
 pub(crate) async fn look_up(
     definition: &Definition,
     backend: &Backend,
@@ -129,15 +130,15 @@ pub(crate) async fn look_up(
     }
 }
 
-/// A base image by itself, for what needs no server.
+/// A base image, for a container that runs no server.
 #[derive(Debug, Clone)]
 pub(crate) struct Base {
     pub(crate) image: Reference,
-    /// Its volumes.
+    /// The paths of the image's volumes.
     pub(crate) volumes: Vec<String>,
 }
 
-/// Finds the base image, fetching it when it is not there, and looks for no layer. On an engine only.
+/// Resolves the base image on an engine, without looking up layers. Pulls the image if it is absent.
 pub(crate) async fn base_image(definition: &Definition, backend: &Backend) -> Result<Base, StartError> {
     definition.observer.begin(Step::LookUp);
     let image = image_on_engine(definition, backend).await?;
@@ -148,8 +149,8 @@ pub(crate) async fn base_image(definition: &Definition, backend: &Backend) -> Re
     Ok(Base { image, volumes: info.volumes })
 }
 
-/// Looks for the base image and all layers, and fetches nothing.
-pub(crate) async fn look_up_here(
+/// Resolves the base image and looks up all layers, without pulling anything.
+pub(crate) async fn look_up_without_pulling(
     definition: &Definition,
     backend: &Backend,
     seeds: &ReadSeeds,
@@ -157,8 +158,8 @@ pub(crate) async fn look_up_here(
     look(definition, backend, seeds, Purpose::Tell).await
 }
 
-/// The base image and the chain that a start would have now; no chain when the image is not there. Nothing is fetched or
-/// made, and no layer is looked for: one engine command when the definition names an image.
+/// Returns the base image and the chain that a start would have now; no chain if the image is absent. Does not pull or
+/// create anything, and looks up no layers. Runs one engine command if the definition names an image.
 pub(crate) async fn chain_now(
     definition: &Definition,
     backend: &Backend,
@@ -199,10 +200,10 @@ fn not_there(image: &Reference) -> StartError {
     StartError::LookUp { image: image.clone(), source: ociman::CommandError::ImageNotFound { image } }
 }
 
-/// Looks for the layers once more, after waiting for others that may have built them.
+/// Looks up all layers again, because another process may have built some of them in the meantime.
 pub(crate) async fn look_again(backend: &Backend, found: &mut Resolved) -> Result<(), StartError> {
     let layers = inspect(backend, &found.layers()?, &found.image).await?;
-    found.take_in(0, &layers);
+    found.set_present(0, &layers);
     Ok(())
 }
 
@@ -222,7 +223,7 @@ async fn on_host(
     Ok(found)
 }
 
-/// The installation that counts on the host, and the chain on it.
+/// Returns the installation that the host backend uses for a definition, and the chain on it.
 fn installed(definition: &Definition, seeds: &ReadSeeds) -> Result<(Installation, Resolved), StartError> {
     let installations = Installations::find(&definition.folders)?;
     let installation = installations.pick(definition.image.as_ref())?.clone();
@@ -274,7 +275,7 @@ async fn on_engine(
     Ok(LookedUp::Resolved(Box::new(found)))
 }
 
-/// Looking for an image and layers with an engine.
+/// A look-up of the image and the layers on an engine.
 #[derive(Clone, Copy)]
 struct Look<'a> {
     definition: &'a Definition,
@@ -284,27 +285,28 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    /// The image and its layers, in one question, as long as the image is what it was when it was last looked at.
+    /// Looks up the image and its layers in one engine command; `None` if the image is not cached or has changed since.
     async fn as_remembered(self, image: &Reference) -> Result<Option<Resolved>, StartError> {
         let memory = Memory::of_image(&self.definition.folders, self.backend, image);
         let Some(known) = memory.read() else { return Ok(None) };
         let mut found = on_image(self.definition, self.seeds, image.clone(), &known)?;
         let layers = found.layers()?;
-        // Each image takes an engine milliseconds.
+        // Only the necessary layers are inspected, because each image takes an engine milliseconds.
         let skipped = if self.purpose == Purpose::Boot { layers.len().saturating_sub(1) } else { 0 };
         let asked: Vec<_> = std::iter::once(image).chain(layers.iter().skip(skipped)).cloned().collect();
         let answer = inspect(self.backend, &asked, image).await?;
         match answer.split_first() {
             Some((Some(info), layers)) if Known::of(info) == known => {
-                found.take_in(skipped, layers);
+                found.set_present(skipped, layers);
                 Ok(Some(found))
             }
             _ => Ok(None),
         }
     }
 
-    /// The newest version of the official image that the engine has; `latest`, to be fetched, when it has none. What
-    /// was the newest the last time is looked at meanwhile, since it nearly always still is.
+    /// Returns the newest version of the official image that the engine has, or `latest` if it has none, and the
+    /// look-up of it. The image that was the newest at the last start is looked up at the same time, because it usually
+    /// still is.
     async fn newest_at_hand(self) -> Result<(Reference, Option<Resolved>), StartError> {
         let memory = Memory::of_newest(&self.definition.folders, self.backend);
         let Some(last) = memory.read().and_then(|name: String| name.parse::<Reference>().ok()) else {
@@ -324,7 +326,7 @@ impl Look<'_> {
     }
 }
 
-/// The base image and the chain on an engine.
+/// Computes the chain on a base image of an engine.
 fn on_image(
     definition: &Definition,
     seeds: &ReadSeeds,
@@ -363,11 +365,12 @@ fn assemble(
     }
 }
 
-/// The parameters that hold from the last container script on, and those that hold from the start.
+/// Splits parameters into those that a server has only after the last container script, because the script may install
+/// the libraries that they name, and those that it has from the start.
 fn split_libraries(parameters: &Parameters, seeds: &ReadSeeds) -> (Parameters, Parameters) {
     let (mut late, mut early) = (Parameters::new(), Parameters::new());
     for (name, value) in parameters {
-        let is_late = layer::preloads(name.as_str()) && seeds.have_container_script();
+        let is_late = layer::preloads(name.as_str()) && seeds.has_container_script();
         let part = if is_late { &mut late } else { &mut early };
         part.insert(name.clone(), value.clone());
     }
@@ -396,7 +399,8 @@ async fn inspect(
     found.map_err(|source| StartError::LookUp { image: base.to_string(), source })
 }
 
-/// The newest version of the official image that the engine has; `latest`, to be fetched, when it has none.
+/// Returns the newest version of the official image that the engine has; `latest`, which has to be pulled, if it has
+/// none.
 async fn newest_at_hand(backend: &Backend) -> Result<Reference, StartError> {
     let latest: Reference = Image::default().reference().clone();
     let images = backend.images_of(&latest).await;
@@ -406,8 +410,8 @@ async fn newest_at_hand(backend: &Backend) -> Result<Reference, StartError> {
     Ok(versions.max_by_key(version_of).unwrap_or(latest))
 }
 
-/// Major and minor version of an official image's tag, zero when it tells none. A tag that names only the major is
-/// the newest of it.
+/// Returns the major and minor version in the tag of an official image; zeros if the tag is not a version. A tag with
+/// only the major version counts as the newest minor version.
 fn version_of(reference: &Reference) -> (u32, u32) {
     let tag = reference.tag().map(ToString::to_string).unwrap_or_default();
     if !tag.chars().all(|character| character.is_ascii_digit() || character == '.') {
@@ -419,25 +423,25 @@ fn version_of(reference: &Reference) -> (u32, u32) {
     }
 }
 
-/// What is remembered of one engine's images, in a file of the state folder.
+/// A file in the state folder with a cached value about the images of one engine.
 struct Memory {
     folder: Option<PathBuf>,
     name: String,
 }
 
 impl Memory {
-    /// Of one image, what is [known](Known) of it.
+    /// The cached [properties](Known) of one image.
     fn of_image(folders: &Folders, backend: &Backend, image: &Reference) -> Self {
         Self::of(folders, backend, &image.to_string())
     }
 
-    /// The name of the newest official image.
+    /// The cached name of the newest official image.
     fn of_newest(folders: &Folders, backend: &Backend) -> Self {
         Self::of(folders, backend, "the newest")
     }
 
     fn of(folders: &Folders, backend: &Backend, what: &str) -> Self {
-        // Another engine behind the same program has other images.
+        // The name depends on the selected engine, because the same client program may talk to several engines.
         let (kind, engine) = (backend.kind(), backend.selection());
         let name = blake3::hash(format!("{kind} {what} {engine:?}").as_bytes()).to_hex().to_string();
         Self { folder: folders.state_folder(folders::BASES).ok(), name }
@@ -447,7 +451,7 @@ impl Memory {
         serde_json::from_slice(&ociman::files::read(&self.folder.as_ref()?.join(&self.name)).ok()?).ok()
     }
 
-    /// Not being able to remember only costs the next start a question more.
+    /// Writes the value. Ignores errors, because without the file the next start only needs one more engine command.
     fn write(&self, what: &impl Serialize) {
         let (Some(folder), Ok(json)) = (&self.folder, serde_json::to_vec(what)) else { return };
         let _ = write_whole(&folder.join(&self.name), &json);
@@ -458,9 +462,9 @@ impl Memory {
 mod tests {
     use super::*;
 
-    /// No instance can have such a name, so that nobody sees this error.
+    /// This error never reaches a user, because an instance can't have such a name.
     #[test]
-    fn a_name_that_no_image_can_have_is_an_error() {
+    fn an_instance_name_that_is_too_long_for_an_image_is_an_error() {
         let key = SeedHash::of_text("key");
         let found = Resolved {
             image: "docker.io/library/postgres:17".parse().unwrap(),
@@ -476,7 +480,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_version_is_by_number_and_a_bare_major_is_the_newest_of_it() {
+    fn versions_are_ordered_by_number_and_a_major_version_alone_is_its_newest_minor_version() {
         let mut tags = ["9.6", "15.18", "17", "17.2", "17-alpine", "latest"];
         let reference = |tag: &&str| format!("docker.io/library/postgres:{tag}").parse::<Reference>().unwrap();
         tags.sort_by_key(|tag| version_of(&reference(tag)));

@@ -1,4 +1,4 @@
-//! [`Server`]: one running PostgreSQL and everything a caller does with it. `boot` starts it, and its guard removes it.
+//! [`Server`]: one running PostgreSQL server, and the operations on it. `boot` starts it, and its guard removes it.
 
 use std::path::{Path, PathBuf};
 
@@ -16,14 +16,14 @@ use crate::postgres::tls::{self, CaFile, CaFileError};
 use crate::session::Session;
 use crate::state::Folders;
 
-/// A running PostgreSQL. Dropping it removes it and blocks until it is gone; [`Server::stop`] does the same without
-/// blocking. One that was attached to a session leaves the session as it is.
+/// A running PostgreSQL server. Dropping the value removes the server and blocks until it is gone. [`Server::stop`]
+/// does the same without blocking. If the value is attached to a session, neither removes the session.
 #[derive(Debug)]
 pub struct Server {
     pub(super) hold: Hold,
     pub(super) from_here: ConnectionParameters,
     pub(super) in_container: Option<InContainer>,
-    /// Where clients of this machine read the certificate authority of a server that speaks TLS.
+    /// The file from which clients on this machine read the certificate authority, if the server has TLS.
     pub(super) ca_file: Option<CaFile>,
     pub(super) programs: Option<PathBuf>,
     pub(super) executor: std::sync::Arc<dyn ociman::command::Executor>,
@@ -31,44 +31,44 @@ pub struct Server {
     pub(super) databases: Databases,
 }
 
-/// What a [`Server`] has of its container.
+/// Whether a [`Server`] owns its container.
 #[derive(Debug)]
 pub(super) enum Hold {
-    /// All of it: the container goes with the value.
+    /// The value owns the container, which is removed together with it.
     Owned(Box<Guard>),
-    /// The use of it: the container is a session's.
+    /// The container belongs to a session.
     Attached(Container),
 }
 
-/// The two ways to a server from inside its container.
+/// The two ways to connect to a server from inside its container.
 #[derive(Debug)]
 pub(super) struct InContainer {
     pub(super) socket: ConnectionParameters,
     pub(super) loopback: ConnectionParameters,
 }
 
-/// Why there is no schema dump.
+/// The reason why the schema could not be dumped.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DumpError {
     /// `pg_dump` could not be run inside the container.
-    #[error("run pg_dump")]
+    #[error("failed to run pg_dump")]
     Exec(#[source] CommandError),
     /// `pg_dump` could not be run on this machine.
-    #[error("run pg_dump")]
+    #[error("failed to run pg_dump")]
     Command(#[source] ProcessError),
     /// `pg_dump` failed.
     #[error("pg_dump ended with {status}: {message}")]
     Failed {
-        /// How it ended.
+        /// The exit status of `pg_dump`.
         status: ociman::command::ExitStatus,
-        /// What it printed on standard error.
+        /// The standard error output of `pg_dump`.
         message: String,
     },
 }
 
 impl Server {
-    /// The container it runs in.
+    /// Returns the container that the server runs in.
     pub fn container(&self) -> &Container {
         match &self.hold {
             Hold::Owned(guard) => guard.container(),
@@ -76,45 +76,47 @@ impl Server {
         }
     }
 
-    /// The session that it is, when it is one.
+    /// Returns the name of the session that the server belongs to; `None` if it does not belong to a session.
     pub fn session(&self) -> Option<Name> {
         self.container().name().as_str().strip_prefix(Name::OCI_PREFIX)?.parse().ok()
     }
 
-    /// What runs it.
+    /// Returns the kind of the backend that the server runs on.
     pub fn backend(&self) -> Kind {
         self.container().backend().kind()
     }
 
-    /// How it is reached from this machine. With a reach that is only inside, that is a socket for this crate's own use.
+    /// Returns the connection parameters for clients on this machine. If the server is only reachable from inside its
+    /// container, they are those of a socket that is meant for this crate alone.
     pub fn connection(&self) -> &ConnectionParameters {
         &self.from_here
     }
 
-    /// How it is reached from inside its container over its socket; on the host backend there is no inside.
-    pub fn socket_inside(&self) -> Option<&ConnectionParameters> {
+    /// Returns the connection parameters for clients inside the container that use the socket; `None` on the host
+    /// backend.
+    pub fn socket_in_container(&self) -> Option<&ConnectionParameters> {
         self.in_container.as_ref().map(|inside| &inside.socket)
     }
 
-    /// How it is reached from inside its container over TCP, for clients that know no sockets; on the host backend
-    /// there is no inside.
-    pub fn loopback_inside(&self) -> Option<&ConnectionParameters> {
+    /// Returns the connection parameters for clients inside the container that use TCP, for example because they do not
+    /// support sockets; `None` on the host backend.
+    pub fn loopback_in_container(&self) -> Option<&ConnectionParameters> {
         self.in_container.as_ref().map(|inside| &inside.loopback)
     }
 
-    /// The connection URI for processes of this machine, with the password.
+    /// Returns the connection URI for processes of this machine, including the password.
     pub fn url(&self) -> Secret {
         self.from_here.url()
     }
 
-    /// The environment for processes of this machine: `PGHOST`, `PGPORT`, `PGUSER`, `PGDATABASE`, `PGPASSWORD`,
-    /// `PGSSLMODE` and `DATABASE_URL`; with TLS `PGSSLROOTCERT` too, a file that goes with this value, and `PGHOSTADDR`
-    /// unless the host name is `localhost` or the address.
+    /// Returns the environment variables for processes of this machine: `PGHOST`, `PGPORT`, `PGUSER`, `PGDATABASE`,
+    /// `PGPASSWORD`, `PGSSLMODE` and `DATABASE_URL`. With TLS, also `PGSSLROOTCERT`, which names a file that is removed
+    /// together with this value, and `PGHOSTADDR`, unless the host name is `localhost` or the address itself.
     pub fn pg_env(&self) -> Vec<Variable> {
         self.from_here.environment()
     }
 
-    /// Sets the database that connections of this value and programs that it runs use.
+    /// Sets the database for connections of this value and for the programs that it runs.
     pub fn set_database(&mut self, database: &Database) {
         let inside = self.in_container.iter_mut().flat_map(|inside| [&mut inside.socket, &mut inside.loopback]);
         for connection in inside.chain([&mut self.from_here]) {
@@ -126,16 +128,17 @@ impl Server {
         &self.databases
     }
 
-    /// The folder of PostgreSQL's own programs, on the host backend.
+    /// Returns the folder of the PostgreSQL programs that the server is started from; `None` on an engine.
     pub fn programs(&self) -> Option<&Path> {
         self.programs.as_deref()
     }
 
-    /// Lets the certificate authority's file of a session outlive this value, so that what was printed of the
-    /// connection stays good for as long as the session does. Without TLS there is nothing to do.
+    /// Replaces the temporary file with the certificate authority by a file that lives as long as the session.
+    /// Connection parameters that were printed then stay valid after this value is dropped. Without TLS this does
+    /// nothing.
     ///
     /// # Errors
-    /// [`CaFileError`].
+    /// Returns an error if the file can't be written.
     pub fn keep_ca_file(&mut self, session: &Session, folders: &Folders) -> Result<(), CaFileError> {
         if let Some(parameters) = &mut self.from_here.tls {
             let kind = session.container().backend().kind();
@@ -145,31 +148,32 @@ impl Server {
         Ok(())
     }
 
-    /// A new connection as the superuser, over TLS when the server speaks it.
+    /// Opens a new connection as the superuser, with TLS if the server has it.
     ///
     /// # Errors
-    /// [`ConnectError`].
+    /// Returns an error if the server can't be reached, or refuses the connection.
     pub async fn connect(&self) -> Result<Client, ConnectError> {
         connect::connect(&self.from_here).await
     }
 
-    /// Runs a command to its end beside the server, inside its container or, on the host backend, as a process of this
-    /// machine, with the connection in its environment. A program that is not there ends with status 126 or 127.
+    /// Runs a command in the server's container or, on the host backend, as a process of this machine, and waits for
+    /// its end. The environment contains the connection parameters. If the program does not exist, the exit status is
+    /// 126 or 127.
     ///
     /// # Errors
-    /// When the container or its backend is gone.
+    /// Returns an error if the backend fails to run the command, for example because the container is gone.
     pub async fn exec(&self, mut spec: ExecSpec, input: &[u8]) -> Result<Output, CommandError> {
-        let connection = self.socket_inside().unwrap_or(&self.from_here);
+        let connection = self.socket_in_container().unwrap_or(&self.from_here);
         let mut environment = connection.environment();
         environment.append(&mut spec.environment);
         spec.environment = environment;
         self.container().exec(&spec, input).await
     }
 
-    /// The schema of the database as SQL, without data, by the `pg_dump` of the server's own version.
+    /// Returns the schema of the database as SQL, without data. Uses the `pg_dump` of the server's own version.
     ///
     /// # Errors
-    /// [`DumpError`].
+    /// Returns an error if `pg_dump` can't be run, or fails.
     pub async fn schema_dump(&self) -> Result<Vec<u8>, DumpError> {
         let output = match &self.programs {
             Some(programs) => self.dump_here(programs).await.map_err(DumpError::Command)?,
@@ -187,16 +191,16 @@ impl Server {
         self.executor.capture(with_environment(line, self.pg_env()), b"").await
     }
 
-    /// Removes the server, at once and without a shutdown checkpoint, and waits until it is gone. A session that this
-    /// value was attached to goes on.
+    /// Removes the server immediately, without a shutdown checkpoint, and waits until it is gone. If the value is
+    /// attached to a session, the session keeps running.
     ///
     /// # Errors
-    /// When the backend does not remove it. The next command tries again.
+    /// Returns an error if the backend fails to remove the server. The next command tries again.
     pub async fn stop(self) -> Result<(), CommandError> {
         self.observer.begin(Step::Stop);
         let removed = match self.hold {
             Hold::Owned(guard) => {
-                // Dropping them one by one takes minutes when there are thousands.
+                // The databases go with the server. Dropping thousands of them one by one would take minutes.
                 self.databases.abandon();
                 guard.remove().await
             }
@@ -210,7 +214,7 @@ impl Server {
     }
 }
 
-/// Adds variables to a command line, and takes every `PG*` variable of the caller's away from it.
+/// Adds variables to the environment of a command line, and removes the caller's `PG*` variables from it.
 pub fn with_environment(mut line: CommandLine, variables: Vec<Variable>) -> CommandLine {
     let inherited = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     line.removed_environment

@@ -1,4 +1,5 @@
-//! The label that tells how a session's server is started, so that another one can be started alike.
+//! The label with the settings of a session's server, which a restore uses to start another server with the same
+//! settings.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,14 +7,14 @@ use super::definition::Definition;
 use crate::config::Durability;
 use crate::model::{ParameterAssignment, Parameters};
 
-/// The label [`SETTINGS`](crate::label::SETTINGS_KEY): how a session's server is started.
+/// The value of the label [`SETTINGS_KEY`](crate::label::SETTINGS_KEY): the settings of a session's server.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SettingsLabel {
     durable: bool,
-    /// Whether other containers reach it.
+    /// Whether other containers can reach the server.
     #[serde(default)]
     open: bool,
-    /// `NAME=VALUE`.
+    /// Server parameters in the form `NAME=VALUE`.
     parameters: Vec<String>,
 }
 
@@ -24,7 +25,8 @@ impl SettingsLabel {
         Self { durable, open, parameters: parameters.collect() }
     }
 
-    /// What can't be read is left out: only somebody else can have written it.
+    /// Copies the settings to a definition. Ignores parameters that can't be parsed, because this crate never writes
+    /// such a label.
     pub(crate) fn apply(&self, mut definition: Definition) -> Definition {
         definition.cross_container_access = self.open;
         let parameters = self.parameters.iter().filter_map(|text| text.parse::<ParameterAssignment>().ok());
@@ -38,7 +40,7 @@ mod tests {
     use crate::Folders;
 
     #[test]
-    fn a_server_gets_the_settings_back_that_its_session_was_started_with() {
+    fn the_settings_of_a_definition_survive_the_way_through_the_label() {
         let definition = || Definition::in_folders(Folders::at("/nowhere"));
         let parameters = Parameters::from_iter(["work_mem=4MB".parse().unwrap(), "a.b=x=\n'y'".parse().unwrap()]);
         let started = definition().parameters(parameters.clone()).durability(Durability::On);

@@ -1,4 +1,5 @@
-//! Starting a session's server from an image that holds all it is to have: nothing is looked up, built or seeded.
+//! Starting the server of a session from an image that contains its complete state. No layers are looked up or built,
+//! and no seeds are applied.
 
 use std::collections::BTreeSet;
 
@@ -17,22 +18,22 @@ use crate::seed::ReadSeeds;
 use crate::session::{Request, Session};
 use crate::state::MachineSecret;
 
-/// A session that is to be, and what its server is started from.
+/// A session to start, and the image to start its server from.
 pub(crate) struct StartFromImage {
-    /// How the server is to be.
+    /// The settings of the server.
     pub(crate) definition: Definition,
     /// The session.
     pub(crate) request: Request,
     pub(crate) backend: Backend,
     /// The base image, for the labels.
     pub(crate) base: Reference,
-    /// What it is started from.
+    /// The image to start from.
     pub(crate) image: Reference,
-    /// What names the content of that image.
+    /// The key of the image's content.
     pub(crate) key: SeedHash,
     /// See [`Resolved::data_volume`].
     pub(crate) data_volume: Option<String>,
-    /// The password that is in the image.
+    /// The superuser's password in the image.
     pub(crate) password: Secret,
 }
 
@@ -42,7 +43,7 @@ impl Server {
         let StartFromImage { definition, request, backend, base, image, key, data_volume, password } = start;
         let mut found = Resolved::given(base, Chain::new(key), data_volume, definition.instance.clone());
         if backend.kind() == Kind::Host && definition.ssl_config.is_some() {
-            // Its program is started by a script then, and not by its image.
+            // With TLS, a script starts the server's program, and needs to know where the program is installed.
             let installations = Installations::find(&definition.folders)?;
             let same = |installation: &&Installation| installation.reference().as_ref() == Some(&found.image);
             found.installation = installations.all().iter().find(same).cloned();
@@ -55,7 +56,7 @@ impl Server {
         server.become_session(&backend, &request).await
     }
 
-    /// Lets the server go, so that it lives on as the session it was started for.
+    /// Releases the server from its guard, so that it outlives this process as the session that it was started for.
     pub(crate) async fn become_session(self, backend: &Backend, request: &Request) -> Result<Session, StartError> {
         let container = self.container().name().to_string();
         let gone = || StartError::Watch(CommandError::ContainerNotFound { container: container.clone() });
@@ -66,7 +67,7 @@ impl Server {
         let name = request.name.container_name();
         match (self.hold, &request.inherited.replaces) {
             (Hold::Owned(guard), Some(replaced)) => {
-                // From here on a note tells what is to become of the container.
+                // From here on, the handover note decides what happens to the container if this process is killed.
                 let successor = guard.release(name, request.lifetime())?;
                 replaced.write_ready()?;
                 replaced.give_way_to(&successor).await.map_err(StartError::Run)?;
@@ -74,7 +75,8 @@ impl Server {
             }
             (Hold::Owned(guard), None) => {
                 let session = find().await?;
-                // From here on nothing waits: whoever gives the start up before has no session, and afterwards it is there.
+                // There is no await after this line. If the future is dropped before it, the session does not exist,
+                // and afterwards it does.
                 guard.release(name, request.lifetime())?;
                 Ok(session)
             }
@@ -84,7 +86,7 @@ impl Server {
 }
 
 impl Resolved {
-    /// What is known without a look.
+    /// Creates the value from known facts, without asking a backend.
     fn given(image: Reference, chain: Chain, data_volume: Option<String>, instance: InstanceName) -> Self {
         Self {
             image,
@@ -94,7 +96,7 @@ impl Resolved {
             data_volume,
             installation: None,
             instance,
-            // It has a cluster already.
+            // The image contains a cluster already, so no locale is needed to create one.
             locale: ClusterLocale::default(),
         }
     }

@@ -1,4 +1,4 @@
-//! Waiting for the server of a session that was started again.
+//! Waiting for the server of a session whose container was started again.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use crate::config::DEFAULT_WAIT_AVAILABLE_TIMEOUT;
 use crate::postgres::connect::{self, WaitEnd};
 use crate::postgres::endpoint::ConnectionParameters;
 
-/// A server that is not ready by then is watched for its end, which costs an engine command.
+/// How long a server may take to get ready before an engine command is run to watch its container for an early end.
 pub(super) const WATCH_AFTER: Duration = Duration::from_millis(500);
-/// How long a server may take to be back after it was stopped.
+/// How long a server may take until it accepts connections again.
 const BACK_LIMIT: Duration = DEFAULT_WAIT_AVAILABLE_TIMEOUT;
 
 impl Server {
-    /// Waits until the server answers that was started again. It speaks no TLS yet.
+    /// Waits until the server, which was started again, accepts connections. It has no TLS at this point.
     pub(crate) async fn wait_until_back(&self) -> Result<Client, StartError> {
         let parameters = ConnectionParameters { tls: None, ..self.connection().clone() };
         self.wait_with(&parameters).await
     }
 
-    /// Waits until the server answers over such connections.
+    /// Waits until the server accepts connections with these parameters.
     pub(super) async fn wait_with(&self, parameters: &ConnectionParameters) -> Result<Client, StartError> {
         let death = async {
             tokio::time::sleep(WATCH_AFTER).await;

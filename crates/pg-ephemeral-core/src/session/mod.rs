@@ -1,5 +1,5 @@
-//! Named sessions: servers that outlive the command that started them. Here they are found, listed, compared and
-//! stopped; that one is started is [`Definition::start_session`](crate::Definition::start_session)'s business.
+//! Sessions: named servers that outlive the command that started them. This module finds, lists, compares and stops
+//! them. [`Definition::start_session`](crate::Definition::start_session) starts one.
 
 mod status;
 
@@ -11,7 +11,7 @@ use ociman::{
     Backend, CommandError, Container, ContainerName, ContainerNameError, ContainerState, ContainerSummary, Reference,
 };
 
-/// Set for the commands that run on a session: its name.
+/// The environment variable that holds the session's name in commands that run on a session.
 pub const SESSION_VARIABLE: &str = "PG_EPHEMERAL_SESSION";
 
 pub use crate::model::session::Name;
@@ -25,41 +25,43 @@ use crate::postgres::tls::ServerIdentity;
 use crate::state::record::Lifetime;
 use crate::state::{Folders, MachineSecret, MadeWith, SecretError, Stopped, secret};
 
-/// A session that is to be started.
+/// A session to be started.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) name: Name,
-    /// When it ends, in seconds since the Unix epoch.
+    /// When the session expires, in seconds since the Unix epoch.
     pub(crate) expires: Option<u64>,
-    /// The process that it ends with.
+    /// The process at whose end the session ends too.
     pub(crate) process: Option<Owner>,
     pub(crate) inherited: Inherited,
 }
 
-/// What a session has from another: from the one in whose place it comes, or whose state it begins with.
+/// Properties that a new session takes from another session: the session that it replaces, or the session whose state
+/// it starts with.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Inherited {
-    /// What the password is derived from.
+    /// The value that the password is derived from.
     pub(crate) credential: Option<String>,
-    /// Its port on this machine.
+    /// The port on this machine.
     pub(crate) port: Option<u16>,
-    /// Labels, on top of a start's own.
+    /// Labels in addition to those of every start.
     pub(crate) labels: Labels,
-    /// The session of the same name that it takes over.
+    /// The session of the same name that is replaced.
     pub(crate) replaces: Option<Stopped>,
 }
 
 impl Request {
     pub(crate) fn new(name: Name, ttl: Option<Duration>) -> Self {
-        // An end that no clock can show never comes.
+        // A time to live that `SystemTime` can't represent never ends.
         let end = ttl.and_then(|ttl| SystemTime::now().checked_add(ttl));
-        // A clock before 1970 leaves nothing to count. A part of a second counts as a whole: never before its time.
+        // If the end is before 1970, it becomes 0. A fraction of a second is rounded up, so that the session does not
+        // expire early.
         let whole = |since: Duration| since.as_secs().saturating_add(u64::from(since.subsec_nanos() > 0));
         let expires = end.map(|end| end.duration_since(UNIX_EPOCH).map_or(0, whole));
         Self { name, expires, process: None, inherited: Inherited::default() }
     }
 
-    /// The labels that only a session has.
+    /// Returns the labels that only sessions have.
     pub(crate) fn labels(&self) -> Labels {
         let name = [(label::SESSION_KEY, label::value(self.name.as_str()))];
         let expires = self.expires.map(|end| (label::EXPIRES_KEY, label::value(&end.to_string())));
@@ -68,14 +70,14 @@ impl Request {
         name.into_iter().chain(expires).chain(process).chain(inherited).collect()
     }
 
-    /// How long it is wanted once it runs; `None` when that is until somebody stops it.
+    /// Returns when the running session is to be removed; `None` if only a stop ends it.
     pub(crate) fn lifetime(&self) -> Option<Lifetime> {
         let process = self.process.clone().map(Lifetime::Process);
         process.or_else(|| self.expires.map(Lifetime::Expires))
     }
 }
 
-/// A session that runs, or was paused by somebody.
+/// A session on a backend. Its server runs, is paused, or has ended.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -103,161 +105,168 @@ pub struct Session {
     summary: ContainerSummary,
 }
 
-/// Why sessions could not be listed.
+/// The reason why sessions could not be listed.
 #[derive(Debug, thiserror::Error)]
 pub enum ListError {
-    /// The backend did not list its containers.
+    /// The backend failed to list its containers.
     #[error("failed to list session containers")]
     ListWithName(#[source] ContainerListWithNameError),
-    /// A container has a session's label, and not the name of a session's container.
+    /// A container has the label of a session, but its name lacks the prefix of session containers.
     #[error(
         "container {container_name} matched session label filter but name does not start with \"{}\"",
         Name::OCI_PREFIX
     )]
     MissingOciPrefix {
-        /// The container.
+        /// The name of the container.
         container_name: ContainerName,
     },
-    /// A container has a session's label and prefix, and no name of a session behind that.
+    /// A container has the label and the prefix of a session, but the rest of its name is not a valid session name.
     #[error("session container name suffix is not a valid session name")]
     InvalidSessionName(#[source] ContainerNameError),
 }
 
-/// Why a session could not be looked for.
+/// The reason why the search for a session failed.
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
-    /// The backend did not list its containers, or one of them is no session's.
+    /// The session containers could not be listed.
     #[error(transparent)]
     List(#[from] ListError),
-    /// Several containers claim to be the session.
+    /// Several containers carry the label of the session.
     #[error("multiple containers ({count}) carry the same session label value")]
     MultipleMatches {
-        /// How many.
+        /// The number of containers.
         count: usize,
     },
 }
 
-/// Why it could not be told what a session is.
+/// The reason why the metadata of a session could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum MetadataError {
-    /// The backend did not tell its container's labels.
+    /// The backend failed to return the labels of the container.
     #[error("failed to read session container labels")]
     ReadLabels(#[from] ociman::label::ContainerError),
-    /// The labels are not those of a server.
+    /// The labels are not valid labels of a pg-ephemeral server.
     #[error("failed to decode pg-ephemeral metadata from session labels")]
     Decode(#[from] ReadError),
 }
 
-/// Why a session could not be stopped.
+/// The reason why a session could not be stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum StopError {
-    /// The backend did not remove its container.
+    /// The backend failed to remove the container.
     #[error("failed to remove session container")]
     Remove(#[source] CommandError),
 }
 
 impl Session {
-    /// The sessions on a backend, by name, with those whose server has ended. One engine command.
+    /// Returns all sessions on a backend, sorted by name, including those whose server has ended. Runs one engine
+    /// command.
     ///
     /// # Errors
-    /// [`ListError`].
+    /// Returns an error if the backend fails to list its containers, or if one of them has the label of a session but
+    /// not a valid name for a session container.
     pub async fn list_all(backend: &Backend) -> Result<Vec<Self>, ListError> {
         let mut sessions = existing(backend, Filter::key_only(&label::SESSION_KEY)).await?;
         sessions.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(sessions)
     }
 
-    /// The session of this name, when it runs or its server has ended. One engine command.
+    /// Returns the session of this name, even if its server has ended; `None` if there is no such session. Runs one
+    /// engine command.
     ///
     /// # Errors
-    /// [`FindError`].
+    /// Returns an error if the session containers can't be listed, or if several of them carry the label of this
+    /// session.
     pub async fn find_any(backend: &Backend, name: &Name) -> Result<Option<Self>, FindError> {
         only(existing(backend, named(name)).await?, name)
     }
 
-    /// The session of this name, when its server runs, as the backend has it now. One engine command.
+    /// Returns the session of this name if its server has not ended. Does not finish what a killed command has begun,
+    /// unlike [`Session::find`]. Runs one engine command.
     ///
     /// # Errors
-    /// [`FindError`].
+    /// As [`Session::find_any`].
     pub(crate) async fn running(backend: &Backend, name: &Name) -> Result<Option<Self>, FindError> {
         Ok(Self::find_any(backend, name).await?.filter(|session| !session.has_ended()))
     }
 
-    /// Its name.
+    /// Returns the name of the session.
     #[must_use]
     pub fn name(&self) -> &Name {
         &self.name
     }
 
-    /// The container it runs in.
+    /// Returns the container that the session runs in.
     #[must_use]
     pub fn container(&self) -> &Container {
         &self.container
     }
 
-    /// The container, without the session.
+    /// Converts the session into its container, without stopping it.
     #[must_use]
     pub fn into_ociman_container(self) -> Container {
         self.container
     }
 
-    /// What the listing told of its container: state, ports and labels.
+    /// Returns the state, ports and labels of the container at the time when the session was listed.
     #[must_use]
     pub fn summary(&self) -> &ContainerSummary {
         &self.summary
     }
 
-    /// What its labels say, asked of the backend anew.
+    /// Reads the labels of the container from the backend and returns the metadata in them.
     ///
     /// # Errors
-    /// [`MetadataError`].
+    /// Returns an error if the backend fails to return the labels, or if they are not valid.
     pub async fn metadata(&self) -> Result<Metadata, MetadataError> {
         Ok(label::read_container(&self.container.labels().await?)?)
     }
 
-    /// What its labels said when it was listed.
+    /// Returns the metadata in the labels that the container had when the session was listed.
     ///
     /// # Errors
-    /// [`MetadataError::Decode`].
+    /// Returns [`MetadataError::Decode`] if the labels are not valid.
     pub fn listed_metadata(&self) -> Result<Metadata, MetadataError> {
         Ok(label::read_container(&self.summary.labels)?)
     }
 
-    /// What tells it from earlier and later sessions of its name.
+    /// Returns the nonce that distinguishes this session from earlier and later sessions of the same name.
     pub(crate) fn nonce(&self) -> &str {
         self.summary.labels.get(&label::NONCE_KEY).map(|nonce| nonce.as_str()).unwrap_or_default()
     }
 
-    /// What its password is derived from.
+    /// Returns the value that the password is derived from.
     pub(crate) fn credential(&self) -> &str {
         secret::credential(&self.summary.labels).unwrap_or_default()
     }
 
-    /// What its server is known by.
+    /// Returns the values that identify the session's server.
     pub(crate) fn identity(&self) -> ServerIdentity<'_> {
         ServerIdentity { credential: self.credential(), nonce: self.nonce() }
     }
 
-    /// The session before its server is stopped for a moment. The caller holds its lock.
+    /// Returns the handover note to write before the session's server is stopped temporarily. The caller holds the
+    /// session's lock.
     pub(crate) fn about_to_stop(&self, folders: &Folders) -> Stopped {
         Stopped::beginning(folders, &self.name, &self.container, self.nonce())
     }
 
-    /// Which secret its password was derived with. Only the one in these folders makes its password.
+    /// Tells whether the session's password was derived from the secret in these folders. A password that was derived
+    /// from another secret can't be computed with these folders.
     ///
     /// # Errors
-    /// [`SecretError`] when the secret can't be read.
+    /// Returns an error if the secret can't be read.
     pub fn made_with(&self, folders: &Folders) -> Result<MadeWith, SecretError> {
         Ok(secret::made_with(&self.summary.labels, MachineSecret::load(folders)?.as_ref()))
     }
 
-    /// Whether its server has ended, so that the next command removes it.
+    /// Returns `true` if the session's server has ended. The next command removes such a session.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.summary.state == ContainerState::Exited
     }
 
-    /// Whether its time to live is over, so that the next command removes it.
+    /// Returns `true` if the session's time to live is over. The next command removes such a session.
     #[must_use]
     pub fn has_expired(&self) -> bool {
         let end = label::expires(&self.summary.labels);
@@ -265,29 +274,31 @@ impl Session {
             && matches!(end, Ok(Some(end)) if end <= SystemTime::now())
     }
 
-    /// Removes it. Afterwards it is gone from the backend.
+    /// Stops the session's server and removes its container.
     ///
     /// # Errors
-    /// [`StopError::Remove`].
+    /// Returns [`StopError::Remove`] if the backend fails to remove the container.
     pub async fn stop(self) -> Result<(), StopError> {
         self.container.remove_force_if(&self.summary.id).await.map_err(StopError::Remove)?;
         self.discard_its_image().await;
         Ok(())
     }
 
-    /// Removes the image that was made for this session alone, once the session is gone.
+    /// Removes the nameless snapshot that was made for this session alone, if there is one. Called once the session's
+    /// container is gone.
     pub(crate) async fn discard_its_image(&self) {
         let restored = label::json::<Restored>(&self.summary.labels, label::RESTORED_KEY);
         if let Ok(Some(Restored { to: State::Session { image, session }, .. })) = restored
             && let Ok(image) = image.parse()
             && self.is_nameless_snapshot(&image, &session).await
         {
-            // What stays is swept when nothing runs on it any more.
+            // If the image is still in use, `snapshot::sweep` removes it later.
             let _ = self.container.backend().remove_image(&image).await;
         }
     }
 
-    /// Whether an image is what its name and its labels have to be for it to be a fork's: a label can name any image.
+    /// Returns `true` if the name and the labels of an image show that it is a nameless snapshot of `session`. The
+    /// caller checks this before it removes an image, because a label could name any image.
     async fn is_nameless_snapshot(&self, image: &Reference, session: &Name) -> bool {
         if image.domain().is_some() || snapshot_name(image).is_none() {
             return false;
@@ -303,7 +314,7 @@ fn named(name: &Name) -> Filter {
     Filter::exact(&label::SESSION_KEY, &label::value(name.as_str()))
 }
 
-/// A label alone does not make a container the session: its name must be the derived one.
+/// Returns the only match, if its name is the one that was searched for. The label alone is not enough.
 fn only(mut matches: Vec<Session>, name: &Name) -> Result<Option<Session>, FindError> {
     match matches.len() {
         0 | 1 => Ok(matches.pop().filter(|session| session.name == *name)),
@@ -311,7 +322,7 @@ fn only(mut matches: Vec<Session>, name: &Name) -> Result<Option<Session>, FindE
     }
 }
 
-/// Those that run, and those whose server has ended.
+/// Returns the sessions whose container runs, is paused, or has ended.
 async fn existing(backend: &Backend, filter: Filter) -> Result<Vec<Session>, ListError> {
     let containers = backend.list(&[filter], &label::ALL).await;
     let containers = containers.map_err(|error| ListError::ListWithName(error.into()))?;

@@ -1,4 +1,4 @@
-//! Whether a session still is what the configuration says: a comparison of two lists, without any IO.
+//! Compares the image and seeds of a session with those of the configuration, without any IO.
 
 use std::fmt;
 
@@ -7,20 +7,20 @@ use ociman::Reference;
 use crate::model::{Image, SeedEntry, SeedHash, SeedName};
 use crate::seed::LoadedSeeds;
 
-/// One seed, as far as a comparison looks: its name, and the key of the state after it.
+/// The parts of a seed that are compared: its name, and the key of the state after it.
 type SeedState<'s> = (&'s SeedName, Option<&'s SeedHash>);
 
-/// Whether a session matches the configuration. Displayed as `sync` and `diverged`.
+/// Whether a session matches the configuration. The `Display` form is `sync` or `diverged`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SeedStatus {
-    /// It does.
+    /// The image and the seeds of the session match the configuration.
     Sync,
-    /// It does not.
+    /// The image or the seeds of the session differ from the configuration.
     Diverged,
 }
 
 impl SeedStatus {
-    /// The word for it.
+    /// Returns `sync` or `diverged`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -36,45 +36,45 @@ impl fmt::Display for SeedStatus {
     }
 }
 
-/// What differs first between a session and the configuration. Positions count from 1.
+/// The first difference between a session and the configuration. Positions count from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Divergence {
-    /// The base image.
+    /// The base images differ.
     Image {
-        /// The session's.
+        /// The image of the session.
         stored: Reference,
-        /// The configuration's.
+        /// The image of the configuration.
         current: Reference,
     },
-    /// The configuration has a seed that the session has not.
+    /// The configuration has a seed that the session does not have.
     Added {
-        /// Its place.
+        /// The position of the seed in the configuration.
         position: usize,
-        /// Its name.
+        /// The name of the seed.
         name: SeedName,
     },
-    /// The session has a seed that the configuration has not.
+    /// The session has a seed that the configuration does not have.
     Removed {
-        /// Its place.
+        /// The position of the seed in the session.
         position: usize,
-        /// Its name.
+        /// The name of the seed.
         name: SeedName,
     },
-    /// A seed has another name.
+    /// The seeds at the same position have different names.
     Renamed {
-        /// Its place.
+        /// The position of the seed.
         position: usize,
-        /// The session's name for it.
+        /// The name of the seed in the session.
         stored: SeedName,
-        /// The configuration's name for it.
+        /// The name of the seed in the configuration.
         current: SeedName,
     },
-    /// A seed of the same name has another content, or stands after something else.
+    /// The seeds at the same position have the same name, but a different content or a different state before them.
     Changed {
-        /// Its place.
+        /// The position of the seed.
         position: usize,
-        /// Its name.
+        /// The name of the seed.
         name: SeedName,
     },
 }
@@ -93,9 +93,11 @@ impl fmt::Display for Divergence {
     }
 }
 
-/// Compares what a session was started with to what the configuration says now: diverged when the base image, the
-/// number of seeds, or the name of a seed or the state after it differs at any position. A base image that is not there
-/// counts as another one.
+/// Compares the image and seeds that a session was started with to those of the configuration.
+///
+/// Returns [`SeedStatus::Diverged`] if the base image or the number of seeds differs, or if at any position the name of
+/// the seed or the state after it differs. If the base image of the configuration is absent, the states after its
+/// seeds are unknown, and count as different.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -126,7 +128,7 @@ pub fn compute_seed_status(
     }
 }
 
-/// What differs first, as [`compute_seed_status`] compares; `None` when nothing does.
+/// Returns the first difference that [`compute_seed_status`] finds; `None` if there is no difference.
 #[must_use]
 pub fn divergence(
     stored_image: &Reference,
@@ -157,8 +159,9 @@ fn first_divergence(stored: &[SeedState<'_>], current: &[SeedState<'_>]) -> Opti
     }
 }
 
-/// Names the difference at the head of both lists, which are not empty there: a name that only one list has was added
-/// or removed, names that changed while the lists kept their length were renamed.
+/// Classifies the difference between the first elements of two lists that are not empty. If the first name of `current`
+/// is missing in `stored`, the seed was added. If the first name of `stored` is missing in `current`, the seed was
+/// removed. If both or neither is missing, the seed was renamed.
 fn first_difference(position: usize, stored: &[SeedState<'_>], current: &[SeedState<'_>]) -> Divergence {
     let (was, is) = (stored[0].0, current[0].0);
     if was == is {
@@ -180,7 +183,7 @@ mod tests {
 
     use super::*;
 
-    /// Pairs of a name and a key from texts such as `name=content`. A text without `=` has no key.
+    /// Parses texts such as `name=content` into pairs of a name and a key. A text without `=` has no key.
     fn seeds(texts: &[&str]) -> Vec<(SeedName, Option<SeedHash>)> {
         let seed = |text: &&str| {
             let (name, content) = text.split_once('=').map_or((*text, None), |(name, content)| (name, Some(content)));

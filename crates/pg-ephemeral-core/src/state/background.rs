@@ -1,11 +1,12 @@
-//! The background: one thread with one runtime, which lives as long as the process.
+//! The background thread: one thread with one Tokio runtime, which lives as long as the process.
 //!
 //! Its contract:
-//! - What is given to it is done to its end, even when the future that wanted it is dropped, the caller's runtime shuts down or
-//!   the caller panics. Only the end of the process cuts it off.
-//! - Nothing on it may block: all work of the process shares the thread. [`block_on`] therefore only begins the work when it
-//!   is called there.
-//! - Work that has to be done to its end and may itself block on the background runs on a thread of its own:
+//! - Work on it is completed, even if the caller drops its future or panics, or the caller's runtime shuts down. Only
+//!   the
+//!   end of the process interrupts it.
+//! - Work on it must not block, because all background work of the process shares the thread. So [`block_on`] does not
+//!   wait if it is called on this thread.
+//! - Work that must be completed and that may itself wait for the background thread runs on its own thread:
 //!   [`on_own_thread`].
 
 use std::future::Future;
@@ -22,10 +23,10 @@ use tokio::task::JoinHandle;
 /// The name of the thread.
 const NAME: &str = "pg-ephemeral-background";
 
-/// Runs a future to its end in the background.
+/// Runs a future to completion on the background thread.
 ///
 /// # Errors
-/// When the thread or its runtime could not be made, which only happens when the system is out of them.
+/// Returns an error if the thread or its runtime can't be created, for example if the system has reached a limit.
 pub(crate) fn spawn<F>(future: F) -> io::Result<JoinHandle<F::Output>>
 where
     F: Future + Send + 'static,
@@ -34,21 +35,22 @@ where
     Ok(handle()?.spawn(future))
 }
 
-/// As [`spawn`], and blocks the calling thread until the future is done or the limit has passed. The background thread itself,
-/// where a value may be dropped that nobody waited for, would wait for itself: there it is only begun.
+/// As [`spawn`], but blocks the calling thread until the future is done or the limit has passed. On the background
+/// thread, which may run a `Drop` that calls this, blocking would be a deadlock. There the function only spawns the
+/// future.
 pub(crate) fn block_on<F>(future: F, limit: Duration)
 where
     F: Future<Output = ()> + Send + 'static,
 {
     if thread::current().name() == Some(NAME) {
-        // It has a runtime, for this is its thread.
+        // `spawn` can't fail here, because the background thread exists.
         return drop(spawn(future));
     }
-    // Dropping the task waits.
+    // Dropping the task waits for it.
     drop(finish(future, limit));
 }
 
-/// As [`spawn`]; dropping the task blocks until the future is done, or the limit has passed.
+/// As [`spawn`], but dropping the returned task blocks until the future is done or the limit has passed.
 pub(crate) fn finish<F>(future: F, limit: Duration) -> io::Result<Task<F::Output>>
 where
     F: Future + Send + 'static,
@@ -59,8 +61,11 @@ where
     Ok(task)
 }
 
-/// Runs a future to its end on a thread of its own, even when nobody wants it any more: dropping this future blocks until the
-/// end, or until the limit has passed.
+/// Runs a future to completion on its own thread. Dropping the returned future does not cancel the work, but blocks
+/// until the work is done or the limit has passed.
+///
+/// # Errors
+/// Returns an error if the thread or its runtime can't be created, or if the work panics.
 pub(crate) async fn on_own_thread<F, O>(make: F, limit: Duration) -> io::Result<O>
 where
     F: AsyncFnOnce() -> O + Send + 'static,
@@ -74,15 +79,15 @@ where
     task.output().await
 }
 
-/// Work that is done to its end. Dropping it blocks until then, or until its limit has passed.
+/// Work that can't be cancelled. Dropping the task blocks until the work is done or the limit has passed.
 pub(crate) struct Task<T> {
     output: oneshot::Receiver<io::Result<T>>,
-    /// The channel closes at the end of the work.
+    /// A channel that closes when the work is done.
     finished: Option<mpsc::Receiver<()>>,
     limit: Duration,
 }
 
-/// What the work gives its output to. The work is done when this is dropped.
+/// The sender of the work's output. Dropping it signals that the work is done.
 struct Answer<T> {
     output: oneshot::Sender<io::Result<T>>,
     _finished: mpsc::Sender<()>,
@@ -96,16 +101,16 @@ fn task<T>(limit: Duration) -> (Answer<T>, Task<T>) {
 
 impl<T> Answer<T> {
     fn give(self, output: io::Result<T>) {
-        // Whoever is gone does not need to know any more.
+        // If the receiver is gone, the output is not needed any more.
         let _ = self.output.send(output);
     }
 }
 
 impl<T> Task<T> {
-    /// Waits for the end of the work.
+    /// Waits until the work is done and returns its output.
     ///
     /// # Errors
-    /// When the work panicked, or could not begin.
+    /// Returns an error if the work panicked or could not be started.
     pub(crate) async fn output(mut self) -> io::Result<T> {
         let output = (&mut self.output).await;
         self.finished = None;
@@ -116,7 +121,7 @@ impl<T> Task<T> {
 impl<T> Drop for Task<T> {
     fn drop(&mut self) {
         if let Some(finished) = self.finished.take() {
-            // Nothing is ever sent; the error says that it is done, or that the limit has passed.
+            // Nothing is ever sent. The error means that the work is done, or that the limit has passed.
             let _ = finished.recv_timeout(self.limit);
         }
     }
@@ -128,10 +133,11 @@ fn handle() -> io::Result<Handle> {
         return Ok(handle.clone());
     }
     let (made, runtime_of_thread) = mpsc::channel();
-    // A runtime that is made here and dropped, because the system refuses the thread, would panic within another runtime.
+    // The runtime is built on the new thread. If it were built here and the thread could not be created, the runtime
+    // would be dropped here, which panics within another runtime.
     thread::Builder::new().name(NAME.to_owned()).spawn(move || {
         let runtime = Builder::new_current_thread().enable_all().build();
-        // The receiver waits for exactly this.
+        // The receiver below waits for this message, so sending does not fail.
         let _ = made.send(runtime.as_ref().map(|runtime| runtime.handle().clone()).map_err(io::Error::kind));
         if let Ok(runtime) = runtime {
             runtime.block_on(std::future::pending::<()>());
@@ -139,6 +145,6 @@ fn handle() -> io::Result<Handle> {
     })?;
     let made = runtime_of_thread.recv().map_err(|_| io::Error::from(io::ErrorKind::Interrupted))?;
     let handle = made.map_err(io::Error::from)?;
-    // When two threads were here at once, the thread of the first is everyone's and the other idles.
+    // If two threads get here at the same time, the first background thread is used, and the other one stays idle.
     Ok(BACKGROUND.get_or_init(|| handle).clone())
 }

@@ -1,4 +1,5 @@
-//! Where this crate keeps what outlives a command. It knows folders and their modes, not what is put there.
+//! The folders where this crate keeps files between commands. This module knows their paths and modes, not the content
+//! of the files.
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::{self, Write};
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy;
 use ociman::ContainerName;
 
-/// The folders of one user. Tests give their own; everybody else takes [`Folders::of_user`].
+/// The state folders of one user. Use [`Folders::of_user`]; tests use [`Folders::at`] with a folder of their own.
 ///
 /// ```
 /// let folders = pg_ephemeral_core::Folders::at("/tmp/example");
@@ -20,29 +21,30 @@ pub struct Folders {
     host: PathBuf,
 }
 
-/// Why the user's folders could not be found or used.
+/// The reason why the user's folders could not be found or used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FoldersError {
     /// The user has no home folder.
-    #[error("find the home folder")]
+    #[error("failed to find the home folder")]
     NoHome(#[source] etcetera::HomeDirError),
-    /// A folder could not be made, or is not safe to use.
-    #[error("make the folder {}", path.display())]
+    /// A folder could not be created.
+    #[error("failed to make the folder {}", path.display())]
     Make {
-        /// The folder.
+        /// The path of the folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         #[source]
         source: io::Error,
     },
-    /// The folder of temporary files is not there.
+    /// The folder for temporary files does not exist.
     #[error("the folder of temporary files {} does not exist", path.display())]
     NoTemporary {
         /// The folder.
         path: PathBuf,
     },
-    /// A folder in a place that everyone can write to belongs to another user, or other users can enter it.
+    /// The folder for sockets, which is in a folder that all users can write to, belongs to another user, or other
+    /// users have access to it.
     #[error("the folder {} is not closed to other users", path.display())]
     Foreign {
         /// The folder.
@@ -51,7 +53,7 @@ pub enum FoldersError {
 }
 
 impl FoldersError {
-    /// What the user can do about it.
+    /// Returns a hint on what the user can do about the error.
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
@@ -66,63 +68,64 @@ impl FoldersError {
 }
 
 impl Folders {
-    /// `$XDG_STATE_HOME/pg-ephemeral`, by default `~/.local/state/pg-ephemeral`, and beside it `ociman` for the host
-    /// backend.
+    /// Returns the folders of the current user: `pg-ephemeral` for this crate and `ociman` for the host backend, both
+    /// in `$XDG_STATE_HOME`, which is `~/.local/state` by default.
     ///
     /// # Errors
-    /// [`FoldersError::NoHome`].
+    /// Returns [`FoldersError::NoHome`] if the user has no home folder.
     pub fn of_user() -> Result<Self, FoldersError> {
         let strategy = etcetera::choose_base_strategy().map_err(FoldersError::NoHome)?;
         let state = strategy.state_dir().unwrap_or_else(|| strategy.data_dir());
         Ok(Self::at(state))
     }
 
-    /// The same below another folder than the user's state folder.
+    /// Returns the folders `pg-ephemeral` and `ociman` in another folder than the user's `$XDG_STATE_HOME`.
     pub fn at(state_home: impl AsRef<Path>) -> Self {
         let state_home = state_home.as_ref();
         Self { state: state_home.join("pg-ephemeral"), host: state_home.join("ociman") }
     }
 
-    /// The folder that both are in.
+    /// Returns the folder that contains the other two folders.
     pub fn state_home(&self) -> &Path {
         self.state.parent().unwrap_or(&self.state)
     }
 
-    /// This crate's own state.
+    /// Returns the folder with the state of this crate.
     pub fn state(&self) -> &Path {
         &self.state
     }
 
-    /// State of the host backend.
+    /// Returns the folder with the state of the host backend.
     pub fn host(&self) -> &Path {
         &self.host
     }
 
-    /// A folder of the state, made with mode 0700 when it is not there.
+    /// Returns a folder in the state folder. Creates it with mode 0700 if it does not exist.
     pub(crate) fn state_folder(&self, name: &str) -> Result<PathBuf, FoldersError> {
         let path = self.state.join(name);
         make_private(&path)?;
         Ok(path)
     }
 
-    /// Where the folder for sockets is.
+    /// Returns the path of the folder for sockets.
     pub(crate) fn sockets_path() -> PathBuf {
         Self::sockets_path_in(&std::env::temp_dir())
     }
 
-    /// The same for a folder of temporary files; below `/tmp`, where no socket would fit in that or its path is not UTF-8.
+    /// Returns the path of the folder for sockets in this folder for temporary files. If the paths of sockets would be
+    /// too long there or are not UTF-8, returns a path in `/tmp`.
     fn sockets_path_in(temporary: &Path) -> PathBuf {
         let name = sockets_name();
         let path = temporary.join(&name);
-        // Clients are told the path in variables and URLs.
+        // The path must be UTF-8, because variables and URLs for clients contain it.
         let is_usable = path.as_os_str().len() <= LONGEST_SOCKETS_PATH && path.to_str().is_some();
         if is_usable { path } else { Path::new("/tmp").join(name) }
     }
 
-    /// The folder for sockets, made when it is not there.
+    /// Returns the folder for sockets. Creates it if it does not exist.
     pub(crate) fn sockets() -> Result<PathBuf, FoldersError> {
         let path = Self::sockets_path();
-        // It belongs to the system or the user, and is not made.
+        // The folder for temporary files belongs to the system or the user, so it is not created.
         if let Some(temporary) = path.parent().filter(|temporary| !temporary.is_dir()) {
             return Err(FoldersError::NoTemporary { path: temporary.to_owned() });
         }
@@ -131,28 +134,29 @@ impl Folders {
     }
 }
 
-/// In bytes. A socket's path has at most 103 of them on macOS, and 107 on Linux. Its folder is named for a container, as
-/// `pg-ephemeral-0123456789abcdef`, or by [`ociman::host::temporary`], which takes more.
+/// The maximum length of the path of the folder for sockets, in bytes. The path of a socket has at most 103 bytes on
+/// macOS, and 107 on Linux. The folder of one socket is named for its container, such as
+/// `pg-ephemeral-0123456789abcdef`, or by [`ociman::host::temporary`], whose names are longer.
 const LONGEST_SOCKETS_PATH: usize =
     103 - "/.01234567890123456789-4194304-012345678901-0000".len() - "/.s.PGSQL.54321".len();
 
-/// The folder of records of servers.
+/// The folder of the server records.
 pub(crate) const SERVERS: &str = "servers";
-/// The folder of what is remembered of base images.
+/// The folder of cached information about base images.
 pub(crate) const BASES: &str = "bases";
-/// The folder of the certificate authorities of servers that speak TLS.
+/// The folder of the certificate authorities of servers with TLS.
 pub(crate) const TLS: &str = "tls";
-/// The folder of notes on sessions whose server a command has stopped for a moment.
+/// The folder of the handover notes.
 pub(crate) const STOPPED: &str = "stopped";
-/// Folders of the state in which files are written.
+/// All folders in the state folder where files are written as a whole.
 const WRITTEN: [&str; 5] = ["", SERVERS, BASES, TLS, STOPPED];
 
-/// How many files a sweep would remove.
+/// Returns the number of files that [`sweep`] would remove.
 pub(crate) fn half_written(folders: &Folders) -> usize {
     swept(folders).iter().map(|folder| ociman::host::count_leftovers(folder)).sum()
 }
 
-/// Removes what killed processes left half written, or made for a moment.
+/// Removes incomplete and temporary files that killed processes have left.
 pub(crate) fn sweep(folders: &Folders) {
     swept(folders).iter().for_each(|folder| ociman::host::sweep(folder));
 }
@@ -164,13 +168,14 @@ fn swept(folders: &Folders) -> Vec<PathBuf> {
     written.chain(is_own.then_some(sockets)).collect()
 }
 
-/// Writes a whole file or none, readable by its owner only.
+/// Writes a file atomically, with mode 0600.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let draft = write_draft(path, bytes)?;
     fs::rename(draft, path)
 }
 
-/// Writes a file beside its place, under a name that is swept when this process is killed before it has moved it.
+/// Writes a file next to `path`, with mode 0600, and returns its path. The caller moves it to `path`. If this process
+/// is killed before that, [`sweep`] removes the file.
 pub(crate) fn write_draft(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
     let draft = ociman::host::temporary(path.parent().unwrap_or(Path::new("")));
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
@@ -186,7 +191,8 @@ fn make_private(path: &Path) -> Result<(), FoldersError> {
         .map_err(|source| FoldersError::Make { path: path.to_owned(), source })
 }
 
-/// Makes a folder inside the private sockets folder that a server of any user id can put its socket in.
+/// Creates a folder with mode 0777 in the private folder for sockets, so that a server with any user ID can create its
+/// socket there.
 pub(crate) fn make_socket_folder(path: &Path) -> Result<(), FoldersError> {
     let open_to_all = Permissions::from_mode(0o777);
     std::fs::create_dir(path)
@@ -194,8 +200,9 @@ pub(crate) fn make_socket_folder(path: &Path) -> Result<(), FoldersError> {
         .map_err(|source| FoldersError::Make { path: path.to_owned(), source })
 }
 
-/// Removes the folder that [`make_socket_folder`] made for a container. A record can name any folder: only one with the
-/// container's name in a folder for sockets of this user's goes. Any other is no error: it is nobody's to remove.
+/// Removes the folder that [`make_socket_folder`] has created for a container. A record could name any folder, so this
+/// only removes a folder that has the container's name and is in this user's folder for sockets. Any other folder is
+/// left alone without an error.
 pub(crate) fn remove_socket_folder(path: &Path, container: &ContainerName) -> io::Result<()> {
     let is_own = path.file_name().is_some_and(|name| name == container.as_str())
         && path
@@ -205,12 +212,13 @@ pub(crate) fn remove_socket_folder(path: &Path, container: &ContainerName) -> io
     if is_own { fs::remove_dir_all(path) } else { Ok(()) }
 }
 
-/// The name of the folder for sockets.
+/// Returns the name of the folder for sockets.
 fn sockets_name() -> String {
     format!("pg-ephemeral-{}", rustix::process::geteuid().as_raw())
 }
 
-/// Whether a path is a folder of this user's, and no link, that nobody else can change anything in.
+/// Returns `true` if a path is a folder of this user that other users have no access to. A symbolic link is not such a
+/// folder.
 fn is_private(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|metadata| {
         metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o077 == 0
@@ -224,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_for_sockets_is_one_s_own_and_closed_to_others() {
+    fn a_private_folder_belongs_to_the_user_and_is_closed_to_others() {
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join("folder");
         fs::create_dir(&folder).unwrap();
@@ -243,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_container_s_own_folder_for_sockets_is_removed() {
+    fn only_the_socket_folder_of_the_container_is_removed() {
         let parent = tempfile::tempdir().unwrap();
         let container: ContainerName = "pg-ephemeral-x".parse().unwrap();
         let sockets = parent.path().join(sockets_name());
@@ -269,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn sockets_are_among_the_temporary_files_where_they_fit() {
+    fn sockets_are_in_the_folder_for_temporary_files_if_their_paths_fit() {
         let name = Folders::sockets_path_in(Path::new("/")).as_os_str().len();
         let longest = format!("/{}", "t".repeat(LONGEST_SOCKETS_PATH - name - 1));
         let folder = Folders::sockets_path_in(Path::new(&longest));

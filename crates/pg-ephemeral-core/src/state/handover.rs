@@ -1,6 +1,6 @@
-//! Notes of sessions whose server is stopped for a moment: for a snapshot, or because another container is about to take
-//! the session over. Here they are written and read; what follows from one that a killed command has left is decided by
-//! `lifecycle::recover`.
+//! Handover notes: files that say which sessions have a server that is stopped temporarily. A command stops the server
+//! for a snapshot, or to replace the session's container by another one, the successor. This module writes and reads
+//! the notes. `lifecycle::recover` decides what to do about a note that a killed command has left.
 
 use std::path::{Path, PathBuf};
 
@@ -13,31 +13,31 @@ use super::record::{self, RecordError};
 use crate::model::label;
 use crate::model::session::Name;
 
-/// What a note says.
+/// The content of a handover note.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Note {
-    /// The nonce of the session's container. A later session of the name has another.
+    /// The nonce of the session's container. A later session of the same name has another nonce.
     pub(crate) nonce: String,
-    /// What leads to the engine.
+    /// The environment variables that select the engine.
     pub(crate) selection: Selection,
-    /// The machine's boot. Nothing that is durable is left of what ran in an earlier one.
+    /// The ID of the machine's boot at the time of the note. A server of this machine does not survive a reboot.
     pub(crate) boot: String,
-    /// The container that is to take the session over.
+    /// The container that is to replace the session's container; `None` for a snapshot.
     pub(crate) successor: Option<Successor>,
 }
 
-/// The container that is to take a session over.
+/// The container that is to replace a session's container.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Successor {
     pub(crate) container: ContainerName,
     pub(crate) nonce: String,
-    /// Whether it is all that the session is to be. The removal of the old container may have begun then, and an engine
-    /// finishes a removal that nobody waits for.
+    /// Whether the successor is completely set up. If so, the removal of the old container may have begun, and an
+    /// engine completes a removal even if its client is killed.
     #[serde(default)]
     pub(crate) is_ready: bool,
 }
 
-/// A session whose server is about to be stopped for a moment.
+/// A session whose server is about to be stopped temporarily.
 #[derive(Debug, Clone)]
 pub(crate) struct Stopped {
     folders: Folders,
@@ -47,7 +47,8 @@ pub(crate) struct Stopped {
 }
 
 impl Stopped {
-    /// A session that runs in this container. The caller holds its lock.
+    /// Creates the value for a session that runs in this container, without writing a note. The caller holds the
+    /// session's lock.
     pub(crate) fn beginning(folders: &Folders, session: &Name, container: &Container, nonce: &str) -> Self {
         Self {
             folders: folders.clone(),
@@ -57,37 +58,37 @@ impl Stopped {
         }
     }
 
-    /// The container whose server is stopped.
+    /// Returns the container whose server is stopped.
     pub(crate) fn container(&self) -> &Container {
         &self.container
     }
 
-    /// Writes the note of a stop for a snapshot.
+    /// Writes the note for a stop that is for a snapshot.
     pub(crate) fn write(&self) -> Result<(), RecordError> {
         self.write_note(None)
     }
 
-    /// Removes the note, once the server runs again or can't.
+    /// Removes the note. Called when the server runs again, or can't run again.
     pub(crate) fn remove(&self) {
-        // One that stays is of a server that runs, or is no more.
+        // A note that can't be removed is harmless: its server runs, or no longer exists.
         let _ = std::fs::remove_file(self.path());
     }
 
-    /// Writes the note of a stop for the container that is to take the session over.
+    /// Writes the note for a stop that makes way for a successor.
     pub(crate) fn write_successor(&self, successor: &ContainerName, nonce: &str) -> Result<(), RecordError> {
         self.write_note(Some(Successor { container: successor.clone(), nonce: nonce.to_owned(), is_ready: false }))
     }
 
-    /// Notes that the container that is to take the session over is all that the session is to be.
+    /// Updates the note to say that the successor is completely set up.
     pub(crate) fn write_ready(&self) -> Result<(), RecordError> {
         let noted = read(&self.path()).and_then(|note| note.successor);
         self.write_note(noted.map(|successor| Successor { is_ready: true, ..successor }))
     }
 
-    /// Lets a container take the session over that is noted as ready. Nothing but its name keeps it from being the session
-    /// once the old container is gone.
+    /// Replaces the session's container by a successor whose note says that it is ready: removes the old container,
+    /// gives its name to the successor, and removes the note.
     pub(crate) async fn give_way_to(&self, successor: &Container) -> Result<(), CommandError> {
-        record::remove_made(&self.container, &self.nonce).await?;
+        record::remove_if_nonce(&self.container, &self.nonce).await?;
         successor.rename(self.container.name()).await?;
         record::forget(&self.folders, &self.container, &self.nonce);
         self.remove();
@@ -113,12 +114,12 @@ impl Stopped {
     }
 }
 
-/// Whether a container is the one with this nonce.
+/// Returns `true` if the container has this nonce.
 pub(crate) fn is_of(info: &ContainerInfo, nonce: &str) -> bool {
     info.labels.get(&label::NONCE_KEY).is_some_and(|found| found.as_str() == nonce)
 }
 
-/// Whether a container that the note of a session is of is there.
+/// Returns `true` if a session has a note, and the session's container or the successor in the note exists.
 pub(crate) async fn is_there(folders: &Folders, backend: &Backend, session: &Name) -> bool {
     let Some(note) = read(&path(folders, &lock_name(backend, session))) else { return false };
     let found = backend.container(session.container_name().clone()).inspect().await;
@@ -130,12 +131,12 @@ pub(crate) async fn is_there(folders: &Folders, backend: &Backend, session: &Nam
     found.is_ok_and(|info| is_of(&info, &successor.nonce))
 }
 
-/// Whether there is a note of a session.
+/// Returns `true` if a session has a note.
 pub(crate) fn is_noted(folders: &Folders, backend: &Backend, session: &Name) -> bool {
     path(folders, &lock_name(backend, session)).exists()
 }
 
-/// The sessions of a kind of backend that there are notes of.
+/// Returns the sessions that have a note, for the backend's kind.
 pub(crate) fn noted(folders: &Folders, backend: &Backend) -> Vec<Name> {
     let entries = std::fs::read_dir(folders.state().join(folders::STOPPED)).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
@@ -143,19 +144,20 @@ pub(crate) fn noted(folders: &Folders, backend: &Backend) -> Vec<Name> {
     names.filter_map(|name| name.strip_prefix(&prefix)?.parse().ok()).collect()
 }
 
-/// Whether a note says that a container is to take a session over.
+/// Returns `true` if a note names this container as the successor of a session.
 pub(crate) fn is_successor(folders: &Folders, container: &ContainerName) -> bool {
     let entries = std::fs::read_dir(folders.state().join(folders::STOPPED)).into_iter().flatten().flatten();
     let notes = entries.filter_map(|entry| read(&entry.path()));
     notes.into_iter().any(|note| note.successor.is_some_and(|successor| successor.container == *container))
 }
 
-/// What can't be read is another version's.
+/// Reads a note; `None` if it can't be read, for example because another version has written it.
 pub(crate) fn read(path: &Path) -> Option<Note> {
     serde_json::from_slice(&ociman::files::read(path).ok()?).ok()
 }
 
-/// What a note and the lock of a session are called. No instance's name has a colon.
+/// Returns the name of a session's note and of its lock. It contains a colon, so that it differs from the name of an
+/// instance's lock.
 pub(crate) fn lock_name(backend: &Backend, session: &Name) -> String {
     format!("{}{session}", lock_name_prefix(backend))
 }
@@ -164,7 +166,7 @@ fn lock_name_prefix(backend: &Backend) -> String {
     format!("{}:", backend.kind())
 }
 
-/// Where the note of this name is.
+/// Returns the path of the note with this name.
 pub(crate) fn path(folders: &Folders, name: &str) -> PathBuf {
     folders.state().join(folders::STOPPED).join(name)
 }

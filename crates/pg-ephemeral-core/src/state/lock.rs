@@ -1,4 +1,5 @@
-//! Advisory locks between processes, by files of the state folder. A lock ends with its holder, however that ends.
+//! Advisory locks between processes, based on files in the state folder. The system releases a lock when its holder
+//! ends, even if the holder is killed.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -11,37 +12,38 @@ use ociman::Kind;
 use crate::model::InstanceName;
 use crate::state::folders::{Folders, FoldersError};
 
-/// A held lock; dropping it gives it back.
+/// A held lock. Dropping it releases the lock.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: File,
 }
 
-/// Why a lock could not be taken.
+/// The reason why a lock could not be taken.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LockError {
-    /// The folder of locks.
+    /// The folder of the lock files could not be created or used.
     #[error(transparent)]
     Folders(#[from] FoldersError),
-    /// The lock's file.
-    #[error("lock {}", path.display())]
+    /// The lock file could not be opened or locked.
+    #[error("failed to lock {}", path.display())]
     File {
-        /// The file.
+        /// The path of the lock file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         #[source]
         source: io::Error,
     },
 }
 
 impl Lock {
-    /// The lock that whoever makes or removes layers of an instance on a backend holds.
+    /// Waits for the lock of an instance's layers on a backend. Every process that makes or removes such layers holds
+    /// it.
     pub(crate) async fn of_build(folders: &Folders, backend: Kind, instance: &InstanceName) -> Result<Self, LockError> {
         Self::take(folders, &format!("{backend}-{instance}")).await
     }
 
-    /// Waits until nobody holds the lock of this name, and tells whether anybody ever has.
+    /// Waits until no process holds the lock of this name. Returns `true` if any process has ever taken the lock.
     pub(crate) async fn wait(folders: &Folders, name: &str) -> Result<bool, LockError> {
         let was_taken = folders.state().join("locks").join(name).exists();
         if was_taken {
@@ -50,7 +52,7 @@ impl Lock {
         Ok(was_taken)
     }
 
-    /// The lock of this name, unless somebody holds it.
+    /// Takes the lock of this name; returns `None` if it is held already.
     pub(crate) fn take_if_free(folders: &Folders, name: &str) -> Result<Option<Self>, LockError> {
         let path = folders.state_folder("locks")?.join(name);
         let file = open(&path).map_err(|source| LockError::File { path: path.clone(), source })?;
@@ -61,7 +63,7 @@ impl Lock {
         }
     }
 
-    /// Waits for the lock of this name. Waiting ends when the future is dropped.
+    /// Waits for the lock of this name and takes it. Dropping the future ends the wait.
     pub(crate) async fn take(folders: &Folders, name: &str) -> Result<Self, LockError> {
         let path = folders.state_folder("locks")?.join(name);
         let file = open(&path).map_err(|source| LockError::File { path: path.clone(), source })?;
@@ -78,7 +80,7 @@ impl Lock {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    // Opened for writing alone, a named pipe would wait for a reader.
+    // Opening a named pipe for writing only would block until there is a reader.
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
@@ -91,11 +93,11 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn waiting_for_a_lock_ends_at_once_if_nobody_ever_took_it_and_says_so() {
+    async fn waiting_for_a_lock_that_was_never_taken_returns_false_at_once() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
         assert!(!Lock::wait(&folders, "x").await.unwrap());
-        // Looking for the lock does not count as taking it.
+        // The first wait does not count as taking the lock.
         assert!(!Lock::wait(&folders, "x").await.unwrap());
         drop(Lock::take(&folders, "x").await.unwrap());
         assert!(Lock::wait(&folders, "x").await.unwrap());
@@ -103,7 +105,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn waiting_for_a_lock_lasts_until_its_holder_gives_it_back() {
+    async fn waiting_for_a_lock_lasts_until_it_is_released() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
         let held = Lock::take(&folders, "x").await.unwrap();

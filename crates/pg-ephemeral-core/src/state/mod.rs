@@ -1,4 +1,5 @@
-//! What this crate keeps on this machine between commands, and the thread that finishes what a command has begun.
+//! The files that this crate keeps on this machine between commands, and the background thread, which completes work
+//! that must not be interrupted.
 
 pub(crate) mod background;
 pub(crate) mod folders;

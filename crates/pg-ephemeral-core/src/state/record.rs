@@ -1,6 +1,7 @@
-//! One small file for each server of this user, written before the server is started and removed after it is gone. It
-//! lets the next command find what a killed one left, on whatever backend, without asking any engine. A record is of one
-//! start and not of a name: several starts may want the name of a session.
+//! Server records: one small file for each server of this user, written before the server is started and removed after
+//! it is gone. With the records, a command finds the servers that killed commands have left on any backend, without
+//! asking an engine. A record belongs to one start, not to a name, because several starts may compete for the name of a
+//! session.
 
 use std::fs;
 use std::io;
@@ -14,77 +15,78 @@ use crate::model::session::Name;
 use crate::model::{Liveness, Owner, label};
 use crate::state::folders::{self, Folders, FoldersError, write_whole};
 
-/// How long after it was asked Docker's service may still make a container for a client that is gone.
+/// How long after a request the Docker daemon may still create a container for a client that has ended.
 const LATE_START: Duration = Duration::from_secs(5);
-/// How long a start that was cut off is waited for.
+/// The longest time that [`settle`] waits for an interrupted start.
 const SETTLE_LIMIT: Duration = Duration::from_secs(20);
 const SETTLE_PAUSE: Duration = Duration::from_millis(50);
 
-/// What another process needs to know to remove a server.
+/// The information that another process needs to remove a server.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Record {
     #[serde(with = "as_text")]
     pub(crate) backend: Kind,
-    /// What leads to the engine, of all that there are of this kind.
+    /// The environment variables that select the engine among those of this kind.
     #[serde(default)]
     pub(crate) selection: Selection,
     pub(crate) container: ContainerName,
-    /// What tells this server's container from others of the same name: its label [`label::NONCE_KEY`].
+    /// The value of the container's label [`label::NONCE_KEY`], which distinguishes it from others of the same name.
     pub(crate) nonce: String,
-    /// What a session's files are known by, whichever container it is in: its label [`label::CREDENTIAL_KEY`].
+    /// The value of the container's label [`label::CREDENTIAL_KEY`], which names the files of a session. It stays the
+    /// same when the session's container is replaced.
     #[serde(default)]
     pub(crate) credential: Option<String>,
     pub(crate) owner: Owner,
     #[serde(default, rename = "tenure")]
     pub(crate) lifetime: Lifetime,
     pub(crate) phase: Phase,
-    /// A folder that goes with the server.
+    /// A folder that is removed together with the server.
     pub(crate) folder: Option<PathBuf>,
 }
 
-/// How long a server is wanted.
+/// When a server is to be removed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Lifetime {
-    /// As long as its owner lives.
+    /// At the end of its owner.
     #[default]
     Owner,
-    /// Until this time, in seconds since the Unix epoch, whoever made it.
+    /// At this time, in seconds since the Unix epoch, whether or not its owner lives.
     Expires(u64),
-    /// As long as this process lives, whoever made it.
+    /// At the end of this process, whether or not its owner lives.
     Process(Owner),
 }
 
-/// How far a server has come.
+/// The progress of a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Phase {
-    /// The backend was asked to start it and has not answered.
+    /// The backend was asked to start the container, and has not answered.
     Starting,
-    /// The backend said that it started.
+    /// The backend reported that the container has started.
     Started,
 }
 
-/// A record in its file.
+/// A record together with the path of its file.
 #[derive(Debug)]
 pub(crate) struct RecordFile {
     pub(crate) record: Record,
     path: PathBuf,
 }
 
-/// Why a record could not be written.
+/// The reason why a record could not be written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordError {
-    /// The folder of records.
+    /// The folder of the records could not be created or used.
     #[error(transparent)]
     Folders(#[from] FoldersError),
-    /// The file.
-    #[error("write the server record {}", path.display())]
+    /// The file could not be written.
+    #[error("failed to write the server record {}", path.display())]
     Write {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         #[source]
         source: io::Error,
     },
@@ -93,20 +95,21 @@ pub enum RecordError {
 impl RecordFile {
     /// Writes a new record.
     pub(crate) fn new(folders: &Folders, record: Record) -> Result<Self, RecordError> {
-        // A container's name may be too long for a file's.
+        // The file is not named for the container, whose name may be too long for a file name.
         let path = folders.state_folder(folders::SERVERS)?.join(format!("{}-{}", record.backend, record.nonce));
         let file = Self { record, path };
         file.write()?;
         Ok(file)
     }
 
-    /// Notes that the backend said that the server started.
+    /// Updates the record: the backend has reported that the container has started.
     pub(crate) fn started(&mut self) -> Result<(), RecordError> {
         self.record.phase = Phase::Started;
         self.write()
     }
 
-    /// Notes that the server no longer depends on its owner; one that is wanted for ever needs no record.
+    /// Updates the record: the server no longer depends on its owner. Without a `lifetime` the server has no time
+    /// limit, and the record is removed.
     pub(crate) fn outlive_owner(&mut self, lifetime: Option<Lifetime>) -> Result<(), RecordError> {
         match lifetime {
             Some(lifetime) => {
@@ -120,33 +123,33 @@ impl RecordFile {
         }
     }
 
-    /// Notes that the owner could not remove the server: whoever comes next may, also while the owner lives.
+    /// Updates the record: the owner could not remove the server, so any other process may, even while the owner lives.
     pub(crate) fn give_up(&mut self) {
-        // Without the note the record counts from its owner's end on.
+        // If the update fails, the server counts as a leftover only after the end of its owner.
         let _ = self.outlive_owner(Some(Lifetime::Expires(0)));
     }
 
-    /// Removes the folder of a server that is gone, and then its record. A record that stays behind is judged again by
-    /// the next command.
+    /// Removes the folder of a server that is gone, and then the record. If the folder can't be removed, the record
+    /// stays, and the next command tries again.
     pub(crate) fn remove(&self) {
         if self.remove_folder() {
             self.remove_file();
         }
     }
 
-    /// Removes the server's folder, and returns whether nothing is left of it.
+    /// Removes the server's folder. Returns `true` if it is gone.
     pub(crate) fn remove_folder(&self) -> bool {
         let Record { folder, container, .. } = &self.record;
         folder.as_ref().is_none_or(|folder| folders::remove_socket_folder(folder, container).is_ok())
     }
 
     fn remove_file(&self) {
-        // The next command tries it again.
+        // The next command tries again.
         let _ = fs::remove_file(&self.path);
     }
 
-    /// Whether a start that was cut off may still make its container. Only an engine's client carries it on when its
-    /// parent is gone; Docker's service may be at it a little longer than its client.
+    /// Returns `true` if an interrupted start may still create its container. When this program is killed, the engine's
+    /// client may continue. The Docker daemon may continue a little longer than its client.
     pub(crate) fn may_start_late(&self) -> bool {
         if self.record.phase == Phase::Started {
             return false;
@@ -158,8 +161,8 @@ impl RecordFile {
         }
     }
 
-    /// Whether a client that was told this container's name still runs. Podman's watchers of containers, which are told
-    /// it too, start nothing.
+    /// Returns `true` if an engine's client that has this container's name among its arguments still runs. Podman's
+    /// `conmon` has the name among its arguments too, but it only monitors a container, so it does not count.
     fn client_runs(&self) -> bool {
         let name = self.record.container.as_str().as_bytes();
         let Ok(processes) = fs::read_dir("/proc") else { return false };
@@ -170,7 +173,8 @@ impl RecordFile {
         })
     }
 
-    /// A clock that was set back makes a file of the future; that is as old as can be.
+    /// Returns the age of the record's file. If the file is from the future, because the clock was set back, the age is
+    /// [`Duration::MAX`].
     fn age(&self, now: SystemTime) -> Duration {
         let modified = fs::metadata(&self.path).and_then(|file| file.modified());
         modified.ok().and_then(|modified| now.duration_since(modified).ok()).unwrap_or(Duration::MAX)
@@ -185,7 +189,7 @@ impl RecordFile {
 }
 
 impl Record {
-    /// The record of a container that is about to be started by this owner.
+    /// Creates the record of a container that this owner is about to start.
     pub(crate) fn of_start(backend: &Backend, spec: &RunSpec, owner: Owner, folder: Option<PathBuf>) -> Self {
         let text = |key| spec.labels.get(&key).map(ToString::to_string);
         let (nonce, credential) = (text(label::NONCE_KEY).unwrap_or_default(), text(label::CREDENTIAL_KEY));
@@ -194,16 +198,16 @@ impl Record {
         Self { backend, selection, container: spec.name.clone(), nonce, credential, owner, lifetime, phase, folder }
     }
 
-    /// What a session's files are known by.
+    /// Returns the credential, which names the files of a session.
     pub(crate) fn credential(&self) -> &str {
         self.credential.as_deref().unwrap_or(&self.nonce)
     }
 
-    /// Removes the container, if it is there, for the process that started it.
+    /// Removes the container, if it exists. Called by the process that started it.
     pub(crate) async fn remove_container(&self, container: &Container) -> Result<(), CommandError> {
         match container.name().as_str().starts_with(Name::OCI_PREFIX) {
-            true => remove_made(container, &self.nonce).await,
-            // Nobody else ever has this name.
+            true => remove_if_nonce(container, &self.nonce).await,
+            // The names of other containers contain a random part, so that they are never used twice.
             false => container.clone().remove_force().await,
         }
     }
@@ -212,27 +216,27 @@ impl Record {
         self.is_on(container.backend()) && self.container == *container.name()
     }
 
-    /// Whether its server is on this very engine.
+    /// Returns `true` if the server is on the engine of this backend.
     pub(crate) fn is_on(&self, backend: &Backend) -> bool {
         self.backend == backend.kind() && self.selection == backend.selection()
     }
 }
 
-/// The records of servers that nobody wants any more at this time.
+/// Returns the records of the servers that are to be removed at the time `now`.
 pub(crate) fn left_behind(folders: &Folders, now: SystemTime) -> Vec<RecordFile> {
     all(folders).filter(|file| is_unwanted(&file.record, now)).collect()
 }
 
-/// Whether a process of this user is about to start a container of this name.
+/// Returns `true` if a live process of this user is starting a container of this name.
 pub(crate) fn is_being_started(folders: &Folders, container: &Container) -> bool {
     all(folders)
         .filter(|file| file.record.is_of(container) && file.record.lifetime == Lifetime::Owner)
         .any(|file| file.record.owner.liveness() == Liveness::Alive)
 }
 
-/// Removes a container that this tool made, if it is there. One of another nonce is a later session of the name, or
-/// somebody else's that a file or a label names, and stays.
-pub(crate) async fn remove_made(container: &Container, nonce: &str) -> Result<(), CommandError> {
+/// Removes a container that pg-ephemeral has made, if it exists and has this nonce. A container of the same name but
+/// with another nonce is left alone: it is a later session of the name, or does not belong to pg-ephemeral.
+pub(crate) async fn remove_if_nonce(container: &Container, nonce: &str) -> Result<(), CommandError> {
     match container.inspect().await {
         Ok(info) if is_made(&info, nonce) => container.remove_force_if(&info.id).await,
         Ok(_) | Err(CommandError::ContainerNotFound { .. }) => Ok(()),
@@ -245,17 +249,18 @@ fn is_made(info: &ContainerInfo, nonce: &str) -> bool {
     has_nonce && label::is_own_container(info.name.as_str(), &info.labels)
 }
 
-/// Forgets a container that had a time to live and is gone before it.
+/// Removes the records of a container that is gone.
 pub(crate) fn forget(folders: &Folders, container: &Container, nonce: &str) {
     of(folders, container, nonce).for_each(|file| file.remove());
 }
 
-/// Whether the start of a container that was cut off may still make it.
+/// Returns `true` if an interrupted start of this container may still create it.
 pub(crate) fn may_start_late(folders: &Folders, container: &Container, nonce: &str) -> bool {
     of(folders, container, nonce).any(|file| file.may_start_late())
 }
 
-/// Waits until a start that was cut off can't make its container any more.
+/// Waits until `may_start_late` returns `false`, because the interrupted start has ended, or until [`SETTLE_LIMIT`] has
+/// passed.
 pub(crate) async fn settle(may_start_late: impl Fn() -> bool) {
     let settled = async {
         while may_start_late() {
@@ -265,7 +270,7 @@ pub(crate) async fn settle(may_start_late: impl Fn() -> bool) {
     let _ = tokio::time::timeout(SETTLE_LIMIT, settled).await;
 }
 
-/// Whether a container is still its owner's: it is not yet all that it is to be.
+/// Returns `true` if a container still depends on its owner, because its set-up is not complete.
 pub(crate) fn depends_on_owner(folders: &Folders, container: &Container, nonce: &str) -> bool {
     of(folders, container, nonce).any(|file| file.record.lifetime == Lifetime::Owner)
 }
@@ -274,17 +279,17 @@ fn of(folders: &Folders, container: &Container, nonce: &str) -> impl Iterator<It
     all(folders).filter(move |file| file.record.is_of(container) && file.record.nonce == nonce)
 }
 
-/// The folders that go with recorded servers.
+/// Returns the folders that are removed together with recorded servers.
 pub(crate) fn folders_of(folders: &Folders) -> impl Iterator<Item = PathBuf> {
     all(folders).filter_map(|file| file.record.folder)
 }
 
-/// Records that are none, or another version's.
+/// Returns the files among the records that can't be read, for example because another version has written them.
 pub(crate) fn unreadable(folders: &Folders) -> Vec<PathBuf> {
     let entries = fs::read_dir(folders.state().join(folders::SERVERS)).into_iter().flatten().flatten();
     let visible = entries.filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
     let paths = visible.map(|entry| entry.path());
-    // One that is gone meanwhile is none to tell of.
+    // A file that was removed in the meantime is not reported.
     paths.filter(|path| read(path).is_none() && path.exists()).collect()
 }
 
@@ -301,7 +306,7 @@ fn read(path: &Path) -> Option<RecordFile> {
     Some(RecordFile { record, path: path.to_owned() })
 }
 
-/// Whether the owner lives is no matter of time: only what has an expiry of its own is judged by the clock.
+/// Returns `true` if a server is to be removed at the time `now`. The time only matters for a server with an expiry.
 fn is_unwanted(record: &Record, now: SystemTime) -> bool {
     match &record.lifetime {
         Lifetime::Owner => record.owner.liveness() == Liveness::Dead,
@@ -352,7 +357,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_named_pipe_among_the_records_is_unreadable_and_not_waited_for() {
+    fn a_named_pipe_among_the_records_is_unreadable_and_does_not_block() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
         let path = folders.state_folder("servers").unwrap().join("pipe");
@@ -361,7 +366,7 @@ pub(crate) mod tests {
         assert_eq!(all(&folders).count(), 0);
     }
 
-    /// Where a clock may stand: never set, a little late, right, and far in the future.
+    /// Times that a clock may show: never set, a little late, right, and far in the future.
     fn clocks() -> [SystemTime; 4] {
         [0, 999, 1000, 1 << 40].map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds))
     }
@@ -371,7 +376,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_live_owners_server_is_not_left_behind() {
+    fn the_server_of_a_live_owner_is_not_left_behind() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
         RecordFile::new(&folders, record(Owner::current())).unwrap();
@@ -379,7 +384,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_dead_owners_server_is_left_behind_until_its_record_goes() {
+    fn the_server_of_a_dead_owner_is_left_behind_until_its_record_is_removed() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
         RecordFile::new(&folders, record(dead())).unwrap().started().unwrap();
@@ -402,7 +407,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_session_that_goes_with_a_process_is_left_behind_when_that_is_dead_whoever_made_it() {
+    fn a_session_that_is_bound_to_a_process_is_left_behind_once_that_process_is_dead() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
         let mut file = RecordFile::new(&folders, record(dead())).unwrap();
@@ -413,7 +418,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_clock_that_jumps_changes_nothing_for_what_has_an_owner() {
+    fn whether_an_owned_server_is_left_behind_does_not_depend_on_the_clock() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
         let alive = RecordFile::new(&folders, record(Owner::current())).unwrap();
@@ -428,7 +433,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_session_without_an_end_is_none_of_any_clocks_business_and_one_with_an_end_goes_by_it() {
+    fn the_clock_decides_only_about_sessions_with_an_expiry() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
         let mut file = RecordFile::new(&folders, record(dead())).unwrap();
@@ -439,7 +444,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_start_that_the_clock_says_is_yet_to_come_is_not_waited_for() {
+    fn a_record_from_the_future_is_not_a_late_start() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
         let file = RecordFile::new(&folders, record(dead())).unwrap();
@@ -449,7 +454,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_its_live_owner_gave_up_is_left_behind() {
+    fn a_server_that_its_live_owner_gave_up_is_left_behind() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
         RecordFile::new(&folders, record(Owner::current())).unwrap().give_up();
@@ -462,22 +467,24 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn the_record_of_a_killed_start_does_not_remove_the_session_that_got_the_name() {
+    async fn reaping_a_killed_start_does_not_remove_the_session_that_got_the_name() {
         let fake = FakeBackend::podman().with_session("x", "localhost/x:1", &[("pg-ephemeral.nonce", "winner")]);
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
         RecordFile::new(&folders, session("loser", dead())).unwrap();
-        crate::lifecycle::reap::reap_recorded(&folders, &fake.backend(), crate::lifecycle::reap::Patience::Hurry).await;
+        crate::lifecycle::reap::reap_recorded(&folders, &fake.backend(), crate::lifecycle::reap::LateStarts::Hurry)
+            .await;
         assert_eq!(fake.containers(), ["pg-ephemeral-session-x"]);
         assert!(left_behind(&folders, now()).is_empty());
         RecordFile::new(&folders, session("winner", dead())).unwrap();
-        crate::lifecycle::reap::reap_recorded(&folders, &fake.backend(), crate::lifecycle::reap::Patience::Hurry).await;
+        crate::lifecycle::reap::reap_recorded(&folders, &fake.backend(), crate::lifecycle::reap::LateStarts::Hurry)
+            .await;
         assert!(fake.containers().is_empty());
     }
 
     #[tokio::test]
-    async fn what_is_on_another_engine_is_removed_there_by_who_works_with_it_or_tidies_up() {
-        use crate::lifecycle::reap::{Patience, reap_recorded};
+    async fn a_leftover_on_a_remote_engine_is_removed_by_commands_on_that_engine_and_by_a_patient_reap() {
+        use crate::lifecycle::reap::{LateStarts, reap_recorded};
         let container = FakeContainer::new("pg-ephemeral-x", "localhost/x:1");
         let container = container.label("pg-ephemeral.nonce", &record(dead()).nonce);
         let fake = || FakeBackend::podman().with_image("localhost/x:1").with_container(container.clone());
@@ -490,18 +497,18 @@ pub(crate) mod tests {
             RecordFile::new(&folders, record).unwrap().started().unwrap();
         };
         left_there();
-        reap_recorded(&folders, &here.backend(), Patience::Hurry).await;
+        reap_recorded(&folders, &here.backend(), LateStarts::Hurry).await;
         assert_eq!((here.containers().len(), left_behind(&folders, now()).len()), (1, 1));
-        reap_recorded(&folders, &far.backend(), Patience::Hurry).await;
+        reap_recorded(&folders, &far.backend(), LateStarts::Hurry).await;
         assert_eq!((far.containers().len(), left_behind(&folders, now()).len()), (0, 0));
         left_there();
-        // A fake is the same wherever it is led.
-        reap_recorded(&folders, &here.backend(), Patience::Settle).await;
+        // A fake backend ignores which engine is selected.
+        reap_recorded(&folders, &here.backend(), LateStarts::Settle).await;
         assert_eq!((here.containers().len(), left_behind(&folders, now()).len()), (0, 0));
     }
 
     #[test]
-    fn a_session_is_being_started_until_it_is_released_or_its_owner_is_dead() {
+    fn a_session_is_being_started_until_it_outlives_its_owner_or_the_owner_is_dead() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
         let container = FakeBackend::podman().backend().container(session("", dead()).container);
@@ -522,7 +529,7 @@ pub(crate) mod tests {
         assert_eq!(all(&folders).map(|file| file.record.nonce).collect::<Vec<_>>(), ["dead"]);
     }
 
-    /// An engine's client that was told the name of a container.
+    /// A process that has the name of a container among its arguments, like an engine's client.
     pub(crate) struct Client(std::process::Child);
 
     impl Client {
@@ -530,7 +537,7 @@ pub(crate) mod tests {
             let mut client = std::process::Command::new("sh");
             let client = client.args(["-c", "echo; read x", container]).stdin(std::process::Stdio::piped());
             let mut client = client.stdout(std::process::Stdio::piped()).spawn().unwrap();
-            // Its arguments are there to be seen only once it runs.
+            // The arguments of a process are visible only once it runs.
             std::io::Read::read_exact(client.stdout.as_mut().unwrap(), &mut [0]).unwrap();
             Self(client)
         }
@@ -543,7 +550,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// The record of a start that was cut off, of a name that no other test on this machine has.
+    /// The record of an interrupted start, with a container name that no other test on this machine uses.
     fn cut_off(backend: Kind) -> Record {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("pg-ephemeral-x-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -551,7 +558,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_start_that_was_cut_off_may_come_late_as_long_as_its_client_runs() {
+    fn an_interrupted_start_may_complete_while_its_client_runs() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
         let mut file = RecordFile::new(&folders, cut_off(Kind::Podman)).unwrap();
@@ -568,7 +575,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn docker_may_make_a_container_a_little_later_than_its_client_is_gone() {
+    fn docker_may_create_a_container_shortly_after_its_client_has_ended() {
         let home = tempfile::tempdir().unwrap();
         let file = RecordFile::new(&Folders::at(home.path()), cut_off(Kind::Docker)).unwrap();
         assert!(file.may_start_late());
@@ -580,27 +587,27 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn who_tidies_up_waits_for_a_start_that_was_cut_off_and_who_is_in_a_hurry_does_not() {
-        use crate::lifecycle::reap::{Patience, reap_recorded};
+    async fn only_a_patient_reap_waits_for_an_interrupted_start() {
+        use crate::lifecycle::reap::{LateStarts, reap_recorded};
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
         let fake = FakeBackend::podman();
         let backend = fake.backend();
         let file = RecordFile::new(&folders, cut_off(Kind::Podman)).unwrap();
         let client = Client::of(file.record.container.as_str());
-        reap_recorded(&folders, &backend, Patience::Hurry).await;
+        reap_recorded(&folders, &backend, LateStarts::Hurry).await;
         assert_eq!(left_behind(&folders, now()).len(), 1);
         let end = async {
             tokio::time::sleep(Duration::from_millis(100)).await;
             drop(client);
         };
-        tokio::join!(reap_recorded(&folders, &backend, Patience::Settle), end);
+        tokio::join!(reap_recorded(&folders, &backend, LateStarts::Settle), end);
         assert!(left_behind(&folders, now()).is_empty());
     }
 
     #[tokio::test]
-    async fn with_a_server_go_its_folder_and_the_file_of_its_authority() {
-        use crate::lifecycle::reap::{Patience, reap_recorded};
+    async fn reaping_a_server_removes_its_folder_and_its_ca_file() {
+        use crate::lifecycle::reap::{LateStarts, reap_recorded};
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
         let sockets = home.path().join(Folders::sockets_path().file_name().unwrap());
@@ -611,13 +618,13 @@ pub(crate) mod tests {
             let authority = crate::postgres::tls::session_ca_file(&folders, record.backend, known_by, "pem").unwrap();
             let file = RecordFile::new(&folders, record).unwrap();
             assert!(authority.exists() && folders_of(&folders).eq(file.record.folder));
-            reap_recorded(&folders, &FakeBackend::podman().backend(), Patience::Settle).await;
+            reap_recorded(&folders, &FakeBackend::podman().backend(), LateStarts::Settle).await;
             assert!(!authority.exists() && !sockets.join("pg-ephemeral-x").exists());
         }
     }
 
     #[test]
-    fn a_record_that_is_forgotten_takes_the_folder_for_sockets_with_it() {
+    fn forgetting_a_record_removes_its_socket_folder() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
         let sockets = home.path().join(Folders::sockets_path().file_name().unwrap());
@@ -631,14 +638,14 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn a_record_of_another_kind_of_backend_removes_nothing_here() {
-        use crate::lifecycle::reap::{Patience, reap_recorded};
+    async fn a_record_of_another_kind_of_backend_removes_no_container_of_this_one() {
+        use crate::lifecycle::reap::{LateStarts, reap_recorded};
         let container = FakeContainer::new("pg-ephemeral-x", "localhost/x:1").label("pg-ephemeral.nonce", "n");
         let fake = FakeBackend::podman().with_image("localhost/x:1").with_container(container);
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
         RecordFile::new(&folders, Record { backend: Kind::Host, ..record(dead()) }).unwrap();
-        reap_recorded(&folders, &fake.backend(), Patience::Settle).await;
+        reap_recorded(&folders, &fake.backend(), LateStarts::Settle).await;
         assert_eq!((fake.containers().len(), left_behind(&folders, now()).len()), (1, 0));
     }
 

@@ -1,5 +1,5 @@
-//! The secret of this machine's user and the passwords that are derived from it, so that no password has to be stored:
-//! a password is the keyed BLAKE3 hash of a public text, with the secret as the key.
+//! The secret of this machine's user, and the passwords that are derived from it. A password is the keyed BLAKE3 hash
+//! of a public text, with the secret as the key, so no password has to be stored.
 
 use std::fs;
 use std::io;
@@ -26,36 +26,36 @@ impl std::fmt::Debug for MachineSecret {
     }
 }
 
-/// Why the machine's secret could not be read or made.
+/// The reason why the machine's secret could not be read or created.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SecretError {
-    /// The state folder.
+    /// The state folder could not be created or used.
     #[error(transparent)]
     Folders(#[from] FoldersError),
-    /// The file could not be read or written.
-    #[error("{action} the secret {}", path.display())]
+    /// The file could not be read or created.
+    #[error("failed to {action} the secret {}", path.display())]
     File {
-        /// What was tried: `read` or `create`.
+        /// The action that failed: `read` or `create`.
         action: &'static str,
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         #[source]
         source: io::Error,
     },
     /// The file does not hold 32 bytes.
     #[error("the secret {} has {length} bytes instead of 32", path.display())]
     Length {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Its length in bytes.
+        /// The length of the file in bytes.
         length: usize,
     },
 }
 
 impl SecretError {
-    /// What the user can do about it.
+    /// Returns a hint on what the user can do about the error.
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
@@ -69,16 +69,17 @@ impl SecretError {
     }
 }
 
-/// Which secret the password of a session was derived with.
+/// Which secret the password of a session was derived from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MadeWith {
-    /// This user's, or one that the labels do not tell.
+    /// The secret of this state folder. Also used for a session whose labels do not say which secret it was.
     ThisSecret,
-    /// Another one: it is another user's, or the secret was changed or removed since.
+    /// Another secret: the session belongs to another user, or the secret was changed or removed since.
     AnotherSecret,
 }
 
-/// Which secret a container was made with, as its labels tell. Without a secret every other one is another.
+/// Tells from the labels of a container which secret it was made with. If `secret` is `None`, a secret that the labels
+/// name counts as another one.
 pub(crate) fn made_with(labels: &Labels, secret: Option<&MachineSecret>) -> MadeWith {
     let (Some(told), Some(credential)) = (labels.get(&label::SECRET_KEY), credential(labels)) else {
         return MadeWith::ThisSecret;
@@ -90,27 +91,28 @@ pub(crate) fn made_with(labels: &Labels, secret: Option<&MachineSecret>) -> Made
     }
 }
 
-/// What stands between the parts of a [`label::SECRET_KEY`].
+/// The separator between the two parts of the value of [`label::SECRET_KEY`].
 const PLACE: char = '@';
 
-/// Whether a container was made from this state folder, so that it has all notes about it. A copy of the secret in another
-/// state folder opens the container too.
+/// Returns `true` if a container was made from this state folder, so that the folder has all notes about it. This is a
+/// stricter check than [`made_with`]: a state folder with a copy of the secret derives the same passwords, but does not
+/// have the notes.
 pub(crate) fn made_from_here(labels: &Labels, secret: Option<&MachineSecret>) -> bool {
     let place = labels.get(&label::SECRET_KEY).and_then(|told| Some(told.as_str().split_once(PLACE)?.1));
     made_with(labels, secret) == MadeWith::ThisSecret
         && place.is_none_or(|place| secret.is_some_and(|secret| secret.place() == place))
 }
 
-/// What the password of a session is derived from.
+/// Returns the value that the password of a session is derived from.
 pub(crate) fn credential(labels: &Labels) -> Option<&str> {
     labels.get(&label::CREDENTIAL_KEY).or_else(|| labels.get(&label::NONCE_KEY)).map(|credential| credential.as_str())
 }
 
 impl MachineSecret {
-    /// Reads `secret` in the state folder; `None` when there is none.
+    /// Reads the file `secret` in the state folder; `None` if it does not exist.
     ///
     /// # Errors
-    /// [`SecretError`] when it can't be read.
+    /// Returns an error if the file can't be read, or does not contain exactly 32 bytes.
     pub fn load(folders: &Folders) -> Result<Option<Self>, SecretError> {
         match read(&folders.state().join("secret")) {
             Err(SecretError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -118,10 +120,11 @@ impl MachineSecret {
         }
     }
 
-    /// Reads `secret` in the state folder, or makes it with mode 0600. Processes that make it together get the same.
+    /// Reads the file `secret` in the state folder, or creates it with mode 0600 if it does not exist. Processes that
+    /// do this at the same time get the same secret.
     ///
     /// # Errors
-    /// [`SecretError`] when it can't be read or made.
+    /// Returns an error if the file can't be read or created, or does not contain exactly 32 bytes.
     pub fn load_or_create(folders: &Folders) -> Result<Self, SecretError> {
         let path = folders.state().join("secret");
         match read(&path) {
@@ -134,22 +137,23 @@ impl MachineSecret {
         }
     }
 
-    /// The password of a server, from its nonce.
+    /// Derives the password of a server from its nonce.
     pub fn server_password(&self, nonce: &str) -> Secret {
         self.derive("server", nonce)
     }
 
-    /// The password of a layer, from its key.
+    /// Derives the password of a layer from its key.
     pub fn layer_password(&self, key: &SeedHash) -> Secret {
         self.derive("layer", key.as_str())
     }
 
-    /// Tells this machine's secret from others, for a nonce, and gives nothing of it away.
+    /// Returns a short hash of the secret and a nonce. It distinguishes this secret from others without revealing it.
     pub fn fingerprint(&self, nonce: &str) -> String {
         self.derive("fingerprint", nonce).expose().chars().take(16).collect()
     }
 
-    /// The value of [`label::SECRET_KEY`]: which secret a session was made with, and from which state folder.
+    /// Returns the value of [`label::SECRET_KEY`], which tells the secret and the state folder that a session was made
+    /// with.
     pub(crate) fn label(&self, credential: &str) -> String {
         format!("{}{PLACE}{}", self.fingerprint(credential), self.place())
     }
@@ -173,13 +177,13 @@ fn read(path: &Path) -> Result<MachineSecret, SecretError> {
     })?;
     let length = bytes.len();
     let bytes = bytes.try_into().map_err(|_| SecretError::Length { path: path.to_owned(), length })?;
-    // A state folder may be reached by several paths.
+    // Canonical, because several paths may lead to the same state folder.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     Ok(MachineSecret { key: bytes, path })
 }
 
-/// Writes a new secret beside its place and links it there, which fails when another process was first: then that
-/// one's secret stands.
+/// Writes a new secret to a temporary file and creates a hard link to it at `path`. If another process has created the
+/// file in the meantime, creating the link fails, and the secret of the other process is kept.
 fn create(path: &Path) -> io::Result<()> {
     let mut bytes = [0; 32];
     random(&mut bytes)?;
@@ -192,7 +196,8 @@ fn create(path: &Path) -> io::Result<()> {
     }
 }
 
-/// What PostgreSQL stores for a password (RFC 5803), so that the password itself never reaches its log.
+/// Returns the SCRAM verifier (RFC 5803) that PostgreSQL stores for a password. Statements contain this instead of the
+/// password, so that the password never appears in the server's log.
 pub(crate) fn verifier(password: &Secret) -> String {
     scram_sha_256(password.expose().as_bytes())
 }
@@ -202,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_processes_that_make_it_together_get_the_same_secret() {
+    fn concurrent_creators_get_the_same_secret() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
         let made: Vec<_> = std::thread::scope(|scope| {
@@ -214,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_can_be_read_by_its_owner_only() {
+    fn only_the_owner_can_read_the_file() {
         use std::os::unix::fs::PermissionsExt;
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
@@ -233,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_named_pipe_in_its_place_is_refused_and_not_waited_for() {
+    fn a_named_pipe_is_refused_and_does_not_block() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
         let path = folders.state_folder("").unwrap().join("secret");

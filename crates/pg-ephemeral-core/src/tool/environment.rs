@@ -1,5 +1,5 @@
-//! What of the caller's environment makes sense in a container: the `PG*` variables, with the files and sockets that
-//! they name made visible at the same paths. Pure but for looking which of them are there.
+//! The parts of the caller's environment that are passed to a container: the `PG*` variables, and the files and sockets
+//! that they name, which are mounted at the same paths. The only IO is checking which of these paths exist.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use ociman::{Access, Mount, Secret, Variable};
 
-/// Variables of libpq that name a file or a folder.
+/// The environment variables of libpq that name a file or a folder.
 const FILES: [&str; 8] = [
     "PGPASSFILE",
     "PGSERVICEFILE",
@@ -18,52 +18,53 @@ const FILES: [&str; 8] = [
     "PGSSLCRL",
     "PGSSLCRLDIR",
 ];
-/// The port of a socket when none is said.
+/// The port of a socket if `PGPORT` has none.
 const DEFAULT_PORT: &str = "5432";
 
-/// The caller's `PG*` variables, for a program in a container.
+/// The caller's `PG*` variables and the mounts that they need, for a program in a container.
 ///
 /// ```
-/// use pg_ephemeral_core::tool::CallersEnvironment;
+/// use pg_ephemeral_core::tool::CallerEnvironment;
 ///
 /// let caller = [("PGHOST", "localhost"), ("PGPASSWORD", "hunter2"), ("EDITOR", "vi")];
 /// let caller = caller.map(|(name, value)| (name.into(), value.into()));
-/// let environment = CallersEnvironment::of(caller, "/home/me/shop".as_ref(), Some("me"))?;
+/// let environment = CallerEnvironment::of(caller, "/home/me/shop".as_ref(), Some("me"))?;
 /// let names: Vec<_> = environment.variables.iter().map(|variable| variable.name.as_str()).collect();
 /// assert_eq!(names, ["PGHOST", "PGPASSWORD", "PGUSER"]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CallersEnvironment {
-    /// The variables, all of them secrets: what names a server is nobody else's business.
+pub struct CallerEnvironment {
+    /// The variables. All of them are secrets, because they tell which server the caller uses and how to log in.
     pub variables: Vec<Variable>,
-    /// Files and sockets outside of the working folder, at their own paths and read-only.
+    /// Read-only mounts of the named files and sockets outside of the working folder, at their own paths.
     pub mounts: Vec<Mount>,
 }
 
-/// A variable of the caller's can't be passed on.
+/// The error for a variable of the caller whose value is not UTF-8, and so can't be passed on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the value of {name} is not UTF-8")]
-pub struct NotText {
-    /// The variable.
+pub struct NotUtf8Error {
+    /// The name of the variable.
     pub name: String,
 }
 
-impl CallersEnvironment {
-    /// What a program that works in `folder` is to have of these variables. As without a container, the name of the user
-    /// at a server is that of the caller when nothing else says one; inside, nobody has that name.
+impl CallerEnvironment {
+    /// Selects from `variables` those that a program in a container with the working folder `folder` gets. If `PGUSER`
+    /// is not set, it is set to `user`, the name of the caller: libpq uses the caller's name by default, but that user
+    /// does not exist in the container.
     ///
     /// # Errors
-    /// [`NotText`].
+    /// Returns an error if the value of one of these variables is not UTF-8.
     pub fn of(
         variables: impl IntoIterator<Item = (OsString, OsString)>,
         folder: &Path,
         user: Option<&str>,
-    ) -> Result<Self, NotText> {
+    ) -> Result<Self, NotUtf8Error> {
         let mut texts = BTreeMap::new();
         for (name, value) in variables {
             let Some(name) = name.into_string().ok().filter(|name| is_passed_on(name)) else { continue };
-            let value = value.into_string().map_err(|_| NotText { name: name.clone() })?;
+            let value = value.into_string().map_err(|_| NotUtf8Error { name: name.clone() })?;
             texts.insert(name, value);
         }
         if let Some(user) = user {
@@ -82,12 +83,14 @@ impl CallersEnvironment {
     }
 }
 
-/// Where the image has its data and translations, the image knows itself.
+/// Returns `true` for the `PG*` variables that a container gets. `PGLOCALEDIR` is left out because it is a path inside
+/// the image, and `PG_EPHEMERAL_*` because these variables are for this program only.
 fn is_passed_on(name: &str) -> bool {
     name.starts_with("PG") && !name.starts_with("PG_EPHEMERAL_") && name != "PGLOCALEDIR"
 }
 
-/// The sockets of the folders that `PGHOST` names. It may be a list, and then `PGPORT` is one too, or holds for all.
+/// Returns the sockets in the folders that `PGHOST` names. `PGHOST` may be a list separated by commas. `PGPORT` is then
+/// a list too, or one port for all hosts.
 fn sockets(texts: &BTreeMap<String, String>) -> Vec<PathBuf> {
     let list = |name: &str| texts.get(name).map(String::as_str).unwrap_or_default().split(',');
     let ports: Vec<&str> = list("PGPORT").collect();
@@ -102,7 +105,7 @@ fn sockets(texts: &BTreeMap<String, String>) -> Vec<PathBuf> {
     list("PGHOST").enumerate().filter_map(named).collect()
 }
 
-/// Without `.` and `..`, as the path is written.
+/// Removes `.` and `..` from a path, without resolving symbolic links.
 fn normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for component in path.components() {
@@ -122,12 +125,12 @@ mod tests {
 
     use super::*;
 
-    fn of(variables: &[(&str, &str)], folder: &Path) -> CallersEnvironment {
+    fn of(variables: &[(&str, &str)], folder: &Path) -> CallerEnvironment {
         let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
-        CallersEnvironment::of(variables, folder, Some("me")).unwrap()
+        CallerEnvironment::of(variables, folder, Some("me")).unwrap()
     }
 
-    fn mounted(environment: &CallersEnvironment) -> Vec<&Path> {
+    fn mounted(environment: &CallerEnvironment) -> Vec<&Path> {
         let source = |mount| match mount {
             &Mount::Bind { ref source, ref target, access: Access::ReadOnly } if source == target => source.as_path(),
             other => panic!("{other:?}"),
@@ -136,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn every_variable_of_libpq_is_passed_on_as_a_secret_and_nothing_else() {
+    fn only_variables_of_libpq_are_passed_on_and_as_secrets() {
         let caller =
             [("PGHOST", "db"), ("PGPASSWORD", "p"), ("PG_EPHEMERAL_BIN_DIR", "/x"), ("PGLOCALEDIR", "/y"), ("A", "b")];
         let environment = of(&caller, Path::new("/work"));
@@ -146,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_at_the_server_is_the_callers_unless_one_is_said() {
+    fn the_user_defaults_to_the_name_of_the_caller() {
         let user = |caller: &[(&str, &str)]| {
             let variables = of(caller, Path::new("/work")).variables;
             variables.into_iter().find(|one| one.name == "PGUSER").map(|one| one.expose().to_owned())
@@ -156,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_are_named_are_mounted_unless_they_are_in_the_folder_or_not_there() {
+    fn named_files_are_mounted_if_they_exist_outside_of_the_folder() {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("work");
         fs::create_dir_all(folder.join("certs")).unwrap();
@@ -176,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sockets_that_are_named_are_mounted_with_their_ports() {
+    fn named_sockets_are_mounted() {
         let root = tempfile::tempdir().unwrap();
         let socket = |port: u16| root.path().join(format!(".s.PGSQL.{port}"));
         for port in [5432, 5433, 5434] {
@@ -196,9 +199,9 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_no_text_is_named() {
+    fn a_value_that_is_not_utf8_is_an_error_with_the_name_of_the_variable() {
         let bytes = [(OsString::from("PGHOST"), OsString::from_vec(vec![0xff]))];
-        let error = CallersEnvironment::of(bytes, Path::new("/work"), None).unwrap_err();
+        let error = CallerEnvironment::of(bytes, Path::new("/work"), None).unwrap_err();
         assert_eq!(error.to_string(), "the value of PGHOST is not UTF-8");
     }
 }

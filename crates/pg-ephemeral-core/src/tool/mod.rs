@@ -1,5 +1,6 @@
-//! Programs of an image on a folder of the caller's: each in a throw-away container of its own, or, on the host backend,
-//! as it is installed. No server is started and no layer is built or looked for.
+//! Running a program of a PostgreSQL image, such as `pg_dump`, with a folder of the caller: in a throw-away container,
+//! or, on the host backend, as the installed program. This module starts no server, and neither builds nor looks up
+//! layers.
 
 mod environment;
 
@@ -9,10 +10,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use ociman::command::{ExitStatus, Process};
 use ociman::{Container, ContainerName, Mount, Network, RunSpec, Terminal, UserNamespace, Variable};
 
-pub use environment::{CallersEnvironment, NotText};
+pub use environment::{CallerEnvironment, NotUtf8Error};
 
 use crate::io::random::random_name;
-use crate::lifecycle::reap::{self, Patience};
+use crate::lifecycle::reap::{self, LateStarts};
 use crate::model::{Owner, Step, label};
 use crate::postgres::host_image::{FindError, Installations};
 use crate::server::Definition;
@@ -20,53 +21,54 @@ use crate::server::guard::Guard;
 use crate::server::resolve;
 use crate::server::{StartError, bind, refuse_remote_folder};
 
-/// The first process of the container. It is a shell and not the program itself, because the system lets the first
-/// process of a container ignore every signal that it has no handler for. It says nothing of how the program ended but by
-/// its own status.
+/// The shell script that is the first process of the container and runs the program. The program is not the first
+/// process itself, because the system ignores signals to the first process of a container unless that has a handler for
+/// them. The shell does not print how the program ended, but exits with the program's status.
 const FIRST_PROCESS: &str = r#"exec 3>&2 2>/dev/null; (exec "$@" 2>&3 3>&-); exit $?"#;
 
-/// With what status an engine's program ends when the engine itself refused. A program's own may be the same.
+/// The exit status of `docker run` and `podman run` if the engine itself failed. The program in the container may exit
+/// with the same status.
 const ENGINE_REFUSED: i32 = 125;
 
-/// What to run in a container of its own.
+/// A program to run in its own container.
 #[derive(Debug, Clone)]
 pub struct ToolSpec {
     /// The program and its arguments.
     pub command: Vec<String>,
-    /// The folder it works in, which is mounted at the same path.
+    /// The working folder, which is mounted at the same path.
     pub folder: PathBuf,
-    /// Variables on top of the image's.
+    /// Environment variables in addition to those of the image.
     pub environment: Vec<Variable>,
-    /// What it sees besides the folder.
+    /// Mounts in addition to the working folder.
     pub mounts: Vec<Mount>,
-    /// The user as the engine understands it, instead of the image's.
+    /// The user to run as, in the engine's syntax; `None` means the user of the image.
     pub user: Option<String>,
-    /// What the numbers of users mean.
+    /// How user IDs in the container map to those of the host.
     pub user_namespace: UserNamespace,
-    /// Whether it gets the caller's terminal.
+    /// Whether the program gets the caller's terminal.
     pub terminal: Terminal,
 }
 
-/// A program that runs in a container of its own. Dropping it removes the container.
+/// A program that runs in its own container. Dropping the value removes the container.
 #[derive(Debug)]
 pub struct Tool {
     guard: Guard,
 }
 
-/// Why a program could not be run in a container of its own.
+/// The reason why a program could not be run in its own container.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ToolError {
-    /// There is no backend, image or folder for it.
+    /// The backend, the image or the folder can't be used, or the container could not be recorded.
     #[error(transparent)]
     Prepare(#[from] StartError),
-    /// The container could not be run.
-    #[error("run the tool's container")]
+    /// The engine failed to run the container.
+    #[error("failed to run the tool's container")]
     Run(#[source] ociman::CommandError),
 }
 
 impl ToolError {
-    /// What the user can do about it.
+    /// Returns a hint on what the user can do about the error, if there is one.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -77,17 +79,20 @@ impl ToolError {
 }
 
 impl Definition {
-    /// Runs a program of the image in a container of its own, on the caller's standard streams and the network of the
-    /// engine's machine, so that it reaches servers on its loopback. An image that is not there is fetched. The process
-    /// that is given back is the engine's; with its status goes [`Tool::ended`].
+    /// Runs a program of the image in its own container, with the caller's standard streams. The container uses the
+    /// network of the engine's machine, so that the program reaches servers on the loopback interface of that machine.
+    /// If the image is absent, it is pulled.
+    ///
+    /// The returned process is the engine's client. Once it has ended, pass its status to [`Tool::ended`].
+    ///
+    /// The host backend has no containers; see [`Definition::installed_program`] for that.
     ///
     /// # Errors
-    /// [`ToolError`]; nothing is left behind then. On the host backend there are no containers: see
-    /// [`Definition::installed_program`].
+    /// Returns an error if the container can't be started. Nothing is left behind then.
     pub async fn run_tool(&self, spec: ToolSpec) -> Result<(Tool, Process), ToolError> {
         let look_up = async |backend: &ociman::Backend| {
             refuse_remote_folder(backend, Some(&spec.folder))?;
-            reap::reap_recorded(&self.folders, backend, Patience::Hurry).await;
+            reap::reap_recorded(&self.folders, backend, LateStarts::Hurry).await;
             resolve::base_image(self, backend).await
         };
         let (backend, base) = self.on_backend(look_up).await?;
@@ -100,7 +105,7 @@ impl Definition {
         run.labels = self.tool_labels(&base.image.to_string(), &nonce, &owner);
         run.environment = spec.environment;
         run.network = Network::Host;
-        // An empty file system in memory is made faster than a volume.
+        // An empty `tmpfs` is created faster than a volume.
         run.mounts = base.volumes.into_iter().map(|volume| Mount::Tmpfs { target: volume.into() }).collect();
         run.mounts.push(bind(spec.folder.clone(), spec.folder.clone()));
         run.mounts.extend(spec.mounts);
@@ -117,10 +122,11 @@ impl Definition {
         Ok((Tool { guard }, process))
     }
 
-    /// Where a program of the PostgreSQL that counts on the host is, or would be if it had it.
+    /// Returns the path of a program in the PostgreSQL installation on this machine that fits the definition. Does not
+    /// check that the program exists.
     ///
     /// # Errors
-    /// [`FindError`] when no fitting PostgreSQL is installed.
+    /// Returns an error if no fitting PostgreSQL is installed.
     pub fn installed_program(&self, name: &str) -> Result<PathBuf, FindError> {
         let installations = Installations::find(&self.folders)?;
         Ok(installations.pick(self.image.as_ref())?.bin.join(name))
@@ -142,16 +148,16 @@ impl Definition {
 }
 
 impl Tool {
-    /// The container it runs in.
+    /// Returns the container that the program runs in.
     pub fn container(&self) -> &Container {
         self.guard.container()
     }
 
-    /// Takes in how the engine's process ended. A container whose process ended by itself is gone by then, and any other
-    /// is removed.
+    /// Cleans up after the engine's client has ended with this status. If the client exited by itself, the engine has
+    /// already removed the container. Otherwise, for example if the client was killed, this removes it.
     ///
     /// # Errors
-    /// When the backend does not remove it. The next command tries again.
+    /// Returns an error if the backend fails to remove the container. The next command tries again.
     pub async fn ended(self, status: ExitStatus) -> Result<(), ociman::CommandError> {
         match status {
             ExitStatus::Exited(code) if code != ENGINE_REFUSED => {

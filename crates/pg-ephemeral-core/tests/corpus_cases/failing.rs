@@ -1,18 +1,18 @@
-//! The files at which psql stops: the seed's error names the same place and the same cause.
+//! The files at which psql stops with an error. The seed's error must name the same place and the same cause.
 
 use super::server::{allow_everybody, run_by_hand};
 use super::{SEED, base_layers, definition, seeded};
-use crate::layers::{Ground, story};
+use crate::layers::{TestProject, error_chain};
 
-/// A file of `corpus/failing`, and what psql says of it.
+/// A file of `corpus/failing`, and what psql prints for it.
 pub(crate) struct Failing {
     /// The file's name, without `.sql`.
     pub(crate) name: &'static str,
     /// psql's exit status.
     pub(crate) status: i32,
-    /// The file and line that psql prints: where it stood when the error came, which is the last line of the statement.
+    /// The file and line that psql prints. The line is the last one of the failing statement.
     pub(crate) place: &'static str,
-    /// Pieces of the message, detail and hint.
+    /// Parts of the message, detail and hint.
     pub(crate) says: &'static [&'static str],
 }
 
@@ -75,8 +75,8 @@ pub(crate) const FAILING: [Failing; 27] = [
     failing("unknown-table", "failing/unknown-table.sql:3", &["FROM-clause entry for table \"item\"", "alias \"i\""]),
 ];
 
-/// Runs the files, and panics with all that went wrong with any of them.
-pub(crate) async fn failing_files_stop_both_at_the_same_place(ground: Ground, files: &[&Failing]) {
+/// Runs the files, and panics with the problems of all of them if there are any.
+pub(crate) async fn failing_files_stop_both_at_the_same_place(ground: TestProject, files: &[&Failing]) {
     assert!(!files.is_empty());
     base_layers(&ground).await;
     let mut problems = Vec::new();
@@ -87,9 +87,9 @@ pub(crate) async fn failing_files_stop_both_at_the_same_place(ground: Ground, fi
     assert!(problems.is_empty(), "{} of {} files:\n\n{}", problems.len(), files.len(), problems.join("\n\n"));
 }
 
-async fn compare(ground: &Ground, failing: &Failing) -> Result<(), String> {
+async fn compare(ground: &TestProject, failing: &Failing) -> Result<(), String> {
     let file = format!("failing/{}.sql", failing.name);
-    let server = definition(ground).start().await.unwrap_or_else(|error| panic!("{}", story(&error)));
+    let server = definition(ground).start().await.unwrap_or_else(|error| panic!("{}", error_chain(&error)));
     allow_everybody(&server).await;
     let by_hand = run_by_hand(&server, &file).await;
     server.stop().await.unwrap();
@@ -104,7 +104,7 @@ async fn compare(ground: &Ground, failing: &Failing) -> Result<(), String> {
             server.stop().await.unwrap();
             return Err("psql by hand failed, the seed succeeded".to_owned());
         }
-        Err(error) => story(&error),
+        Err(error) => error_chain(&error),
     };
     let instance = ground.instance.as_str();
     let missing = [instance, SEED, failing.place].into_iter().find(|piece| !error.contains(piece));

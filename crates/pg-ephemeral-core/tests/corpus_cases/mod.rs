@@ -1,5 +1,5 @@
-//! The corpus in `tests/corpus`: each file is run by psql by hand and by a seed, each time on an empty server of its own, and
-//! `pg_dumpall` must print the same of both. Its README says how to add a file.
+//! The corpus in `tests/corpus`. Each file is run by psql directly and by a seed, each time on a new empty server, and
+//! `pg_dumpall` must print the same for both. The corpus's README says how to add a file.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 mod failing;
@@ -14,7 +14,7 @@ use pg_ephemeral_core::{Definition, Folders};
 
 pub(crate) use failing::{FAILING, failing_files_stop_both_at_the_same_place};
 
-use crate::layers::{Ground, IMAGE, story};
+use crate::layers::{IMAGE, TestProject, error_chain};
 use server::{allow_everybody, dump_all, run_by_hand};
 
 /// The folders of files that psql runs to their end.
@@ -24,16 +24,16 @@ pub(crate) const KINDS: [&str; 9] =
 /// The seed's name in errors.
 const SEED: &str = "load";
 
-/// The files that do not begin with a comment; the README says what they are instead.
+/// The files that do not begin with a comment. The README explains them instead.
 const WITHOUT_COMMENT: [&str; 4] =
     ["combined/crlf-dump-with-bom.sql", "dumps/compressed.sql.gz", "text/byte-order-mark.sql", "text/empty.sql"];
 
-/// The folder of the corpus: that of the configuration, and psql's working directory.
+/// The folder of the corpus. It is the folder of the configuration and psql's working directory.
 pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus")
 }
 
-/// The files of a kind, as paths from the corpus.
+/// The files of a kind, as paths relative to the corpus.
 pub(crate) fn files(kind: &str) -> Vec<String> {
     let entries = std::fs::read_dir(folder().join(kind)).unwrap();
     let paths = entries.map(|entry| entry.unwrap()).filter(|entry| entry.file_type().unwrap().is_file());
@@ -42,13 +42,13 @@ pub(crate) fn files(kind: &str) -> Vec<String> {
     files
 }
 
-/// What a seed of a file of the corpus is.
+/// The seed for a file of the corpus.
 fn seed(file: &str) -> SeedSpec {
     SeedSpec::SqlFile { path: file.into(), git_revision: None, files: Vec::new() }
 }
 
-/// A server without seeds, or with those that the caller adds.
-fn definition(ground: &Ground) -> Definition {
+/// A definition without seeds; the caller may add some.
+fn definition(ground: &TestProject) -> Definition {
     let definition = Definition::in_folders(Folders::at(ground.state()))
         .backend_choice(BackendChoice::Only(ground.kind))
         .instance(ground.instance.parse().unwrap())
@@ -59,13 +59,13 @@ fn definition(ground: &Ground) -> Definition {
     }
 }
 
-/// The same with a seed of a file.
-fn seeded(ground: &Ground, file: &str) -> Definition {
+/// As [`definition`], with the seed for a file.
+fn seeded(ground: &TestProject, file: &str) -> Definition {
     let definition = definition(ground);
     let definition = match ground.kind {
         Kind::Host => definition,
-        // What comes after a seed that is not cached is applied to the server itself. That saves a layer of each file; layers
-        // on engines have tests of their own.
+        // Seeds after an uncached seed are not cached. That saves building a layer for each file; other tests cover
+        // layers on engines.
         _ => definition.seed(
             "uncached".parse().unwrap(),
             SeedSpec::Script { script: "true".to_owned(), files: Vec::new(), cache: CacheStrategy::None },
@@ -74,26 +74,26 @@ fn seeded(ground: &Ground, file: &str) -> Definition {
     definition.seed(SEED.parse().unwrap(), seed(file))
 }
 
-/// Makes the base layer, from which all servers start, and gives the tags of the layers that there are.
-async fn base_layers(ground: &Ground) -> Vec<String> {
-    definition(ground).populate_cache().await.unwrap_or_else(|error| panic!("{}", story(&error)));
+/// Builds the base layer, from which all servers start, and returns the tags of the existing layers.
+async fn base_layers(ground: &TestProject) -> Vec<String> {
+    definition(ground).populate_cache().await.unwrap_or_else(|error| panic!("{}", error_chain(&error)));
     ground.layers()
 }
 
-/// Removes the layer of a file on the host: those of all files would be gigabytes.
-async fn remove_layers_but(base: &[String], ground: &Ground) {
+/// On the host, removes all layers except these, because the layers of all files together would take gigabytes.
+async fn remove_layers_but(base: &[String], ground: &TestProject) {
     if ground.kind != Kind::Host {
         return;
     }
     let backend = Backend::host(Host::at(Folders::at(ground.state()).host()));
     for tag in ground.layers().iter().filter(|tag| !base.contains(*tag)) {
-        // The listing of the host's layers has the colon.
+        // On the host, the listed tag already begins with a colon.
         backend.remove_image(&format!("{}{tag}", ground.layer_name()).parse().unwrap()).await.unwrap();
     }
 }
 
-/// Runs the files, and panics with all that went wrong with any of them.
-pub(crate) async fn seeds_leave_what_psql_leaves(ground: Ground, files: &[String]) {
+/// Runs the files, and panics with the problems of all of them if there are any.
+pub(crate) async fn seeds_leave_what_psql_leaves(ground: TestProject, files: &[String]) {
     assert!(!files.is_empty());
     let base = base_layers(&ground).await;
     let mut problems = Vec::new();
@@ -108,8 +108,8 @@ pub(crate) async fn seeds_leave_what_psql_leaves(ground: Ground, files: &[String
     assert!(problems.is_empty(), "{} of {} files:\n\n{}", problems.len(), files.len(), problems.join("\n\n"));
 }
 
-async fn compare(ground: &Ground, file: &str) -> Result<(), String> {
-    let server = definition(ground).start().await.unwrap_or_else(|error| panic!("{}", story(&error)));
+async fn compare(ground: &TestProject, file: &str) -> Result<(), String> {
+    let server = definition(ground).start().await.unwrap_or_else(|error| panic!("{}", error_chain(&error)));
     allow_everybody(&server).await;
     let by_hand = run_by_hand(&server, file).await;
     if by_hand.status != 0 {
@@ -118,7 +118,8 @@ async fn compare(ground: &Ground, file: &str) -> Result<(), String> {
     let expected = dump_all(&server).await?;
     server.stop().await.unwrap();
     let started = seeded(ground, file).start().await;
-    let server = started.map_err(|error| format!("psql by hand succeeded, the seed failed:\n{}", story(&error)))?;
+    let server =
+        started.map_err(|error| format!("psql by hand succeeded, the seed failed:\n{}", error_chain(&error)))?;
     let found = dump_all(&server).await?;
     server.stop().await.unwrap();
     match difference(&expected, &found) {
@@ -127,7 +128,7 @@ async fn compare(ground: &Ground, file: &str) -> Result<(), String> {
     }
 }
 
-/// The first lines in which two dumps differ, with those before them.
+/// Returns the first lines in which two dumps differ, with the lines before them.
 fn difference(expected: &str, found: &str) -> Option<String> {
     if expected == found {
         return None;
@@ -148,7 +149,7 @@ fn difference(expected: &str, found: &str) -> Option<String> {
     ))
 }
 
-/// Every folder of files is tested, and every file says what it shows.
+/// Asserts that every folder of files is tested and that every file begins with an explanation.
 pub(crate) fn assert_that_all_is_tested_and_explained() {
     let entries = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap());
     let folders = entries.filter(|entry| entry.file_type().unwrap().is_dir());

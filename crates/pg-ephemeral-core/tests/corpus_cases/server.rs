@@ -1,4 +1,4 @@
-//! psql and `pg_dumpall` on a server, as a person would run them beside it.
+//! Runs psql and `pg_dumpall` directly, next to a server, as a person would.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -12,8 +12,8 @@ pub(super) struct ByHand {
     pub(super) stderr: String,
 }
 
-/// Lets everybody in without a password: `\connect` as another role works for a person at the server's own socket, and a file
-/// may change the superuser's password. No dump shows it.
+/// Lets every role connect without a password, because files may use `\connect` with another role or change the
+/// superuser's password. No dump contains this setting.
 pub(super) async fn allow_everybody(server: &Server) {
     let client = server.connect().await.unwrap();
     let loaded = async || {
@@ -31,7 +31,8 @@ pub(super) async fn allow_everybody(server: &Server) {
     }
 }
 
-/// `psql -X -v ON_ERROR_STOP=1 -f FILE` in the folder of the corpus. psql reads no compressed files: it gets the text in it.
+/// Runs `psql -X -v ON_ERROR_STOP=1 -f FILE` in the folder of the corpus. A compressed file is unpacked first, because
+/// psql can't read it.
 pub(super) async fn run_by_hand(server: &Server, file: &str) -> ByHand {
     let (file, input) = match file.ends_with(".gz") {
         true => ("-", unpacked(file)),
@@ -48,7 +49,8 @@ fn unpacked(file: &str) -> Vec<u8> {
     output.stdout
 }
 
-/// All databases and roles as SQL, without what is no seed's doing.
+/// Returns all databases and roles as SQL, without the parts that differ between servers for other reasons than the
+/// seed.
 pub(super) async fn dump_all(server: &Server) -> Result<String, String> {
     let output = run(server, "pg_dumpall", &["--encoding=UTF8"], b"").await;
     if !output.status.success() {
@@ -61,12 +63,14 @@ pub(super) async fn dump_all(server: &Server) -> Result<String, String> {
         .fold(String::new(), |all, line| all + &normalised(line) + "\n"))
 }
 
-/// pg_dump puts a key into these that it makes up each time. COPY writes no line that begins so: it doubles backslashes.
+/// Returns `true` for a `\restrict` or `\unrestrict` line, which contains a random key. Rows of COPY never begin like
+/// this, because COPY doubles backslashes.
 fn is_restriction(line: &str) -> bool {
     line.starts_with("\\restrict ") || line.starts_with("\\unrestrict ")
 }
 
-/// The superuser's password is the server's own, whatever the seed sets, and its verifier has a random salt.
+/// Replaces the superuser's password verifier. pg-ephemeral sets that password for each server, whatever the seed sets,
+/// and the verifier has a random salt.
 fn normalised(line: &str) -> String {
     let Some(rest) = line.strip_prefix("ALTER ROLE postgres WITH ") else { return line.to_owned() };
     let Some((before, password)) = rest.split_once(" PASSWORD '") else { return line.to_owned() };
@@ -74,7 +78,7 @@ fn normalised(line: &str) -> String {
     format!("ALTER ROLE postgres WITH {before} PASSWORD '…'{after}")
 }
 
-/// Runs a program of the server's PostgreSQL beside it, in the folder of the corpus.
+/// Runs a program of the server's PostgreSQL installation next to the server, in the folder of the corpus.
 async fn run(server: &Server, program: &str, arguments: &[&str], input: &[u8]) -> ociman::command::Output {
     let program = match server.programs() {
         Some(folder) => folder.join(program).to_str().unwrap().to_owned(),

@@ -1,4 +1,4 @@
-//! The cache on docker and podman, and layers that travel from one to the other through a registry of this machine.
+//! The cache on docker and podman, and layers that are pushed by one and pulled by the other through a local registry.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -11,10 +11,10 @@ use pg_ephemeral_core::session::{self, Session};
 use pg_ephemeral_core::snapshot::{self, AnotherSecret, Existing, ForkOptions, SnapshotError};
 use pg_ephemeral_core::{Definition, Folders, InstanceName, SeedName, Server};
 
-/// What the second seed puts into its table.
+/// The value that the second seed inserts.
 const MARK: &str = "a-row-of-the-second-seed";
 
-/// An instance whose layers go with the test, on both engines.
+/// An instance whose layers are removed from both engines when the value is dropped.
 struct Instance {
     name: InstanceName,
 }
@@ -25,7 +25,7 @@ impl Instance {
         Self { name: format!("cachetest-{test}-{id}").parse().unwrap() }
     }
 
-    /// Two seeds; the second one holds this text.
+    /// A definition with two seeds; the second one contains this text.
     fn definition(&self, home: &Path, engine: Kind, registry: &str, text: &str) -> Definition {
         let config = format!(
             "image = \"15\"\ncache_registry = \"{registry}\"\n[instances.{name}.seeds.schema]\ntype = \"sql-statement\"\n\
@@ -81,8 +81,8 @@ fn seed(name: &str) -> Option<SeedName> {
     Some(name.parse().unwrap())
 }
 
-/// One user pushes with one engine, another one pulls with the other: the server has the data and a password of its
-/// own. Gives the secrets of the first user.
+/// Pushes layers as one user with one engine and pulls them as another user with the other engine. Checks that the
+/// second user's server has the data. Returns the secrets of the first user.
 async fn layers_travel(registry: &Registry, maker: Kind, taker: Kind, test: &str) -> Vec<Vec<u8>> {
     let address = registry.address();
     let instance = Instance::new(test);
@@ -124,8 +124,8 @@ async fn layers_travel(registry: &Registry, maker: Kind, taker: Kind, test: &str
     secrets
 }
 
-/// A snapshot of a session does so too: on the other engine, and under the other user's secret, a session begins with it and is
-/// put back to it. Gives the password of the session.
+/// Pushes a snapshot as one user and pulls it as another user with another engine and another secret. Checks that a
+/// session can start from it and be restored from it. Returns the password of the first user's session.
 async fn snapshot_travels(
     registry: &Registry,
     (made, here): (&Definition, &Folders),
@@ -167,14 +167,15 @@ async fn snapshot_travels(
     password
 }
 
-/// One registry for all of it: the image below the layers is sent there once. What it holds tells no secret of who pushed.
+/// Uses one registry for all steps, so that the base image is pushed only once. Also checks that the registry contains
+/// no secret of the user that pushed.
 #[tokio::test]
-async fn layers_that_one_engine_pushed_boot_on_the_other_for_another_user() {
+async fn layers_pushed_by_one_engine_boot_on_the_other_for_another_user() {
     let registry = Registry::start();
     let mut secrets = layers_travel(&registry, Kind::Podman, Kind::Docker, "p2d").await;
     secrets.extend(layers_travel(&registry, Kind::Docker, Kind::Podman, "d2p").await);
     the_deepest_layer_is_pulled(&registry).await;
-    // That it sees files of layers as well as configurations is what the last two show.
+    // The last two texts show that the search covers the files of layers as well as image configurations.
     let texts = secrets.iter().map(Vec::as_slice).chain([MARK.as_bytes(), b"cachetest-d2p-"]);
     let found = registry.which_it_holds(&texts.collect::<Vec<_>>());
     let (pushed, seen) = found.split_at(secrets.len());
@@ -201,7 +202,7 @@ async fn the_deepest_layer_is_pulled(registry: &Registry) {
 }
 
 #[tokio::test]
-async fn a_registry_that_does_not_answer_is_an_error_and_not_an_empty_one() {
+async fn a_registry_that_does_not_answer_is_an_error() {
     let instance = Instance::new("nobody");
     let home = tempfile::tempdir().unwrap();
     for engine in [Kind::Docker, Kind::Podman] {
@@ -211,7 +212,7 @@ async fn a_registry_that_does_not_answer_is_an_error_and_not_an_empty_one() {
     }
 }
 
-/// A server's layer is kept, or goes with the server when it may.
+/// Checks that a layer in use is kept, and removed with its server if that is requested.
 async fn in_use(engine: Kind, test: &str) {
     let instance = Instance::new(test);
     let home = tempfile::tempdir().unwrap();
@@ -240,7 +241,7 @@ async fn podman_keeps_a_layer_that_a_server_runs_on() {
 }
 
 #[tokio::test]
-async fn a_status_without_the_base_image_fetches_nothing_and_names_nothing() {
+async fn a_status_without_the_base_image_pulls_nothing_and_names_no_image() {
     let instance = Instance::new("nobase");
     let home = tempfile::tempdir().unwrap();
     for engine in [Kind::Docker, Kind::Podman] {

@@ -1,12 +1,13 @@
-//! Seeds of SQL files on an engine do what psql does in the container. What differs between backends is how psql gets the files
-//! and reaches the server; the host's tests have every file, these have what depends on that, and one or more of each kind.
+//! Seeds of SQL files on an engine have the same result as psql in the container. Backends differ in how psql gets the
+//! files and reaches the server. So only the host's tests run every file; these tests run the files that depend on that
+//! difference, and at least one of each kind.
 
 use ociman::Kind;
 
 use crate::corpus_cases::{FAILING, failing_files_stop_both_at_the_same_place, seeds_leave_what_psql_leaves};
-use crate::layers::Ground;
+use crate::layers::TestProject;
 
-/// All files take minutes on an engine: two servers each. CI runs these.
+/// The files that CI runs. All files would take minutes on an engine, because each needs two servers.
 const FILES: [&str; 10] = [
     "combined/includes-and-conditions.sql",
     "combined/init-script.sql",
@@ -43,57 +44,57 @@ const MORE_FILES: [&str; 20] = [
     "transactions/not-in-a-block.sql",
 ];
 
-/// The failing files whose place or cause could be told otherwise than on the host.
+/// The failing files whose reported place or cause may differ from the host's.
 const FAILING_FILES: [&str; 5] = ["copy-command", "copy-row", "in-a-nested-file", "missing-include", "unknown-column"];
 
 async fn leave_what_psql_leaves(kind: Kind, files: &[&str]) {
     let files: Vec<_> = files.iter().map(|file| (*file).to_owned()).collect();
-    seeds_leave_what_psql_leaves(Ground::new(kind), &files).await;
+    seeds_leave_what_psql_leaves(TestProject::new(kind), &files).await;
 }
 
 async fn failing_files(kind: Kind) {
     let chosen: Vec<_> = FAILING.iter().filter(|failing| FAILING_FILES.contains(&failing.name)).collect();
     assert_eq!(chosen.len(), FAILING_FILES.len());
-    failing_files_stop_both_at_the_same_place(Ground::new(kind), &chosen).await;
+    failing_files_stop_both_at_the_same_place(TestProject::new(kind), &chosen).await;
 }
 
 mod podman {
     use ociman::Kind;
 
     #[tokio::test]
-    async fn files_of_the_corpus_leave_what_psql_leaves() {
+    async fn files_of_the_corpus_have_the_same_result_as_with_psql() {
         super::leave_what_psql_leaves(Kind::Podman, &super::FILES).await;
     }
 
     #[tokio::test]
-    async fn a_failing_file_is_an_error_that_names_what_psql_names() {
+    async fn the_error_of_a_failing_file_names_the_same_place_and_cause_as_psql() {
         super::failing_files(Kind::Podman).await;
     }
 
-    /// What CI leaves to the host.
+    /// Tests that CI runs only on the host.
     mod also {
         use ociman::Kind;
 
         #[tokio::test]
-        async fn more_files_of_the_corpus_leave_what_psql_leaves() {
+        async fn more_files_of_the_corpus_have_the_same_result_as_with_psql() {
             super::super::leave_what_psql_leaves(Kind::Podman, &super::super::MORE_FILES).await;
         }
     }
 }
 
-/// What CI runs on one engine only.
+/// Tests that CI runs only on the other engine.
 mod docker {
     mod also {
         use ociman::Kind;
 
         #[tokio::test]
-        async fn files_of_the_corpus_leave_what_psql_leaves() {
+        async fn files_of_the_corpus_have_the_same_result_as_with_psql() {
             super::super::leave_what_psql_leaves(Kind::Docker, &super::super::FILES).await;
             super::super::leave_what_psql_leaves(Kind::Docker, &super::super::MORE_FILES).await;
         }
 
         #[tokio::test]
-        async fn a_failing_file_is_an_error_that_names_what_psql_names() {
+        async fn the_error_of_a_failing_file_names_the_same_place_and_cause_as_psql() {
             super::super::failing_files(Kind::Docker).await;
         }
     }

@@ -1,4 +1,4 @@
-//! The engines tier: it needs podman and docker, running, with `docker.io/library/postgres:15` in both.
+//! The engines tier. It needs podman and docker, both running and with the image `docker.io/library/postgres:15`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cache;

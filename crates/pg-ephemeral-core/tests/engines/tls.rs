@@ -1,5 +1,5 @@
-//! TLS on the real engines, from other containers, and where its key is not. They have to be installed and running, with
-//! `docker.io/library/postgres:15` in both.
+//! TLS on the real engines: connections from other containers, and places where the private key must not be. Both
+//! engines must be installed and running, and have `docker.io/library/postgres:15`.
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
@@ -19,17 +19,17 @@ macro_rules! engine {
             use ociman::Kind;
 
             #[tokio::test]
-            async fn another_container_checks_the_server_by_its_engines_name_for_this_machine() {
+            async fn another_container_verifies_the_server_under_the_engine_s_name_for_this_machine() {
                 super::another_container_checks_the_server($kind).await;
             }
 
             #[tokio::test]
-            async fn the_key_is_in_nothing_that_the_engine_shows_or_keeps() {
+            async fn the_engine_neither_shows_nor_stores_the_private_key() {
                 super::the_key_is_in_nothing($kind).await;
             }
 
             #[tokio::test]
-            async fn a_session_that_is_put_back_after_a_kill_speaks_tls_from_here_and_inside() {
+            async fn a_session_recovered_after_a_kill_accepts_tls_from_this_machine_and_inside_the_container() {
                 super::a_session_that_is_put_back_speaks_tls($kind).await;
             }
         }
@@ -39,14 +39,14 @@ macro_rules! engine {
 engine!(docker, Kind::Docker);
 engine!(podman, Kind::Podman);
 
-/// An instance of its own, whose layers go with the value.
-struct Ground {
+/// An instance for one test. Its layers are removed when the value is dropped.
+struct TestProject {
     home: tempfile::TempDir,
     kind: Kind,
     instance: InstanceName,
 }
 
-impl Ground {
+impl TestProject {
     fn new(kind: Kind) -> Self {
         let home = tempfile::tempdir().unwrap();
         let unique = home.path().file_name().unwrap().to_string_lossy().to_lowercase();
@@ -65,7 +65,7 @@ impl Ground {
             .ssl_config(ssl)
     }
 
-    /// The name of its session.
+    /// The name of the instance's session.
     fn session(&self) -> Name {
         self.instance.to_string().parse().unwrap()
     }
@@ -86,9 +86,9 @@ impl Ground {
     }
 }
 
-impl Drop for Ground {
+impl Drop for TestProject {
     fn drop(&mut self) {
-        // A test that failed may have left it.
+        // A failed test may have left the session.
         self.engine(&["rm", "--force", "--volumes", self.session().container_name().as_str()]);
         for layer in self.layers() {
             self.engine(&["rmi", "--force", &layer]);
@@ -96,7 +96,8 @@ impl Drop for Ground {
     }
 }
 
-/// What `psql` says in another container of the engine, which reaches the server under this name.
+/// Runs `psql` in another container of the engine, connecting to the server under this host name, and returns its
+/// output.
 fn from_another_container(server: &Server, kind: Kind, host: &str) -> Output {
     let connection = server.connection();
     let Endpoint::Tcp { port, .. } = connection.endpoint else { panic!("the server is published") };
@@ -104,7 +105,7 @@ fn from_another_container(server: &Server, kind: Kind, host: &str) -> Output {
     command.args(["run", "--rm", "--interactive", "--entrypoint", "sh", "--env", "PGPASSWORD"]);
     command.env("PGPASSWORD", connection.password.expose());
     if kind == Kind::Docker {
-        // What Podman does by itself.
+        // Podman adds this entry by itself.
         command.args(["--add-host", "host.docker.internal:host-gateway"]);
     }
     let script = format!(
@@ -128,7 +129,7 @@ fn name_of_this_machine(kind: Kind) -> &'static str {
 }
 
 async fn another_container_checks_the_server(kind: Kind) {
-    let ground = Ground::new(kind);
+    let ground = TestProject::new(kind);
     let server = ground.definition().cross_container_access(true).start().await.unwrap();
     server.connect().await.unwrap().query_one(IS_ENCRYPTED, &[]).await.unwrap();
     for host in [name_of_this_machine(kind), "db.example.com"] {
@@ -143,7 +144,7 @@ async fn another_container_checks_the_server(kind: Kind) {
 }
 
 async fn the_key_is_in_nothing(kind: Kind) {
-    let ground = Ground::new(kind);
+    let ground = TestProject::new(kind);
     let server = ground.definition().start().await.unwrap();
     let container = server.container().name().as_str();
     let committed = format!("localhost/pg-ephemeral/{}:committed", ground.instance);
@@ -174,10 +175,10 @@ async fn the_key_is_in_nothing(kind: Kind) {
 }
 
 async fn a_session_that_is_put_back_speaks_tls(kind: Kind) {
-    let ground = Ground::new(kind);
+    let ground = TestProject::new(kind);
     let (folders, name) = (Folders::at(ground.home.path()), ground.session());
     let session = ground.definition().start_session(&name, None).await.unwrap();
-    // What a command leaves that is killed in the middle of a restore.
+    // The state that a command leaves if it is killed during a restore.
     let nonce = session.summary().labels.get(&label::NONCE_KEY).unwrap().as_str();
     let selection = serde_json::to_string(&ground.backend().selection()).unwrap();
     let boot = ociman::host::boot_id();
@@ -192,7 +193,7 @@ async fn a_session_that_is_put_back_speaks_tls(kind: Kind) {
     let is_encrypted = server.connect().await.unwrap().query_one(IS_ENCRYPTED, &[]).await.unwrap();
     assert!(is_encrypted.get::<_, bool>(0));
     let mut psql = ExecSpec::new(["psql", "-Atc", IS_ENCRYPTED]);
-    psql.environment = server.loopback_inside().unwrap().environment();
+    psql.environment = server.loopback_in_container().unwrap().environment();
     let output = session.container().exec(&psql, b"").await.unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout), "t\n", "{output:?}");
     session.stop().await.unwrap();

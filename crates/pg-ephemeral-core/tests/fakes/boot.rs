@@ -1,4 +1,4 @@
-//! Boots on fake docker and fake podman: what changes between two of their commands.
+//! Boots on fake docker and fake podman: images that vanish between two commands, failed runs, and remote engines.
 
 use std::sync::Arc;
 
@@ -64,7 +64,7 @@ async fn an_image_that_vanishes_twice_is_an_error_that_names_it() {
 }
 
 #[tokio::test]
-async fn any_other_failure_of_a_run_is_not_tried_again() {
+async fn any_other_failure_of_a_run_is_not_retried() {
     for (kind, fake) in engines() {
         let fake = fake.with_image(FakeImage::postgres("17")).fail(Operation::Run, refusal()).on_every_call();
         let error = start(kind, &fake).await;
@@ -75,7 +75,7 @@ async fn any_other_failure_of_a_run_is_not_tried_again() {
 }
 
 #[tokio::test]
-async fn a_folder_is_not_mounted_on_another_machine_and_nothing_is_started() {
+async fn mounting_a_folder_on_a_remote_engine_is_an_error_before_anything_starts() {
     for (kind, fake) in engines() {
         let fake = fake.with_image(FakeImage::postgres("17")).remote("ssh://me@192.0.2.7:2222/run/x.sock");
         let home = tempfile::tempdir().unwrap();
@@ -85,7 +85,7 @@ async fn a_folder_is_not_mounted_on_another_machine_and_nothing_is_started() {
             .image(IMAGE.parse().unwrap())
             .transparent_workdir("/some/folder");
         let error = definition.start().await.map(drop).unwrap_err();
-        let expected = format!("mount /some/folder: the {kind} engine is on another machine, 192.0.2.7");
+        let expected = format!("failed to mount /some/folder: the {kind} engine is on another machine, 192.0.2.7");
         assert_eq!(error.to_string(), expected);
         assert!(error.hint().is_some_and(|hint| hint.contains("`host` form")));
         assert_eq!(fake.journal().count(Operation::Run), 0, "{}", fake.journal());

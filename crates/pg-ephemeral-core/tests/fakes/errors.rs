@@ -1,4 +1,4 @@
-//! Errors that need no server: a state folder in which something is in the way, and engines that stop answering.
+//! Errors that occur without a server: obstacles in the state folder, and engines that stop answering.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -29,7 +29,7 @@ fn definition(fake: &FakeBackend, home: &Path) -> Definition {
     Definition::in_folders(Folders::at(home)).backend(fake.backend()).image("17".parse().unwrap())
 }
 
-/// A state folder with something of this crate in the way of what it makes itself.
+/// Returns a home folder with an obstacle at a path below the state folder where this crate creates something itself.
 fn home_with(path: &str, content: Obstacle) -> tempfile::TempDir {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("pg-ephemeral").join(path);
@@ -37,7 +37,7 @@ fn home_with(path: &str, content: Obstacle) -> tempfile::TempDir {
     match content {
         Obstacle::Folder => fs::create_dir(path).unwrap(),
         Obstacle::File => fs::write(path, "").unwrap(),
-        // Files can be made in it by nobody.
+        // No user can create files in this folder.
         Obstacle::ReadOnly => symlink("/proc/self/task", path).unwrap(),
     }
     home
@@ -60,7 +60,7 @@ async fn start_error(path: &str, content: Obstacle) -> StartError {
 }
 
 #[tokio::test]
-async fn what_is_in_the_way_in_the_state_folder_is_named_before_anything_starts() {
+async fn an_obstacle_in_the_state_folder_is_an_error_before_anything_starts() {
     let error = start_error("secret", Obstacle::Folder).await;
     assert!(matches!(&error, StartError::Secret(SecretError::File { action: "read", .. })), "{error:?}");
     let error = start_error("secret", Obstacle::File).await;
@@ -76,7 +76,7 @@ async fn what_is_in_the_way_in_the_state_folder_is_named_before_anything_starts(
 }
 
 #[tokio::test]
-async fn a_state_folder_that_is_a_file_has_no_room_for_a_secret() {
+async fn a_state_folder_that_is_a_file_is_an_error() {
     let home = tempfile::NamedTempFile::new().unwrap();
     let fake = FakeBackend::docker().with_image(FakeImage::postgres("17"));
     let error = definition(&fake, home.path()).start().await.unwrap_err();
@@ -84,7 +84,7 @@ async fn a_state_folder_that_is_a_file_has_no_room_for_a_secret() {
 }
 
 #[tokio::test]
-async fn an_engine_that_stops_answering_is_the_cause_of_what_it_was_asked_for() {
+async fn an_engine_that_stops_answering_is_the_cause_of_the_operation_s_error() {
     for fake in engines() {
         let home = tempfile::tempdir().unwrap();
         let fake = fake.fail(Operation::InspectImages, Failure::EngineDown);
@@ -104,7 +104,7 @@ async fn an_engine_that_stops_answering_is_the_cause_of_what_it_was_asked_for() 
 }
 
 #[tokio::test]
-async fn an_image_that_no_registry_has_is_told_with_its_name() {
+async fn an_image_that_no_registry_has_is_an_error_that_names_it() {
     for fake in [FakeBackend::docker(), FakeBackend::podman()] {
         let home = tempfile::tempdir().unwrap();
         let error = definition(&fake, home.path()).start().await.unwrap_err();
@@ -113,7 +113,7 @@ async fn an_image_that_no_registry_has_is_told_with_its_name() {
 }
 
 #[tokio::test]
-async fn seeds_are_looked_for_in_a_folder_that_can_be_named() {
+async fn an_empty_folder_path_for_seeds_is_an_error() {
     let fake = FakeBackend::docker();
     let home = tempfile::tempdir().unwrap();
     let path = "schema.sql".into();
@@ -126,7 +126,7 @@ async fn seeds_are_looked_for_in_a_folder_that_can_be_named() {
 }
 
 #[tokio::test]
-async fn a_session_s_labels_are_read_or_it_is_told_why_not() {
+async fn session_labels_that_can_not_be_read_or_decoded_are_distinct_errors() {
     for fake in engines() {
         let fake = fake.with_session("review", IMAGE, &[]).fail(Operation::Inspect, Failure::EngineDown);
         let session = Session::find(&fake.backend(), &REVIEW).await.unwrap().unwrap();
@@ -139,7 +139,7 @@ async fn a_session_s_labels_are_read_or_it_is_told_why_not() {
 }
 
 #[tokio::test]
-async fn without_its_secret_nobody_attaches() {
+async fn attaching_without_a_readable_secret_is_an_error() {
     let home = home_with("secret", Obstacle::Folder);
     let address = "127.0.0.1:1".parse().unwrap();
     let container = pg_ephemeral_testkit::FakeContainer::new("pg-ephemeral-session-review", IMAGE)
@@ -167,7 +167,7 @@ fn layer() -> FakeImage {
 }
 
 #[tokio::test]
-async fn an_engine_that_does_not_show_or_remove_layers_is_told() {
+async fn an_engine_that_can_not_list_or_remove_layers_is_an_error() {
     let main = "main".parse().unwrap();
     for fake in [FakeBackend::docker(), FakeBackend::podman()] {
         let image = layer();
@@ -199,7 +199,7 @@ async fn an_engine_that_does_not_show_or_remove_layers_is_told() {
         fake.journal().clear();
         let done = reset(&folders, &fake.backend(), &main, InUse::RemoveWithServers).await.unwrap();
         assert_eq!((done.removed.len(), done.servers.len()), (1, 1));
-        // Another container may have got the name since the server was found, so it goes by its identifier.
+        // The server is removed by ID, because another container may have taken the name since it was found.
         let entries = fake.journal().entries();
         let removal = entries.iter().find(|entry| entry.operation == Operation::Remove).unwrap();
         assert!(!removal.arguments.iter().any(|argument| argument == "pg-ephemeral-x"), "{removal:?}");
@@ -208,7 +208,7 @@ async fn an_engine_that_does_not_show_or_remove_layers_is_told() {
 }
 
 #[tokio::test]
-async fn the_lock_of_a_build_is_named_when_something_is_in_its_way() {
+async fn an_obstacle_in_place_of_the_build_lock_is_an_error() {
     let fake = FakeBackend::docker().with_image(FakeImage::postgres("17"));
     let home = home_with("locks/docker-main", Obstacle::Folder);
     let folders = Folders::at(home.path());
@@ -216,7 +216,7 @@ async fn the_lock_of_a_build_is_named_when_something_is_in_its_way() {
     assert!(matches!(&error, CacheError::Lock(LockError::File { .. })), "{error:?}");
 }
 
-/// Panics where an engine would start a container.
+/// An executor that panics when an engine is to start a container.
 #[derive(Debug)]
 struct Panicking(FakeBackend);
 
@@ -249,7 +249,7 @@ async fn a_start_whose_thread_panics_is_an_error_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn what_a_registry_gives_out_as_a_layer_and_is_none_is_refused_and_removed() {
+async fn a_pulled_image_that_is_not_the_layer_is_refused_and_removed() {
     for fake in [FakeBackend::docker(), FakeBackend::podman()] {
         let home = tempfile::tempdir().unwrap();
         let statement = "create table t ()".to_owned();

@@ -1,5 +1,5 @@
-//! Images that have the name of a snapshot or a layer and are another one, on fake docker and fake podman: nothing of a session
-//! is stopped for them, and nothing boots from them.
+//! Images that have the name of a snapshot or layer but are not that snapshot or layer, on fake docker and fake podman.
+//! No session is stopped because of them, and no server boots from them.
 
 use std::path::Path;
 
@@ -36,7 +36,7 @@ fn common() -> [(Key, &'static str); 6] {
     ]
 }
 
-/// A session whose server can't be stopped, so that no command puts it back to anything.
+/// Adds a session whose server can't be stopped, so that every restore and reset fails at the stop at the latest.
 async fn session(fake: FakeBackend, labels: &[(Key, &str)]) -> (FakeBackend, Session) {
     let owner = serde_json::to_string(&Owner::current()).unwrap();
     let own = [(label::SESSION_KEY, "review"), (label::OWNER_KEY, &owner), (label::NONCE_KEY, "n")];
@@ -48,7 +48,7 @@ async fn session(fake: FakeBackend, labels: &[(Key, &str)]) -> (FakeBackend, Ses
     (fake, session)
 }
 
-/// An image with the tag of a session's snapshot, and the label of this session's.
+/// An image with the tag of a snapshot, whose label names the session `labelled`.
 fn snapshot_image(repository: &str, tag: &SnapshotTag, labelled: &Name) -> FakeImage {
     let text = format!(r#"{{"session": "{labelled}", "name": "clean", "nonce": "n"}}"#);
     let tag = tag.to_string();
@@ -62,7 +62,7 @@ fn definition(fake: &FakeBackend, home: &Path) -> Definition {
 }
 
 #[tokio::test]
-async fn what_a_registry_gives_out_as_a_snapshot_and_is_another_is_refused_and_removed() {
+async fn a_pulled_image_that_is_not_the_snapshot_is_refused_and_removed() {
     let tag = SnapshotTag::of(&REVIEW, &clean());
     let repository = "ghcr.io/acme/pg-ephemeral/main";
     let unlabelled = FakeImage::new(format!("{repository}:{tag}")).label(label::VERSION_KEY.as_str(), "0.1.0");
@@ -86,7 +86,7 @@ async fn what_a_registry_gives_out_as_a_snapshot_and_is_another_is_refused_and_r
 }
 
 #[tokio::test]
-async fn a_session_is_not_restored_from_an_image_of_another_session_that_has_the_snapshots_name() {
+async fn a_session_is_not_restored_from_another_session_s_image_with_the_snapshot_s_name() {
     let tag = SnapshotTag::of(&REVIEW, &clean());
     for (labelled, is_found) in [(OTHER, false), (REVIEW, true)] {
         for fake in engines() {
@@ -101,7 +101,7 @@ async fn a_session_is_not_restored_from_an_image_of_another_session_that_has_the
 }
 
 #[tokio::test]
-async fn a_session_is_not_reset_to_an_image_without_the_layers_key_that_has_the_layers_name() {
+async fn a_session_is_not_reset_to_an_image_with_the_layer_s_name_but_another_key() {
     let (key, other) = ("a".repeat(64), "b".repeat(64));
     let layer = format!(r#"{{"key": "{key}", "password": "{key}", "complete": true}}"#);
     for (labelled, is_layer) in [(other, false), (key.clone(), true)] {
@@ -109,7 +109,7 @@ async fn a_session_is_not_reset_to_an_image_without_the_layers_key_that_has_the_
             let home = tempfile::tempdir().unwrap();
             let image = FakeImage::new(format!("pg-ephemeral/main:{key}")).label(label::TAG_KEY.as_str(), &labelled);
             let (fake, session) = session(fake.with_image(image), &[(label::LAYER_KEY, &layer)]).await;
-            // The state after the seeds can't be made once more from a definition with other seeds.
+            // The layer can't be rebuilt from this definition, because its seeds are different.
             let statement = SeedSpec::SqlStatement { statement: "select 1".to_owned() };
             let definition = definition(&fake, home.path()).seed("a".parse().unwrap(), statement);
             let error = session.reset(&definition, AnotherSecret::Refuse).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! The fakes tier: it needs no server and no engine.
+//! The fakes tier. It needs neither a server nor an engine.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod boot;

@@ -1,5 +1,5 @@
-//! What is removed of an engine that others use too, and what is not: every container of it is somebody's, and only
-//! those that a dead owner of this machine left may go.
+//! Which leftovers are removed from an engine that other users and programs share: only those that a dead owner of this
+//! machine has left behind.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use ociman::host::ProcessIdentity;
 use pg_ephemeral_core::owner::Owner;
-use pg_ephemeral_core::reap::{Patience, Reaped, reap_labelled, reap_recorded, remove_ended, remove_expired};
+use pg_ephemeral_core::reap::{LateStarts, Reaped, reap_labelled, reap_recorded, remove_ended, remove_expired};
 use pg_ephemeral_core::session::Session;
 use pg_ephemeral_core::{Folders, MachineSecret};
 use pg_ephemeral_testkit::{Failure, FakeBackend, FakeContainer, FakeLife, Operation};
@@ -39,7 +39,7 @@ impl Drop for Neighbour {
     }
 }
 
-/// A process that is gone.
+/// The owner of a process that has ended.
 fn dead() -> Owner {
     Neighbour::start().owner()
 }
@@ -50,7 +50,7 @@ fn owned(name: &str, owner: &Owner) -> FakeContainer {
     container.label("pg-ephemeral.owner", &owner).label("pg-ephemeral.nonce", "n")
 }
 
-/// As a command of this user writes down a server before it starts it.
+/// Writes the record that a command of this user writes before it starts a server.
 fn record(home: &Path, backend: &str, container: &str, owner: &Owner) {
     let folder = home.join("pg-ephemeral/servers");
     fs::create_dir_all(&folder).unwrap();
@@ -65,7 +65,7 @@ fn records(home: &Path) -> usize {
     fs::read_dir(home.join("pg-ephemeral/servers")).unwrap().count()
 }
 
-/// Folders of a user who never started anything.
+/// The folders of a user that has never started anything.
 fn nobodys() -> Folders {
     Folders::at("/nowhere")
 }
@@ -77,7 +77,7 @@ fn names(reaped: &[Reaped]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn of_a_number_that_was_given_to_another_process_the_server_goes_and_that_processes_own_stays() {
+async fn a_server_is_removed_if_its_owner_s_process_id_was_reused() {
     for fake in engines() {
         let neighbour = Neighbour::start();
         let now = neighbour.owner();
@@ -91,7 +91,7 @@ async fn of_a_number_that_was_given_to_another_process_the_server_goes_and_that_
 }
 
 #[tokio::test]
-async fn a_record_whose_number_was_given_to_another_process_is_settled_and_that_processes_own_stays() {
+async fn a_recorded_server_is_removed_if_its_owner_s_process_id_was_reused() {
     for fake in engines() {
         let home = tempfile::tempdir().unwrap();
         let neighbour = Neighbour::start();
@@ -103,19 +103,19 @@ async fn a_record_whose_number_was_given_to_another_process_is_settled_and_that_
         let fake = fake
             .with_container(owned("pg-ephemeral-reused", &earlier))
             .with_container(owned("pg-ephemeral-its-own", &now));
-        let reaped = reap_recorded(&Folders::at(home.path()), &fake.backend(), Patience::Settle).await;
+        let reaped = reap_recorded(&Folders::at(home.path()), &fake.backend(), LateStarts::Settle).await;
         assert_eq!((names(&reaped), records(home.path())), (vec!["pg-ephemeral-reused"], 1));
         assert_eq!(fake.containers(), ["pg-ephemeral-its-own"]);
 
         drop(neighbour);
-        let reaped = reap_recorded(&Folders::at(home.path()), &fake.backend(), Patience::Settle).await;
+        let reaped = reap_recorded(&Folders::at(home.path()), &fake.backend(), LateStarts::Settle).await;
         assert_eq!((names(&reaped), records(home.path())), (vec!["pg-ephemeral-its-own"], 0));
         assert!(fake.containers().is_empty());
     }
 }
 
 #[tokio::test]
-async fn what_others_have_beside_ours_is_left_alone() {
+async fn containers_that_are_not_ours_are_left_alone() {
     for fake in engines() {
         let neighbour = Neighbour::start();
         let dead = dead();
@@ -127,7 +127,7 @@ async fn what_others_have_beside_ours_is_left_alone() {
             plain("pg-ephemeral-0000").life(FakeLife::Exited(137)),
             plain("pg-ephemeral-another-version").label("pg-ephemeral.version", "9").label("pg-ephemeral.owner", "me"),
             plain("pg-ephemeral-no-owner").label("pg-ephemeral.version", "0.1.0"),
-            // Labels say that they are ours, and names that they are not.
+            // Their labels say that they are ours, but their names do not.
             owned("somebody-elses", &dead),
             owned("pg-ephemeral-session-x", &dead)
                 .label("pg-ephemeral.session", "other")
@@ -135,9 +135,9 @@ async fn what_others_have_beside_ours_is_left_alone() {
             owned("somebody-elses-session", &dead)
                 .label("pg-ephemeral.session", "x")
                 .label("pg-ephemeral.expires", "1"),
-            // Its end is not known, and it has no owner that it depends on.
+            // A session without an expiry does not depend on its owner.
             owned("pg-ephemeral-session-kept", &dead).label("pg-ephemeral.session", "kept"),
-            // Whether a command has stopped it for a moment only its own user knows.
+            // Only the session's own user can know whether a command has stopped it temporarily.
             ended_session("foreign", &dead).label("pg-ephemeral.secret", "another"),
             owned("pg-ephemeral-pending-1", &dead)
                 .label("pg-ephemeral.session", "pending")
@@ -165,7 +165,7 @@ fn ended_session(name: &str, owner: &Owner) -> FakeContainer {
 }
 
 #[tokio::test]
-async fn a_session_whose_server_has_ended_goes_and_so_does_what_was_to_take_one_over() {
+async fn an_ended_session_and_its_pending_replacement_are_removed() {
     for fake in engines() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
@@ -175,7 +175,8 @@ async fn a_session_whose_server_has_ended_goes_and_so_does_what_was_to_take_one_
             .label("pg-ephemeral.nonce", "n")
             .label("pg-ephemeral.secret", &secret);
         let ended = ended_session("review", &Owner::current()).label("pg-ephemeral.secret", &secret);
-        // With a copy of the secret, but where nobody can see whether it is only stopped for a moment.
+        // Another machine with a copy of the secret. This machine can't know whether the session is only stopped
+        // temporarily.
         let elsewhere =
             ended_session("elsewhere", &dead()).label("pg-ephemeral.secret", &format!("{secret}@elsewhere"));
         let fake = fake.with_container(ended).with_container(pending).with_container(elsewhere);
@@ -185,7 +186,8 @@ async fn a_session_whose_server_has_ended_goes_and_so_does_what_was_to_take_one_
     }
 }
 
-/// As a command of this user notes that it stops the session's server for a moment, and what is to take the session over.
+/// Writes the note that a command of this user writes when it stops a session's server temporarily, with the container
+/// that is to replace the session's.
 fn note(home: &Path, fake: &FakeBackend, session: &str, successor: Option<&str>) {
     let successor = successor.map(|container| serde_json::json!({ "container": container, "nonce": "n" }));
     let note = serde_json::json!({
@@ -200,7 +202,7 @@ fn note(home: &Path, fake: &FakeBackend, session: &str, successor: Option<&str>)
 }
 
 #[tokio::test]
-async fn what_a_note_says_is_to_run_again_or_to_take_a_session_over_is_no_leftover() {
+async fn a_stopped_session_and_its_replacement_are_kept_while_a_note_names_them() {
     for fake in engines() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
@@ -220,7 +222,7 @@ async fn what_a_note_says_is_to_run_again_or_to_take_a_session_over_is_no_leftov
 }
 
 #[tokio::test]
-async fn an_ended_session_goes_unless_it_runs_again_is_to_run_again_or_is_another_one_meanwhile() {
+async fn an_ended_session_is_removed_unless_it_was_restarted_noted_or_replaced() {
     for fake in engines() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
@@ -245,7 +247,7 @@ async fn an_ended_session_goes_unless_it_runs_again_is_to_run_again_or_is_anothe
 }
 
 #[tokio::test]
-async fn a_session_whose_time_is_over_goes_and_with_it_what_was_noted_of_it() {
+async fn an_expired_session_is_removed_with_its_record() {
     for fake in engines() {
         let home = tempfile::tempdir().unwrap();
         let kind = fake.backend().kind().to_string();
@@ -266,7 +268,7 @@ async fn a_session_whose_time_is_over_goes_and_with_it_what_was_noted_of_it() {
 }
 
 #[tokio::test]
-async fn a_session_that_has_got_the_name_since_it_was_listed_stays() {
+async fn a_session_that_took_the_name_after_the_listing_is_kept() {
     for fake in engines() {
         let home = tempfile::tempdir().unwrap();
         let dead = dead();
@@ -284,7 +286,7 @@ async fn a_session_that_has_got_the_name_since_it_was_listed_stays() {
 }
 
 #[tokio::test]
-async fn two_that_reap_at_once_both_succeed_and_remove_everything_together() {
+async fn two_concurrent_reapers_both_succeed_and_remove_everything() {
     for fake in engines() {
         let home = tempfile::tempdir().unwrap();
         let dead = dead();
@@ -297,9 +299,11 @@ async fn two_that_reap_at_once_both_succeed_and_remove_everything_together() {
         let folders = Folders::at(home.path());
         let (first, second) = (fake.backend(), fake.backend());
         let (first, second) = tokio::join!(
-            async { (reap_recorded(&folders, &first, Patience::Settle).await, reap_labelled(&folders, &first).await) },
             async {
-                (reap_recorded(&folders, &second, Patience::Settle).await, reap_labelled(&folders, &second).await)
+                (reap_recorded(&folders, &first, LateStarts::Settle).await, reap_labelled(&folders, &first).await)
+            },
+            async {
+                (reap_recorded(&folders, &second, LateStarts::Settle).await, reap_labelled(&folders, &second).await)
             },
         );
         assert!(first.1.is_ok() && second.1.is_ok(), "{first:?} {second:?}");
@@ -309,7 +313,7 @@ async fn two_that_reap_at_once_both_succeed_and_remove_everything_together() {
 }
 
 #[tokio::test]
-async fn what_an_engine_that_is_down_still_has_is_remembered_until_it_is_back() {
+async fn containers_on_an_engine_that_is_down_stay_recorded_until_it_is_back() {
     for fake in engines() {
         let home = tempfile::tempdir().unwrap();
         let dead = dead();
@@ -319,15 +323,15 @@ async fn what_an_engine_that_is_down_still_has_is_remembered_until_it_is_back() 
             .fail(Operation::Remove, Failure::EngineDown)
             .on_every_call();
         let folders = Folders::at(home.path());
-        assert!(reap_recorded(&folders, &fake.backend(), Patience::Settle).await.is_empty());
+        assert!(reap_recorded(&folders, &fake.backend(), LateStarts::Settle).await.is_empty());
         assert_eq!((fake.containers().len(), records(home.path())), (1, 1));
         fake.recover();
-        assert_eq!(names(&reap_recorded(&folders, &fake.backend(), Patience::Settle).await), ["pg-ephemeral-left"]);
+        assert_eq!(names(&reap_recorded(&folders, &fake.backend(), LateStarts::Settle).await), ["pg-ephemeral-left"]);
         assert_eq!((fake.containers().len(), records(home.path())), (0, 0));
     }
 }
 
-/// Writes a record of a killed start with a nonce and a folder.
+/// Writes the record of a killed start with this nonce and this folder.
 fn tampered_record(home: &Path, backend: &str, container: &str, nonce: &str, folder: &Path) {
     let servers = home.join("pg-ephemeral/servers");
     fs::create_dir_all(&servers).unwrap();
@@ -339,7 +343,7 @@ fn tampered_record(home: &Path, backend: &str, container: &str, nonce: &str, fol
 }
 
 #[tokio::test]
-async fn a_record_that_was_tampered_with_removes_neither_container_nor_folder_of_somebody_else() {
+async fn a_tampered_record_removes_no_foreign_container_or_folder() {
     for fake in engines() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
@@ -348,14 +352,15 @@ async fn a_record_that_was_tampered_with_removes_neither_container_nor_folder_of
         let uid = rustix::process::geteuid().as_raw();
         let mut kept = Vec::new();
         for (name, nonce) in names.iter().zip(["", "other", ""]) {
-            // A folder like one for sockets, but for where it is; and one that is where those are, but for its name.
+            // One folder has the name of a socket folder but another parent, the other one the right parent but another
+            // name.
             let near = home.path().join(format!("pg-ephemeral-{uid}"));
             kept.extend([home.path().join("documents").join(name), near.join(format!("not-{name}"))]);
             for folder in &kept {
                 fs::create_dir_all(folder).unwrap();
                 tampered_record(home.path(), &kind, name, nonce, folder);
                 let fake = fake.backend();
-                reap_recorded(&folders, &fake, Patience::Settle).await;
+                reap_recorded(&folders, &fake, LateStarts::Settle).await;
             }
         }
         let fake = fake
@@ -365,7 +370,7 @@ async fn a_record_that_was_tampered_with_removes_neither_container_nor_folder_of
         for (name, nonce) in names.iter().zip(["", "other", ""]) {
             tampered_record(home.path(), &kind, name, nonce, home.path());
         }
-        reap_recorded(&folders, &fake.backend(), Patience::Settle).await;
+        reap_recorded(&folders, &fake.backend(), LateStarts::Settle).await;
         assert_eq!(fake.containers().len(), 3, "{:?}", fake.containers());
         assert!(kept.iter().all(|folder| folder.is_dir()));
     }

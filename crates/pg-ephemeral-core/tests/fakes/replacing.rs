@@ -1,5 +1,5 @@
-//! What the server is started with that takes the place of a session's or begins with another's state, on fake docker and
-//! fake podman. Its container can't be started there: the engine's command line shows what it was to be.
+//! The arguments with which restoring, resetting and forking a session start a server, on fake docker and fake podman.
+//! The fakes can't start the container; the tests check the engine's command line.
 
 use std::path::{Path, PathBuf};
 
@@ -43,8 +43,8 @@ fn common() -> [(Key, &'static str); 6] {
     ]
 }
 
-/// Adds a session that runs and its snapshot, both with changes to their labels. The session publishes no port, so that
-/// nothing is waited for when its server is started again in vain.
+/// Adds a running session and its snapshot, both with changes to their labels. The session publishes no port, so that
+/// the attempt to start its server again fails without waiting.
 async fn session(
     fake: FakeBackend,
     labels: &[(Key, &str)],
@@ -72,7 +72,7 @@ async fn restore(session: &Session, home: &Path) -> SnapshotError {
     session.restore(&Folders::at(home), &clean(), AnotherSecret::Refuse).await.unwrap_err()
 }
 
-/// The arguments of the only container that was to be started.
+/// Returns the arguments of the only `run` command. Panics if there was not exactly one.
 #[track_caller]
 fn run(fake: &FakeBackend) -> Vec<String> {
     let journal = fake.journal();
@@ -88,7 +88,7 @@ fn assert_has(arguments: &[String], expected: &[&str]) {
 }
 
 #[tokio::test]
-async fn a_session_that_is_put_back_keeps_its_folder_its_settings_its_age_and_its_end() {
+async fn a_restored_session_keeps_its_folder_settings_start_time_and_expiry() {
     let process = serde_json::to_string(&Owner::current()).unwrap();
     let settings = r#"{"durable":false,"open":false,"parameters":["work_mem=5MB"]}"#;
     let labels = [
@@ -112,7 +112,7 @@ async fn a_session_that_is_put_back_keeps_its_folder_its_settings_its_age_and_it
 }
 
 #[tokio::test]
-async fn a_session_without_a_folder_is_put_back_without_one() {
+async fn a_session_without_a_folder_is_restored_without_one() {
     for fake in engines() {
         let home = tempfile::tempdir().unwrap();
         let (fake, session) = session(fake, &[], &[]).await;
@@ -124,7 +124,7 @@ async fn a_session_without_a_folder_is_put_back_without_one() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_put_back_tells_the_image_and_the_seeds_of_the_snapshot() {
+async fn a_restored_session_has_the_image_and_seeds_of_the_snapshot_in_its_labels() {
     let seeds = r#"[{"name":"earlier","type":"sql-statement"}]"#;
     for fake in engines() {
         let home = tempfile::tempdir().unwrap();
@@ -135,11 +135,11 @@ async fn a_session_that_is_put_back_tells_the_image_and_the_seeds_of_the_snapsho
     }
 }
 
-/// The volume of an image would hide the data folder that is in a snapshot.
+/// The mount that hides the volume of the base image. The volume would hide the data folder of a snapshot.
 const OVER_THE_VOLUME: &str = "type=tmpfs,target=/var/lib/postgresql/data";
 
 #[tokio::test]
-async fn the_volume_of_the_snapshot_s_base_image_is_hidden_which_one_command_looks_up_with_the_snapshot() {
+async fn the_volume_of_the_snapshot_s_base_image_is_hidden_and_found_by_a_single_command() {
     for fake in engines() {
         let home = tempfile::tempdir().unwrap();
         let (fake, session) = session(fake, &[], &[]).await;
@@ -150,7 +150,7 @@ async fn the_volume_of_the_snapshot_s_base_image_is_hidden_which_one_command_loo
 }
 
 #[tokio::test]
-async fn the_volume_of_the_snapshot_s_base_image_is_hidden_also_when_the_session_is_of_another_image() {
+async fn the_volume_of_the_snapshot_s_base_image_is_hidden_even_if_the_session_has_another_image() {
     for fake in engines() {
         let home = tempfile::tempdir().unwrap();
         // The session's own image has no volume.
@@ -162,7 +162,7 @@ async fn the_volume_of_the_snapshot_s_base_image_is_hidden_also_when_the_session
 }
 
 #[tokio::test]
-async fn a_fork_sees_the_folder_that_it_is_told_to_and_has_the_content_of_the_snapshot() {
+async fn a_fork_mounts_the_requested_folder_and_has_the_content_of_the_snapshot() {
     let folder = Some(PathBuf::from("/some/folder"));
     for fake in engines() {
         let home = tempfile::tempdir().unwrap();
@@ -174,14 +174,14 @@ async fn a_fork_sees_the_folder_that_it_is_told_to_and_has_the_content_of_the_sn
         assert_has(&arguments, &["pg-ephemeral.session=fork", "pg-ephemeral.folder=/some/folder", OVER_THE_VOLUME]);
         assert_has(&arguments, &["type=bind,source=/some/folder,target=/some/folder"]);
         assert_has(&arguments, &[&format!("pg-ephemeral.seeds={SEEDS}")]);
-        // The session itself goes on.
+        // The session itself keeps running.
         assert_eq!(fake.containers(), [REVIEW.container_name().as_str()]);
         assert_eq!(fake.journal().count(Operation::Stop), 0, "{}", fake.journal());
     }
 }
 
 #[tokio::test]
-async fn a_fork_whose_name_somebody_else_gets_at_the_last_moment_is_told_so() {
+async fn a_fork_whose_name_is_taken_at_the_last_moment_is_an_error() {
     for fake in engines() {
         let home = tempfile::tempdir().unwrap();
         fake.recover();
@@ -195,7 +195,7 @@ async fn a_fork_whose_name_somebody_else_gets_at_the_last_moment_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_session_is_not_put_back_to_a_server_of_another_superuser_or_database() {
+async fn a_session_is_not_restored_from_a_snapshot_with_another_superuser_or_database() {
     let others = [(label::SUPERUSER_USER_KEY, "admin"), (label::SUPERUSER_DATABASE_KEY, "shop")];
     for (fake, other) in others.iter().flat_map(|other| engines().map(|fake| (fake, other.clone()))) {
         let home = tempfile::tempdir().unwrap();
@@ -207,7 +207,7 @@ async fn a_session_is_not_put_back_to_a_server_of_another_superuser_or_database(
 }
 
 #[tokio::test]
-async fn a_session_of_another_secret_is_only_replaced_when_that_is_asked_for() {
+async fn a_session_of_another_secret_is_replaced_only_on_request() {
     for fake in engines() {
         let home = tempfile::tempdir().unwrap();
         let (fake, session) = session(fake, &[(label::SECRET_KEY, "another")], &[]).await;
@@ -221,13 +221,13 @@ async fn a_session_of_another_secret_is_only_replaced_when_that_is_asked_for() {
 }
 
 #[tokio::test]
-async fn a_snapshot_is_refused_only_if_one_of_the_name_is_there_that_is_to_stay() {
+async fn a_snapshot_is_refused_only_if_one_of_that_name_exists_and_must_be_kept() {
     let cases = [("clean", Existing::Refuse), ("clean", Existing::Replace), ("new", Existing::Refuse)];
     for (fake, (name, existing)) in cases.iter().flat_map(|case| engines().map(|fake| (fake, *case))) {
         let home = tempfile::tempdir().unwrap();
         let (_fake, session) = session(fake, &[], &[]).await;
         let error = session.snapshot(&Folders::at(home.path()), &name.parse().unwrap(), existing).await.unwrap_err();
-        // Otherwise the server is the next thing that is needed, which can't be reached.
+        // If the name is accepted, the next step fails, because the server can't be reached.
         let is_refused = matches!(&error, SnapshotError::Exists { .. });
         assert!(is_refused || matches!(&error, SnapshotError::Attach(_)), "{error:?}");
         assert_eq!(is_refused, (name, existing) == ("clean", Existing::Refuse), "{error:?}");

@@ -1,5 +1,5 @@
-//! What becomes of the name of a session when it is to be started again, and what its labels tell, on fake docker and
-//! fake podman.
+//! Sessions whose name is to be used again, sessions that a killed command left in an intermediate state, and labels of
+//! sessions, on fake docker and fake podman.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ociman::label::{ContainerError, Key};
 use pg_ephemeral_core::label::ReadError;
 use pg_ephemeral_core::owner::Owner;
-use pg_ephemeral_core::reap::{Patience, reap_labelled, reap_recorded};
+use pg_ephemeral_core::reap::{LateStarts, reap_labelled, reap_recorded};
 use pg_ephemeral_core::session::{
     Divergence, MetadataError, Name, SeedStatus, Session, compute_seed_status, divergence,
 };
@@ -22,12 +22,12 @@ fn engines() -> [FakeBackend; 2] {
     [FakeBackend::docker(), FakeBackend::podman()]
 }
 
-/// The labels of a session that runs, with changes; an empty label is none.
+/// A container with the labels of a session, with changes. An empty value removes a label.
 fn labelled(owner: &Owner, changes: &[(Key, &str)]) -> FakeContainer {
     labelled_as(REVIEW.container_name().as_str(), owner, changes)
 }
 
-/// The same, of a container with another name.
+/// As [`labelled`], for a container with this name.
 fn labelled_as(name: &str, owner: &Owner, changes: &[(Key, &str)]) -> FakeContainer {
     let owner = serde_json::to_string(owner).unwrap();
     let all = [
@@ -65,7 +65,7 @@ fn definition(fake: &FakeBackend, home: &Path) -> Definition {
     Definition::in_folders(Folders::at(home)).backend(fake.backend()).image(image)
 }
 
-/// Starts the session, in vain: no PostgreSQL answers on a fake without one.
+/// Tries to start the session and returns the error. The start always fails, because the fake runs no PostgreSQL.
 async fn start(fake: &FakeBackend) -> StartError {
     let home = tempfile::tempdir().unwrap();
     let definition = definition(fake, home.path()).wait_available_timeout(Duration::from_millis(1));
@@ -77,7 +77,7 @@ fn is_there(fake: &FakeBackend) -> bool {
 }
 
 #[tokio::test]
-async fn a_session_tells_its_metadata_as_listed_and_by_one_more_command_anew() {
+async fn reading_the_metadata_of_a_session_takes_one_command_and_equals_the_listed_metadata() {
     for fake in engines() {
         let fake = fake.with_container(labelled(&dead(), &[(label::EXPIRES_KEY, "99999999999")]));
         let session = find(&fake).await;
@@ -91,7 +91,8 @@ async fn a_session_tells_its_metadata_as_listed_and_by_one_more_command_anew() {
     }
 }
 
-/// A container that is to take the session over, and whose session's own is gone, as a killed command left them.
+/// Adds what a command leaves that is killed during a takeover: the new container and the note, after the session's old
+/// container was removed.
 fn cut_off(fake: FakeBackend, home: &Path) -> FakeBackend {
     note_successor(&fake, home);
     fake.with_container(labelled_as("pg-ephemeral-pending-1", &dead(), &[(label::NONCE_KEY, "later")]))
@@ -102,7 +103,7 @@ fn note_successor(fake: &FakeBackend, home: &Path) {
     note(fake, home, ociman::host::boot_id(), Some(&successor));
 }
 
-/// As a command notes that it stops the session's server for a moment.
+/// Writes the note that a command writes when it stops the session's server temporarily.
 fn note(fake: &FakeBackend, home: &Path, boot: &str, successor: Option<&serde_json::Value>) {
     let selection = fake.backend().selection();
     let note = serde_json::json!({ "nonce": "n", "selection": selection, "boot": boot, "successor": successor });
@@ -116,13 +117,13 @@ fn notes(home: &Path) -> usize {
 }
 
 #[tokio::test]
-async fn a_takeover_that_was_cut_off_after_the_old_container_was_removed_is_completed_and_never_taken_for_a_leftover() {
+async fn an_interrupted_takeover_is_completed_and_not_removed_as_a_leftover() {
     for fake in engines() {
         let home = tempfile::tempdir().unwrap();
         let fake = cut_off(fake, home.path());
         let (folders, backend) = (Folders::at(home.path()), fake.backend());
         assert!(Session::list(&backend).await.unwrap().is_empty());
-        reap_recorded(&folders, &backend, Patience::Hurry).await;
+        reap_recorded(&folders, &backend, LateStarts::Hurry).await;
         assert!(reap_labelled(&folders, &backend).await.unwrap().is_empty());
         assert_eq!(find(&fake).await.summary().labels.get(&label::NONCE_KEY).unwrap().as_str(), "later");
         assert_eq!(fake.containers(), [REVIEW.container_name().as_str()]);
@@ -131,7 +132,7 @@ async fn a_takeover_that_was_cut_off_after_the_old_container_was_removed_is_comp
 }
 
 #[tokio::test]
-async fn whoever_looks_for_a_session_completes_a_takeover_that_was_cut_off() {
+async fn listing_or_finding_a_session_completes_an_interrupted_takeover() {
     for (fake, is_listed) in [true, false].iter().flat_map(|listed| engines().map(|fake| (fake, *listed))) {
         let home = tempfile::tempdir().unwrap();
         let fake = cut_off(fake, home.path());
@@ -146,19 +147,19 @@ async fn whoever_looks_for_a_session_completes_a_takeover_that_was_cut_off() {
 }
 
 #[tokio::test]
-async fn a_takeover_whose_name_somebody_got_meanwhile_is_given_up() {
+async fn an_interrupted_takeover_is_abandoned_if_its_name_was_taken_meanwhile() {
     for fake in engines() {
         let home = tempfile::tempdir().unwrap();
         let fake =
             cut_off(fake, home.path()).with_container(labelled(&Owner::current(), &[(label::NONCE_KEY, "other")]));
-        reap_recorded(&Folders::at(home.path()), &fake.backend(), Patience::Hurry).await;
+        reap_recorded(&Folders::at(home.path()), &fake.backend(), LateStarts::Hurry).await;
         assert_eq!(find(&fake).await.summary().labels.get(&label::NONCE_KEY).unwrap().as_str(), "other");
         assert_eq!(fake.containers(), [REVIEW.container_name().as_str()]);
     }
 }
 
 #[tokio::test]
-async fn a_takeover_whose_server_has_ended_or_was_not_all_it_was_to_be_is_given_up() {
+async fn an_interrupted_takeover_is_abandoned_if_its_server_has_ended_or_is_incomplete() {
     for (fake, has_ended) in [true, false].iter().flat_map(|ended| engines().map(|fake| (fake, *ended))) {
         let home = tempfile::tempdir().unwrap();
         note_successor(&fake, home.path());
@@ -185,7 +186,7 @@ async fn a_takeover_whose_server_has_ended_or_was_not_all_it_was_to_be_is_given_
 }
 
 #[tokio::test]
-async fn what_is_given_up_is_forgotten_under_the_name_that_it_had_and_the_one_that_it_was_to_get() {
+async fn abandoning_a_takeover_removes_its_records_under_both_names() {
     for fake in engines() {
         let home = tempfile::tempdir().unwrap();
         let fake = cut_off(fake, home.path());
@@ -217,7 +218,7 @@ async fn what_is_given_up_is_forgotten_under_the_name_that_it_had_and_the_one_th
 }
 
 #[tokio::test]
-async fn a_container_that_only_has_the_name_of_what_was_to_take_a_session_over_is_left_alone() {
+async fn a_container_that_only_shares_the_name_of_a_successor_is_left_alone() {
     for fake in engines() {
         let home = tempfile::tempdir().unwrap();
         note_successor(&fake, home.path());
@@ -229,7 +230,7 @@ async fn a_container_that_only_has_the_name_of_what_was_to_take_a_session_over_i
 }
 
 #[tokio::test]
-async fn a_server_is_not_started_again_that_is_of_a_later_session_or_of_before_the_machine_s_last_start() {
+async fn a_server_of_a_later_session_or_of_an_earlier_boot_is_not_started_again() {
     let cases = [("another", ociman::host::boot_id()), ("n", "before")];
     for (fake, (nonce, boot)) in cases.iter().flat_map(|case| engines().map(|fake| (fake, *case))) {
         let home = tempfile::tempdir().unwrap();
@@ -242,7 +243,7 @@ async fn a_server_is_not_started_again_that_is_of_a_later_session_or_of_before_t
 }
 
 #[tokio::test]
-async fn a_session_whose_server_is_stopped_for_a_moment_keeps_its_name() {
+async fn a_session_whose_server_is_stopped_temporarily_keeps_its_name() {
     for (fake, nonce) in ["n", "another"].iter().flat_map(|nonce| engines().map(|fake| (fake, *nonce))) {
         let home = tempfile::tempdir().unwrap();
         note(&fake, home.path(), ociman::host::boot_id(), None);
@@ -250,12 +251,12 @@ async fn a_session_whose_server_is_stopped_for_a_moment_keeps_its_name() {
         let definition = definition(&fake, home.path()).wait_available_timeout(Duration::from_millis(1));
         let error = definition.start_session(&REVIEW, None).await.unwrap_err();
         let keeps = matches!(error, StartError::SessionExists { .. });
-        // A note of an earlier session says nothing of this one.
+        // A note about an earlier session does not apply to this one.
         assert_eq!((keeps, is_there(&fake)), (nonce == "n", nonce == "n"), "{error:?}");
     }
 }
 
-/// What the labels of a session with a change are refused for.
+/// Returns the error, and its message, of reading the labels of a session with one change.
 async fn refused(fake: FakeBackend, change: (Key, &str)) -> (String, ReadError) {
     let fake = fake.with_container(labelled(&Owner::current(), &[change]));
     let error = find(&fake).await.metadata().await.unwrap_err();
@@ -269,7 +270,7 @@ async fn refused(fake: FakeBackend, change: (Key, &str)) -> (String, ReadError) 
 }
 
 #[tokio::test]
-async fn every_label_that_is_missing_is_named() {
+async fn a_missing_label_is_an_error_that_names_it() {
     let needed = [
         label::INSTANCE_KEY,
         label::IMAGE_KEY,
@@ -287,10 +288,10 @@ async fn every_label_that_is_missing_is_named() {
 }
 
 #[tokio::test]
-async fn labels_that_are_malformed_contradictory_or_of_a_newer_version_are_told_apart() {
+async fn malformed_contradictory_and_newer_labels_are_distinct_errors() {
     for fake in engines() {
         let (message, error) = refused(fake, (label::INSTANCE_KEY, "No Instance")).await;
-        assert_eq!(message, "read the label pg-ephemeral.instance \"No Instance\"");
+        assert_eq!(message, "failed to read the label pg-ephemeral.instance \"No Instance\"");
         assert!(matches!(error, ReadError::Malformed { .. }), "{error:?}");
     }
     for fake in engines() {
@@ -307,7 +308,7 @@ async fn labels_that_are_malformed_contradictory_or_of_a_newer_version_are_told_
 }
 
 #[tokio::test]
-async fn an_engine_that_does_not_tell_the_labels_is_the_cause() {
+async fn an_engine_that_can_not_inspect_a_session_is_the_cause_of_the_error() {
     for fake in engines() {
         let fake =
             fake.with_session("review", IMAGE, &[]).fail(Operation::Inspect, Failure::EngineDown).on_every_call();
@@ -327,7 +328,7 @@ async fn an_engine_that_does_not_tell_the_labels_is_the_cause() {
 }
 
 #[tokio::test]
-async fn fifty_sessions_are_compared_by_two_commands() {
+async fn comparing_fifty_sessions_takes_two_commands() {
     let home = tempfile::tempdir().unwrap();
     for fake in engines() {
         let fake = fake.with_image(FakeImage::postgres("17"));
@@ -364,7 +365,7 @@ async fn a_session_of_another_image_has_diverged() {
 }
 
 #[tokio::test]
-async fn a_session_that_runs_keeps_its_name_until_its_time_is_over() {
+async fn a_running_session_keeps_its_name_until_it_expires() {
     for fake in engines() {
         let fake = fake.with_container(labelled(&dead(), &[(label::EXPIRES_KEY, &seconds_from_now(1000))]));
         assert!(!find(&fake).await.has_expired());
@@ -382,7 +383,7 @@ async fn a_session_that_runs_keeps_its_name_until_its_time_is_over() {
 }
 
 #[tokio::test]
-async fn a_session_whose_server_has_ended_gives_its_name_up() {
+async fn a_session_whose_server_has_ended_releases_its_name() {
     for fake in engines() {
         let fake = fake.with_container(labelled(&dead(), &[]).life(FakeLife::Exited(137)));
         let error = start(&fake).await;
@@ -392,7 +393,7 @@ async fn a_session_whose_server_has_ended_gives_its_name_up() {
 }
 
 #[tokio::test]
-async fn a_container_that_is_about_to_start_keeps_the_name_as_long_as_its_owner_lives() {
+async fn a_container_that_is_about_to_start_keeps_the_name_while_its_owner_lives() {
     for fake in engines() {
         let fake = fake.with_container(labelled(&Owner::current(), &[]).life(FakeLife::Created));
         assert!(matches!(start(&fake).await, StartError::SessionExists { .. }));
@@ -407,7 +408,7 @@ async fn a_container_that_is_about_to_start_keeps_the_name_as_long_as_its_owner_
 }
 
 #[tokio::test]
-async fn somebody_elses_container_of_the_name_is_left_alone_whether_it_runs_or_not() {
+async fn a_foreign_container_of_the_name_is_left_alone_whether_it_runs_or_not() {
     for life in [FakeLife::Created, FakeLife::Running, FakeLife::Exited(0)] {
         for fake in engines() {
             let foreign = FakeContainer::new(REVIEW.container_name().as_str(), IMAGE).life(life);
@@ -421,7 +422,7 @@ async fn somebody_elses_container_of_the_name_is_left_alone_whether_it_runs_or_n
 }
 
 #[tokio::test]
-async fn a_server_that_a_killed_snapshot_had_stopped_or_was_stopping_is_started_again_once_its_engine_answers() {
+async fn a_server_stopped_by_a_killed_snapshot_is_started_again_once_its_engine_answers() {
     let lives = [FakeLife::Exited(0), FakeLife::Running];
     for (fake, life) in lives.iter().flat_map(|life| engines().map(|fake| (fake, *life))) {
         let stopped = labelled(&dead(), &[]).life(life);
@@ -432,7 +433,7 @@ async fn a_server_that_a_killed_snapshot_had_stopped_or_was_stopping_is_started_
         assert!(matches!(&error, SnapshotError::PutBack { session, .. } if *session == REVIEW), "{error:?}");
         // The next command tries again.
         assert_eq!(notes(home.path()), 1);
-        // One that still ran was perhaps about to stop, which nobody can tell.
+        // A server that still runs may be about to stop, so it is stopped first.
         let stops = usize::from(life == FakeLife::Running);
         assert_eq!(fake.journal().count(Operation::Stop), stops, "{}", fake.journal());
         assert_eq!(fake.journal().count(Operation::Start), 1, "{}", fake.journal());

@@ -1,5 +1,5 @@
-//! Sessions as fake docker and fake podman list them: every error of listing, finding, stopping and attaching, and how
-//! many commands of the engine each costs.
+//! Sessions on fake docker and fake podman: every error of listing, finding, stopping and attaching, and how many
+//! engine commands each of these takes.
 
 use std::error::Error;
 use std::path::Path;
@@ -18,7 +18,7 @@ fn engines() -> [FakeBackend; 2] {
     [FakeBackend::docker(), FakeBackend::podman()]
 }
 
-/// A container that says it is a session, whatever it is called.
+/// A container with the label of a session and any name.
 fn labelled(container: &str, session: &str) -> FakeContainer {
     FakeContainer::new(container, IMAGE).label("pg-ephemeral.session", session)
 }
@@ -36,7 +36,7 @@ async fn find_error(fake: &FakeBackend) -> FindError {
 }
 
 #[tokio::test]
-async fn a_listing_is_one_command_for_no_one_and_fifty_sessions_and_sorted_by_name() {
+async fn listing_any_number_of_sessions_takes_one_command_and_sorts_by_name() {
     for count in [0, 1, 50] {
         for fake in engines() {
             let mut expected: Vec<String> = (0..count).map(|number| format!("review-{number}")).collect();
@@ -50,7 +50,7 @@ async fn a_listing_is_one_command_for_no_one_and_fifty_sessions_and_sorted_by_na
 }
 
 #[tokio::test]
-async fn a_session_is_found_by_one_command_among_none_one_and_fifty() {
+async fn finding_a_session_among_any_number_takes_one_command() {
     for count in [0, 1, 50] {
         for fake in engines() {
             let others = (1..count).fold(fake, |fake, number| fake.with_session(&format!("x{number}"), IMAGE, &[]));
@@ -64,7 +64,7 @@ async fn a_session_is_found_by_one_command_among_none_one_and_fifty() {
 }
 
 #[tokio::test]
-async fn a_session_is_removed_by_one_command_and_the_others_stay() {
+async fn stopping_a_session_takes_one_command_and_keeps_the_others() {
     for fake in engines() {
         let fake = fake.with_session("review", IMAGE, &[]).with_session("other", IMAGE, &[]);
         let session = Session::find(&fake.backend(), &REVIEW).await.unwrap().unwrap();
@@ -108,7 +108,7 @@ async fn an_engine_that_is_down_is_the_cause_of_a_failed_listing() {
 }
 
 #[tokio::test]
-async fn an_engine_that_talks_nonsense_or_stops_in_the_middle_is_an_error_that_shows_it() {
+async fn unexpected_or_truncated_output_of_an_engine_is_an_error() {
     for failure in [Failure::Garbage, Failure::TruncatedJson] {
         for fake in engines() {
             let fake = fake.with_session("review", IMAGE, &[]).fail(Operation::List, failure.clone()).on_every_call();
@@ -123,7 +123,7 @@ async fn an_engine_that_talks_nonsense_or_stops_in_the_middle_is_an_error_that_s
 }
 
 #[tokio::test]
-async fn a_foreign_container_with_the_label_is_named() {
+async fn the_error_names_a_foreign_container_with_the_session_label() {
     for fake in engines() {
         let fake = fake.with_session("other", IMAGE, &[]).with_container(labelled("somebody-elses", "review"));
         let ListError::MissingOciPrefix { container_name } = list_error(&fake).await else { panic!() };
@@ -139,7 +139,7 @@ async fn a_foreign_container_with_the_label_is_named() {
 }
 
 #[tokio::test]
-async fn a_container_whose_name_ends_in_no_session_s_name_is_named_with_what_is_wrong() {
+async fn a_container_name_with_an_invalid_session_name_is_an_error_that_says_why() {
     let wrong = [("", ContainerNameError::Empty), ("-x", ContainerNameError::FirstCharacter { character: '-' })];
     for (suffix, expected) in wrong {
         for fake in engines() {
@@ -156,7 +156,7 @@ async fn a_container_whose_name_ends_in_no_session_s_name_is_named_with_what_is_
 }
 
 #[tokio::test]
-async fn two_containers_that_claim_to_be_one_session_are_counted() {
+async fn two_containers_of_the_same_session_are_an_error_with_their_number() {
     for fake in engines() {
         let fake = fake.with_session("review", IMAGE, &[]).with_container(labelled("pg-ephemeral-session-b", "review"));
         let error = find_error(&fake).await;
@@ -186,7 +186,7 @@ async fn a_removal_that_the_engine_refuses_is_an_error_and_the_session_stays() {
 }
 
 #[tokio::test]
-async fn a_session_that_somebody_else_stopped_meanwhile_is_stopped() {
+async fn stopping_a_session_that_was_stopped_meanwhile_succeeds() {
     for fake in engines() {
         let fake = fake.with_session("review", IMAGE, &[]);
         let session = Session::find(&fake.backend(), &REVIEW).await.unwrap().unwrap();
@@ -196,7 +196,7 @@ async fn a_session_that_somebody_else_stopped_meanwhile_is_stopped() {
     }
 }
 
-/// A session with everything that an attach needs, but one label.
+/// Adds a session with everything that attaching needs except for one label.
 fn without(fake: FakeBackend, missing: Option<&Key>) -> FakeBackend {
     let needed = [
         label::NONCE_KEY,
@@ -216,7 +216,7 @@ async fn attach(fake: &FakeBackend, home: &Path) -> Result<Server, AttachError> 
 }
 
 #[tokio::test]
-async fn attaching_costs_no_command_and_gives_the_published_address() {
+async fn attaching_runs_no_command_and_uses_the_published_address() {
     let home = tempfile::tempdir().unwrap();
     for fake in engines() {
         let fake = without(fake, None);
@@ -229,7 +229,7 @@ async fn attaching_costs_no_command_and_gives_the_published_address() {
 }
 
 #[tokio::test]
-async fn a_label_that_an_attach_needs_is_named_when_it_is_missing() {
+async fn attaching_without_a_needed_label_is_an_error_that_names_it() {
     let home = tempfile::tempdir().unwrap();
     for key in [label::NONCE_KEY, label::SUPERUSER_USER_KEY, label::SUPERUSER_DATABASE_KEY, label::IMAGE_KEY] {
         for fake in engines() {
@@ -255,7 +255,7 @@ async fn a_session_that_publishes_no_port_can_not_be_attached_to() {
     }
 }
 
-/// A session with everything that an attach needs and these labels of TLS, published on this address.
+/// Adds a session with everything that attaching needs and these TLS labels, published on this address.
 fn with_tls(fake: FakeBackend, labels: &[(Key, &str)], address: [u8; 4]) -> FakeBackend {
     let needed = [label::NONCE_KEY, label::SUPERUSER_USER_KEY, label::SUPERUSER_DATABASE_KEY, label::IMAGE_KEY];
     let container = labelled(REVIEW.container_name().as_str(), "review").port(5432, (address, 4000).into());
@@ -266,11 +266,11 @@ fn with_tls(fake: FakeBackend, labels: &[(Key, &str)], address: [u8; 4]) -> Fake
 const CA_CERT: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
 
 #[tokio::test]
-async fn a_session_with_tls_is_attached_to_by_its_labels_with_a_file_for_as_long() {
+async fn attaching_with_tls_writes_the_ca_certificate_to_a_file_that_is_removed_later() {
     let home = tempfile::tempdir().unwrap();
     let labels = [(label::SSL_HOSTNAME_KEY, "db.example.com"), (label::SSL_CA_CERT_PEM_KEY, CA_CERT)];
     for fake in engines() {
-        // What is published everywhere is published here.
+        // A port that is published on all addresses is also published on the loopback address.
         let fake = with_tls(fake, &labels, [0, 0, 0, 0]);
         let server = attach(&fake, home.path()).await.unwrap();
         let url = server.url();
@@ -279,7 +279,7 @@ async fn a_session_with_tls_is_attached_to_by_its_labels_with_a_file_for_as_long
         let told = server.pg_env();
         let told = told.iter().find(|variable| variable.name == "PGSSLROOTCERT").unwrap();
         assert_eq!(std::fs::read_to_string(told.expose()).unwrap(), CA_CERT);
-        let inside = server.loopback_inside().unwrap().tls.as_ref().unwrap();
+        let inside = server.loopback_in_container().unwrap().tls.as_ref().unwrap();
         assert_eq!(inside.ca_file, Path::new("/dev/shm/pg-ephemeral/ca.pem"));
         server.stop().await.unwrap();
         assert!(!Path::new(told.expose()).exists());
@@ -288,7 +288,7 @@ async fn a_session_with_tls_is_attached_to_by_its_labels_with_a_file_for_as_long
 }
 
 #[tokio::test]
-async fn a_session_on_another_machine_is_attached_to_at_the_address_of_its_engine() {
+async fn a_session_of_a_remote_engine_is_reached_at_the_engine_s_address() {
     let home = tempfile::tempdir().unwrap();
     let labels = [(label::SSL_HOSTNAME_KEY, "db.example.com"), (label::SSL_CA_CERT_PEM_KEY, CA_CERT)];
     for fake in engines() {
@@ -299,7 +299,7 @@ async fn a_session_on_another_machine_is_attached_to_at_the_address_of_its_engin
 }
 
 #[tokio::test]
-async fn labels_of_tls_that_do_not_fit_together_are_an_error_of_attaching() {
+async fn inconsistent_or_malformed_tls_labels_are_an_error_of_attaching() {
     let home = tempfile::tempdir().unwrap();
     for fake in engines() {
         let fake = with_tls(fake, &[(label::SSL_HOSTNAME_KEY, "localhost")], [127, 0, 0, 1]);
@@ -319,7 +319,7 @@ async fn labels_of_tls_that_do_not_fit_together_are_an_error_of_attaching() {
 }
 
 #[tokio::test]
-async fn a_folder_that_can_not_hold_the_authoritys_file_is_an_error_of_attaching() {
+async fn a_ca_certificate_file_that_can_not_be_written_is_an_error_of_attaching() {
     let home = tempfile::tempdir().unwrap();
     let labels = [(label::SSL_HOSTNAME_KEY, "localhost"), (label::SSL_CA_CERT_PEM_KEY, CA_CERT)];
     std::fs::create_dir(home.path().join("pg-ephemeral")).unwrap();

@@ -1,5 +1,4 @@
-//! The cache on the host backend, with real PostgreSQL: what it says, what it gives away, and what goes when it is reset
-//! or pruned.
+//! The cache on the host backend, with a real PostgreSQL: status, credentials, reset and prune.
 
 use std::path::Path;
 use std::time::Duration;
@@ -69,7 +68,7 @@ async fn populating_turns_every_miss_into_a_hit_and_a_status_starts_nothing() {
 }
 
 #[tokio::test]
-async fn a_changed_seed_is_a_miss_with_all_after_it() {
+async fn a_changed_seed_and_all_later_seeds_are_misses() {
     let home = state_with_base_layer();
     definition(home.path(), TWO_SEEDS).populate_cache().await.unwrap();
     let changed = definition(home.path(), &TWO_SEEDS.replace("values (1)", "values (2)"));
@@ -78,7 +77,7 @@ async fn a_changed_seed_is_a_miss_with_all_after_it() {
 }
 
 #[tokio::test]
-async fn a_layer_tells_what_is_in_it() {
+async fn inspecting_a_layer_returns_its_seeds_image_age_and_size() {
     let home = state_with_base_layer();
     let definition = definition(home.path(), TWO_SEEDS);
     definition.populate_cache().await.unwrap();
@@ -94,7 +93,7 @@ async fn a_layer_tells_what_is_in_it() {
 }
 
 #[tokio::test]
-async fn what_is_no_layer_is_told_from_what_is_not_there() {
+async fn inspecting_a_missing_image_and_one_that_is_not_a_layer_are_distinct_errors() {
     let home = state_with_base_layer();
     let definition = definition(home.path(), "");
     definition.populate_cache().await.unwrap();
@@ -163,7 +162,7 @@ async fn a_seed_without_a_layer_has_no_credentials_and_the_error_says_why() {
     assert_eq!(message("schema").await, "there is no layer of seed schema");
     assert_eq!(message("clock").await, "seed clock has no layer: its cache is `none`");
     assert_eq!(message("rows").await, "seed rows has no layer: seed clock before it is not cached");
-    assert_eq!(message("other").await, "no seed is called other; there are schema, clock, rows");
+    assert_eq!(message("other").await, "there is no seed other; there are schema, clock, rows");
 }
 
 #[tokio::test]
@@ -183,7 +182,7 @@ async fn a_reset_removes_the_layers_of_its_instance_and_no_other() {
 }
 
 #[tokio::test]
-async fn a_layer_that_a_server_runs_on_stays_unless_the_server_may_go_too() {
+async fn a_layer_in_use_is_kept_unless_its_server_may_be_removed_too() {
     let home = state_with_base_layer();
     let server = definition(home.path(), TWO_SEEDS).start().await.unwrap();
     let folders = Folders::at(home.path());
@@ -201,7 +200,7 @@ async fn a_layer_that_a_server_runs_on_stays_unless_the_server_may_go_too() {
 }
 
 #[tokio::test]
-async fn pruning_keeps_the_newest_layers_and_what_is_young() {
+async fn pruning_keeps_young_layers_and_the_newest_layers() {
     let home = state_with_base_layer();
     let definition = definition(home.path(), TWO_SEEDS);
     definition.populate_cache().await.unwrap();
@@ -217,7 +216,7 @@ async fn pruning_keeps_the_newest_layers_and_what_is_young() {
 }
 
 #[tokio::test]
-async fn pruning_removes_working_copies_that_nobody_has_used_for_long() {
+async fn pruning_removes_working_copies_that_were_not_used_recently() {
     let home = state_with_base_layer();
     definition(home.path(), "").start().await.unwrap().stop().await.unwrap();
     let backend = backend(home.path());
@@ -229,7 +228,7 @@ async fn pruning_removes_working_copies_that_nobody_has_used_for_long() {
 }
 
 #[tokio::test]
-async fn the_host_backend_knows_no_registries_and_says_what_does() {
+async fn the_host_backend_can_not_push_or_pull_and_says_which_backends_can() {
     let home = state_with_base_layer();
     let definition = definition(home.path(), "cache_registry = \"127.0.0.1:1\"\n");
     let pushed = definition.push_cache().await.unwrap_err();
@@ -240,7 +239,7 @@ async fn the_host_backend_knows_no_registries_and_says_what_does() {
 }
 
 #[tokio::test]
-async fn without_a_registry_nothing_is_asked() {
+async fn pushing_without_a_registry_is_an_error() {
     let home = state_with_base_layer();
     let error = definition(home.path(), "").push_cache().await.unwrap_err();
     assert!(matches!(error, CacheError::NoRegistry), "{error:?}");

@@ -1,4 +1,4 @@
-//! Seeds of SQL files on the host backend do what psql does, for every file of the corpus.
+//! Seeds of SQL files on the host backend have the same result as psql, for every file of the corpus.
 
 use ociman::Kind;
 
@@ -6,9 +6,9 @@ use crate::corpus_cases::{
     FAILING, assert_that_all_is_tested_and_explained, failing_files_stop_both_at_the_same_place, files,
     seeds_leave_what_psql_leaves,
 };
-use crate::layers::Ground;
+use crate::layers::TestProject;
 
-/// A test for the files of each kind.
+/// Defines a test for the files of each kind.
 macro_rules! kinds {
     ($($name:ident: $kind:literal),+ $(,)?) => {
         /// The kinds that have a test.
@@ -17,32 +17,32 @@ macro_rules! kinds {
         $(
             #[tokio::test]
             async fn $name() {
-                seeds_leave_what_psql_leaves(Ground::new(Kind::Host), &files($kind)).await;
+                seeds_leave_what_psql_leaves(TestProject::new(Kind::Host), &files($kind)).await;
             }
         )+
     };
 }
 
 kinds!(
-    files_with_several_features_leave_what_psql_leaves: "combined",
-    commands_of_psql_do_what_they_do_in_psql: "commands",
+    files_with_several_features_have_the_same_result_as_with_psql: "combined",
+    backslash_commands_work_as_in_psql: "commands",
     rows_of_copy_in_a_file_are_loaded_as_by_psql: "copy",
     dumps_are_restored_as_by_psql: "dumps",
-    settings_for_the_next_login_hold_as_after_psql: "login",
+    settings_for_the_next_login_apply_as_after_psql: "login",
     objects_of_all_kinds_are_made_as_by_psql: "objects",
-    what_a_session_leaves_behind_is_what_psql_leaves: "session",
+    session_state_that_a_file_leaves_has_the_same_effect_as_with_psql: "session",
     texts_in_any_form_and_encoding_are_read_as_by_psql: "text",
-    statements_are_the_transactions_that_they_are_in_psql: "transactions",
+    statements_form_the_same_transactions_as_in_psql: "transactions",
 );
 
 #[tokio::test]
-async fn a_failing_file_is_an_error_that_names_the_place_and_the_cause_that_psql_names() {
+async fn the_error_of_a_failing_file_names_the_same_place_and_cause_as_psql() {
     let all: Vec<_> = FAILING.iter().collect();
-    failing_files_stop_both_at_the_same_place(Ground::new(Kind::Host), &all).await;
+    failing_files_stop_both_at_the_same_place(TestProject::new(Kind::Host), &all).await;
 }
 
 #[test]
-fn every_file_of_the_corpus_is_tested_and_says_what_it_shows() {
+fn every_file_of_the_corpus_is_tested_and_begins_with_an_explanation() {
     assert_that_all_is_tested_and_explained();
     assert_eq!(TESTED, crate::corpus_cases::KINDS);
 }

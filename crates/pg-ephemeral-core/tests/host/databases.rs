@@ -1,4 +1,4 @@
-//! Databases for single tests on the host backend, with real PostgreSQL.
+//! Databases for single tests on the host backend, with a real PostgreSQL.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -38,13 +38,13 @@ async fn connect_to(server: &Server, name: &str) -> tokio_postgres::Client {
 }
 
 #[tokio::test]
-async fn each_has_what_the_seeds_left_and_none_sees_another() {
+async fn each_database_has_the_seeded_data_and_no_change_of_another() {
     let home = state_with_base_layer();
     let server = definition(home.path()).start().await.unwrap();
     assert_eq!(server.list_databases().await.unwrap(), []);
     let first = server.database().await.unwrap();
     first.connect().await.unwrap().batch_execute("delete from books").await.unwrap();
-    // Whoever changes the seeded database now changes no copy any more.
+    // A change to the seeded database no longer affects copies.
     server.connect().await.unwrap().batch_execute("drop table books").await.unwrap();
     let second = server.database().await.unwrap();
     assert_eq!((books(&first).await, books(&second).await), (0, 2));
@@ -54,8 +54,9 @@ async fn each_has_what_the_seeds_left_and_none_sees_another() {
 }
 
 #[tokio::test]
-async fn five_hundred_at_once_each_have_their_own_and_none_is_left() {
-    // In memory, where there is such a place: a copy is three hundred files, which take most disks a tenth of a second.
+async fn five_hundred_concurrent_tests_have_a_database_each_and_leave_none() {
+    // Use a file system in memory if there is one: a copy is three hundred files, which takes most disks a tenth of a
+    // second.
     let memory = Path::new("/dev/shm");
     let home = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
     let server = definition(home.path()).parameter("max_connections=200".parse().unwrap()).start().await.unwrap();
@@ -80,7 +81,7 @@ async fn five_hundred_at_once_each_have_their_own_and_none_is_left() {
 }
 
 #[tokio::test]
-async fn it_goes_with_its_value_whoever_is_connected() {
+async fn dropping_the_value_drops_the_database_even_if_a_client_is_connected() {
     let home = state_with_base_layer();
     let server = definition(home.path()).start().await.unwrap();
     let database = server.database().await.unwrap();
@@ -93,7 +94,7 @@ async fn it_goes_with_its_value_whoever_is_connected() {
 }
 
 #[tokio::test]
-async fn one_that_is_kept_stays_and_can_be_reset_and_dropped_by_name() {
+async fn a_kept_database_stays_and_can_be_reset_and_dropped_by_name() {
     let home = state_with_base_layer();
     let server = definition(home.path()).start().await.unwrap();
     let database = server.single_database().await.unwrap();
@@ -118,10 +119,10 @@ async fn one_that_is_kept_stays_and_can_be_reset_and_dropped_by_name() {
     let in_it = connect_to(&server, &name).await;
     assert_eq!(in_it.query("select from books", &[]).await.unwrap().len(), 2);
 
-    // What can't be put back stays as it is.
+    // If a database can't be reset, it is unchanged.
     in_it.batch_execute("delete from books where title = 'Emma'").await.unwrap();
     let client = server.connect().await.unwrap();
-    // The mark of a database whose removal was cut off: nothing can be copied of it.
+    // Mark the template as a database whose removal was interrupted, so that it can't be copied.
     let mark = "update pg_database set datconnlimit = -2 where datname = 'pg_ephemeral_template'";
     client.batch_execute(mark).await.unwrap();
     let is_refused = async || matches!(server.single_database().await, Err(DatabaseError::Create { .. }));
@@ -133,7 +134,7 @@ async fn one_that_is_kept_stays_and_can_be_reset_and_dropped_by_name() {
 }
 
 #[tokio::test]
-async fn a_reset_that_fails_at_its_end_leaves_the_database_as_it_was() {
+async fn a_reset_that_fails_at_its_end_leaves_the_database_unchanged() {
     let home = state_with_base_layer();
     let server = definition(home.path()).start().await.unwrap();
     let name: Name = "review".parse().unwrap();
@@ -142,7 +143,7 @@ async fn a_reset_that_fails_at_its_end_leaves_the_database_as_it_was() {
     let client = server.connect().await.unwrap();
     client.batch_execute("begin").await.unwrap();
     client.batch_execute("alter database review connection limit 7").await.unwrap();
-    // Whoever waits for what somebody else has changed is stopped.
+    // Cancel the reset once it waits for the lock of the other connection's change.
     let canceller = server.connect().await.unwrap();
     let cancel = async {
         let waiting = "select count(pg_cancel_backend(pid)) from pg_stat_activity where wait_event_type = 'Lock'";
@@ -161,7 +162,7 @@ async fn a_reset_that_fails_at_its_end_leaves_the_database_as_it_was() {
 }
 
 #[tokio::test]
-async fn what_can_not_be_done_says_why() {
+async fn operations_that_are_not_possible_are_errors_that_say_why() {
     let home = state_with_base_layer();
     let server = definition(home.path()).start().await.unwrap();
     let held = server.connect().await.unwrap();
@@ -181,7 +182,8 @@ async fn what_can_not_be_done_says_why() {
     let client = server.connect().await.unwrap();
     client.batch_execute("alter database pg_ephemeral_template is_template false").await.unwrap();
     client.batch_execute("drop database pg_ephemeral_template").await.unwrap();
-    // It is made again, as after a session was put back to a snapshot without it, as soon as nobody is in the way.
+    // The template is made again, as after a session was restored from a snapshot without one, once no client is
+    // connected to the seeded database.
     let error = server.database().await.unwrap_err();
     assert!(matches!(&error, DatabaseError::InUse { .. }), "{error:?}");
     drop(client);
@@ -190,7 +192,7 @@ async fn what_can_not_be_done_says_why() {
 }
 
 #[tokio::test]
-async fn a_seed_s_owner_privileges_and_settings_of_the_database_are_those_of_the_copies() {
+async fn copies_have_the_owner_privileges_and_settings_of_the_seeded_database() {
     let home = state_with_base_layer();
     let settings = "create role app login; create role \"Web Ä\"; alter database postgres owner to app; \
          revoke connect on database postgres from public; grant connect, temporary on database postgres to \"Web Ä\"; \
@@ -215,7 +217,7 @@ async fn a_seed_s_owner_privileges_and_settings_of_the_database_are_those_of_the
 }
 
 #[tokio::test]
-async fn on_a_session_they_go_with_their_process_and_what_a_dead_one_left_goes_with_the_next() {
+async fn databases_on_a_session_are_dropped_by_their_process_or_by_the_next_one() {
     let home = state_with_base_layer();
     let folders = Folders::at(home.path());
     let session = definition(home.path()).start_session(&session_name!("databases"), None).await.unwrap();
@@ -230,7 +232,7 @@ async fn check_session(session: &Session, folders: &Folders) -> Result<(), Box<d
     for _ in 0..4 {
         databases.push(server.database().await?);
     }
-    // One of a process that was killed.
+    // A database of a process that was killed.
     let dead = databases.pop().unwrap();
     let mut parts: Vec<&str> = dead.name().split('_').collect();
     parts[4] = "1";
@@ -257,9 +259,9 @@ async fn check_session(session: &Session, folders: &Folders) -> Result<(), Box<d
     Ok(())
 }
 
-/// One by one, thousands of them would take minutes.
+/// Dropping thousands of databases one by one would take minutes.
 #[tokio::test]
-async fn a_server_that_stops_takes_its_databases_along_without_dropping_them() {
+async fn a_server_that_stops_removes_its_databases_without_dropping_each_one() {
     let home = state_with_base_layer();
     let server = definition(home.path()).start().await.unwrap();
     let database = server.database().await.unwrap();
@@ -269,7 +271,7 @@ async fn a_server_that_stops_takes_its_databases_along_without_dropping_them() {
 }
 
 #[test]
-fn one_serves_tests_whose_runtimes_end() {
+fn one_server_serves_tests_that_each_have_their_own_runtime() {
     let home = state_with_base_layer();
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let server = runtime().block_on(definition(home.path()).start()).unwrap();

@@ -1,4 +1,4 @@
-//! Errors that only a real server makes: what a seed may do to its own server, and servers that do not answer.
+//! Errors that need a real server: seeds that damage their own server, and servers that do not answer.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -23,7 +23,7 @@ use pg_ephemeral_core::{
 use pg_ephemeral_testkit::base_layer::state_with_base_layer;
 use pg_ephemeral_testkit::{Failure, FakeBackend, Operation};
 
-/// Ends the server process of its session with no word to the client.
+/// A statement that kills the server process of its own connection, so that the client gets no message.
 const KILL_ITSELF: &str = "COPY (SELECT 1) TO PROGRAM 'kill -9 $PPID'";
 
 fn definition(home: &Path) -> Definition {
@@ -34,7 +34,7 @@ fn sql(statement: &str) -> SeedSpec {
     SeedSpec::SqlStatement { statement: statement.to_owned() }
 }
 
-/// What a start with one seed ends with; nothing may be left of it.
+/// Returns the error of a start with one seed, and checks that the start leaves nothing behind.
 async fn seed_error(spec: SeedSpec, files: &[(&str, &str)]) -> StartError {
     let home = state_with_base_layer();
     for (name, text) in files {
@@ -56,7 +56,7 @@ fn apply_error(error: StartError) -> ApplyError {
 }
 
 #[tokio::test]
-async fn a_seed_that_ends_its_own_connection_is_told_as_that() {
+async fn a_seed_that_ends_its_own_connection_is_an_error_that_says_so() {
     let error = apply_error(seed_error(sql(KILL_ITSELF), &[]).await);
     let ApplyError::Sql { source, .. } = &error else { panic!("{error:?}") };
     let SqlError::Stopped { message, .. } = &**source else { panic!("{error:?}") };
@@ -64,7 +64,7 @@ async fn a_seed_that_ends_its_own_connection_is_told_as_that() {
 }
 
 #[tokio::test]
-async fn rows_whose_arrival_ends_the_connection_are_told_as_that() {
+async fn rows_that_end_the_connection_are_a_connection_error() {
     let home = state_with_base_layer();
     let path = "rows.csv".into();
     fs::write(home.path().join("rows.csv"), "n\n1\n").unwrap();
@@ -83,14 +83,14 @@ async fn rows_whose_arrival_ends_the_connection_are_told_as_that() {
 }
 
 #[tokio::test]
-async fn a_seed_that_locks_its_own_superuser_out_is_told_by_what_the_server_refuses() {
+async fn the_error_of_a_locked_out_superuser_contains_the_server_s_refusal() {
     let error = apply_error(seed_error(sql("ALTER ROLE postgres NOLOGIN"), &[]).await);
     let ApplyError::LockedOut { refusal, .. } = &error else { panic!("{error:?}") };
     assert_eq!(refusal, "role \"postgres\" is not permitted to log in");
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_let_anybody_in_is_given_up_at_its_limit() {
+async fn a_server_that_accepts_no_connection_times_out() {
     let home = state_with_base_layer();
     definition(home.path()).populate_cache().await.unwrap();
     let slow: Parameters =
@@ -102,7 +102,7 @@ async fn a_server_that_does_not_let_anybody_in_is_given_up_at_its_limit() {
 }
 
 #[tokio::test]
-async fn a_dump_of_a_server_that_is_gone_says_what_pg_dump_said() {
+async fn the_error_of_dumping_a_stopped_server_contains_the_message_of_pg_dump() {
     let home = state_with_base_layer();
     let server = definition(home.path()).start().await.unwrap();
     server.container().stop(Duration::from_secs(20)).await.unwrap();
@@ -114,7 +114,7 @@ async fn a_dump_of_a_server_that_is_gone_says_what_pg_dump_said() {
 #[tokio::test]
 async fn a_dump_without_pg_dump_names_the_program() {
     let home = state_with_base_layer();
-    // Of all programs it has only one.
+    // The fake knows only the program `docker`.
     let executor = Arc::new(FakeBackend::docker());
     let server = definition(home.path()).executor(executor).start().await.unwrap();
     let error = server.schema_dump().await.unwrap_err();
@@ -123,7 +123,7 @@ async fn a_dump_without_pg_dump_names_the_program() {
 }
 
 #[tokio::test]
-async fn an_engine_that_goes_away_is_the_cause_of_a_failed_dump_and_of_a_failed_end() {
+async fn an_engine_that_goes_down_is_the_cause_of_a_failed_dump_and_a_failed_stop() {
     for fake in [FakeBackend::docker().with_postgres(), FakeBackend::podman().with_postgres()] {
         let home = state_with_base_layer();
         let definition = Definition::in_folders(Folders::at(home.path())).backend(fake.backend());
@@ -144,7 +144,7 @@ async fn an_engine_that_goes_away_is_the_cause_of_a_failed_dump_and_of_a_failed_
 }
 
 #[tokio::test]
-async fn a_first_start_that_is_not_told_its_password_or_watched_says_so() {
+async fn failing_to_set_the_password_or_to_watch_the_server_is_an_error_of_the_start() {
     let failure = || Failure::Exit { status: 1, stderr: "no pipe".to_owned() };
     let home = state_with_base_layer();
     let fake = FakeBackend::podman().with_postgres().fail(Operation::Exec, failure());
@@ -152,7 +152,7 @@ async fn a_first_start_that_is_not_told_its_password_or_watched_says_so() {
     let error = definition(&fake).start().await.unwrap_err();
     assert!(matches!(&error, StartError::Password { message } if message.contains("no pipe")), "{error:?}");
     fake.assert_nothing_left();
-    // A server that is slow to answer is watched for its end.
+    // While a server is slow to answer, the start watches whether it has ended.
     let fake = FakeBackend::podman().with_postgres();
     definition(&fake).populate_cache().await.unwrap();
     let slow: Parameters =
@@ -164,7 +164,7 @@ async fn a_first_start_that_is_not_told_its_password_or_watched_says_so() {
 }
 
 #[tokio::test]
-async fn a_container_script_that_fails_is_told_with_its_last_words_and_none_runs_on_the_host() {
+async fn a_failing_container_script_is_an_error_with_its_log_and_the_host_runs_none() {
     let script = |text: &str| SeedSpec::ContainerScript { script: text.to_owned(), files: Vec::new() };
     for fake in [FakeBackend::docker().with_postgres(), FakeBackend::podman().with_postgres()] {
         let home = state_with_base_layer();
@@ -181,7 +181,7 @@ async fn a_container_script_that_fails_is_told_with_its_last_words_and_none_runs
 }
 
 #[tokio::test]
-async fn a_secret_that_can_not_be_read_keeps_the_cache_s_credentials() {
+async fn cache_credentials_require_a_readable_secret() {
     let home = state_with_base_layer();
     definition(home.path()).populate_cache().await.unwrap();
     let secret = home.path().join("pg-ephemeral/secret");
@@ -192,7 +192,7 @@ async fn a_secret_that_can_not_be_read_keeps_the_cache_s_credentials() {
 }
 
 #[tokio::test]
-async fn a_session_may_have_the_longest_name_there_is() {
+async fn a_session_may_have_the_longest_valid_name() {
     let name: Name = "n".repeat(255 - Name::OCI_PREFIX.len()).parse().unwrap();
     let home = state_with_base_layer();
     let session = definition(home.path()).start_session(&name, Some(Duration::from_secs(3600))).await.unwrap();
@@ -206,11 +206,11 @@ async fn a_session_may_have_the_longest_name_there_is() {
     fake.assert_nothing_left();
 }
 
-/// What the test below starts: this binary, with this variable set to the folder of its state.
+/// The variable with the state folder that tests set when they run themselves in another process.
 const HELPER: &str = "HOST_ERRORS_HELPER";
 
 #[test]
-fn a_server_program_that_does_not_tell_its_version_is_named() {
+fn a_server_program_that_prints_no_version_is_an_error_that_names_it() {
     let Some(home) = std::env::var_os(HELPER) else {
         let home = tempfile::tempdir().unwrap();
         for name in ["postgres", "initdb"] {
@@ -218,7 +218,7 @@ fn a_server_program_that_does_not_tell_its_version_is_named() {
         }
         let mut helper = std::process::Command::new(std::env::current_exe().unwrap());
         helper
-            .args(["--exact", "errors::a_server_program_that_does_not_tell_its_version_is_named"])
+            .args(["--exact", "errors::a_server_program_that_prints_no_version_is_an_error_that_names_it"])
             .env(HELPER, home.path());
         let ended = helper.env("PG_EPHEMERAL_BIN_DIR", home.path()).output().unwrap();
         assert!(ended.status.success(), "{ended:?}");
@@ -230,14 +230,13 @@ fn a_server_program_that_does_not_tell_its_version_is_named() {
 }
 
 #[tokio::test]
-async fn a_folder_for_sockets_that_is_not_the_users_own_is_refused_and_nothing_starts() {
+async fn a_socket_folder_of_another_user_is_refused_and_nothing_starts() {
     let Some(home) = std::env::var_os(HELPER) else {
         let temporary = tempfile::Builder::new().prefix("t").tempdir_in("/tmp").unwrap();
         let foreign = temporary.path().join(format!("pg-ephemeral-{}", rustix::process::geteuid().as_raw()));
         std::os::unix::fs::symlink("/", foreign).unwrap();
         let mut helper = std::process::Command::new(std::env::current_exe().unwrap());
-        helper
-            .args(["--exact", "errors::a_folder_for_sockets_that_is_not_the_users_own_is_refused_and_nothing_starts"]);
+        helper.args(["--exact", "errors::a_socket_folder_of_another_user_is_refused_and_nothing_starts"]);
         let ended = helper.env(HELPER, temporary.path()).env("TMPDIR", temporary.path()).output().unwrap();
         assert!(ended.status.success(), "{ended:?}");
         return;
@@ -250,7 +249,7 @@ async fn a_folder_for_sockets_that_is_not_the_users_own_is_refused_and_nothing_s
 }
 
 #[tokio::test]
-async fn a_file_of_rows_that_an_earlier_seed_removes_is_named() {
+async fn a_csv_file_that_an_earlier_seed_removes_is_an_error_that_names_it() {
     let home = state_with_base_layer();
     fs::write(home.path().join("rows.csv"), "n\n1\n").unwrap();
     let table = CsvTable { schema: "public".parse().unwrap(), table: "t".parse().unwrap() };
@@ -285,7 +284,7 @@ async fn a_session_that_can_not_be_attached_to_is_stopped_again() {
 }
 
 #[tokio::test]
-async fn a_session_and_its_snapshot_of_another_secret_are_taken_over_only_when_that_is_asked_for() {
+async fn a_session_and_its_snapshot_of_another_secret_are_taken_over_only_on_request() {
     let home = state_with_base_layer();
     let folders = Folders::at(home.path());
     let session = definition(home.path()).start_session(&"lost".parse().unwrap(), None).await.unwrap();
@@ -302,11 +301,11 @@ async fn a_session_and_its_snapshot_of_another_secret_are_taken_over_only_when_t
 }
 
 #[tokio::test]
-async fn working_copies_that_can_not_be_looked_at_are_the_cause_of_a_failed_prune() {
+async fn working_copies_that_can_not_be_read_are_the_cause_of_a_failed_prune() {
     let home = tempfile::tempdir().unwrap();
     let backend = Backend::host(Host::at(Folders::at(home.path()).host()));
     fs::create_dir_all(home.path().join("ociman/slots")).unwrap();
-    // Nothing can be removed from it by anybody.
+    // No user can remove anything from this folder.
     symlink("/proc/self/task", home.path().join("ociman/slots/image")).unwrap();
     let rules = PruneRules { older_than: None, keep: Some(1) };
     let error = prune(&Folders::at(home.path()), &backend, rules).await.unwrap_err();

@@ -1,5 +1,5 @@
-//! Nothing is left behind, whatever ends a start: at each command of a boot on engines that are not there, with real
-//! PostgreSQL behind them, and on the host with processes that end in every way.
+//! A start leaves nothing behind, however it ends. Each engine command of a boot fails once, on fake engines with a
+//! real PostgreSQL; and on the host, processes with a server end in different ways.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -11,14 +11,14 @@ use std::time::Duration;
 use ociman::Kind;
 use pg_ephemeral_core::config::BackendChoice;
 use pg_ephemeral_core::progress::{Observer, Step};
-use pg_ephemeral_core::reap::{Patience, reap_recorded};
+use pg_ephemeral_core::reap::{LateStarts, reap_recorded};
 use pg_ephemeral_core::seed::spec::SeedSpec;
 use pg_ephemeral_core::{Definition, Folders, Server};
 use pg_ephemeral_testkit::{Failure, FakeBackend, Operation, wait_until, wait_until_async};
 
 const AMPLE: Duration = Duration::from_secs(30);
 
-/// An instance with one seed, with a limit that is not reached by a server that runs.
+/// A definition with one seed and a time-out that a working server does not reach.
 fn definition(home: &Path) -> Definition {
     let statement = "CREATE TABLE answers AS SELECT 42 AS answer".to_owned();
     let definition = Definition::in_folders(Folders::at(home)).wait_available_timeout(AMPLE);
@@ -35,13 +35,13 @@ fn records(home: &Path) -> Vec<String> {
     entries.map(|entry| entry.file_name().into_string().unwrap()).collect()
 }
 
-/// Neither a container nor what remembers one.
+/// Asserts that neither a container nor a record of one is left.
 fn assert_nothing_left(fake: &FakeBackend, home: &Path, after: &str) {
     fake.assert_nothing_left();
     assert_eq!(records(home), Vec::<String>::new(), "{after}");
 }
 
-/// Lets each command of a cold start fail once, one in each of as many starts.
+/// Runs one start without layers for each of its engine commands, and lets that command fail.
 async fn each_command_fails(engine: fn() -> FakeBackend) {
     let whole = engine().with_postgres();
     let home = tempfile::tempdir().unwrap();
@@ -61,7 +61,7 @@ async fn each_command_fails(engine: fn() -> FakeBackend) {
         let started = definition(home.path()).backend(fake.backend()).start().await;
         let stage = format!("{operation} {nth}");
         match started {
-            // A removal is tried again, and only a slow start asks whether what it waits for has ended.
+            // A failed removal is retried, and only a slow start runs `wait`.
             Ok(server) => {
                 assert!(matches!(operation, Operation::Remove | Operation::Wait), "{stage} failed unnoticed");
                 server.stop().await.unwrap();
@@ -77,16 +77,16 @@ async fn each_command_fails(engine: fn() -> FakeBackend) {
 }
 
 #[tokio::test]
-async fn a_command_of_a_start_that_fails_on_docker_is_told_and_leaves_nothing_whichever_it_is() {
+async fn a_start_in_which_any_command_fails_is_an_error_and_leaves_nothing_on_docker() {
     each_command_fails(FakeBackend::docker).await;
 }
 
 #[tokio::test]
-async fn a_command_of_a_start_that_fails_on_podman_is_told_and_leaves_nothing_whichever_it_is() {
+async fn a_start_in_which_any_command_fails_is_an_error_and_leaves_nothing_on_podman() {
     each_command_fails(FakeBackend::podman).await;
 }
 
-/// An observer that stops an engine at a step of a start.
+/// Returns an observer that takes an engine down at a step of a start, and a flag that tells whether it has done so.
 fn stop_at(fake: &FakeBackend, fatal: fn(&Step) -> bool) -> (Observer, Arc<AtomicBool>) {
     let stopped = Arc::new(AtomicBool::new(false));
     let (engine, done) = (fake.clone(), stopped.clone());
@@ -101,7 +101,7 @@ fn stop_at(fake: &FakeBackend, fatal: fn(&Step) -> bool) -> (Observer, Arc<Atomi
 }
 
 #[tokio::test]
-async fn what_an_engine_has_that_stops_in_the_middle_goes_with_the_next_start_once_it_is_back() {
+async fn what_remains_on_an_engine_that_went_down_during_a_start_is_removed_by_the_next_start() {
     let steps: [fn(&Step) -> bool; 4] = [
         |step| *step == Step::Run,
         |step| *step == Step::Connect,
@@ -112,7 +112,7 @@ async fn what_an_engine_has_that_stops_in_the_middle_goes_with_the_next_start_on
         let home = tempfile::tempdir().unwrap();
         definition(home.path()).backend(fake.backend()).populate_cache().await.unwrap();
         for (number, fatal) in steps.into_iter().enumerate() {
-            // A seed that has no layer yet.
+            // Use a seed that has no layer yet.
             let statement = format!("CREATE TABLE number_{number} ()");
             let more = SeedSpec::SqlStatement { statement };
             let definition = definition(home.path()).backend(fake.backend()).seed("more".parse().unwrap(), more);
@@ -120,7 +120,7 @@ async fn what_an_engine_has_that_stops_in_the_middle_goes_with_the_next_start_on
             let started = definition.clone().observer(observer).start().await;
             assert!(stopped.load(Ordering::SeqCst), "the engine was never stopped");
             if let Ok(server) = started {
-                // It runs without the engine; only its end needs that.
+                // The server runs without the engine; only stopping it needs the engine.
                 assert_eq!(answer(&server).await, 42);
                 server.stop().await.unwrap_err();
                 assert_eq!(fake.containers().len(), 1);
@@ -160,7 +160,7 @@ async fn a_panic_an_error_and_a_drop_leave_nothing_on_an_engine() {
 }
 
 #[tokio::test]
-async fn a_start_that_is_given_up_at_each_of_its_steps_leaves_nothing_on_an_engine() {
+async fn a_start_that_is_cancelled_at_any_step_leaves_nothing_on_an_engine() {
     for fake in [FakeBackend::docker().with_postgres(), FakeBackend::podman().with_postgres()] {
         let home = tempfile::tempdir().unwrap();
         for nth in 1.. {
@@ -185,11 +185,11 @@ async fn a_start_that_is_given_up_at_each_of_its_steps_leaves_nothing_on_an_engi
     }
 }
 
-/// What the tests below start: this binary, with this variable set to the folder of its state.
+/// The variable with the state folder for [`helper_process`], which the tests below run in another process.
 const HELPER: &str = "HOST_GUARDS_HELPER";
 const ENDING: &str = "HOST_GUARDS_ENDING";
 
-/// Starts a server, says where it is, and ends as it was told to.
+/// Starts a server, prints the name of its container, and ends as the variable [`ENDING`] says.
 #[tokio::test]
 async fn helper_process() {
     let Some(home) = std::env::var_os(HELPER) else { return };
@@ -216,7 +216,7 @@ fn helper(home: &Path, ending: &str) -> Child {
     child
 }
 
-/// Processes other than this one whose command line names a folder.
+/// Returns the number of processes, other than this one, that have a file below a folder open.
 fn processes(home: &Path) -> usize {
     let home = home.to_string_lossy().into_owned();
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
@@ -248,7 +248,7 @@ async fn ends(ending: &str) {
     let backend = definition.find_backend().await.unwrap();
     let folders = Folders::at(home.path());
     wait_until_async("its record goes", AMPLE, async || {
-        reap_recorded(&folders, &backend, Patience::Settle).await;
+        reap_recorded(&folders, &backend, LateStarts::Settle).await;
         records(home.path()).is_empty()
     })
     .await;
@@ -259,16 +259,16 @@ async fn ends(ending: &str) {
 }
 
 #[tokio::test]
-async fn the_server_of_a_caller_that_calls_exit_ends_and_is_gone_with_the_next_command() {
+async fn the_server_of_a_caller_that_calls_exit_ends_and_the_next_command_removes_it() {
     ends("exit").await;
 }
 
 #[tokio::test]
-async fn the_server_of_a_caller_that_aborts_ends_and_is_gone_with_the_next_command() {
+async fn the_server_of_a_caller_that_aborts_ends_and_the_next_command_removes_it() {
     ends("abort").await;
 }
 
 #[tokio::test]
-async fn the_server_of_a_caller_that_is_killed_ends_and_is_gone_with_the_next_command() {
+async fn the_server_of_a_caller_that_is_killed_ends_and_the_next_command_removes_it() {
     ends("kill").await;
 }

@@ -1,4 +1,4 @@
-//! The host tier: it needs PostgreSQL's programs on this machine.
+//! The host tier. It needs PostgreSQL's programs on this machine.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cache;

@@ -1,4 +1,4 @@
-//! Seeds applied to a real PostgreSQL of this machine, on a server of the test's own.
+//! Seeds on the host backend, with a real PostgreSQL.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 /// A project whose seeds are applied one after the other.
 struct Site {
     home: TempDir,
-    /// Those that were applied, as in `database.toml`.
+    /// The seeds that were applied, as TOML of `database.toml`.
     seeds: String,
     server: Option<Server>,
 }
@@ -44,7 +44,7 @@ impl Site {
         definition.backend_choice(BackendChoice::Only(Kind::Host))
     }
 
-    /// Starts a server with these seeds on top of those before.
+    /// Starts a server with these seeds after the earlier ones.
     async fn apply(&mut self, seeds: &str, events: &EventSink) -> Result<(), StartError> {
         self.server = Some(self.definition(seeds).seed_events(events.clone()).start().await?);
         self.seeds += &seeds.replace("it = ", &format!("it-{} = ", self.seeds.len()));
@@ -54,32 +54,32 @@ impl Site {
 
     async fn ok(&mut self, seeds: &str) {
         if let Err(error) = self.apply(seeds, &EventSink::default()).await {
-            panic!("{}", story(&error));
+            panic!("{}", error_chain(&error));
         }
     }
 
-    /// The error of a seed with all its causes.
+    /// Applies a seed that fails, and returns its error with all causes.
     async fn failed(&mut self, seeds: &str) -> String {
         let error = self.apply(seeds, &EventSink::default()).await.unwrap_err();
-        let StartError::Seed { source, .. } = error else { panic!("{}", story(&error)) };
-        story(&*source)
+        let StartError::Seed { source, .. } = error else { panic!("{}", error_chain(&error)) };
+        error_chain(&*source)
     }
 
-    /// The only value a query gives.
+    /// Returns the only value of a query's result.
     async fn value(&self, query: &str) -> String {
         let client = self.server.as_ref().unwrap().connect().await.unwrap();
         client.query_one(&format!("select ({query})::text"), &[]).await.unwrap().get(0)
     }
 }
 
-fn story(error: &dyn std::error::Error) -> String {
-    let mut story = error.to_string();
+fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut error_chain = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        story += &format!("\ncaused by: {error}");
+        error_chain += &format!("\ncaused by: {error}");
         cause = error.source();
     }
-    story
+    error_chain
 }
 
 fn statement(sql: &str) -> String {
@@ -109,7 +109,7 @@ async fn sql_runs_as_psql_runs_it() {
 }
 
 #[tokio::test]
-async fn what_a_seed_sets_in_its_session_does_not_reach_the_next() {
+async fn settings_of_a_seed_s_connection_do_not_affect_the_next_seed() {
     let mut site = Site::new();
     let seeds = "a = { type = 'sql-statement', statement = \"set search_path = ''; alter role postgres set datestyle = 'German'\" }\n\
                  b = { type = 'sql-statement', statement = \"create table t as select current_setting('datestyle') as style\" }";
@@ -118,7 +118,7 @@ async fn what_a_seed_sets_in_its_session_does_not_reach_the_next() {
 }
 
 #[tokio::test]
-async fn an_error_of_sql_has_its_line_and_all_that_the_server_says() {
+async fn an_sql_error_has_its_line_and_the_server_s_whole_message() {
     let mut site = Site::new();
     site.write("a.sql", "select 1;\n\n  select 'é', nope\n from pg_class;\n");
     assert_eq!(
@@ -142,7 +142,7 @@ async fn an_error_of_sql_has_its_line_and_all_that_the_server_says() {
 }
 
 #[tokio::test]
-async fn what_psql_says_is_handed_out_but_for_the_error_that_ends_it() {
+async fn the_output_of_psql_is_passed_on_except_for_its_final_error() {
     let mut site = Site::new();
     let lines = Arc::new(Mutex::new(Vec::new()));
     let kept = lines.clone();
@@ -158,11 +158,11 @@ async fn what_psql_says_is_handed_out_but_for_the_error_that_ends_it() {
 }
 
 #[tokio::test]
-async fn no_start_up_file_of_psql_is_read_by_a_seed() {
+async fn psql_in_a_seed_reads_no_start_up_file() {
     let mut site = Site::new();
     site.write(".psqlrc", "\\set name from_the_start_up_file\n");
     site.write("echo.sql", "\\echo :name\n");
-    // Only a psql that is told otherwise reads the file.
+    // The file is read only by a psql without the seed's `PSQLRC`.
     let script = "export HOME=$PWD\ntest \"$(env -u PSQLRC psql -f echo.sql)\" = from_the_start_up_file\n\
                   test \"$(psql -f echo.sql)\" = :name";
     site.ok(&format!("it = {{ type = 'script', script = '''{script}''' }}")).await;
@@ -194,22 +194,27 @@ async fn an_error_of_a_csv_file_has_its_line() {
     site.write("t.csv", "id,at\n1,2024-01-01\n2,never\n");
     let error = site.failed(&csv("")).await;
     assert!(
-        error.starts_with("seed \"it\" failed\ncaused by: load t.csv:3\ncaused by: invalid input syntax for type date"),
+        error.starts_with(
+            "seed \"it\" failed\ncaused by: failed to load t.csv:3\ncaused by: invalid input syntax for type date"
+        ),
         "{error}"
     );
     assert!(error.contains("column at: \"never\""), "{error}");
     site.write("t.csv", "id,ta\n1,2024-01-01\n");
     assert_eq!(
         site.failed(&csv("")).await,
-        "seed \"it\" failed\ncaused by: load t.csv:1: the table public.My Table has no column \"ta\", it has id, a\"b, at"
+        "seed \"it\" failed\ncaused by: failed to load t.csv:1: the table public.My Table has no column \"ta\", it has id, a\"b, at"
     );
     assert_eq!(site.value(r#"select count(*) from "My Table""#).await, "0");
     let missing = site.failed(&csv("").replace("My Table", "no")).await;
-    assert!(missing.contains("caused by: load t.csv\ncaused by: relation \"public.no\" does not exist"), "{missing}");
+    assert!(
+        missing.contains("caused by: failed to load t.csv\ncaused by: relation \"public.no\" does not exist"),
+        "{missing}"
+    );
 }
 
 #[tokio::test]
-async fn a_big_csv_file_tells_how_far_it_is() {
+async fn loading_a_big_csv_file_reports_progress() {
     let mut site = Site::new();
     site.ok(&statement(TABLE)).await;
     let mut rows = "id,at\n".to_owned();
@@ -231,7 +236,7 @@ async fn a_big_csv_file_tells_how_far_it_is() {
 }
 
 #[tokio::test]
-async fn a_csv_file_that_changed_after_it_was_hashed_is_not_taken() {
+async fn a_csv_file_that_changed_after_it_was_hashed_is_refused() {
     let mut site = Site::new();
     site.ok(&statement(TABLE)).await;
     site.write("t.csv", "id\n1\n");
@@ -243,15 +248,15 @@ async fn a_csv_file_that_changed_after_it_was_hashed_is_not_taken() {
     });
     let error = site.definition(&csv("")).observer(change).start().await.unwrap_err();
     assert!(
-        story(&error).ends_with("seed \"it\" failed\ncaused by: t.csv changed while it was in use"),
+        error_chain(&error).ends_with("seed \"it\" failed\ncaused by: t.csv changed while it was in use"),
         "{}",
-        story(&error)
+        error_chain(&error)
     );
     assert_eq!(site.value(r#"select count(*) from "My Table""#).await, "0");
 }
 
 #[tokio::test]
-async fn scripts_and_commands_work_on_the_server_they_are_given() {
+async fn scripts_and_commands_connect_to_the_server_that_is_seeded() {
     let mut site = Site::new();
     site.write("t.sql", "\\set name t\ncreate table :name (a int);\n");
     let lines = Arc::new(Mutex::new(Vec::new()));
@@ -275,7 +280,7 @@ async fn scripts_and_commands_work_on_the_server_they_are_given() {
     assert!(error.contains("column \"nope\" does not exist"), "{error}");
 }
 
-/// More than it may take of memory, by far.
+/// The file is far larger than the memory that loading it may take.
 #[tokio::test]
 async fn a_big_csv_file_is_never_whole_in_memory() {
     copy_rows_of_a_kilobyte(150_000).await;
@@ -305,7 +310,7 @@ async fn copy_rows_of_a_kilobyte(rows: usize) {
     assert_eq!(site.value(r#"select count(*) from "My Table""#).await, rows.to_string());
 }
 
-/// psql does not open a dump itself: its content goes through this process.
+/// psql does not open a dump itself, so its content goes through this process.
 #[tokio::test]
 async fn a_big_plain_dump_is_never_whole_in_memory() {
     load_rows_of_a_kilobyte(|file| file).await;
@@ -317,7 +322,7 @@ async fn a_big_compressed_dump_is_never_whole_in_memory() {
 }
 
 async fn load_rows_of_a_kilobyte<W: std::io::Write>(compress: impl Fn(std::fs::File) -> W) {
-    // More than the limit below, and no more than a debug build decompresses in a few seconds.
+    // Enough to exceed the limit below, but not more than a debug build decompresses in a few seconds.
     let rows = 100_000;
     let mut site = Site::new();
     let file = compress(std::fs::File::create(site.project().join("t.sql")).unwrap());
@@ -338,7 +343,7 @@ fn write_sql(mut file: impl std::io::Write, rows: usize) {
     writeln!(file, "\\.\ninsert into t values (-1, 'a last one');").unwrap();
 }
 
-/// The most memory that this process has had at once, in kB.
+/// Returns the peak memory of this process, in kB.
 fn peak_memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();

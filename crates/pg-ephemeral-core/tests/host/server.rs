@@ -1,4 +1,4 @@
-//! Servers of the library on the host backend, with real PostgreSQL.
+//! Servers of the library on the host backend, with a real PostgreSQL.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -21,7 +21,8 @@ fn parameters(assignments: &[&str]) -> Parameters {
     assignments.iter().map(|text| text.parse::<ParameterAssignment>().unwrap()).collect()
 }
 
-/// No container, no record and no slot of a live server is left in the state folder.
+/// Asserts that no container and no record of a server is left in the state folder, and that no other process has a
+/// file in it open.
 fn assert_nothing_left(home: &Path) {
     for folder in ["ociman/containers", "pg-ephemeral/servers"] {
         let left: Vec<_> = match std::fs::read_dir(home.join(folder)) {
@@ -80,7 +81,7 @@ async fn every_server_starts_from_the_untouched_layer() {
 }
 
 #[tokio::test]
-async fn layers_of_another_secret_are_opened_or_all_built_anew_by_one_command() {
+async fn layers_of_another_secret_are_opened_or_all_rebuilt_by_one_command() {
     let home = state_with_base_layer();
     let applied = home.path().join("applied");
     let script = format!("echo x >> {}", applied.display());
@@ -97,12 +98,12 @@ async fn layers_of_another_secret_are_opened_or_all_built_anew_by_one_command() 
     start(2).await;
     std::fs::remove_file(home.path().join("pg-ephemeral/secret")).unwrap();
     start(2).await;
-    // As layers of earlier versions were: their private socket asks for the password too.
+    // Make the layers as those of earlier versions, whose private socket requires the password too.
     std::fs::remove_file(home.path().join("pg-ephemeral/secret")).unwrap();
     std::fs::remove_dir_all(home.path().join("ociman/slots")).unwrap();
     for image in std::fs::read_dir(home.path().join("ociman/images")).unwrap() {
         let rules = image.unwrap().path().join("root/data/pg_hba.conf");
-        // Other state folders may share the file.
+        // Replace the file instead of writing to it, because other state folders may share it.
         if std::fs::remove_file(&rules).is_ok() {
             std::fs::write(rules, "local all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n").unwrap();
         }
@@ -111,7 +112,7 @@ async fn layers_of_another_secret_are_opened_or_all_built_anew_by_one_command() 
 }
 
 #[tokio::test]
-async fn two_servers_have_different_passwords_and_the_layers_no_longer_works() {
+async fn two_servers_have_different_passwords() {
     let home = state_with_base_layer();
     let definition = definition(home.path());
     let first = definition.start().await.unwrap();
@@ -136,7 +137,7 @@ async fn durability_is_off_unless_asked_for() {
 }
 
 #[tokio::test]
-async fn names_of_user_and_database_and_values_of_parameters_may_hold_anything() {
+async fn names_of_users_and_values_of_parameters_may_contain_any_character() {
     let home = state_with_base_layer();
     let server = definition(home.path())
         .superuser("me & you".parse::<Superuser>().unwrap())
@@ -151,7 +152,7 @@ async fn names_of_user_and_database_and_values_of_parameters_may_hold_anything()
 }
 
 #[tokio::test]
-async fn a_database_of_another_name_is_there_from_the_start() {
+async fn a_configured_database_exists_from_the_start() {
     let home = state_with_base_layer();
     let definition = definition(home.path()).database("my \"shop\"".parse::<DatabaseName>().unwrap());
     for _ in 0..2 {
@@ -199,7 +200,7 @@ async fn an_error_of_the_closure_comes_through_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_start_that_is_given_up_at_any_moment_leaves_nothing() {
+async fn a_start_that_is_cancelled_at_any_moment_leaves_nothing() {
     let home = state_with_base_layer();
     let definition = definition(home.path());
     for milliseconds in [0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 150, 300, 600] {
@@ -210,7 +211,7 @@ async fn a_start_that_is_given_up_at_any_moment_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_server_that_dies_at_boot_is_reported_at_once_with_its_last_words() {
+async fn a_server_that_dies_at_boot_is_reported_at_once_with_its_log() {
     let home = state_with_base_layer();
     definition(home.path()).start().await.unwrap().stop().await.unwrap();
     let begin = Instant::now();
@@ -260,7 +261,7 @@ async fn eight_servers_start_at_once() {
 }
 
 #[tokio::test]
-async fn an_image_that_is_not_installed_names_those_that_are() {
+async fn the_error_for_a_version_that_is_not_installed_names_those_that_are() {
     let home = state_with_base_layer();
     let error = definition(home.path()).image("9.0".parse().unwrap()).start().await.unwrap_err();
     assert!(error.to_string().starts_with("PostgreSQL 9.0 is not installed on this machine: there is "), "{error}");
@@ -285,7 +286,7 @@ async fn sql_and_csv_files_are_applied_to_a_running_server_and_errors_name_their
     assert_eq!(error.to_string(), "SQL failed at line 2 of its statement");
     std::fs::write(&path, "a\n1\nx\n").unwrap();
     let error = server.apply_csv(&path, table(), CsvDelimiter::default()).await.unwrap_err();
-    assert_eq!(error.to_string(), format!("load {}:3", path.display()));
+    assert_eq!(error.to_string(), format!("failed to load {}:3", path.display()));
     std::fs::write(&path, "b\n\\.\nlast\n").unwrap();
     match server.apply_csv(&path, table(), CsvDelimiter::default()).await {
         Err(error) => {
@@ -293,7 +294,7 @@ async fn sql_and_csv_files_are_applied_to_a_running_server_and_errors_name_their
             assert!(error.to_string().ends_with(expected), "{error}");
             assert_eq!(error.hint().unwrap(), "put it in quotes: \"\\.\"");
         }
-        // To PostgreSQL 18 it is data.
+        // PostgreSQL 18 reads the line as data.
         Ok(()) => {
             let count = server.connect().await.unwrap().query_one("select count(*) from t", &[]).await.unwrap();
             assert_eq!(count.get::<_, i64>(0), 4);

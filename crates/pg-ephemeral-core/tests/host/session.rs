@@ -1,11 +1,11 @@
-//! Sessions of the library on the host backend, with real PostgreSQL.
+//! Sessions of the library on the host backend, with a real PostgreSQL.
 
 use std::path::Path;
 use std::time::Duration;
 
 use ociman::{Backend, Host, Kind};
 use pg_ephemeral_core::config::BackendChoice;
-use pg_ephemeral_core::reap::{Patience, reap_labelled, reap_recorded};
+use pg_ephemeral_core::reap::{LateStarts, reap_labelled, reap_recorded};
 use pg_ephemeral_core::session::{Name, Session};
 use pg_ephemeral_core::{Definition, Folders, Server, StartError, session_name};
 use pg_ephemeral_testkit::base_layer::state_with_base_layer;
@@ -23,7 +23,7 @@ fn backend(home: &Path) -> Backend {
     Backend::host(Host::at(folders(home).host()))
 }
 
-/// A folder for everything. Sessions that a failing test leaves end with it.
+/// A temporary home folder. Dropping it stops the sessions that a failed test has left.
 struct Home(tempfile::TempDir);
 
 impl Home {
@@ -39,7 +39,7 @@ impl Home {
 impl Drop for Home {
     fn drop(&mut self) {
         let backend = backend(self.path());
-        // The test's own runtime can't be waited for in here.
+        // A destructor can't wait for the test's own runtime.
         let stopper = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
@@ -96,7 +96,7 @@ async fn a_name_that_is_in_use_is_refused_and_the_running_session_left_alone() {
 }
 
 #[tokio::test]
-async fn of_two_starts_at_once_exactly_one_wins_and_works() {
+async fn exactly_one_of_several_concurrent_starts_of_a_session_succeeds() {
     let home = Home::new();
     definition(home.path()).start().await.unwrap().stop().await.unwrap();
     let definition = definition(home.path());
@@ -111,7 +111,7 @@ async fn of_two_starts_at_once_exactly_one_wins_and_works() {
 }
 
 #[tokio::test]
-async fn a_failing_seed_leaves_no_session_and_no_name_taken() {
+async fn a_failing_seed_leaves_no_session_and_does_not_take_the_name() {
     let home = Home::new();
     let seed = pg_ephemeral_core::seed::spec::SeedSpec::Script {
         script: "exit 3".to_owned(),
@@ -125,7 +125,7 @@ async fn a_failing_seed_leaves_no_session_and_no_name_taken() {
 }
 
 #[tokio::test]
-async fn a_cold_session_does_not_get_into_its_layer() {
+async fn a_server_from_a_layer_that_a_session_built_is_not_a_session() {
     let home = Home::new();
     let session = definition(home.path()).start_session(&REVIEW, None).await.unwrap();
     let server = definition(home.path()).start().await.unwrap();
@@ -135,15 +135,15 @@ async fn a_cold_session_does_not_get_into_its_layer() {
 }
 
 #[tokio::test]
-async fn a_session_is_reaped_from_its_expiry_on_and_not_before() {
+async fn a_session_is_removed_after_its_expiry_and_not_before() {
     let home = Home::new();
     let hour = Some(Duration::from_secs(3600));
     definition(home.path()).start_session(&REVIEW, hour).await.unwrap();
     definition(home.path()).start_session(&session_name!("short"), Some(Duration::ZERO)).await.unwrap();
-    // The end of a time to live is at a whole second.
+    // A session expires at a whole second.
     let mut reaped = Vec::new();
     wait_until_async("the short session's end", Duration::from_secs(10), async || {
-        reaped.extend(reap_recorded(&folders(home.path()), &backend(home.path()), Patience::Hurry).await);
+        reaped.extend(reap_recorded(&folders(home.path()), &backend(home.path()), LateStarts::Hurry).await);
         !reaped.is_empty()
     })
     .await;

@@ -1,4 +1,5 @@
-//! TLS of the library on the host backend, with real PostgreSQL: who gets in, and where the key is not.
+//! TLS of the library on the host backend, with a real PostgreSQL: which connections are accepted, and places where the
+//! private key must not be.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -16,7 +17,7 @@ use pg_ephemeral_core::{
 };
 
 const REVIEW: Name = session_name!("review");
-/// Far more than any of this takes.
+/// A time-out that is far longer than any step takes.
 const LIMIT: Duration = Duration::from_secs(60);
 const IS_ENCRYPTED: &str = "select ssl from pg_stat_ssl where pid = pg_backend_pid()";
 
@@ -33,7 +34,7 @@ fn ca_file(connection: &ConnectionParameters) -> PathBuf {
     connection.tls.as_ref().unwrap().ca_file.clone()
 }
 
-/// What PostgreSQL's own client says to a statement, with the server's environment and `changes` to it.
+/// Runs a statement by PostgreSQL's own client in the server's environment with `changes`, and returns its output.
 fn psql(server: &Server, changes: &[(&str, &str)], statement: &str) -> Result<String, String> {
     let mut command = Command::new(server.programs().unwrap().join("psql"));
     command.args(["-X", "-At", "-c", statement]).env_clear();
@@ -49,7 +50,7 @@ async fn is_encrypted(server: &Server) -> bool {
     server.connect().await.unwrap().query_one(IS_ENCRYPTED, &[]).await.unwrap().get(0)
 }
 
-/// All files below a folder that hold a private key.
+/// Returns all files below a folder that contain a private key.
 fn files_with_key(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap().flatten() {
@@ -69,7 +70,7 @@ fn files_with_key(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[tokio::test]
-async fn every_client_checks_the_name_and_nobody_gets_in_without_tls() {
+async fn clients_verify_the_host_name_and_connections_without_tls_are_refused() {
     let home = tempfile::tempdir().unwrap();
     let server = definition(home.path(), "db.example.com").start().await.unwrap();
     assert!(is_encrypted(&server).await);
@@ -84,7 +85,7 @@ async fn every_client_checks_the_name_and_nobody_gets_in_without_tls() {
 }
 
 #[tokio::test]
-async fn the_file_of_the_authority_is_private_and_goes_with_the_server() {
+async fn the_ca_certificate_file_is_private_and_is_removed_with_the_server() {
     let home = tempfile::tempdir().unwrap();
     let server = definition(home.path(), "localhost").start().await.unwrap();
     let path = ca_file(server.connection());
@@ -96,7 +97,7 @@ async fn the_file_of_the_authority_is_private_and_goes_with_the_server() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_put_back_after_a_kill_speaks_tls_and_clients_find_its_authority_at_the_same_place() {
+async fn a_session_recovered_after_a_kill_accepts_tls_and_keeps_the_path_of_its_ca_certificate() {
     let home = tempfile::tempdir().unwrap();
     let folders = Folders::at(home.path());
     let session = definition(home.path(), "localhost").start_session(&REVIEW, None).await.unwrap();
@@ -108,7 +109,7 @@ async fn a_session_that_is_put_back_after_a_kill_speaks_tls_and_clients_find_its
     };
     let (url, labelled) = (attach().url(), attach().connection().tls.clone().unwrap());
     for _ in 0..2 {
-        // What a command leaves that is killed in the middle of a restore.
+        // The state that a command leaves if it is killed during a restore.
         let nonce = session.summary().labels.get(&pg_ephemeral_core::label::NONCE_KEY).unwrap().as_str();
         let note =
             format!("{{\"nonce\": \"{nonce}\", \"selection\": {{}}, \"boot\": \"{}\"}}", ociman::host::boot_id());
@@ -132,7 +133,7 @@ async fn a_session_that_is_put_back_after_a_kill_speaks_tls_and_clients_find_its
 }
 
 #[tokio::test]
-async fn the_key_is_in_no_file_label_or_log_however_much_is_logged() {
+async fn the_private_key_is_in_no_file_label_or_log_even_with_verbose_logging() {
     let home = tempfile::tempdir().unwrap();
     let talkative = parameters(&[
         "log_statement=all",
@@ -157,7 +158,7 @@ async fn the_key_is_in_no_file_label_or_log_however_much_is_logged() {
 }
 
 #[tokio::test]
-async fn a_server_that_reads_its_configuration_once_more_goes_on_speaking_tls() {
+async fn a_server_still_accepts_tls_after_reloading_its_configuration() {
     let home = tempfile::tempdir().unwrap();
     let server = definition(home.path(), "localhost").start().await.unwrap();
     let client = server.connect().await.unwrap();
@@ -173,7 +174,7 @@ async fn a_server_that_reads_its_configuration_once_more_goes_on_speaking_tls() 
 }
 
 #[tokio::test]
-async fn two_servers_have_different_authorities_and_layers_of_their_own_host_name() {
+async fn servers_have_different_certificate_authorities_and_a_layer_per_host_name() {
     let home = tempfile::tempdir().unwrap();
     let one = definition(home.path(), "localhost").start().await.unwrap();
     let other = definition(home.path(), "localhost").start().await.unwrap();
@@ -188,7 +189,7 @@ async fn two_servers_have_different_authorities_and_layers_of_their_own_host_nam
 }
 
 #[tokio::test]
-async fn what_tls_needs_can_not_be_set_by_hand() {
+async fn parameters_that_tls_needs_can_not_be_set() {
     let home = tempfile::tempdir().unwrap();
     for (assignment, is_ssl) in [("SSL_Ciphers=x", true), ("ssl=off", true), ("HBA_File=/x", false)] {
         let error = definition(home.path(), "localhost").parameters(parameters(&[assignment])).start().await;
@@ -201,7 +202,7 @@ async fn what_tls_needs_can_not_be_set_by_hand() {
 }
 
 #[tokio::test]
-async fn a_session_is_attached_to_over_tls_and_what_is_printed_of_it_stays_good_until_it_is_stopped() {
+async fn a_session_is_attached_to_over_tls_and_a_kept_ca_certificate_file_lasts_until_the_stop() {
     let home = tempfile::tempdir().unwrap();
     let folders = Folders::at(home.path());
     let tls = home.path().join("pg-ephemeral/tls");
@@ -227,13 +228,13 @@ async fn a_session_is_attached_to_over_tls_and_what_is_printed_of_it_stays_good_
 }
 
 #[tokio::test]
-async fn a_session_that_somebody_restarted_has_no_key_and_is_not_connected_to() {
+async fn a_session_restarted_by_another_program_has_no_key_and_is_not_connected_to() {
     let home = tempfile::tempdir().unwrap();
     let folders = Folders::at(home.path());
     definition(home.path(), "localhost").start_session(&REVIEW, None).await.unwrap();
     let backend = Backend::host(Host::at(folders.host()));
     let session = Session::find(&backend, &REVIEW).await.unwrap().unwrap();
-    // Somebody restarts it: nobody has its key any more.
+    // Restart the server without pg-ephemeral. Its private key exists nowhere any more.
     let container = session.container();
     container.stop(LIMIT).await.unwrap();
     container.start().await.unwrap();
@@ -250,7 +251,7 @@ async fn a_session_that_somebody_restarted_has_no_key_and_is_not_connected_to() 
 }
 
 #[tokio::test]
-async fn only_a_server_for_other_containers_listens_on_all_addresses() {
+async fn only_a_server_with_cross_container_access_listens_on_all_addresses() {
     let home = tempfile::tempdir().unwrap();
     for (access, addresses) in [(false, "127.0.0.1"), (true, "0.0.0.0")] {
         let server = definition(home.path(), "localhost").cross_container_access(access).start().await.unwrap();

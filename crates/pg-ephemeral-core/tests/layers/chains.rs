@@ -1,15 +1,15 @@
-//! Only what changed runs again.
+//! Only changed seeds, and the seeds after them, run again.
 
 use ociman::Kind;
 use pg_ephemeral_core::progress::Step;
 use pg_ephemeral_testkit::Operation;
 
-use super::{Ground, value};
+use super::{TestProject, value};
 
 const LENGTH: usize = 16;
 
-/// A chain of SQL files, each with a table of its own.
-fn files(ground: &Ground, count: usize) -> String {
+/// Writes SQL files that each create a table, and returns their seeds.
+fn files(ground: &TestProject, count: usize) -> String {
     for number in 1..=count {
         ground.write(&format!("{number}.sql"), format!("create table t{number} as select {number} as id;\n"));
     }
@@ -21,20 +21,18 @@ fn toml(count: usize, path: impl Fn(usize) -> String) -> String {
     (1..=count).map(seed).collect()
 }
 
-/// Engine commands, but for the one that only a slow start gives.
-fn commands(ground: &Ground) -> usize {
+/// The number of engine commands, without the one that only a slow start runs.
+fn commands(ground: &TestProject) -> usize {
     ground.recorder.total() - ground.recorder.count(Operation::Wait)
 }
 
-async fn boot(ground: &Ground, seeds: &str) -> usize {
+async fn boot(ground: &TestProject, seeds: &str) -> usize {
     ground.start(seeds).await.stop().await.unwrap();
     commands(ground)
 }
 
-/// One story, since building the chain is most of it.
-pub(crate) async fn sixteen_seeds_are_built_in_one_container_cost_a_boot_nothing_and_run_again_from_a_change_on(
-    ground: Ground,
-) {
+/// One test for several behaviours, because building the chain takes most of the time.
+pub(crate) async fn sixteen_seeds_are_built_in_one_container_and_run_again_only_from_a_change_on(ground: TestProject) {
     let seeds = files(&ground, LENGTH);
     ground.populate("").await;
     ground.populate(&seeds).await;
@@ -59,13 +57,13 @@ pub(crate) async fn sixteen_seeds_are_built_in_one_container_cost_a_boot_nothing
     assert_eq!(value(&server, "(select id from t9) * 100 + (select id from t16)").await, "9916");
     server.stop().await.unwrap();
 
-    // What was there before is still there.
+    // The layers of the earlier state still exist.
     ground.write("9.sql", "create table t9 as select 9 as id;\n");
     boot(&ground, &seeds).await;
     assert!(ground.applied().is_empty());
 }
 
-fn assert_built_in_one_container(ground: &Ground) {
+fn assert_built_in_one_container(ground: &TestProject) {
     assert_eq!((ground.count(&Step::Run), ground.count(&Step::Commit)), (1, LENGTH));
     if ground.kind != Kind::Host {
         let journal = ground.recorder.journal();
@@ -77,7 +75,7 @@ fn assert_built_in_one_container(ground: &Ground) {
     assert_eq!(ground.layers().len(), LENGTH + 1);
 }
 
-pub(crate) async fn names_places_and_tags_run_nothing_again(mut ground: Ground) {
+pub(crate) async fn renaming_or_moving_files_seeds_or_images_runs_no_seed_again(mut ground: TestProject) {
     const LENGTH: usize = 3;
     let seeds = files(&ground, LENGTH);
     ground.populate(&seeds).await;
@@ -110,7 +108,7 @@ pub(crate) async fn names_places_and_tags_run_nothing_again(mut ground: Ground) 
     boot(&ground, &moved).await;
     assert!(ground.applied().is_empty(), "the image has another name");
 
-    // The same tag, another image.
+    // Give the same tag to another image.
     let container = format!("{}-change", ground.instance);
     let label = format!("pg-ephemeral.instance={}", ground.instance);
     ground.engine(&["run", "--name", &container, "--label", &label, "--entrypoint", "touch", &official, "/changed"]);

@@ -1,13 +1,13 @@
-//! Dumps in every format and on every backend: what pg_dump and pg_dumpall wrote comes back.
+//! Dumps in every format and on every backend: seeds restore what pg_dump and pg_dumpall wrote.
 
 use std::process::Command;
 
 use pg_ephemeral_core::Server;
 use pg_ephemeral_core::host_image::Installations;
 
-use super::{Ground, assert_same, dump, story, tool, value};
+use super::{TestProject, assert_same, dump, error_chain, tool, value};
 
-/// A database with a bit of everything that a dump holds.
+/// A database with every kind of object that a dump may contain.
 const SHOP: &str = r#"
 create role keeper;
 create role "The Reader";
@@ -30,14 +30,14 @@ break';
 const ROLES: &str =
     r#"roles = { type = "sql-statement", statement = "create role keeper; create role \"The Reader\"" }"#;
 
-/// The server that dumps are taken of, by a seed.
-fn shop(ground: &Ground) -> &'static str {
+/// Returns the seed for the server that dumps are taken from.
+fn shop(ground: &TestProject) -> &'static str {
     ground.write("shop.sql", SHOP);
     r#"shop = { type = "sql-file", path = "shop.sql" }"#
 }
 
-/// Dumps the database of a server of the host or of an engine into the project folder.
-async fn dump_to(ground: &Ground, server: &Server, name: &str, program: &str, arguments: &[&str]) {
+/// Dumps the database of a server into the project folder, by a program of this machine.
+async fn dump_to(ground: &TestProject, server: &Server, name: &str, program: &str, arguments: &[&str]) {
     let folder = server.programs().map_or_else(
         || {
             let installations = Installations::find(&pg_ephemeral_core::Folders::at(ground.state())).unwrap();
@@ -54,7 +54,7 @@ async fn dump_to(ground: &Ground, server: &Server, name: &str, program: &str, ar
     assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-pub(crate) async fn a_dump_in_any_format_comes_back_as_it_was(ground: Ground) {
+pub(crate) async fn a_dump_in_any_format_restores_the_same_database(ground: TestProject) {
     let server = ground.start(shop(&ground)).await;
     let expected = dump(&server).await;
     for format in ["custom", "directory", "tar", "plain"] {
@@ -82,7 +82,7 @@ pub(crate) async fn a_dump_in_any_format_comes_back_as_it_was(ground: Ground) {
     ground.assert_nothing_runs();
 }
 
-pub(crate) async fn a_dump_of_the_whole_cluster_comes_back_with_its_roles_and_databases(ground: Ground) {
+pub(crate) async fn a_dump_of_the_whole_cluster_restores_its_roles_and_databases(ground: TestProject) {
     let seeds = format!(
         "{}\nother = {{ type = \"sql-statement\", statement = \"create database other;\\n\\\\connect other\\ncreate table t as select 1 as a; alter role postgres password 'of its own'\" }}",
         shop(&ground)
@@ -102,11 +102,11 @@ pub(crate) async fn a_dump_of_the_whole_cluster_comes_back_with_its_roles_and_da
         assert_same(&without_keys(&came_back), &without_keys(&expected));
         server.stop().await.unwrap();
     }
-    let text = story(&ground.failed(r#"all = { type = "sql-file", path = "cluster.sql" }"#).await);
+    let text = error_chain(&ground.failed(r#"all = { type = "sql-file", path = "cluster.sql" }"#).await);
     assert!(text.contains("ERROR:  role \"postgres\" already exists"), "{text}");
 }
 
-pub(crate) async fn a_schema_dump_is_a_seed_that_gives_the_same_schema_dump(ground: Ground) {
+pub(crate) async fn a_schema_dump_used_as_a_seed_gives_the_same_schema_dump(ground: TestProject) {
     let server = ground.start(shop(&ground)).await;
     let first = server.schema_dump().await.unwrap();
     server.stop().await.unwrap();
@@ -121,14 +121,14 @@ pub(crate) async fn a_schema_dump_is_a_seed_that_gives_the_same_schema_dump(grou
     server.stop().await.unwrap();
 }
 
-pub(crate) async fn what_a_dump_lacks_is_told_at_once_and_owners_can_be_dropped(ground: Ground) {
+pub(crate) async fn what_a_dump_needs_and_the_server_lacks_is_an_error_and_owners_can_be_dropped(ground: TestProject) {
     let server = ground.start(shop(&ground)).await;
     dump_to(&ground, &server, "dump", "pg_dump", &["--format=custom"]).await;
     dump_to(&ground, &server, "dump.sql", "pg_dump", &[]).await;
     server.stop().await.unwrap();
     for (file, hint) in [("dump", "owner = \"drop\""), ("dump.sql", "create the roles in an earlier seed")] {
         let error = ground.failed(&format!(r#"d = {{ type = "dump", path = "{file}" }}"#)).await;
-        let text = story(&error);
+        let text = error_chain(&error);
         let missing = "the dump needs roles that the server does not have: The Reader, keeper";
         assert!(text.contains(missing), "{text}");
         assert!(error.hint().unwrap().contains(hint), "{:?}", error.hint());
@@ -138,7 +138,7 @@ pub(crate) async fn what_a_dump_lacks_is_told_at_once_and_owners_can_be_dropped(
     assert_eq!(value(&server, "select tableowner from pg_tables where tablename = 'shelf'").await, "postgres");
     assert_eq!(value(&server, "select count(*) from shop.item").await, "500");
     server.stop().await.unwrap();
-    // How fast it is restored changes nothing; what is restored does.
+    // The number of jobs is not part of the key; the sections to restore are.
     let server = ground.start(&dropped.replace(" }", ", jobs = 2 }")).await;
     assert_eq!(ground.applied(), Vec::<usize>::new());
     server.stop().await.unwrap();
@@ -148,18 +148,22 @@ pub(crate) async fn what_a_dump_lacks_is_told_at_once_and_owners_can_be_dropped(
     server.stop().await.unwrap();
 
     let mut newer = std::fs::read(ground.project().join("dump")).unwrap();
-    // The minor version of the format, behind the magic bytes and the major version.
+    // The minor version of the format follows the magic bytes and the major version.
     newer[6] = 200;
     ground.write("newer", newer);
     let error = ground.failed(r#"d = { type = "dump", path = "newer" }"#).await;
-    assert!(story(&error).contains("newer than the server's pg_restore"), "{}", story(&error));
+    assert!(error_chain(&error).contains("newer than the server's pg_restore"), "{}", error_chain(&error));
     ground.write("extension.sql", "CREATE EXTENSION IF NOT EXISTS nosuchthing WITH SCHEMA public;\n");
     let error = ground.failed(r#"d = { type = "dump", path = "extension.sql" }"#).await;
-    assert!(story(&error).contains("needs the extension nosuchthing, which is not installed"), "{}", story(&error));
+    assert!(
+        error_chain(&error).contains("needs the extension nosuchthing, which is not installed"),
+        "{}",
+        error_chain(&error)
+    );
     assert!(error.hint().unwrap().contains("container-script"));
 }
 
-pub(crate) async fn options_that_a_format_does_not_take_and_archives_in_a_script_s_place_are_refused(ground: Ground) {
+pub(crate) async fn unsupported_dump_options_and_archives_in_place_of_scripts_are_refused(ground: TestProject) {
     ground.write("plain.sql", "select 1;\n");
     ground.write("archive", b"PGDMP rest");
     let mut tar = vec![0; 1024];
@@ -191,7 +195,7 @@ pub(crate) async fn options_that_a_format_does_not_take_and_archives_in_a_script
         (r#"type = "sql-file", path = "folder""#, "archive of pg_dump in directory format", "type = \"dump\""),
     ] {
         let error = ground.failed(&format!("d = {{ {seed} }}")).await;
-        assert!(story(&error).contains(words), "{seed}: {}", story(&error));
+        assert!(error_chain(&error).contains(words), "{seed}: {}", error_chain(&error));
         assert!(error.hint().unwrap_or_default().contains(hint), "{seed}: {:?}", error.hint());
     }
 }

@@ -1,9 +1,9 @@
-//! A seed that fails: what is said, what stays and what does not.
+//! Failing seeds: the error, and which layers are kept.
 
-use super::{Ground, story, value};
+use super::{TestProject, error_chain, value};
 
-/// Three seeds, of which the one at `position` fails in its own way.
-fn chain(ground: &Ground, position: usize) -> String {
+/// Returns three seeds, of which the one at `position` fails.
+fn chain(ground: &TestProject, position: usize) -> String {
     let broken = |place| place == position;
     let file = if broken(2) {
         "insert into t values (2);\n\n-- two of the same\n  insert into t values (2);\n"
@@ -24,7 +24,7 @@ fn chain(ground: &Ground, position: usize) -> String {
     )
 }
 
-pub(crate) async fn a_failing_seed_says_where_and_why_and_keeps_the_layers_before_it(ground: Ground) {
+pub(crate) async fn a_failing_seed_is_an_error_with_place_and_cause_and_earlier_layers_are_kept(ground: TestProject) {
     let instance = format!("failed to seed instance {}", ground.instance);
     let expected: [&[&str]; 3] = [
         &[
@@ -38,12 +38,12 @@ pub(crate) async fn a_failing_seed_says_where_and_why_and_keeps_the_layers_befor
     for (position, words) in (1..).zip(expected) {
         let seeds = chain(&ground, position);
         let error = ground.failed(&seeds).await;
-        let text = story(&error);
+        let text = error_chain(&error);
         assert!(text.starts_with(&instance), "{text}");
         for word in words {
             assert!(text.contains(word), "{word:?} is missing: {text}");
         }
-        // The failed one runs again, and only that.
+        // Only the failed seed runs again.
         ground.failed(&seeds).await;
         assert_eq!(ground.applied(), [position]);
         assert_eq!(ground.layers().len(), position);
@@ -55,21 +55,21 @@ pub(crate) async fn a_failing_seed_says_where_and_why_and_keeps_the_layers_befor
     ground.assert_nothing_runs();
 }
 
-pub(crate) async fn what_postgresql_suggests_is_part_of_the_error(ground: Ground) {
+pub(crate) async fn the_error_contains_postgresql_s_detail_hint_and_context(ground: TestProject) {
     let seeds = "s = { type = \"sql-statement\", statement = \"do $$ begin raise 'so it is' using hint = 'try that', detail = 'all of it', errcode = 'P0042'; end $$\" }";
-    let text = story(&ground.failed(seeds).await);
+    let text = error_chain(&ground.failed(seeds).await);
     for word in ["ERROR:  so it is", "DETAIL:  all of it", "HINT:  try that", "CONTEXT:  PL/pgSQL"] {
         assert!(text.contains(word), "{word:?} is missing: {text}");
     }
 }
 
-pub(crate) async fn a_failing_container_script_shows_its_last_words(ground: Ground) {
+pub(crate) async fn the_error_of_a_failing_container_script_shows_its_last_output(ground: TestProject) {
     let seeds = r#"
 table = { type = "sql-statement", statement = "create table t ()" }
 image = { type = "container-script", script = "echo words of farewell\nfalse\necho not reached" }
 "#;
     for applied in [vec![1, 2], vec![2]] {
-        let text = story(&ground.failed(seeds).await);
+        let text = error_chain(&ground.failed(seeds).await);
         assert!(text.contains("seed \"image\" failed") && text.contains("words of farewell"), "{text}");
         assert!(text.contains(&ground.instance), "{text}");
         assert!(!text.contains("not reached"), "{text}");
@@ -77,13 +77,13 @@ image = { type = "container-script", script = "echo words of farewell\nfalse\nec
     }
 }
 
-/// A seed that kills the server it works on.
-pub(crate) async fn a_server_that_dies_under_a_seed_is_an_error_and_leaves_nothing(ground: Ground) {
+/// A seed kills the server that it runs on.
+pub(crate) async fn a_server_that_dies_during_a_seed_is_an_error_and_leaves_nothing(ground: TestProject) {
     let seeds = r#"
 table = { type = "sql-statement", statement = "create table t ()" }
 kill = { type = "sql-statement", statement = "create table pid (line text); copy pid from program 'kill -QUIT $(head -n1 postmaster.pid); sleep 5'" }
 "#;
-    let text = story(&ground.failed(seeds).await);
+    let text = error_chain(&ground.failed(seeds).await);
     assert!(text.contains("seed \"kill\" failed"), "{text}");
     assert_eq!(ground.layers().len(), 2);
 }

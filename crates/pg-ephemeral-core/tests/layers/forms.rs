@@ -1,10 +1,10 @@
-//! All forms of seeds, on every backend, and what they leave.
+//! All types of seeds on every backend, and the data that they leave.
 
 use ociman::{ExecSpec, Kind};
 use pg_ephemeral_core::StartError;
 use pg_ephemeral_core::progress::Step;
 
-use super::{Ground, dump, git, story, value};
+use super::{TestProject, dump, error_chain, git, value};
 
 const RENTAL: [(&str, &str); 4] = [
     ("tables.sql", include_str!("../../../../examples/rental/tables.sql")),
@@ -13,8 +13,8 @@ const RENTAL: [(&str, &str); 4] = [
     ("data.sql", include_str!("../../../../examples/rental/data.sql")),
 ];
 
-/// A chain of the rental shop. `scale` 1 is 2 MB as SQL, 57 is 100 MB.
-pub(crate) fn rental(ground: &Ground, scale: usize) -> String {
+/// Returns the seeds of the rental shop. `scale` 1 gives 2 MB as SQL, 57 gives 100 MB.
+pub(crate) fn rental(ground: &TestProject, scale: usize) -> String {
     let mut seeds = format!(
         "scale = {{ type = \"sql-statement\", statement = \"alter role postgres set rental.scale = '{scale}'\" }}\n"
     );
@@ -26,8 +26,8 @@ pub(crate) fn rental(ground: &Ground, scale: usize) -> String {
     seeds
 }
 
-/// One seed of each form that runs everywhere.
-fn every_form(ground: &Ground) -> String {
+/// Returns one seed of each type that runs on every backend.
+fn every_form(ground: &TestProject) -> String {
     ground.write("schema.sql", "create table item (id int primary key, name text, price numeric default 1.50);\n");
     ground.write("old.sql", "insert into item values (1, 'from an old revision');\n");
     git(ground, &["init", "--quiet"]);
@@ -51,7 +51,7 @@ command = { type = "command", command = "./tool", arguments = ["7", "a command's
     .replace("a command's own", "of a command")
 }
 
-pub(crate) async fn each_form_of_seed_does_its_work_once(ground: Ground) {
+pub(crate) async fn each_type_of_seed_runs_once(ground: TestProject) {
     let seeds = every_form(&ground);
     for expected in [vec![1, 2, 3, 4, 5, 6], vec![]] {
         let server = ground.start(&seeds).await;
@@ -65,7 +65,7 @@ pub(crate) async fn each_form_of_seed_does_its_work_once(ground: Ground) {
     ground.assert_nothing_runs();
 }
 
-pub(crate) async fn a_seed_that_is_not_cached_and_those_after_it_run_at_each_boot(ground: Ground) {
+pub(crate) async fn an_uncached_seed_and_all_later_seeds_run_at_each_boot(ground: TestProject) {
     let seeds = r#"
 table = { type = "sql-statement", statement = "create table t (id int)" }
 each-time = { type = "script", script = "psql -qX -c 'insert into t values (1)'", cache = { type = "none" } }
@@ -82,7 +82,7 @@ after = { type = "sql-statement", statement = "insert into t values (2)" }
     assert_eq!(ground.layers().len(), 2);
 }
 
-pub(crate) async fn what_a_key_program_prints_decides_whether_a_seed_runs_again(ground: Ground) {
+pub(crate) async fn the_output_of_a_key_program_decides_whether_a_seed_runs_again(ground: TestProject) {
     let seeds = r#"
 table = { type = "sql-statement", statement = "create table t (v text)" }
 by-script = { type = "script", script = "psql -qX -c \"insert into t values ('$(cat one)')\"", cache = { type = "key-script", script = "cat one" } }
@@ -100,7 +100,7 @@ by-command = { type = "command", command = "sh", arguments = ["-ec", "psql -qX -
     }
 }
 
-/// A library of this name is in no image: a container script puts it there.
+/// A setting that preloads a library that is in no image; a container script installs it.
 const LIBRARY: &str = "shared_preload_libraries=acme";
 const INSTALL_LIBRARY: &str = "cd /usr/lib/postgresql/*/lib\ncp auto_explain.so acme.so\n";
 
@@ -111,7 +111,7 @@ second = { type = "container-script", script = "test -e /first\necho words >/sec
 row = { type = "sql-statement", statement = "insert into t values (2)" }
 "#;
 
-pub(crate) async fn container_scripts_change_the_image_between_seeds(ground: Ground) {
+pub(crate) async fn container_scripts_change_the_image_between_seeds(ground: TestProject) {
     for expected in [vec![1, 2, 3, 4], vec![]] {
         let server = ground.start(CONTAINER_SCRIPTS).await;
         assert_eq!(ground.applied(), expected);
@@ -124,7 +124,7 @@ pub(crate) async fn container_scripts_change_the_image_between_seeds(ground: Gro
     ground.assert_nothing_runs();
 }
 
-pub(crate) async fn a_container_script_installs_its_files_and_a_library_that_servers_after_it_load(ground: Ground) {
+pub(crate) async fn a_container_script_installs_files_and_a_library_that_later_servers_load(ground: TestProject) {
     let script = format!("cat lists/words ours >/words\n{INSTALL_LIBRARY}");
     let seeds = format!(
         "install = {{ type = 'container-script', files = ['./lists/words', '../ours'], script = '''{script}''' }}\n\
@@ -141,16 +141,19 @@ pub(crate) async fn a_container_script_installs_its_files_and_a_library_that_ser
         assert_eq!(String::from_utf8_lossy(&left.stdout), "", "in the layer");
         server.stop().await.unwrap();
     }
-    // Other libraries are no reason to install anything again.
+    // A change of the preloaded libraries does not run the container script again.
     let server = ground.start_with(&seeds, "shared_preload_libraries=acme,pg_stat_statements").await;
     assert_eq!(ground.applied(), [2]);
     server.stop().await.unwrap();
     std::fs::remove_file(ground.project().join("lists/words")).unwrap();
-    let text = story(&ground.failed(&seeds).await);
-    assert!(text.contains("read seed install") && text.contains("no file matches \"./lists/words\""), "{text}");
+    let text = error_chain(&ground.failed(&seeds).await);
+    assert!(
+        text.contains("failed to read seed \"install\"") && text.contains("no file matches \"./lists/words\""),
+        "{text}"
+    );
 }
 
-pub(crate) async fn a_container_script_after_an_uncached_seed_runs_at_each_boot(ground: Ground) {
+pub(crate) async fn a_container_script_after_an_uncached_seed_runs_at_each_boot(ground: TestProject) {
     let script = format!("test \"$(id -u)\" = 0\ncat words >/words\n{INSTALL_LIBRARY}");
     let seeds = format!(
         r#"
@@ -169,21 +172,21 @@ read = {{ type = "sql-statement", statement = "create table words (word text); c
         server.stop().await.unwrap();
     }
     let failing = seeds.replace("test \"", "echo words of farewell; test 1 = 2; test \"");
-    let text = story(&ground.failed(&failing).await);
+    let text = error_chain(&ground.failed(&failing).await);
     assert!(text.contains("seed \"words\" failed") && text.contains("words of farewell"), "{text}");
     assert_eq!(ground.layers().len(), 2);
     ground.assert_nothing_runs();
 }
 
-pub(crate) async fn a_container_script_on_the_host_is_a_clear_error_before_anything_starts(ground: Ground) {
+pub(crate) async fn a_container_script_on_the_host_is_an_error_before_anything_starts(ground: TestProject) {
     let error = ground.failed(CONTAINER_SCRIPTS).await;
-    assert!(matches!(error, StartError::NoImageForScript { .. }), "{}", story(&error));
-    assert!(story(&error).contains("seed \"first\""), "{}", story(&error));
+    assert!(matches!(error, StartError::NoImageForScript { .. }), "{}", error_chain(&error));
+    assert!(error_chain(&error).contains("seed \"first\""), "{}", error_chain(&error));
     assert!(error.hint().unwrap().contains("docker or podman"));
     assert_eq!(ground.count(&Step::Initialise), 0);
 }
 
-pub(crate) async fn the_rental_shop_comes_back_from_its_layers_as_it_was_made(ground: Ground) {
+pub(crate) async fn the_rental_shop_is_unchanged_when_booted_from_its_layers(ground: TestProject) {
     let seeds = rental(&ground, 1);
     let server = ground.start(&seeds).await;
     let made = dump(&server).await;
@@ -194,19 +197,19 @@ pub(crate) async fn the_rental_shop_comes_back_from_its_layers_as_it_was_made(gr
     super::assert_same(&made, &again);
 }
 
-/// What every backend has to make of the same chain.
-pub(crate) async fn portable_dump(ground: &Ground) -> String {
+/// Returns the dump of a chain whose result must be the same on every backend.
+pub(crate) async fn portable_dump(ground: &TestProject) -> String {
     let seeds = every_form(ground) + &rental(ground, 1);
     ground.populate(&seeds).await;
     ground.dump(&seeds).await
 }
 
-pub(crate) async fn the_same_chain_gives_the_same_data_as_on_the_host(ground: Ground) {
-    let host = Ground::new(Kind::Host);
+pub(crate) async fn the_same_chain_gives_the_same_data_as_on_the_host(ground: TestProject) {
+    let host = TestProject::new(Kind::Host);
     super::assert_same(&portable_dump(&host).await, &portable_dump(&ground).await);
 }
 
-pub(crate) async fn a_time_without_a_zone_means_the_same_whatever_the_caller_s_zone(ground: Ground) {
+pub(crate) async fn the_caller_s_time_zone_does_not_affect_times_without_a_zone(ground: TestProject) {
     let seeds = "t = { type = \"sql-statement\", statement = \"create table t as select timestamptz '2024-01-01 12:00' as at\" }\n";
     let mut command = ground.helper("start", seeds);
     let output = command.env("TZ", "Asia/Tokyo").output().unwrap();

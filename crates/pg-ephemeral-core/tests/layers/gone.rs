@@ -1,4 +1,4 @@
-//! Layers that are gone, or lie too deep, at the moment when they are needed.
+//! Layers that have disappeared, or have too many file systems, when they are needed.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -6,9 +6,9 @@ use std::time::Duration;
 use ociman::command::{CommandLine, Executor, Process, ProcessError, QueryOutput};
 use pg_ephemeral_testkit::Recorder;
 
-use super::{Ground, value};
+use super::{TestProject, value};
 
-/// Runs every command, and takes one image away just before the first container is made.
+/// An executor that runs every command, and removes an image just before the first container is started.
 #[derive(Debug)]
 struct TakesAway {
     inner: Recorder,
@@ -39,8 +39,8 @@ fn seeds(count: usize) -> String {
     (1..=count).map(seed).collect()
 }
 
-/// The layer that the last of some seeds has added.
-async fn deepest(ground: &Ground, count: usize) -> String {
+/// Returns the name of the layer of the last of `count` seeds.
+async fn deepest(ground: &TestProject, count: usize) -> String {
     ground.populate(&seeds(count - 1)).await;
     let before = ground.layers();
     ground.populate(&seeds(count)).await;
@@ -48,7 +48,7 @@ async fn deepest(ground: &Ground, count: usize) -> String {
     format!("{}:{tag}", ground.layer_name())
 }
 
-pub(crate) async fn a_layer_that_is_removed_after_it_was_found_is_made_again(ground: Ground) {
+pub(crate) async fn a_layer_that_is_removed_after_it_was_found_is_built_again(ground: TestProject) {
     let image = Mutex::new(Some(deepest(&ground, 3).await));
     ground.forget();
     let executor = Arc::new(TakesAway { inner: ground.recorder.clone(), image });
@@ -60,7 +60,7 @@ pub(crate) async fn a_layer_that_is_removed_after_it_was_found_is_made_again(gro
     assert_eq!(ground.layers().len(), 4);
 }
 
-pub(crate) async fn a_chain_of_sixty_four_seeds_is_built_once_and_boots(ground: Ground) {
+pub(crate) async fn a_chain_of_sixty_four_seeds_is_built_once_and_boots(ground: TestProject) {
     let seeds = seeds(64);
     ground.populate(&seeds).await;
     assert_eq!(ground.layers().len(), 65);
@@ -71,9 +71,9 @@ pub(crate) async fn a_chain_of_sixty_four_seeds_is_built_once_and_boots(ground: 
     server.stop().await.unwrap();
 }
 
-/// A layer of an instance whose seeds came one by one lies on as many file systems, of which an engine allows a limited
+/// The image of a layer whose seeds were added one by one consists of as many file systems, and an engine limits their
 /// number.
-pub(crate) async fn a_layer_that_lies_too_deep_to_be_built_upon_still_boots_and_grows(ground: Ground) {
+pub(crate) async fn a_layer_with_too_many_file_systems_still_boots_and_can_be_extended(ground: TestProject) {
     let layer = deepest(&ground, 2).await;
     add_file_systems(&ground, &layer, 100);
 
@@ -91,9 +91,9 @@ pub(crate) async fn a_layer_that_lies_too_deep_to_be_built_upon_still_boots_and_
     assert_eq!(ground.applied(), [4], "what was built flat can be built upon");
 }
 
-/// Puts an image onto as many more file systems, as if that many builds had added to it. Built one by one they would take
-/// an engine a second each, so they are put into the image's archive.
-fn add_file_systems(ground: &Ground, image: &str, count: usize) {
+/// Adds `count` file systems to an image, as if that many builds had added to it. An engine would take a second for
+/// each of them, so they are added to the image's archive instead.
+fn add_file_systems(ground: &TestProject, image: &str, count: usize) {
     let folder = ground.project().join("archive");
     std::fs::create_dir(&folder).unwrap();
     ground.engine(&["save", "--output", folder.join("image.tar").to_str().unwrap(), image]);

@@ -1,20 +1,20 @@
-//! Seeds that change the superuser or the database that everybody logs in to.
+//! Seeds that change the superuser, the instance's database, or settings of either.
 
 use pg_ephemeral_core::seed::ApplyError;
 use pg_ephemeral_core::{Server, StartError};
 
-use super::{Ground, story, value};
+use super::{TestProject, error_chain, value};
 
 fn statement(sql: &str) -> String {
     format!("s = {{ type = \"sql-statement\", statement = \"{sql}\" }}")
 }
 
-/// Whether the password that is handed out lets a new connection in.
+/// Returns `true` if a new connection with the server's password works.
 async fn answers(server: &Server) -> bool {
     value(server, "select 'yes'").await == "yes"
 }
 
-pub(crate) async fn a_seed_may_change_the_superuser_s_password(ground: Ground) {
+pub(crate) async fn a_seed_may_change_the_superuser_s_password(ground: TestProject) {
     for seeds in [
         statement("alter role postgres password 'secret'"),
         statement("alter role postgres password null"),
@@ -23,7 +23,7 @@ pub(crate) async fn a_seed_may_change_the_superuser_s_password(ground: Ground) {
             .to_owned(),
     ] {
         for _ in 0..2 {
-            // The next one logs in with the password that it is given.
+            // The next seed connects with the password in its environment.
             let server = ground.start(&format!("{seeds}\nnext = {{ type = \"script\", script = \"psql -qXc 'select 1'\" }}")).await;
             assert!(answers(&server).await, "{seeds}");
             server.stop().await.unwrap();
@@ -31,7 +31,7 @@ pub(crate) async fn a_seed_may_change_the_superuser_s_password(ground: Ground) {
     }
 }
 
-pub(crate) async fn settings_of_the_superuser_and_the_database_hold_for_the_user(ground: Ground) {
+pub(crate) async fn settings_of_the_superuser_and_the_database_apply_to_user_connections(ground: TestProject) {
     let settings = "create role other; \
          alter role postgres set role = other; \
          alter role postgres set search_path = nowhere; \
@@ -52,9 +52,9 @@ pub(crate) async fn settings_of_the_superuser_and_the_database_hold_for_the_user
     }
 }
 
-pub(crate) async fn a_time_limit_of_idle_sessions_does_not_hold_for_connections_of_pg_ephemeral(ground: Ground) {
+pub(crate) async fn the_idle_session_timeout_does_not_apply_to_connections_of_pg_ephemeral(ground: TestProject) {
     for _ in 0..2 {
-        // A millisecond.
+        // The time-out is one millisecond.
         let server = ground.start(&statement("alter role postgres set idle_session_timeout = 1")).await;
         for _ in 0..3 {
             server.database().await.unwrap();
@@ -63,7 +63,7 @@ pub(crate) async fn a_time_limit_of_idle_sessions_does_not_hold_for_connections_
     }
 }
 
-pub(crate) async fn a_seed_that_locks_the_superuser_out_is_named(ground: Ground) {
+pub(crate) async fn the_error_names_a_seed_that_locks_the_superuser_out(ground: TestProject) {
     for sql in [
         "alter role postgres nologin",
         "alter role postgres valid until '2001-01-01'",
@@ -74,9 +74,9 @@ pub(crate) async fn a_seed_that_locks_the_superuser_out_is_named(ground: Ground)
         "create database other;\\n\\\\connect other\\nalter database postgres allow_connections false",
     ] {
         let error = ground.failed(&statement(sql)).await;
-        let text = story(&error);
+        let text = error_chain(&error);
         assert!(text.starts_with(&format!("failed to seed instance {}", ground.instance)), "{text}");
-        assert!(text.contains("after seed \"s\" the superuser can't log in any more"), "{sql}: {text}");
+        assert!(text.contains("after seed \"s\" the superuser can no longer log in"), "{sql}: {text}");
         let StartError::Seed { source, .. } = &error else { panic!("{error:?}") };
         let is_expected = match **source {
             ApplyError::Expired { .. } => sql.contains("valid until"),
@@ -89,7 +89,7 @@ pub(crate) async fn a_seed_that_locks_the_superuser_out_is_named(ground: Ground)
     }
 }
 
-pub(crate) async fn nobody_is_let_in_over_tcp_without_a_password(ground: Ground) {
+pub(crate) async fn connections_over_tcp_require_a_password(ground: TestProject) {
     for _ in 0..2 {
         let server = ground.start("").await;
         let trusting = "select count(*) from pg_hba_file_rules where type <> 'local' and auth_method = 'trust'";
@@ -98,7 +98,7 @@ pub(crate) async fn nobody_is_let_in_over_tcp_without_a_password(ground: Ground)
     }
 }
 
-pub(crate) async fn a_seed_whose_configuration_keeps_the_server_from_starting_is_named(ground: Ground) {
+pub(crate) async fn the_error_names_a_seed_whose_configuration_prevents_the_next_start(ground: TestProject) {
     for (sql, cause) in [
         ("alter system set shared_preload_libraries = 'nosuchlibrary'", "nosuchlibrary"),
         ("alter system set hba_file = '/nonexistent/pg_hba.conf'", "/nonexistent/pg_hba.conf"),
@@ -108,10 +108,10 @@ pub(crate) async fn a_seed_whose_configuration_keeps_the_server_from_starting_is
             "pg_hba.conf",
         ),
     ] {
-        // The seed that comes before keeps its layer.
+        // The layer of the earlier seed is kept.
         let before = "before = { type = \"sql-statement\", statement = \"create table t (id int)\" }";
         let error = ground.failed(&format!("{before}\n{}", statement(sql))).await;
-        let text = story(&error);
+        let text = error_chain(&error);
         let first = format!("failed to start the server of instance {} again after seed \"s\"", ground.instance);
         assert!(text.starts_with(&first), "{text}");
         assert!(text.contains(cause), "{sql}: {text}");
@@ -121,7 +121,7 @@ pub(crate) async fn a_seed_whose_configuration_keeps_the_server_from_starting_is
     ground.assert_nothing_runs();
 }
 
-pub(crate) async fn seeds_run_under_the_configuration_that_an_earlier_seed_has_left(ground: Ground) {
+pub(crate) async fn seeds_run_under_the_configuration_that_an_earlier_seed_set(ground: TestProject) {
     let configure = statement("alter system set max_connections = 37");
     let seeds = format!(
         "{configure}\nshown = {{ type = \"sql-statement\", statement = \"create table t as select current_setting('max_connections') as v\" }}"

@@ -1,4 +1,5 @@
-//! What the tests of layers share: a project of one's own on any backend, what was done in it, and what came of it.
+//! Shared code of the tests of layers: a project on any backend for a single test, and a record of the steps that were
+//! done in it.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 pub(crate) mod chains;
@@ -25,23 +26,23 @@ use pg_ephemeral_core::{Definition, Folders, Server, StartError};
 use pg_ephemeral_testkit::Recorder;
 use pg_ephemeral_testkit::base_layer::{put_base_layer_on_engine, put_base_layer_on_host};
 
-/// The image on the engines.
+/// The base image on the engines.
 pub(crate) const IMAGE: &str = "docker.io/library/postgres:15";
 
-/// A project folder and a state folder, an instance whose name nobody else has, and a record of what is done.
-pub(crate) struct Ground {
+/// A project folder, a state folder, an instance with a unique name, and a record of the steps that are done.
+pub(crate) struct TestProject {
     pub(crate) kind: Kind,
     pub(crate) instance: String,
     pub(crate) image: String,
     pub(crate) home: PathBuf,
     pub(crate) recorder: Recorder,
     steps: Arc<Mutex<Vec<Step>>>,
-    /// Folders and images are somebody else's.
+    /// `true` if another process owns the folders and images and removes them.
     borrowed: bool,
 }
 
-impl Ground {
-    /// Its first start may find a base layer, as that of [`Ground::cold`] does not.
+impl TestProject {
+    /// Creates a ground that may already have the base layer, unlike [`TestProject::cold`].
     pub(crate) fn new(kind: Kind) -> Self {
         let ground = Self::cold(kind);
         match kind {
@@ -51,6 +52,7 @@ impl Ground {
         ground
     }
 
+    /// Creates a ground without any layer.
     pub(crate) fn cold(kind: Kind) -> Self {
         let home = tempfile::Builder::new().prefix("layers-").tempdir().unwrap().keep();
         let name = home.file_name().unwrap().to_str().unwrap().to_lowercase().replace(['_', '.'], "-");
@@ -59,7 +61,7 @@ impl Ground {
         Self::with(kind, name.trim_end_matches('-').to_owned(), home, false)
     }
 
-    /// The ground of another process.
+    /// Returns the ground that another process owns.
     pub(crate) fn borrowed(kind: Kind, instance: String, home: PathBuf) -> Self {
         Self::with(kind, instance, home, true)
     }
@@ -83,7 +85,7 @@ impl Ground {
         std::fs::write(path, content).unwrap();
     }
 
-    /// The definition that a `database.toml` in the project would give; `seeds` are its tables below `seeds`.
+    /// Returns the definition for a `database.toml` in the project folder. `seeds` is the content of its `seeds` table.
     pub(crate) fn definition(&self, seeds: &str) -> Definition {
         self.definition_in(&self.project(), seeds)
     }
@@ -104,7 +106,7 @@ impl Ground {
         }
     }
 
-    /// Forgets what was done so far.
+    /// Clears the record of what was done so far.
     pub(crate) fn forget(&self) {
         self.steps.lock().unwrap().clear();
         self.recorder.journal().clear();
@@ -118,7 +120,7 @@ impl Ground {
         self.steps().iter().filter(|done| *done == step).count()
     }
 
-    /// The places in the chain of the seeds that were applied, in order.
+    /// Returns the positions in the chain of the seeds that were applied, in order. The first seed has position 1.
     pub(crate) fn applied(&self) -> Vec<usize> {
         let place = |step| if let Step::Seed { position, .. } = step { Some(position) } else { None };
         self.steps().into_iter().filter_map(place).collect()
@@ -126,20 +128,20 @@ impl Ground {
 
     pub(crate) async fn populate(&self, seeds: &str) {
         self.forget();
-        self.definition(seeds).populate_cache().await.unwrap_or_else(|error| panic!("{}", story(&error)));
+        self.definition(seeds).populate_cache().await.unwrap_or_else(|error| panic!("{}", error_chain(&error)));
     }
 
     pub(crate) async fn start(&self, seeds: &str) -> Server {
         self.forget();
-        self.definition(seeds).start().await.unwrap_or_else(|error| panic!("{}", story(&error)))
+        self.definition(seeds).start().await.unwrap_or_else(|error| panic!("{}", error_chain(&error)))
     }
 
-    /// As [`start`](Self::start), with a server parameter.
+    /// Starts a server as [`start`](Self::start) does, with a server parameter.
     pub(crate) async fn start_with(&self, seeds: &str, parameter: &str) -> Server {
         self.forget();
         let parameters = [parameter.parse::<ParameterAssignment>().unwrap()].into_iter().collect();
         let started = self.definition(seeds).parameters(parameters).start().await;
-        started.unwrap_or_else(|error| panic!("{}", story(&error)))
+        started.unwrap_or_else(|error| panic!("{}", error_chain(&error)))
     }
 
     pub(crate) async fn failed(&self, seeds: &str) -> StartError {
@@ -149,7 +151,7 @@ impl Ground {
         error
     }
 
-    /// Everything in the database of a fresh server, as SQL.
+    /// Starts a server, returns the content of its database as SQL, and stops it.
     pub(crate) async fn dump(&self, seeds: &str) -> String {
         let server = self.start(seeds).await;
         let dumped = dump(&server).await;
@@ -157,7 +159,7 @@ impl Ground {
         dumped
     }
 
-    /// Neither a container nor a process of this ground is left, nor anything of a server's in the state folder.
+    /// Asserts that no container of this ground is left, and no container or record of a server in the state folder.
     pub(crate) fn assert_nothing_runs(&self) {
         for folder in ["ociman/containers", "pg-ephemeral/servers"] {
             let entries = std::fs::read_dir(self.state().join(folder)).into_iter().flatten();
@@ -171,7 +173,7 @@ impl Ground {
         }
     }
 
-    /// Runs a command of the engine and gives what it printed.
+    /// Runs a command of the engine and returns what it prints.
     pub(crate) fn engine(&self, arguments: &[&str]) -> String {
         let output = Command::new(self.kind.as_str()).args(arguments).stdin(Stdio::null()).output().unwrap();
         let message = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -179,25 +181,25 @@ impl Ground {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    /// The layers of this instance, by their tags.
+    /// Returns the tags of the layers of this instance.
     pub(crate) fn layers(&self) -> Vec<String> {
         if self.kind == Kind::Host {
             let folder = self.state().join("ociman");
             return tags_below(&folder, &self.instance);
         }
-        // Not all images: Podman fails when one of somebody else's goes meanwhile.
+        // Don't list all images: Podman fails if another process removes an image meanwhile.
         let ours = self.layer_name();
         let listed = self.engine(&["images", "--format", "{{.Repository}}:{{.Tag}}", &ours]);
         tags_of(&ours, &listed)
     }
 
-    /// What the layers of this instance are called on its engine, without their tags.
+    /// Returns the name of this instance's layers on its engine, without a tag.
     pub(crate) fn layer_name(&self) -> String {
         let domain = if self.kind == Kind::Podman { "localhost/" } else { "" };
         format!("{domain}pg-ephemeral/{}", self.instance)
     }
 
-    /// Runs one of this binary's helper tests as a process of its own, on this ground.
+    /// Returns a command that runs this binary's helper test on this ground in another process.
     pub(crate) fn helper(&self, work: &str, seeds: &str) -> Command {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command
@@ -214,7 +216,7 @@ impl Ground {
     }
 }
 
-impl Drop for Ground {
+impl Drop for TestProject {
     fn drop(&mut self) {
         if self.borrowed {
             return;
@@ -237,7 +239,7 @@ impl Drop for Ground {
             if !named.is_empty() {
                 quiet(words(&format!("rmi --force {}", named.join(" "))));
             }
-            // Those without a name as well.
+            // Also remove images that have no name.
             let images = quiet(words(&format!("images --quiet --no-trunc {ours}")));
             if !images.trim().is_empty() {
                 quiet(words(&format!("rmi --force {images}")));
@@ -247,7 +249,7 @@ impl Drop for Ground {
     }
 }
 
-/// The tags of a name in a listing. Podman lists the other names of its images as well.
+/// Returns the tags of a name in a listing. Podman also lists other names of the same images.
 fn tags_of(name: &str, listing: &str) -> Vec<String> {
     let tags = listing.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
     tags.map(str::to_owned).collect()
@@ -268,12 +270,12 @@ fn tags_below(folder: &Path, instance: &str) -> Vec<String> {
     tags
 }
 
-/// What [`Ground::helper`] does, in its process.
+/// Does the work of [`TestProject::helper`] in its process.
 pub(crate) async fn help() {
     let variable = |name: &str| std::env::var(format!("LAYERS_HELPER_{name}")).ok();
     let Some(work) = variable("WORK") else { return };
     let kind = variable("KIND").unwrap().parse().unwrap();
-    let ground = Ground::borrowed(kind, variable("INSTANCE").unwrap(), variable("HOME").unwrap().into());
+    let ground = TestProject::borrowed(kind, variable("INSTANCE").unwrap(), variable("HOME").unwrap().into());
     let seeds = variable("SEEDS").unwrap();
     match work.as_str() {
         "populate" => ground.populate(&seeds).await,
@@ -288,15 +290,15 @@ pub(crate) async fn help() {
 }
 
 /// Runs git in the project folder.
-pub(crate) fn git(ground: &Ground, arguments: &[&str]) {
+pub(crate) fn git(ground: &TestProject, arguments: &[&str]) {
     let mut command = Command::new("git");
     command.args(["-c", "user.name=t", "-c", "user.email=t@example.org", "-C"]).arg(ground.project()).args(arguments);
     let output = command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1").output().unwrap();
     assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// An error and all its causes, a line each.
-pub(crate) fn story(error: &dyn std::error::Error) -> String {
+/// Returns an error and all its causes, one per line.
+pub(crate) fn error_chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -306,13 +308,13 @@ pub(crate) fn story(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// The only value that a query gives, as text.
+/// Returns the only value of a query's result, as text.
 pub(crate) async fn value(server: &Server, query: &str) -> String {
     let client = server.connect().await.unwrap();
     client.query_one(&format!("select ({query})::text"), &[]).await.unwrap().get(0)
 }
 
-/// Runs a program of PostgreSQL's against a server and gives what it printed.
+/// Runs a program of PostgreSQL against a server and returns what it prints.
 pub(crate) async fn tool(server: &Server, program: &str, arguments: &[&str]) -> String {
     let words = |program: String| std::iter::once(program).chain(arguments.iter().map(|word| (*word).to_owned()));
     let (status, stdout, stderr) = match server.programs() {
@@ -335,7 +337,7 @@ pub(crate) async fn tool(server: &Server, program: &str, arguments: &[&str]) -> 
     String::from_utf8(stdout).unwrap()
 }
 
-/// Schema and data of the server's database, without what tells of the program that wrote it.
+/// Returns the schema and data of the server's database as SQL, without version comments and random keys.
 pub(crate) async fn dump(server: &Server) -> String {
     let text = tool(server, "pg_dump", &[]).await;
     let tells = |line: &&str| {
@@ -344,14 +346,14 @@ pub(crate) async fn dump(server: &Server) -> String {
     text.lines().filter(tells).fold(String::new(), |all, line| all + line + "\n")
 }
 
-/// Instantiates the scenarios for one backend.
+/// Defines a test for each of these scenarios on one backend.
 #[macro_export]
 macro_rules! scenarios {
     ($kind:expr, $($module:ident :: $name:ident),+ $(,)?) => {
         $(
             #[tokio::test]
             async fn $name() {
-                $crate::layers::$module::$name($crate::layers::Ground::new($kind)).await;
+                $crate::layers::$module::$name($crate::layers::TestProject::new($kind)).await;
             }
         )+
     };

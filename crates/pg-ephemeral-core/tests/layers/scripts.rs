@@ -1,10 +1,10 @@
-//! SQL seeds on every backend: psql runs them, with all the files that they include, and those decide on the key.
+//! SQL seeds on every backend. psql runs them with all files that they include, and these files are part of the key.
 
 use std::io::Write;
 
-use super::{Ground, git, story, value};
+use super::{TestProject, error_chain, git, value};
 
-pub(crate) async fn a_script_finds_the_files_that_it_includes_and_runs_again_when_one_changes(ground: Ground) {
+pub(crate) async fn a_script_runs_again_when_a_file_that_it_includes_changes(ground: TestProject) {
     ground.write(
         "db/schema.sql",
         "create table part (name text);\n\
@@ -36,10 +36,10 @@ pub(crate) async fn a_script_finds_the_files_that_it_includes_and_runs_again_whe
     ground.assert_nothing_runs();
 }
 
-pub(crate) async fn an_error_in_an_included_file_names_that_file_and_its_line(ground: Ground) {
+pub(crate) async fn an_error_in_an_included_file_names_that_file_and_its_line(ground: TestProject) {
     ground.write("db/schema.sql", "create table t (id int primary key);\n\\ir deep/rows.sql\n");
     ground.write("db/deep/rows.sql", "insert into t values (1);\n\ninsert into t\n  values (1);\n");
-    let text = story(&ground.failed(r#"s = { type = "sql-file", path = "db/schema.sql" }"#).await);
+    let text = error_chain(&ground.failed(r#"s = { type = "sql-file", path = "db/schema.sql" }"#).await);
     let expected = format!(
         "failed to seed instance {}\n\
          caused by: seed \"s\" failed at db/deep/rows.sql:4\n\
@@ -48,12 +48,13 @@ pub(crate) async fn an_error_in_an_included_file_names_that_file_and_its_line(gr
         ground.instance
     );
     assert_eq!(text, expected);
-    let text = story(&ground.failed(r#"s = { type = "sql-statement", statement = "select 1;\n\\i gone.sql" }"#).await);
+    let text =
+        error_chain(&ground.failed(r#"s = { type = "sql-statement", statement = "select 1;\n\\i gone.sql" }"#).await);
     assert!(text.contains("seed \"s\" failed at line 2 of its statement"), "{text}");
     assert!(text.contains("gone.sql: No such file or directory"), "{text}");
 }
 
-pub(crate) async fn compressed_scripts_and_scripts_of_a_revision_include_files_as_others_do(ground: Ground) {
+pub(crate) async fn compressed_scripts_and_scripts_of_a_git_revision_can_include_files(ground: TestProject) {
     let script = "create table t as select 'script' as name;\n\\ir rows.sql\n";
     ground.write("old/rows.sql", "insert into t values ('rows of the revision');\n");
     ground.write("old/script.sql", script);
@@ -79,7 +80,7 @@ pub(crate) async fn compressed_scripts_and_scripts_of_a_revision_include_files_a
     }
 }
 
-pub(crate) async fn a_script_works_on_other_databases_and_as_other_roles(ground: Ground) {
+pub(crate) async fn a_script_can_connect_to_other_databases_and_as_other_roles(ground: TestProject) {
     ground.write(
         "s.sql",
         "create role owner login;\n\
@@ -101,7 +102,7 @@ check = { type = "sql-statement", statement = "\\connect shop\ndo $$ begin asser
     server.stop().await.unwrap();
 }
 
-pub(crate) async fn what_psql_writes_and_reads_in_a_container_is_in_no_layer(ground: Ground) {
+pub(crate) async fn files_that_psql_reads_and_writes_in_a_container_are_in_no_layer(ground: TestProject) {
     ground.write("rows.csv", "1\n");
     let seeds = r#"s = { type = "sql-statement", statement = """
 create table t (a int);
@@ -116,7 +117,7 @@ create table t (a int);
     }
 }
 
-pub(crate) async fn psql_in_a_container_is_that_of_the_server_s_version(ground: Ground) {
+pub(crate) async fn psql_in_a_container_has_the_server_s_version(ground: TestProject) {
     // On Debian `/usr/bin/psql` is a script that chooses a version and is slow, and comes first on `PATH`.
     let seeds = r#"s = { type = "sql-statement", statement = """
 \\set client `dirname "$(command -v psql)"`
@@ -128,16 +129,16 @@ create table folders as select :'client' as client, :'server' as server;
     server.stop().await.unwrap();
 }
 
-pub(crate) async fn sql_for_a_server_that_runs_is_for_psql_too(ground: Ground) {
+pub(crate) async fn apply_sql_runs_psql_on_a_running_server(ground: TestProject) {
     let server = ground.start("").await;
     let sql = "\\set name t\ncreate table :name (a int);\ncopy t from stdin;\n1\n2\n\\.\nselect 'insert into t values (3)' \\gexec\n";
     server.apply_sql(sql).await.unwrap();
     assert_eq!(value(&server, "select sum(a) from t").await, "6");
     let error = server.apply_sql("select 1;\nselect nope;").await.unwrap_err();
     assert!(
-        story(&error).starts_with("SQL failed at line 2 of its statement\ncaused by: ERROR:  "),
+        error_chain(&error).starts_with("SQL failed at line 2 of its statement\ncaused by: ERROR:  "),
         "{}",
-        story(&error)
+        error_chain(&error)
     );
     server.stop().await.unwrap();
     ground.assert_nothing_runs();

@@ -1,11 +1,11 @@
-//! Processes that start the same cold chain at once.
+//! Several processes that start the same chain without layers at the same time.
 
-use super::Ground;
+use super::TestProject;
 
 const PROCESSES: usize = 8;
 
-pub(crate) async fn eight_processes_build_a_cold_chain_once_and_all_get_a_server(ground: Ground) {
-    let ground = Ground::cold(ground.kind);
+pub(crate) async fn eight_processes_build_a_cold_chain_once_and_all_get_a_server(ground: TestProject) {
+    let ground = TestProject::cold(ground.kind);
     let seeds: String = (1..=4)
         .map(|number| {
             let sql = if number == 1 { "create table t (id int)" } else { "insert into t values (1)" };

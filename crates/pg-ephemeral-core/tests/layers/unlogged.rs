@@ -1,10 +1,10 @@
-//! Layers hold everything, whole: UNLOGGED relations too, and with checksums on.
+//! Layers are complete and intact: they contain UNLOGGED relations, and have no corrupt page.
 
 use pg_ephemeral_core::progress::Step;
 
-use super::{Ground, tool, value};
+use super::{TestProject, tool, value};
 
-pub(crate) async fn unlogged_relations_keep_their_rows(ground: Ground) {
+pub(crate) async fn unlogged_relations_keep_their_rows(ground: TestProject) {
     let seeds = r#"
 plain = { type = "sql-statement", statement = "create unlogged table a as select g from generate_series(1, 100) g" }
 other = { type = "sql-statement", statement = "insert into a values (101)" }
@@ -26,7 +26,7 @@ after = { type = "sql-statement", statement = "create table d as select 1 as z" 
     server.stop().await.unwrap();
 }
 
-pub(crate) async fn unlogged_relations_of_another_tablespace_keep_their_rows(ground: Ground) {
+pub(crate) async fn unlogged_relations_in_another_tablespace_keep_their_rows(ground: TestProject) {
     let seeds = r#"
 folder = { type = "container-script", script = "mkdir /space && chown postgres /space" }
 space = { type = "sql-statement", statement = "create tablespace space location '/space'" }
@@ -38,7 +38,7 @@ table = { type = "sql-statement", statement = "create unlogged table a tablespac
     server.stop().await.unwrap();
 }
 
-/// Turns checksums on, which needs a cluster that was stopped cleanly.
+/// Enables checksums. The seed stops the cluster cleanly first, because `pg_checksums` requires that.
 const CHECKSUMS: &str = r#"
 checksums = { type = "container-script", script = '''
 as_postgres() { setpriv --reuid=postgres --regid=postgres --clear-groups "$@"; }
@@ -47,20 +47,20 @@ as_postgres pg_checksums --enable --no-sync -D "$PGDATA"
 ''' }
 "#;
 
-pub(crate) async fn a_layer_taken_from_a_running_server_is_sound_to_the_last_page(ground: Ground) {
+pub(crate) async fn a_layer_committed_from_a_running_server_has_no_corrupt_page(ground: TestProject) {
     let seeds = CHECKSUMS.to_owned() + &super::forms::rental(&ground, 1);
     ground.populate(&seeds).await;
     assert_eq!(ground.count(&Step::Run), 1, "the layers are taken without a stop");
     check(&ground, &seeds, "on").await;
 }
 
-pub(crate) async fn a_layer_of_the_host_is_sound_to_the_last_page(ground: Ground) {
+pub(crate) async fn a_layer_of_the_host_has_no_corrupt_page(ground: TestProject) {
     let seeds = super::forms::rental(&ground, 1);
     ground.populate(&seeds).await;
     check(&ground, &seeds, "off").await;
 }
 
-async fn check(ground: &Ground, seeds: &str, checksums: &str) {
+async fn check(ground: &TestProject, seeds: &str, checksums: &str) {
     let server = ground.start(seeds).await;
     assert!(ground.applied().is_empty());
     assert_eq!(value(&server, "select current_setting('data_checksums')").await, checksums);

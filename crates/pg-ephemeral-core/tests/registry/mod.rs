@@ -1,4 +1,5 @@
-//! A registry of a test's own: Debian's `docker-registry` on a free port of the loopback, with a temporary folder.
+//! A registry for a single test: Debian's `docker-registry` on a free port of the loopback address, with a temporary
+//! folder.
 
 use std::fs::{self, File};
 use std::io::{BufReader, Read};
@@ -43,13 +44,13 @@ impl Registry {
         registry
     }
 
-    /// As a part of image names.
+    /// The address, as image names begin with it.
     pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Which of these texts stand anywhere in what was pushed: manifests, configurations and files of layers. To look through
-    /// all of it takes long.
+    /// Returns which of these texts occur in anything that was pushed: manifests, configurations, and files of layers.
+    /// The search takes long.
     pub(crate) fn which_it_holds(&self, texts: &[&[u8]]) -> Vec<bool> {
         let mut blobs = Vec::new();
         collect(&self.folder.path().join("data"), &mut blobs);
@@ -92,7 +93,8 @@ fn look_through_blob(path: &Path, texts: &[&[u8]], found: &mut [bool]) {
     assert!(gzip.wait().unwrap().success(), "{} is broken", path.display());
 }
 
-/// Looks through a stream of any length, piece by piece; each begins with the end of the one before.
+/// Searches a stream of any length piece by piece. Each piece begins with the end of the previous one, so that a text
+/// across the boundary is found.
 fn look_through(mut stream: impl Read, texts: &[&[u8]], found: &mut [bool]) {
     let longest = texts.iter().map(|text| text.len()).max().unwrap_or(0);
     let mut piece = Vec::new();

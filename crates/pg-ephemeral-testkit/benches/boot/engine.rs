@@ -1,4 +1,5 @@
-//! The floor of an engine: the fewest commands that start a server of a committed image, ask it once and remove it.
+//! The floor of an engine: the time of the fewest commands that start a server from a committed image, query it once
+//! and remove it.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use crate::options::Backend;
 use crate::probe::{Login, first_query, free_port};
 use crate::stage::Stage;
 
-/// Not where the image has a volume, since a commit leaves volumes out.
+/// The data folder. It is not in the image's volume, because a commit leaves volumes out.
 const DATA: &str = "/var/lib/floor/data";
 
 pub(crate) struct EngineFloor {
@@ -18,12 +19,13 @@ pub(crate) struct EngineFloor {
     image: String,
     container: String,
     password: String,
-    /// The volume of the official image, which would be made anew each time.
+    /// The volume of the official image. It is replaced by a tmpfs, because the engine would create a new volume each
+    /// time.
     volume: Option<String>,
 }
 
 impl EngineFloor {
-    /// Commits an image whose password is known.
+    /// Commits an image of a server with a known password.
     pub(crate) async fn prepare(stage: &Stage, backend: Backend) -> Result<Self, Failure> {
         let base = stage.base_image(backend).await?;
         let mut inspect = program(backend.name());

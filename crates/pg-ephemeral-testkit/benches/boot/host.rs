@@ -1,4 +1,4 @@
-//! The floor without an engine: PostgreSQL's own program on a data directory that was copied before.
+//! The floor without an engine: the time of `postgres` on a data folder that was copied before.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -17,7 +17,7 @@ pub(crate) struct HostFloor {
     original: PathBuf,
     data: PathBuf,
     password: String,
-    /// PostgreSQL refuses to run as root.
+    /// The user of the server if this program runs as root, because PostgreSQL refuses to run as root.
     user: Option<User>,
 }
 
@@ -88,7 +88,7 @@ impl HostFloor {
     }
 }
 
-/// The user that servers of root run as.
+/// Returns the user of servers if this program runs as root.
 async fn other_user() -> Result<User, Failure> {
     let mut name = "postgres";
     if id(name, "-u").await.is_err() {

@@ -1,5 +1,6 @@
-//! How long a boot takes from shell to shell, over the time that nobody can beat: the same server started, queried once
-//! and removed with the fewest commands by hand. All are measured in turns, round by round, since machines drift.
+//! Measures how long a boot takes, from the start of the command to its end, relative to a lower bound, the *floor*:
+//! the time to start, query and remove the same server with the fewest possible commands by hand. All of them are
+//! measured in turns, round by round, because the speed of a machine changes over time.
 
 mod engine;
 mod host;
@@ -47,7 +48,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs everything, and cleans up however that ends.
+/// Runs all measurements, and cleans up even if one fails.
 async fn measure(options: &Options) -> Result<Vec<Summary>, Failure> {
     let stage = Stage::set(&options.binary, &options.chains)?;
     let ended = until_signal(run(options, &stage)).await;
@@ -55,12 +56,12 @@ async fn measure(options: &Options) -> Result<Vec<Summary>, Failure> {
     ended
 }
 
-/// One backend that takes part.
+/// The measurements of one backend.
 struct Contest {
     backend: Backend,
     floor: Floor,
     boots: Vec<Boot>,
-    /// The first boot of each chain.
+    /// The time of the first boot of each chain.
     cold: Vec<Cold>,
     floor_times: Vec<Duration>,
     times: Vec<Vec<Duration>>,
@@ -111,7 +112,7 @@ async fn prepare(stage: &Stage, backend: Backend, chains: &[usize]) -> Result<Co
         Backend::Host => Floor::Host(HostFloor::prepare(stage).await?),
         engine => Floor::Engine(EngineFloor::prepare(stage, engine).await?),
     };
-    // Once without a clock: caches fill, on both sides.
+    // Run each once without measuring, to fill caches.
     floor.once().await?;
     for boot in &boots {
         stage.boot(backend, *boot).await?;
@@ -120,7 +121,7 @@ async fn prepare(stage: &Stage, backend: Backend, chains: &[usize]) -> Result<Co
     Ok(Contest { backend, floor, boots, cold, floor_times: Vec::new(), times })
 }
 
-/// Everyone once; who begins changes from round to round.
+/// Measures each once. The order rotates from round to round.
 async fn one_round(stage: &Stage, contest: &mut Contest, round: usize) -> Result<(), Failure> {
     let contestants = contest.boots.len() + 1;
     for turn in 0..contestants {

@@ -17,7 +17,7 @@ usage: boot [--backend host|podman|docker]... [--chains N,...] [--rounds N] [--j
 pub(crate) struct Options {
     pub(crate) binary: PathBuf,
     pub(crate) backends: Vec<Backend>,
-    /// Numbers of seeds.
+    /// The lengths of the chains, as numbers of seeds.
     pub(crate) chains: Vec<usize>,
     pub(crate) rounds: usize,
     pub(crate) format: Format,
@@ -38,7 +38,7 @@ impl Backend {
         }
     }
 
-    /// The error is why it is not.
+    /// Checks that the backend works. The error is the reason why it does not.
     pub(crate) async fn is_there(self, stage: &Stage) -> Result<(), String> {
         if self != Self::Host {
             let mut version = crate::command::program(self.name());
@@ -54,7 +54,7 @@ impl Backend {
 }
 
 impl Options {
-    /// `None` when only the usage was asked for.
+    /// Parses the command line. Returns `None` if it only asks for the usage.
     pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
         let mut binary = None;
         let mut options =
@@ -66,7 +66,7 @@ impl Options {
                 "--chains" => options.chains = chains(&value()?)?,
                 "--rounds" => options.rounds = rounds(&value()?)?,
                 "--json" => options.format = Format::Json,
-                // What cargo gives every bench.
+                // Cargo passes this to every bench.
                 "--bench" => {}
                 "--help" => {
                     println!("{USAGE}");

@@ -1,4 +1,4 @@
-//! The first query to a server that is on its way up.
+//! The first query to a server that is starting.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::{Duration, Instant};
@@ -7,23 +7,23 @@ use tokio_postgres::{Config, NoTls};
 
 use crate::Failure;
 
-/// How often it is tried, as pg-ephemeral does at first.
+/// The pause between attempts, the same as pg-ephemeral's first pauses.
 const PAUSE: Duration = Duration::from_millis(1);
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A server of ours. The password is only for this machine and this minute.
+/// The port and the password of a server of this bench. The password is only used for this short time on this machine.
 #[derive(Debug, Clone)]
 pub(crate) struct Login {
     pub(crate) port: u16,
     pub(crate) password: String,
 }
 
-/// A port that nobody has right now.
+/// Returns a port that is free at the moment.
 pub(crate) fn free_port() -> Result<u16, Failure> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
-/// Waits for the answer to `sql`.
+/// Runs `sql`, and tries again until the server answers or the time limit has passed.
 pub(crate) async fn first_query(login: &Login, sql: &str) -> Result<(), Failure> {
     let mut config = Config::new();
     config.host("127.0.0.1").port(login.port).user("postgres").dbname("postgres").password(&login.password);

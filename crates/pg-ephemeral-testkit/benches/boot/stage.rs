@@ -1,4 +1,4 @@
-//! What pg-ephemeral is measured in: a state folder and an instance of its own, which go at the end.
+//! The environment of the measurements: a state folder and instances that are removed at the end.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -10,14 +10,14 @@ use crate::Failure;
 use crate::command::{output, program};
 use crate::options::Backend;
 
-/// What is run.
+/// The command that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// As a process of this machine, over TCP.
+    /// Runs a command on this machine, which can reach the server over TCP.
     Host,
-    /// Inside the container.
+    /// Runs a command inside the container.
     Bare,
-    /// Nothing but whether the backend works.
+    /// Only checks that the backend works.
     Probe,
 }
 
@@ -38,11 +38,11 @@ pub(crate) struct Stage {
     chains: Vec<usize>,
 }
 
-/// One way to boot: of what chain, and what is run then.
+/// A boot to measure: the length of the chain, and the command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Boot {
     pub(crate) form: Form,
-    /// How many seeds.
+    /// The number of seeds.
     pub(crate) seeds: usize,
 }
 
@@ -54,7 +54,7 @@ impl Stage {
         std::fs::create_dir(&work)?;
         let instances: String = chains.iter().map(|seeds| instance(&id, *seeds)).collect();
         std::fs::write(work.join("database.toml"), instances)?;
-        // Servers of other users read what is below it.
+        // Servers of another user need to read files below this folder.
         std::fs::set_permissions(base.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
         let binary = binary.canonicalize().map_err(|error| format!("{}: {error}", binary.display()))?;
         Ok(Self { id, binary, base, chains: chains.to_vec() })
@@ -64,12 +64,12 @@ impl Stage {
         self.base.path()
     }
 
-    /// The image that the floor of an engine is run of.
+    /// Returns the name of the image for the floor of an engine.
     pub(crate) fn floor_image(&self) -> String {
         format!("localhost/pg-ephemeral-floor/{}:1", self.id)
     }
 
-    /// The container of an engine's floor.
+    /// Returns the name of the container for the floor of an engine.
     pub(crate) fn floor_container(&self) -> String {
         format!("pg-ephemeral-floor-{}", self.id)
     }
@@ -85,7 +85,7 @@ impl Stage {
         command
     }
 
-    /// Runs pg-ephemeral once, from shell to shell.
+    /// Runs pg-ephemeral once, and returns the time from the start of the process to its end.
     pub(crate) async fn boot(&self, backend: Backend, boot: Boot) -> Result<Duration, Failure> {
         let command = self.command(backend, boot.seeds, boot.form.words());
         let begin = Instant::now();
@@ -93,13 +93,14 @@ impl Stage {
         Ok(begin.elapsed())
     }
 
-    /// The folder of PostgreSQL's programs that the host backend uses: the last one that its commands have on `PATH`.
+    /// Returns the folder of PostgreSQL's programs that the host backend uses. It is the last folder of its commands'
+    /// `PATH`.
     pub(crate) async fn host_programs(&self) -> Result<PathBuf, Failure> {
         let path = output(self.command(Backend::Host, self.shortest(), &["run-env", "--", "printenv", "PATH"])).await?;
         std::env::split_paths(&path).last().ok_or_else(|| "the host backend has no programs".into())
     }
 
-    /// The official image that an engine's layer was made of.
+    /// Returns the official image from which the layers of an engine were built.
     pub(crate) async fn base_image(&self, backend: Backend) -> Result<String, Failure> {
         let images = self.images(backend).await?;
         let layer = images.first().ok_or("there is no layer image")?;
@@ -108,7 +109,7 @@ impl Stage {
         output(inspect).await
     }
 
-    /// The length of the shortest chain.
+    /// Returns the length of the shortest chain.
     pub(crate) fn shortest(&self) -> usize {
         self.chains.first().copied().unwrap_or_default()
     }
@@ -121,16 +122,18 @@ impl Stage {
         Ok(images)
     }
 
-    /// Removes everything from the engines. The folder goes by itself.
+    /// Removes the containers and images of this bench from the engines. The folder is removed when the stage is
+    /// dropped.
     pub(crate) async fn clear(&self) {
         for backend in [Backend::Podman, Backend::Docker] {
-            // Of a backend that is not there, and of what was never made, there is nothing to remove.
+            // Errors are ignored: the backend may not be installed, or the container may not exist.
             let _ = output(self.command(backend, self.shortest(), &["gc"])).await;
             let mut remove = program(backend.name());
             remove.args(["rm", "--force", "--volumes", &self.floor_container()]);
             let _ = output(remove).await;
             let mut images = vec![self.floor_image()];
-            // One that others were made of goes after them, and of those of one second a listing knows no order.
+            // An image can only be removed after the images built from it, and a listing does not order images of the
+            // same second. So try several times.
             for _ in 0..3 {
                 images.extend(self.images(backend).await.unwrap_or_default());
                 for image in images.drain(..) {
@@ -145,7 +148,7 @@ fn instance_name(id: &str, seeds: usize) -> String {
     format!("{id}-{seeds}")
 }
 
-/// The table of an instance with a chain of small seeds.
+/// Returns the TOML table of an instance with a chain of small seeds.
 fn instance(id: &str, seeds: usize) -> String {
     let name = instance_name(id, seeds);
     let table = |number| {

@@ -1,4 +1,4 @@
-//! Medians, ranges and ratios, for people and for programs.
+//! The result as text or JSON: medians, ranges and ratios.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub(crate) struct Summary {
     pub(crate) series: Vec<Series>,
 }
 
-/// The boot that made all layers of a chain.
+/// The boot that built all layers of a chain.
 #[derive(Debug)]
 pub(crate) struct Cold {
     pub(crate) seeds: usize,
@@ -50,7 +50,7 @@ impl Series {
     }
 }
 
-/// The result as it is printed.
+/// Formats the result.
 pub(crate) fn shown(summaries: &[Summary], format: Format) -> String {
     match format {
         Format::Json => format!("{:#}\n", summaries.iter().map(as_json).collect::<Value>()),

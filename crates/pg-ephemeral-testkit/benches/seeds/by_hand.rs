@@ -1,4 +1,4 @@
-//! The floor: psql by hand. It runs as the child of `run-env`, and prints how long psql took.
+//! The floor: a manual call of psql. This part runs as the command of `run-env`, and prints the time that psql took.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -13,13 +13,13 @@ use crate::shared::command::{output, program};
 use crate::shared::series::milliseconds;
 use crate::sql_file::Form;
 
-/// The first argument of this program where it is the child.
+/// The first argument of this program if it runs as the command of `run-env`.
 pub(crate) const WORD: &str = "by-hand";
 
 #[derive(Debug)]
 pub(crate) struct ByHand {
     pub(crate) backend: Backend,
-    /// The instance of the server, by which its container is found.
+    /// The instance of the server, which identifies its container.
     pub(crate) instance: String,
     pub(crate) form: Form,
     pub(crate) file: PathBuf,
@@ -48,7 +48,7 @@ impl ByHand {
         Ok([WORD, self.backend.name(), &self.instance, self.form.name(), file].map(str::to_owned))
     }
 
-    /// Runs psql, and gives the time that it took in milliseconds.
+    /// Runs psql, and returns the time that it took, in milliseconds.
     pub(crate) async fn time(&self) -> Result<String, Failure> {
         let mut psql = self.psql().await?;
         psql.args(["-X", "-v", "ON_ERROR_STOP=1", "-q", "-f"]);
@@ -62,7 +62,8 @@ impl ByHand {
         Ok(format!("{}\n", milliseconds(begin.elapsed())))
     }
 
-    /// psql where the server is: by the environment of `run-env`, or inside the container.
+    /// Returns a command that calls psql, on the host backend with the environment of `run-env`, and otherwise inside
+    /// the container.
     async fn psql(&self) -> Result<Command, Failure> {
         if self.backend == Backend::Host {
             return Ok(program("psql"));
@@ -76,7 +77,7 @@ impl ByHand {
     }
 }
 
-/// What `gzip -dc` writes, which ends when nobody reads it any more.
+/// Returns the output of `gzip -dc`, which ends when its reader does.
 fn decompressed(file: &Path) -> Result<Stdio, Failure> {
     let mut gzip = std::process::Command::new("gzip").arg("-dc").arg(file).stdout(Stdio::piped()).spawn()?;
     Ok(gzip.stdout.take().ok_or("gzip has no output")?.into())

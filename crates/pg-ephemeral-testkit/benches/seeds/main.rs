@@ -1,5 +1,6 @@
-//! How long a seed takes that loads a big file of SQL, over the time of psql by hand on a server with the same settings,
-//! and how much memory pg-ephemeral takes for it. All are measured in turns, round by round, since machines drift.
+//! Measures how long a seed takes to load a big SQL file, relative to a manual call of psql on a server with the same
+//! settings, and how much memory pg-ephemeral needs for it. Both are measured in turns, round by round, because the
+//! speed of a machine changes over time.
 
 mod by_hand;
 mod options;
@@ -51,7 +52,7 @@ async fn perform(task: Task) -> Result<String, Failure> {
     }
 }
 
-/// Runs everything, and cleans up however that ends.
+/// Runs all measurements, and cleans up even if one fails.
 async fn measure(options: &Options) -> Result<String, Failure> {
     sql_file::check_space(&options.folder, options.size)?;
     let stage = Stage::set(&options.binary, &options.folder)?;
@@ -60,13 +61,13 @@ async fn measure(options: &Options) -> Result<String, Failure> {
     ended
 }
 
-/// One form of the file on one backend.
+/// The measurements of one form of the file on one backend.
 struct Contest {
     backend: Backend,
     form: Form,
     by_hand: Vec<Duration>,
     seed: Vec<Duration>,
-    /// The most memory that pg-ephemeral had in any round, in bytes.
+    /// The peak memory of pg-ephemeral in all rounds, in bytes.
     peak: Option<u64>,
 }
 
@@ -88,7 +89,7 @@ async fn run(options: &Options, stage: &Stage) -> Result<String, Failure> {
     Ok(std::iter::once(heading).chain(contests.into_iter().map(shown)).collect())
 }
 
-/// Both once; who begins changes from round to round.
+/// Measures both once. The order alternates from round to round.
 async fn one_round(stage: &Stage, contest: &mut Contest, round: usize) -> Result<(), Failure> {
     for turn in 0..2 {
         if (round + turn).is_multiple_of(2) {

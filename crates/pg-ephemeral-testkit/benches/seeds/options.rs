@@ -16,7 +16,7 @@ usage: seeds [--backend host|podman|docker[,...]] [--size N[K|M|G]] [--rounds N]
 #[derive(Debug)]
 pub(crate) enum Task {
     Help,
-    /// What this program does as the child of `run-env`.
+    /// Runs psql, as the command of `run-env`.
     ByHand(ByHand),
     Measure(Options),
 }
@@ -25,7 +25,7 @@ pub(crate) enum Task {
 pub(crate) struct Options {
     pub(crate) binary: PathBuf,
     pub(crate) backends: Vec<Backend>,
-    /// In bytes.
+    /// The size of the SQL file, in bytes.
     pub(crate) size: u64,
     pub(crate) rounds: usize,
     pub(crate) folder: PathBuf,
@@ -52,7 +52,7 @@ impl Task {
                 "--size" => options.size = size(&value()?)?,
                 "--rounds" => options.rounds = rounds(&value()?)?,
                 "--folder" => options.folder = value()?.into(),
-                // What cargo gives every bench.
+                // Cargo passes this to every bench.
                 "--bench" => {}
                 "--help" => return Ok(Self::Help),
                 path if !path.starts_with('-') && binary.is_none() => binary = Some(path.into()),

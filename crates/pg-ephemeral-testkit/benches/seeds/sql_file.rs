@@ -1,4 +1,4 @@
-//! The file of SQL that is loaded: rows of `COPY`, single statements and comments.
+//! The SQL file that is loaded. It has `COPY` blocks, single statements and comments.
 
 use std::fmt;
 use std::fs::File;
@@ -8,9 +8,9 @@ use std::path::Path;
 use crate::shared::Failure;
 use crate::shared::command::{output, program};
 
-/// How many rows come in one `COPY`.
+/// The number of rows in one `COPY` block.
 const ROWS: u64 = 50_000;
-/// How many single statements follow it.
+/// The number of single statements after each `COPY` block.
 const STATEMENTS: u64 = 50;
 /// The free space that is needed, as a multiple of the file's size.
 const SPACE: u64 = 7;
@@ -42,8 +42,8 @@ impl fmt::Display for Form {
     }
 }
 
-/// Fails where the folder has not enough space for a file of this size, its compressed copy, a server that has loaded it
-/// and a layer of that.
+/// Returns an error if the folder has too little free space for a file of this size, its compressed copy, a server with
+/// its data and a layer of that server.
 pub(crate) fn check_space(folder: &Path, size: u64) -> Result<(), Failure> {
     let system = rustix::fs::statvfs(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let (free, needed) = (system.f_bavail.saturating_mul(system.f_frsize), size.saturating_mul(SPACE));
@@ -54,7 +54,7 @@ pub(crate) fn check_space(folder: &Path, size: u64) -> Result<(), Failure> {
     Err(format!("{} has {free} MB of free space, and {needed} MB are needed", folder.display()).into())
 }
 
-/// Writes a file that has at least this size and little more.
+/// Writes a file that has at least this size, in bytes, and not much more.
 pub(crate) fn write(path: &Path, size: u64) -> io::Result<()> {
     let mut file = Counting { writer: BufWriter::with_capacity(1 << 20, File::create(path)?), written: 0 };
     file.write_all(b"CREATE TABLE event (id bigint, at timestamptz, kind text, amount numeric, note text);\n")?;
@@ -90,7 +90,7 @@ pub(crate) async fn compress(path: &Path) -> Result<(), Failure> {
     output(gzip).await.map(drop)
 }
 
-/// The same number each time, which looks like any: a step of splitmix64.
+/// Returns a pseudo-random number that depends only on the seed: a step of splitmix64.
 fn scattered(seed: u64) -> u64 {
     let mixed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

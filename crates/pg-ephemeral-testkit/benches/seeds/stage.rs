@@ -1,4 +1,4 @@
-//! What pg-ephemeral is measured in: folders and instances of its own, which go at the end.
+//! The environment of the measurements: folders and instances that are removed at the end.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -13,7 +13,7 @@ use crate::shared::backend::Backend;
 use crate::shared::command::{output, program};
 use crate::sql_file::Form;
 
-/// How often the memory of a process is looked at.
+/// The interval at which the memory of a process is read.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 pub(crate) struct Stage {
@@ -22,10 +22,10 @@ pub(crate) struct Stage {
     base: TempDir,
 }
 
-/// One load by a seed.
+/// The result of loading the file by a seed.
 pub(crate) struct Seeded {
     pub(crate) time: Duration,
-    /// The most memory that pg-ephemeral had at once, in bytes. It is known on Linux.
+    /// The peak memory of pg-ephemeral, in bytes. It is known only on Linux.
     pub(crate) peak: Option<u64>,
 }
 
@@ -34,7 +34,7 @@ impl Stage {
         let id = format!("bench-seeds-{}", std::process::id());
         let binary = binary.canonicalize().map_err(|error| format!("{}: {error}", binary.display()))?;
         let base = tempfile::Builder::new().prefix("pgb").tempdir_in(folder.canonicalize()?)?;
-        // Servers of other users read what is below it.
+        // Servers of another user need to read files below this folder.
         std::fs::set_permissions(base.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
         let stage = Self { id, binary, base };
         let mut instances = format!("[instances.{}]\n", stage.id);
@@ -47,7 +47,7 @@ impl Stage {
         Ok(stage)
     }
 
-    /// The file that is loaded.
+    /// Returns the path of the SQL file in this form.
     pub(crate) fn file(&self, form: Form) -> PathBuf {
         self.base.path().join(match form {
             Form::Plain => "file.sql",
@@ -65,7 +65,7 @@ impl Stage {
         command.args(["--backend", backend.name(), "--instance", instance]);
         command.current_dir(folder).env_remove("OCIMAN_BACKEND").env("XDG_STATE_HOME", folder.join("state"));
         if backend == Backend::Host {
-            // An engine may have its images there.
+            // Only on the host backend: an engine may keep its images below the user's home folder.
             command.env("HOME", folder).env("XDG_CONFIG_HOME", folder.join("config"));
         }
         command
@@ -106,14 +106,15 @@ impl Stage {
         Ok(Seeded { time: Duration::from_secs_f64(time / 1000.0), peak })
     }
 
-    /// Removes all layers, so that the next one starts as the first did, and the disk does not fill.
+    /// Removes all layers, so that each measurement starts without a cache and the disk does not fill up.
     async fn remove_layers(&self, backend: Backend, instance: &str) {
         if backend == Backend::Host {
-            // What is missing need not be removed.
+            // The folder may not exist.
             let _ = std::fs::remove_dir_all(self.base.path().join("state"));
             return;
         }
-        // One that others were made of goes after them, and of those of one second a listing knows no order.
+        // An image can only be removed after the images built from it, and a listing does not order images of the same
+        // second. So try twice.
         for _ in 0..2 {
             for image in backend.images(instance).await.unwrap_or_default() {
                 backend.remove_image(&image).await;
@@ -121,7 +122,7 @@ impl Stage {
         }
     }
 
-    /// Removes everything from the backends. The folder goes by itself.
+    /// Removes the servers and images of this bench from the backends. The folder is removed when the stage is dropped.
     pub(crate) async fn clear(&self, backends: &[Backend]) {
         for &backend in backends {
             let mut collect = self.command(backend, &self.id);
@@ -134,7 +135,7 @@ impl Stage {
     }
 }
 
-/// The most memory that a process has had at once, in bytes.
+/// Returns the peak memory of a process, in bytes. `status` is the path of its `/proc/PID/status`.
 fn peak_memory(status: &str) -> Option<u64> {
     let status = std::fs::read_to_string(status).ok()?;
     let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

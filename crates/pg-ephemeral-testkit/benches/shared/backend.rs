@@ -28,7 +28,7 @@ impl Backend {
         found.ok_or_else(|| format!("there is no backend {word}"))
     }
 
-    /// The layer images of an instance.
+    /// Returns the IDs of the layer images of an instance.
     pub(crate) async fn images(self, instance: &str) -> Result<Vec<String>, Failure> {
         let mut list = program(self.name());
         list.args(["images", "--quiet", "--no-trunc", "--filter"]);
@@ -36,7 +36,7 @@ impl Backend {
         Ok(output(list).await?.split_whitespace().map(str::to_owned).collect())
     }
 
-    /// Removes an image, if it is there.
+    /// Removes an image, if it exists.
     pub(crate) async fn remove_image(self, image: &str) {
         let mut remove = program(self.name());
         remove.args(["rmi", "--force", image]);

@@ -1,4 +1,4 @@
-//! Commands whose output matters only when they fail.
+//! Commands that return their output, and that return an error with their standard error if they fail.
 
 use std::ffi::OsStr;
 use std::process::{ExitStatus, Stdio};
@@ -7,14 +7,14 @@ use tokio::process::Command;
 
 use super::Failure;
 
-/// A command that ends when nobody waits for it any more.
+/// Returns a command that is killed if its future is dropped.
 pub(crate) fn program(name: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(name);
     command.stdin(Stdio::null()).kill_on_drop(true);
     command
 }
 
-/// Runs a command and gives what it printed.
+/// Runs a command and returns its trimmed standard output.
 pub(crate) async fn output(mut command: Command) -> Result<String, Failure> {
     let shown = shown(&command);
     let output = command.output().await.map_err(|error| format!("{shown}: {error}"))?;

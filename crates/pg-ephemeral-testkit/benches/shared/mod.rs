@@ -1,4 +1,4 @@
-//! What the benches of whole commands share.
+//! Helpers of the benches that measure whole commands.
 
 pub(crate) mod backend;
 pub(crate) mod command;

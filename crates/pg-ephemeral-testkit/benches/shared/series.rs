@@ -1,14 +1,14 @@
-//! What was measured of one contestant, round by round.
+//! [`Series`]: the times of one measured command, round by round.
 
 use std::time::Duration;
 
-/// The heading of [`Series::row`].
+/// The heading above the lines of [`Series::row`].
 pub(crate) const HEADING: &str = "   median ms  min - max      ratio  by round\n";
 
 #[derive(Debug)]
 pub(crate) struct Series {
     pub(crate) name: String,
-    /// In milliseconds, round by round.
+    /// The time of each round, in milliseconds.
     pub(crate) times: Vec<f64>,
 }
 
@@ -29,13 +29,13 @@ impl Series {
         self.times.iter().copied().fold(0.0, f64::max)
     }
 
-    /// The ratio within each round, of which noise that lasts longer than a round takes no part.
+    /// Returns the median of the ratios within each round. Disturbances that last longer than a round don't affect it.
     pub(crate) fn ratio_by_round(&self, floor: &Self) -> f64 {
         let ratios: Vec<f64> = self.times.iter().zip(&floor.times).map(|(time, floor)| time / floor).collect();
         median(&ratios)
     }
 
-    /// A line for people.
+    /// Formats the series as a readable line.
     pub(crate) fn row(&self, floor: &Self) -> String {
         let range = format!("{:.0} - {:.0}", self.min(), self.max());
         format!(

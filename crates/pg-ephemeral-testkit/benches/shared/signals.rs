@@ -1,10 +1,10 @@
-//! Benches that clean up when they are interrupted.
+//! Lets benches clean up when a signal interrupts them.
 
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Failure;
 
-/// Waits for the work, or fails when the bench is interrupted. The caller then cleans up.
+/// Waits for the work, or returns an error if SIGINT or SIGTERM arrives first. The caller then cleans up.
 pub(crate) async fn until_signal<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;

@@ -1,4 +1,4 @@
-//! Looks for leftovers: of one run that cleaned up after itself, and of all when the next command has.
+//! Looks for leftovers of a run that had the chance to clean up, and for leftovers of all runs after `gc`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,13 +10,13 @@ use crate::stage::{Folder, Stage, Who};
 
 type Checks = Vec<(&'static str, Vec<String>)>;
 
-/// How long what ends by itself may take to do so.
+/// The time limit for processes that end by themselves.
 const ENDING_LIMIT: Duration = Duration::from_secs(10);
 
-/// What a run that was not killed has left of its own. Others' leftovers are not its business.
+/// Returns the leftovers of a run that was not killed. Leftovers of other runs are ignored.
 pub(crate) fn of_owner(stage: &Stage, state: Folder, instance: u64, pid: u32) -> Result<Vec<String>, Failure> {
     let mut left = Vec::new();
-    // In a record as it is, in a label as JSON in JSON.
+    // A record has the owner as JSON, and a label has it as JSON within JSON.
     let owned = |text: &str| text.contains(&format!("\"pid\":{pid},")) || text.contains(&format!("\\\"pid\\\":{pid},"));
     let state = stage.state(state);
     for folder in [records(&state), containers(&state)] {
@@ -42,8 +42,8 @@ pub(crate) fn of_owner(stage: &Stage, state: Folder, instance: u64, pid: u32) ->
     Ok(left)
 }
 
-/// Runs `gc` once from each state folder, and then nothing of anything may be there but the sessions, which are stopped,
-/// and every instance must still work. `segments` were there before.
+/// Runs `gc` once for each state folder, stops all sessions, and checks that nothing is left and that every instance
+/// still boots. `segments` are the shared memory segments from before all runs.
 pub(crate) fn after_gc(stage: &Stage, instances: u64, segments: &BTreeSet<String>) -> Result<Checks, Failure> {
     let bystander = stage.check_session(Who::Bystander);
     let mut gc = Vec::new();
@@ -83,7 +83,7 @@ fn failure<T>(result: Result<T, Failure>) -> Vec<String> {
     result.err().iter().map(ToString::to_string).collect()
 }
 
-/// The names of sessions that are listed, which have all been stopped.
+/// Returns the lines of `session list` that show sessions of this stage.
 fn listed_sessions(stage: &Stage) -> Vec<String> {
     match stage.succeed(0, &["session", "list"]) {
         Ok(list) => list.lines().filter(|line| line.contains(&stage.marker)).map(str::to_owned).collect(),
@@ -91,8 +91,8 @@ fn listed_sessions(stage: &Stage) -> Vec<String> {
     }
 }
 
-/// The System V shared memory segments that no process uses and whose maker is gone: their number is bounded for the
-/// whole machine.
+/// Returns the System V shared memory segments that no process uses and whose creator has ended. The number of segments
+/// on a machine is limited, so leftovers are a problem.
 pub(crate) fn segments() -> BTreeSet<String> {
     let table = fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
     let is_left = |fields: &[&str]| {
@@ -133,11 +133,11 @@ fn with_content(path: &Path) -> String {
     text
 }
 
-/// The servers that run, when they are more than the sessions: `gc` waits for those that it ends.
+/// Reports running servers if there are more servers than sessions. `gc` waits for the end of servers that it stops.
 fn more_servers_than_sessions(stage: &Stage) -> Vec<String> {
     let marker = format!("chaos.marker={}", stage.marker);
     let is_server = |process: &PathBuf| {
-        // What is ending has no program any more, and a server's own processes have no arguments.
+        // An ending process has no program any more, and the child processes of a server have other arguments.
         let program = fs::read_link(process.join("exe")).unwrap_or_default();
         let arguments = fs::read(process.join("cmdline")).unwrap_or_default();
         program.ends_with("postgres") && String::from_utf8_lossy(&arguments).contains(&marker)
@@ -150,7 +150,8 @@ fn more_servers_than_sessions(stage: &Stage) -> Vec<String> {
     vec![format!("servers: {servers:?}\nsessions:\n{}", sessions.join("\n"))]
 }
 
-/// Those that do not end by themselves: an engine's own helpers do, a moment after it said that all is done.
+/// Returns the processes that don't end by themselves. Helper processes of an engine end shortly after the engine's
+/// command.
 fn lasting_processes(stage: &Stage) -> Vec<String> {
     let deadline = Instant::now() + ENDING_LIMIT;
     loop {
@@ -162,7 +163,7 @@ fn lasting_processes(stage: &Stage) -> Vec<String> {
     }
 }
 
-/// Processes that work in the stage's folders, and servers, which have its marker among their arguments.
+/// Returns the processes that use the folders of the stage, and the servers, which have its marker in their arguments.
 fn processes(stage: &Stage) -> Vec<String> {
     let base = stage.base().to_string_lossy().into_owned();
     let marker = format!("chaos.marker={}", stage.marker);
@@ -197,7 +198,7 @@ fn engine_containers(stage: &Stage, instances: u64) -> Result<Vec<String>, Failu
     Ok(found)
 }
 
-/// An image of an instance has its name; one without is the half of something.
+/// Reports instances with more than one image, because each instance must have exactly one.
 fn engine_images(stage: &Stage, instances: u64) -> Result<Vec<String>, Failure> {
     let mut found = Vec::new();
     for instance in 0..instances {
@@ -209,7 +210,7 @@ fn engine_images(stage: &Stage, instances: u64) -> Result<Vec<String>, Failure> 
     Ok(found)
 }
 
-/// Files that are written beside their place and renamed, by their names.
+/// Returns draft files in a folder: files that are written under a temporary name and then renamed.
 fn drafts(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for path in entries(folder) {
@@ -228,7 +229,7 @@ fn temporary(stage: &Stage) -> Vec<String> {
     for path in entries(&stage.temporary()) {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if name.starts_with("pg-ephemeral-") && path.is_dir() {
-            // The folder for sockets stays; what is in it may not.
+            // The folder for sockets is kept on purpose, but it must be empty.
             found.extend(entries(&path).iter().map(|path| path.display().to_string()));
         } else {
             found.push(path.display().to_string());

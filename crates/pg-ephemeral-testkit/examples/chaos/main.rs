@@ -1,5 +1,5 @@
-//! Kills the real binary at random moments and then looks for anything that is left: `scripts/chaos --help` says how.
-//! It knows how pg-ephemeral names and labels what it makes, and nothing of how it cleans up.
+//! Kills the real binary at random moments and then looks for leftovers. `scripts/chaos --help` shows the usage. This
+//! program knows the names and labels that pg-ephemeral uses, but not how pg-ephemeral cleans up.
 
 mod inspection;
 mod options;
@@ -19,11 +19,11 @@ use victim::{Action, Change, Form, Plan, Signal};
 
 type Failure = Box<dyn std::error::Error>;
 
-/// A run of this many is on a session; the others start a server for one command.
+/// One run in this many is about a session. The others start a server for one command.
 const ONE_SESSION_IN: u64 = 2;
-/// A server of this many is of an instance that no layer exists for yet.
+/// One server in this many is of an instance that has no layers yet.
 const ONE_COLD_RUN_IN: u64 = 4;
-/// A server of this many is started from the second state folder, where all layers of the first are strangers.
+/// One server in this many is started from the second state folder, in which layers of the first are unknown.
 const ONE_SECOND_FOLDER_IN: u64 = 4;
 
 fn main() -> ExitCode {
@@ -77,7 +77,8 @@ fn on_stage(
     report: &mut Report,
 ) -> Result<(), Failure> {
     let backend = stage.backend;
-    // Each backend's moments are its own, so that one alone can be repeated with the same seed.
+    // Each backend has its own random numbers, so that the runs of one backend can be repeated alone with the same
+    // seed.
     let mut random = Random::new(options.seed.wrapping_add(backend as u64));
     let segments = inspection::segments();
     let usual = Usual::measure(stage)?;
@@ -98,7 +99,7 @@ fn on_stage(
     Ok(())
 }
 
-/// How long what is disturbed takes when nobody disturbs it.
+/// The times that commands take if no signal interrupts them.
 struct Usual {
     cold: Duration,
     warm: Duration,
@@ -108,7 +109,7 @@ struct Usual {
 }
 
 impl Usual {
-    /// Measures, and starts the sessions.
+    /// Measures the times, and starts the sessions of the stage.
     fn measure(stage: &Stage) -> Result<Self, Failure> {
         let cold = stage.boot(0)?;
         let warm = stage.boot(0)?;

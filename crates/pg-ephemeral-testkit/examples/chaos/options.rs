@@ -42,7 +42,7 @@ pub(crate) enum Backend {
 impl Backend {
     pub(crate) const ALL: [Self; 3] = [Self::Host, Self::Podman, Self::Docker];
 
-    /// The engine's program; the host backend has none.
+    /// Returns the engine's program, or `None` for the host backend.
     pub(crate) fn program(self) -> Option<&'static str> {
         match self {
             Self::Host => None,
@@ -75,7 +75,7 @@ impl fmt::Display for Backend {
 }
 
 impl Options {
-    /// `None` when only the usage was asked for.
+    /// Parses the command line. Returns `None` if it only asks for the usage.
     pub(crate) fn parse(words: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
         let mut words = words;
         let mut binary = None;

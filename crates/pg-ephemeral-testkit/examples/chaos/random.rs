@@ -1,15 +1,15 @@
-//! Numbers that look random and come again with the same seed: xorshift64* (Vigna 2016).
+//! Pseudo-random numbers that are the same for the same seed: xorshift64* (Vigna 2016).
 
 #[derive(Debug)]
 pub(crate) struct Random(u64);
 
 impl Random {
     pub(crate) fn new(seed: u64) -> Self {
-        // Neighbouring seeds must not give neighbouring numbers, and the state may not be zero.
+        // Neighbouring seeds must not give neighbouring numbers, and the state must not be zero.
         Self(seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
-    /// A number below `limit`, which is not zero.
+    /// Returns a number below `limit`, which must not be zero.
     pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;

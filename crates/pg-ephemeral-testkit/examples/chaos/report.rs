@@ -1,4 +1,4 @@
-//! What passed and what failed.
+//! The results of all checks.
 
 use std::process::ExitCode;
 
@@ -30,7 +30,7 @@ impl Report {
         self.failures.iter().any(|failed| failed.backend == backend)
     }
 
-    /// Says everything that failed, then the summary.
+    /// Prints all failures and a summary.
     pub(crate) fn conclude(self) -> ExitCode {
         for Failed { backend, check, problems } in &self.failures {
             println!("\nFAILED {backend}: {check}");

@@ -1,5 +1,5 @@
-//! Where the runs of one backend take place: a state folder, a folder for temporary files and a configuration with
-//! instances that nobody else has, so that whatever is found there is theirs.
+//! The environment of the runs of one backend: state folders, a folder for temporary files, and a configuration with
+//! unique instances. Everything that is found there belongs to the runs.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -13,22 +13,22 @@ use crate::Failure;
 use crate::options::Backend;
 use crate::victim::Change;
 
-/// What a session has to know to the end.
+/// The text that each session stores and must keep until the end.
 const TOLD: &str = "still here";
 
 /// One of the sessions of a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Who {
-    /// No run is about it.
+    /// A session that no run changes.
     Bystander,
-    /// It is changed by runs that are killed.
+    /// The session that interrupted runs change.
     Victim,
-    /// It is of the run of this number.
+    /// The session of the run with this number.
     Own(u64),
 }
 
 impl Who {
-    /// An instance that no run for a single command has.
+    /// Returns the number of the session's instance. Runs with a server for one command never use it.
     pub(crate) fn instance(self) -> u64 {
         match self {
             Self::Bystander => u64::MAX,
@@ -40,7 +40,7 @@ impl Who {
     const INSTANCES: [u64; 3] = [u64::MAX, u64::MAX - 1, u64::MAX - 2];
 }
 
-/// One of the two state folders, as two users of one engine have.
+/// One of two state folders, which stand for two users of the same engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Folder {
     First,
@@ -51,15 +51,15 @@ impl Folder {
     pub(crate) const ALL: [Self; 2] = [Self::First, Self::Second];
 }
 
-/// How many bytes of what a run printed a message shows.
+/// The maximum length of a run's output in a message, in bytes.
 const SHOWN: usize = 3000;
 
 pub(crate) struct Stage {
     pub(crate) backend: Backend,
-    /// The parameter that every server is started with, by which its process is known.
+    /// The value of a server parameter that identifies the server processes of this stage.
     pub(crate) marker: String,
     binary: PathBuf,
-    /// Short, as sockets have to be made below it.
+    /// The root folder. Its path is short because sockets are created below it.
     base: TempDir,
 }
 
@@ -79,12 +79,12 @@ impl Stage {
         Ok(stage)
     }
 
-    /// The folder that everything of this stage is in.
+    /// Returns the root folder of this stage.
     pub(crate) fn base(&self) -> &Path {
         self.base.path()
     }
 
-    /// The `XDG_STATE_HOME` of a run.
+    /// Returns the `XDG_STATE_HOME` of a run.
     pub(crate) fn state(&self, folder: Folder) -> PathBuf {
         self.base().join(match folder {
             Folder::First => "state",
@@ -92,7 +92,7 @@ impl Stage {
         })
     }
 
-    /// `TMPDIR` of all runs.
+    /// Returns the `TMPDIR` of all runs.
     pub(crate) fn temporary(&self) -> PathBuf {
         self.base().join("t")
     }
@@ -121,14 +121,14 @@ impl Stage {
         }
     }
 
-    /// What the last run printed.
+    /// Returns the end of the last run's output.
     pub(crate) fn printed(&self) -> String {
         let text = fs::read_to_string(self.log()).unwrap_or_default();
         let start = text.len().saturating_sub(SHOWN);
         text.get(start..).unwrap_or(&text).to_owned()
     }
 
-    /// The binary with options that lead to this stage only.
+    /// Returns a command that calls the binary with the configuration and folders of this stage.
     pub(crate) fn command(
         &self,
         folder: Folder,
@@ -150,35 +150,35 @@ impl Stage {
         Ok(command)
     }
 
-    /// A boot that nobody disturbs, and how long it took.
+    /// Runs a command with a server, without a signal, and returns the time that it took.
     pub(crate) fn boot(&self, instance: u64) -> Result<Duration, Failure> {
         let begin = Instant::now();
         self.succeed(instance, &["run-env", "--", "sleep", "0.05"])?;
         Ok(begin.elapsed())
     }
 
-    /// Starts a session, and tells how long that took.
+    /// Starts a session, and returns the time that it took.
     pub(crate) fn start_session(&self, who: Who) -> Result<Duration, Failure> {
         let begin = Instant::now();
         self.succeed(who.instance(), &["session", "start", "--name", &self.session(who)])?;
         Ok(begin.elapsed())
     }
 
-    /// Stops a session, and tells how long that took.
+    /// Stops a session, and returns the time that it took.
     pub(crate) fn stop_session(&self, who: Who) -> Result<Duration, Failure> {
         let begin = Instant::now();
         self.succeed(who.instance(), &["session", "stop", "--name", &self.session(who)])?;
         Ok(begin.elapsed())
     }
 
-    /// Starts a session and tells it something to remember.
+    /// Starts a session and stores [`TOLD`] in it.
     pub(crate) fn start_and_tell(&self, who: Who) -> Result<(), Failure> {
         self.start_session(who)?;
         let sql = format!("create table told as select '{TOLD}'::text as text");
         self.ask(who, &sql).map(drop)
     }
 
-    /// Starts the session that runs change, with a snapshot that it is restored to.
+    /// Starts the session that runs change, and takes the snapshot to which it is restored.
     pub(crate) fn start_victim(&self) -> Result<(), Failure> {
         self.start_and_tell(Who::Victim)?;
         let name = self.session(Who::Victim);
@@ -186,14 +186,14 @@ impl Stage {
             .map(drop)
     }
 
-    /// Changes the session that runs change, without a disturbance, and tells how long that took.
+    /// Changes that session without a signal, and returns the time that it took.
     pub(crate) fn change_victim(&self, change: Change) -> Result<Duration, Failure> {
         let begin = Instant::now();
         self.succeed(Who::Victim.instance(), &change.words(self, 0))?;
         Ok(begin.elapsed())
     }
 
-    /// Whether a session still answers, and with what it was told.
+    /// Checks that a session still answers with [`TOLD`]. Returns the problems.
     pub(crate) fn check_session(&self, who: Who) -> Vec<String> {
         match self.ask(who, "select text from told") {
             Ok(answer) if answer.trim_end() == TOLD => Vec::new(),
@@ -202,8 +202,8 @@ impl Stage {
         }
     }
 
-    /// What is wrong with the session after a change of it was cut off: it is as it was, or as it was to become, and what
-    /// was cut off can be done again.
+    /// Checks the session after an interrupted change, and returns the problems. The session must be in its state from
+    /// before or after the change, and the change must be possible again.
     pub(crate) fn check_victim(&self, change: Change, number: u64) -> Vec<String> {
         let has_told = self.ask(Who::Victim, "select count(*) from pg_tables where tablename = 'told'");
         let was_reset = match has_told.as_deref().map(str::trim_end) {
@@ -222,7 +222,7 @@ impl Stage {
         problems
     }
 
-    /// Drops a database that a cut off command may have made, and makes and drops it.
+    /// Drops the database that an interrupted command may have created, and then creates and drops it.
     fn database_is_usable(&self, number: u64) -> Result<(), Failure> {
         let (database, session) = (format!("d{number}"), self.session(Who::Victim));
         let command = |verb| ["database", verb, &database, "--session", &session];
@@ -235,7 +235,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Makes a session anew that was lost, so that later runs have one.
+    /// Starts a new session after the old one was lost, so that later runs have one.
     fn replace_victim(&self) -> String {
         let stopped = self.stop_session(Who::Victim).err().map(|error| error.to_string()).unwrap_or_default();
         match self.start_victim() {
@@ -248,7 +248,7 @@ impl Stage {
         self.succeed(who.instance(), &["session", "psql", "--name", &self.session(who), "--", "-AXtc", sql])
     }
 
-    /// What an undisturbed command prints on standard output.
+    /// Runs a command without a signal, and returns its standard output. The command must succeed.
     pub(crate) fn succeed(&self, instance: u64, arguments: &[impl AsRef<OsStr>]) -> Result<String, Failure> {
         let output = self.command(Folder::First, instance, arguments)?.stdout(Stdio::piped()).output()?;
         if output.status.success() {
@@ -259,7 +259,7 @@ impl Stage {
         Err(format!("{}: {words} of {instance} ended with {}:\n{}", self.backend, output.status, self.printed()).into())
     }
 
-    /// What the engine prints for these arguments, in words.
+    /// Calls the engine with these arguments, and returns its output split into words.
     pub(crate) fn engine(&self, arguments: &[&str]) -> Result<Vec<String>, Failure> {
         let Some(program) = self.backend.program() else { return Ok(Vec::new()) };
         let output = Command::new(program).args(arguments).stdin(Stdio::null()).output()?;
@@ -271,25 +271,27 @@ impl Stage {
         Ok(String::from_utf8_lossy(&output.stdout).split_whitespace().map(str::to_owned).collect())
     }
 
-    /// Identifiers of what the engine has of one instance, with `list` such as `ps --all`.
+    /// Returns the IDs of one instance's containers or images. `list` is the command that lists them, such as `ps
+    /// --all`.
     pub(crate) fn engine_has(&self, list: &[&str], instance: u64) -> Result<Vec<String>, Failure> {
         let filter = format!("label=pg-ephemeral.instance={}", self.instance(instance));
         self.engine(&[list, &["--quiet", "--no-trunc", "--filter", &filter]].concat())
     }
 
-    /// Removes what the stage has on the engine and its folder, or tells where both are.
+    /// Removes the containers and images of the stage and its folder. If `keep` is set, keeps them and prints the
+    /// folder.
     pub(crate) fn clear(self, instances: u64, keep: bool) {
         if keep {
             println!("{}: kept in {}", self.backend, self.base.keep().display());
             return;
         }
-        // They are there when something went wrong before their end.
+        // Sessions are left if an error ended the runs early.
         let _ = self.succeed(0, &["session", "stop", "--all"]);
         for instance in (0..instances).chain(Who::INSTANCES) {
             for (list, remove) in [(&["ps", "--all"][..], &["rm", "--force"][..]), (&["images"], &["rmi", "--force"])] {
                 let found = self.engine_has(list, instance).unwrap_or_default();
                 for id in found {
-                    // Two names of one image come as two lines.
+                    // An image with two names is listed twice, so the second removal may fail.
                     let _ = self.engine(&[remove, &[&id]].concat());
                 }
             }

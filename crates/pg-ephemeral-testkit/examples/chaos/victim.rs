@@ -1,4 +1,4 @@
-//! One run: started, sent a signal at its moment, waited for, and judged.
+//! One run: starts a command, sends it a signal after a delay, waits for its end, and checks the result.
 
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;
@@ -10,28 +10,28 @@ use rustix::process::{Pid, kill_process};
 use crate::stage::{Folder, Stage, Who};
 use crate::{Failure, inspection};
 
-/// How long a run may take to clean up.
+/// The time limit for a run to clean up and end.
 const END_LIMIT: Duration = Duration::from_secs(40);
 
 #[derive(Debug)]
 pub(crate) struct Plan {
-    /// The number of the run, from which names are made.
+    /// The number of the run, which makes names unique.
     pub(crate) number: u64,
     pub(crate) action: Action,
     pub(crate) signal: Signal,
     pub(crate) after: Duration,
 }
 
-/// What is disturbed.
+/// The command that the signal interrupts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// A server for one command, which runs where the form says.
+    /// Starts a server for one command.
     Run { form: Form, instance: u64, folder: Folder },
-    /// What the session of [`Who::Victim`] goes through.
+    /// Changes the session of [`Who::Victim`].
     Session(Change),
-    /// A session of its own is started.
+    /// Starts a session for this run.
     Start,
-    /// A session that was started for it is stopped.
+    /// Stops a session that was started for this run.
     Stop,
 }
 
@@ -43,7 +43,7 @@ pub(crate) enum Change {
     CreateDatabase,
 }
 
-/// Where the wrapped command runs.
+/// The place where the wrapped command runs: in the container, or on this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     Bare,
@@ -72,7 +72,8 @@ impl Signal {
 impl Change {
     pub(crate) const ALL: [Self; 4] = [Self::Snapshot, Self::Restore, Self::Reset, Self::CreateDatabase];
 
-    /// The command for it, with a name of the run's own where it makes something.
+    /// Returns the arguments of the command. Snapshots and databases that it creates are named by the number of the
+    /// run.
     pub(crate) fn words(self, stage: &Stage, number: u64) -> Vec<String> {
         let session = stage.session(Who::Victim);
         let words = match self {
@@ -121,7 +122,7 @@ impl fmt::Display for Plan {
     }
 }
 
-/// Runs once and tells what was wrong with it.
+/// Performs one run and returns the problems.
 pub(crate) fn run(stage: &Stage, plan: &Plan) -> Result<Vec<String>, Failure> {
     let Plan { number, action, signal, after } = *plan;
     if action == Action::Stop {
@@ -172,7 +173,7 @@ fn wait(child: &mut Child) -> Result<Option<ExitStatus>, Failure> {
     Ok(None)
 }
 
-/// It may have come to its end before the signal.
+/// Returns a problem if the command neither ended by the signal nor succeeded before it.
 fn wrong_status(status: ExitStatus, signal: Signal) -> Option<String> {
     let number = signal.number().as_raw();
     let expected = status.success() || status.signal() == Some(number) || status.code() == Some(128 + number);

@@ -1,4 +1,4 @@
-//! A Docker or a Podman that is not there, as a program: what it is called decides which of them it is.
+//! A fake Docker or Podman as a program. The name under which the program is called decides which engine it imitates.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,5 @@
-//! Containers whose process has the caller's own streams: how they end, and that they go by themselves.
+//! Attached containers, whose process has the caller's own streams: how they end, and that they are removed when their
+//! process ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use super::stage::Stage;
 const LOOKS: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Starts it, unless the backend knows no such containers, and says so.
+/// Starts an attached container. Returns `None` on the host backend, which must refuse attached containers.
 async fn attach(stage: &Stage, spec: &RunSpec) -> Outcome<Option<Process>> {
     let process = stage.backend().run_attached(spec, Terminal::No).await;
     if stage.kind() != Kind::Host {
@@ -24,7 +25,7 @@ async fn attach(stage: &Stage, spec: &RunSpec) -> Outcome<Option<Process>> {
     Ok(None)
 }
 
-/// Engines may take a moment to remove what has ended.
+/// Waits until the container is removed, because engines may take a moment to remove an ended container.
 async fn is_gone(stage: &Stage, spec: &RunSpec) -> Outcome {
     for _ in 0..LOOKS {
         if !stage.is_there(&spec.name).await? {
@@ -35,7 +36,7 @@ async fn is_gone(stage: &Stage, spec: &RunSpec) -> Outcome {
     equal("the container is there", stage.is_there(&spec.name).await?, false)
 }
 
-pub(super) async fn an_attached_container_gives_its_status_and_is_gone(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn an_attached_container_returns_its_status_and_is_removed(stage: Arc<Stage>) -> Outcome {
     for (script, code) in [("exit 0", 0), ("exit 42", 42), ("exec sh -c 'exit 126'", 126)] {
         let spec = stage.script("a", script)?;
         let Some(process) = attach(&stage, &spec).await? else { return Ok(()) };
@@ -52,7 +53,7 @@ pub(super) async fn an_attached_container_of_a_missing_image_ends_with_125(stage
     is_gone(&stage, &spec).await
 }
 
-pub(super) async fn an_attached_container_can_be_worked_in_and_removed(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn an_attached_container_runs_commands_and_can_be_removed(stage: Arc<Stage>) -> Outcome {
     let spec = stage.script("a", "while :; do sleep 0.1; done")?;
     let Some(process) = attach(&stage, &spec).await? else { return Ok(()) };
     let mut container = stage.backend().container(spec.name.clone());

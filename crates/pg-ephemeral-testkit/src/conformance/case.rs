@@ -1,4 +1,4 @@
-//! [`Case`]: one thing that a backend must do, and how it is run as a test.
+//! [`Case`]: one requirement on a backend, and how it is run as a test.
 
 use std::fmt;
 use std::pin::Pin;
@@ -8,15 +8,15 @@ use std::time::Duration;
 use super::expect::{Outcome, Violation};
 use super::stage::{Stage, Subject};
 
-/// Far more than any case takes on any backend.
+/// The time limit of a case, far more than any case takes on any backend.
 const LIMIT: Duration = Duration::from_secs(120);
 
 type Steps = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
-/// How a case came out.
+/// The result of a case.
 pub type CaseOutcome = Result<(), Violation>;
 
-/// One thing that a backend must do.
+/// One requirement on a backend.
 #[derive(Clone, Copy)]
 pub struct Case {
     pub(super) name: &'static str,
@@ -34,15 +34,15 @@ impl Case {
         Self { name, steps }
     }
 
-    /// What the backend must do, as a sentence with `_` between its words.
+    /// Returns the name of the case: the requirement as a sentence with `_` between its words.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Tries it, and removes what it made.
+    /// Runs the case on a backend, and removes the containers and images that it made.
     ///
     /// # Errors
-    /// The first [`Violation`].
+    /// Returns the first [`Violation`].
     #[track_caller]
     pub fn run(&self, subject: &Subject) -> impl Future<Output = CaseOutcome> + Send {
         let location = std::panic::Location::caller();
@@ -54,7 +54,7 @@ impl Case {
             let cleared = stage.clear().await;
             match outcome {
                 Ok(outcome) => outcome.and(cleared),
-                Err(_) => Err(Violation::Endless { location, what: name.to_owned(), seconds: LIMIT.as_secs() }),
+                Err(_) => Err(Violation::TimedOut { location, what: name.to_owned(), seconds: LIMIT.as_secs() }),
             }
         }
     }

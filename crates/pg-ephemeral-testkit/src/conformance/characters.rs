@@ -10,7 +10,7 @@ use super::exec::{PRINT, UNUSUAL, printed};
 use super::expect::{Outcome, equal, some};
 use super::stage::{ENTER, Stage};
 
-/// What the arguments of a container were, as its process saw them.
+/// Runs a container and returns its arguments as its process received them.
 async fn seen(stage: &Stage, spec: &RunSpec) -> Outcome<String> {
     let container = stage.run(spec).await?;
     for _ in 0..100 {
@@ -22,7 +22,7 @@ async fn seen(stage: &Stage, spec: &RunSpec) -> Outcome<String> {
     stage.shell(&container, &format!("{ENTER}; cat conformance-arguments")).await
 }
 
-/// Writes its arguments to a file: a log need not keep an end without a line break as it is.
+/// Returns a script that writes its arguments to a file, because a log may add a line break to the last line.
 fn write() -> String {
     format!("{ENTER}; {{ {PRINT}; }} > conformance-arguments; echo written; sleep 600")
 }

@@ -7,7 +7,7 @@ use ociman::{CommitSpec, ContainerState, ImageInfo, Kind, Reference};
 use super::expect::{Outcome, equal, holds, some};
 use super::stage::{ENTER, Stage};
 
-/// Makes an image of a container in which a script has run.
+/// Commits an image of a container in which a script has run.
 async fn commit(stage: &Stage, from: Reference, name: &str, script: &str) -> Outcome<Reference> {
     let container = stage.run(&stage.idle_of(from, &format!("for-{name}"))?).await?;
     stage.shell(&container, &format!("{ENTER}; {script}")).await?;
@@ -16,7 +16,7 @@ async fn commit(stage: &Stage, from: Reference, name: &str, script: &str) -> Out
     Ok(image)
 }
 
-/// What a script prints in a new container of an image.
+/// Runs a script in a new container of an image, and returns its output.
 async fn read(stage: &Stage, image: Reference, suffix: &str, script: &str) -> Outcome<String> {
     let container = stage.run(&stage.idle_of(image, suffix)?).await?;
     stage.shell(&container, &format!("{ENTER}; {script}")).await
@@ -34,17 +34,17 @@ pub(super) async fn a_container_of_a_commit_has_its_files(stage: Arc<Stage>) -> 
     equal("the file", text.as_str(), "text\n-rw-------")
 }
 
-pub(super) async fn what_a_container_of_a_commit_writes_stays_its_own(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn containers_of_one_commit_do_not_see_each_others_changes(stage: Arc<Stage>) -> Outcome {
     let image = commit(&stage, stage.base().clone(), "a", "echo one > conformance-file").await?;
     read(&stage, image.clone(), "b", "echo two > conformance-file; echo more > conformance-more").await?;
     let text = read(&stage, image, "c", "cat conformance-file; ls conformance-more 2>/dev/null || true").await?;
     equal("the file in another container", text.as_str(), "one\n")
 }
 
-pub(super) async fn a_commit_moves_a_name_that_is_taken(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn a_commit_moves_an_existing_name_to_the_new_image(stage: Arc<Stage>) -> Outcome {
     let first = commit(&stage, stage.base().clone(), "a", "echo one > conformance-file").await?;
     let id = image_info(&stage, &first).await?.id;
-    // It keeps this name, by which it can be removed.
+    // With a second name the first image can still be removed later.
     let kept = stage.image("kept")?;
     stage.backend().tag(&first, &kept).await?;
     let container = stage.running("again").await?;
@@ -56,7 +56,7 @@ pub(super) async fn a_commit_moves_a_name_that_is_taken(stage: Arc<Stage>) -> Ou
     equal("the file", text.as_str(), "two\n")
 }
 
-pub(super) async fn a_running_container_survives_a_commit_as_far_as_its_backend_can(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn a_commit_stops_a_container_on_the_host_but_not_on_engines(stage: Arc<Stage>) -> Outcome {
     let container = stage.running("a").await?;
     container.commit(&CommitSpec::new(stage.image("a")?)).await?;
     let expected = match stage.kind() {

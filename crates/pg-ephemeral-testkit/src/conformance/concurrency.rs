@@ -1,4 +1,4 @@
-//! Eight of everything at once.
+//! Operations that run eight times at once.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use super::expect::{Outcome, equal, holds, text};
 use super::stage::{ENTER, MARK, Stage};
 
-/// Does the same eight times at once and gives all that came out.
+/// Runs the same operation eight times at once, and returns all results.
 async fn eight<T, F>(make: impl Fn(usize) -> F) -> Outcome<Vec<T>>
 where
     T: Send + 'static,
@@ -22,7 +22,7 @@ where
     Ok(results)
 }
 
-pub(super) async fn eight_containers_live_side_by_side(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn eight_containers_run_at_once(stage: Arc<Stage>) -> Outcome {
     eight(|number| {
         let stage = Arc::clone(&stage);
         async move {
@@ -36,7 +36,7 @@ pub(super) async fn eight_containers_live_side_by_side(stage: Arc<Stage>) -> Out
     equal("number of containers", stage.backend().list(&[stage.filter()?], &[]).await?.len(), 8)
 }
 
-pub(super) async fn one_of_eight_that_want_a_name_gets_it(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn one_of_eight_containers_gets_a_contested_name(stage: Arc<Stage>) -> Outcome {
     let won = eight(|_| {
         let stage = Arc::clone(&stage);
         async move {

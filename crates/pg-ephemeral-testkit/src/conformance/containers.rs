@@ -1,4 +1,4 @@
-//! Making containers, their names, inspecting them, and their logs.
+//! Starting containers, their names, their inspection and their logs.
 
 use std::sync::Arc;
 
@@ -63,7 +63,7 @@ pub(super) async fn a_container_of_a_missing_program_is_refused_and_leaves_nothi
     equal("the container is there", stage.is_there(&spec.name).await?, false)
 }
 
-pub(super) async fn a_container_of_a_program_that_is_no_program_is_refused_and_leaves_nothing(
+pub(super) async fn a_container_of_a_file_that_is_not_executable_is_refused_and_leaves_nothing(
     stage: Arc<Stage>,
 ) -> Outcome {
     let spec = stage.idle("a")?.entrypoint(["/etc/passwd"]);
@@ -71,7 +71,7 @@ pub(super) async fn a_container_of_a_program_that_is_no_program_is_refused_and_l
     equal("the container is there", stage.is_there(&spec.name).await?, false)
 }
 
-pub(super) async fn inspections_come_in_the_order_asked_with_gaps_for_missing_ones(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn inspections_keep_the_order_and_have_gaps_for_missing_containers(stage: Arc<Stage>) -> Outcome {
     let (a, b) = (stage.running("a").await?, stage.running("b").await?);
     let asked = [b.name().clone(), stage.name("missing")?, a.name().clone(), stage.name("missing-too")?];
     let found = stage.backend().inspect(&asked).await?;
@@ -79,11 +79,11 @@ pub(super) async fn inspections_come_in_the_order_asked_with_gaps_for_missing_on
     equal("names", names, vec![Some(b.name().clone()), None, Some(a.name().clone()), None])
 }
 
-pub(super) async fn an_inspection_of_nothing_gives_nothing(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn inspecting_no_containers_returns_nothing(stage: Arc<Stage>) -> Outcome {
     equal("inspections", stage.backend().inspect(&[]).await?, Vec::new())
 }
 
-pub(super) async fn an_inspection_says_which_image_a_container_is_of(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn an_inspection_reports_the_image_of_a_container(stage: Arc<Stage>) -> Outcome {
     let info = stage.running("a").await?.inspect().await?;
     let images = stage.backend().inspect_images(std::slice::from_ref(stage.base())).await?;
     let image = some("the image", images.into_iter().flatten().next())?;
@@ -103,7 +103,7 @@ pub(super) async fn the_log_of_an_ended_container_can_be_read(stage: Arc<Stage>)
     equal("log", container.last_log_lines(10).await?.as_str(), "last \"words\" ünï\n")
 }
 
-pub(super) async fn only_as_many_lines_of_the_log_as_asked_for_are_given(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn a_log_is_limited_to_the_requested_number_of_lines(stage: Arc<Stage>) -> Outcome {
     let script = "i=0; while [ $i -lt 50 ]; do i=$((i+1)); echo line $i; done";
     let container = stage.run(&stage.script("a", script)?).await?;
     container.wait().await?;

@@ -1,4 +1,4 @@
-//! Commands in a running container: their outputs, status, arguments, folder and user.
+//! Commands in a running container: their outputs, exit status, arguments, working folder and user.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use ociman::{ContainerState, ExecSpec, Kind};
 use super::expect::{Outcome, equal, one_of, text};
 use super::stage::{ENTER, Stage};
 
-/// Arguments that some step between a caller and a process could spoil.
+/// Arguments that could be changed on their way from the caller to the process, for example by a shell.
 pub(super) const UNUSUAL: [&str; 16] = [
     "",
     "a b",
@@ -27,10 +27,10 @@ pub(super) const UNUSUAL: [&str; 16] = [
     ";|&<>()`!#~%",
 ];
 
-/// Prints each argument in brackets, one after another.
+/// A script that prints each of its arguments in brackets.
 pub(super) const PRINT: &str = r#"for word in "$@"; do printf '[%s]' "$word"; done"#;
 
-/// What [`PRINT`] prints of [`UNUSUAL`].
+/// Returns the output of [`PRINT`] with the arguments [`UNUSUAL`].
 pub(super) fn printed() -> String {
     UNUSUAL.iter().map(|word| format!("[{word}]")).collect()
 }
@@ -73,7 +73,7 @@ pub(super) async fn a_missing_program_ends_with_127_or_126(stage: Arc<Stage>) ->
     Ok(())
 }
 
-pub(super) async fn a_file_that_is_no_program_ends_with_126(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn a_file_that_is_not_executable_ends_with_126(stage: Arc<Stage>) -> Outcome {
     let container = stage.running("a").await?;
     for program in ["/etc/passwd", "/etc"] {
         let output = container.exec(&ExecSpec::new([program]), b"").await?;
@@ -99,7 +99,7 @@ pub(super) async fn a_command_runs_in_the_folder_asked_for(stage: Arc<Stage>) ->
     let container = stage.running("a").await?;
     let folder = stage.shell(&container, &format!("{ENTER}; mkdir -p 'a folder'; cd 'a folder'; pwd -P")).await?;
     let folder = folder.trim_end();
-    // What a process sees as its folder is not everywhere what the command line calls it.
+    // The host backend takes paths of this machine, and engines take paths of the container.
     let asked = match stage.kind() {
         Kind::Docker | Kind::Podman => "/a folder",
         Kind::Host => folder,
@@ -112,7 +112,7 @@ pub(super) async fn a_command_runs_as_the_user_asked_for(stage: Arc<Stage>) -> O
     let container = stage.running("a").await?;
     let own = stage.shell(&container, "id -u").await?;
     if own != "0\n" {
-        // Only root may become somebody else.
+        // Only root may change to another user.
         let output = container.exec(&ExecSpec::new(["id", "-u"]).user(own.trim_end()), b"").await?;
         return text("user", &output.stdout, &own);
     }
@@ -120,7 +120,7 @@ pub(super) async fn a_command_runs_as_the_user_asked_for(stage: Arc<Stage>) -> O
     text("user and group", &output.stdout, "65534\n65534\n")
 }
 
-pub(super) async fn words_of_the_engine_from_a_command_are_no_error(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn engine_error_texts_printed_by_a_command_are_not_engine_errors(stage: Arc<Stage>) -> Outcome {
     let container = stage.running("a").await?;
     let words = [
         "ERROR:  address already in use",

@@ -1,14 +1,14 @@
-//! What was not as it must be, and the comparisons that find it. Every one knows the line of the case it stands on.
+//! [`Violation`] and the checks that return it. Each check records the source line that called it.
 
 use std::fmt;
 use std::panic::Location;
 
 use ociman::CommandError;
 
-/// What a backend did not do as it must.
+/// A requirement that a backend did not meet.
 #[derive(Debug, thiserror::Error)]
 pub enum Violation {
-    /// An operation that must work gave an error.
+    /// An operation that must succeed returned an error.
     #[error("{location}: this must work")]
     Failed {
         /// The step in the source of the case.
@@ -17,31 +17,31 @@ pub enum Violation {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// Something came out otherwise.
+    /// A value differs from the expected value.
     #[error("{location}: {what}: expected {expected}, got {got}")]
-    Otherwise {
+    Different {
         /// The step in the source of the case.
         location: &'static Location<'static>,
-        /// What it is about.
+        /// The name of the value.
         what: String,
-        /// What must have come.
+        /// The expected value.
         expected: String,
-        /// What came.
+        /// The actual value.
         got: String,
     },
-    /// A step took far longer than it may.
+    /// A case did not end within its time limit.
     #[error("{location}: {what}: no end within {seconds} s")]
-    Endless {
+    TimedOut {
         /// The step in the source of the case.
         location: &'static Location<'static>,
-        /// What it is about.
+        /// The name of the case.
         what: String,
-        /// The time it had.
+        /// The time limit, in seconds.
         seconds: u64,
     },
 }
 
-/// What a step of a case gives.
+/// The result of a step of a case.
 pub(super) type Outcome<T = ()> = Result<T, Violation>;
 
 macro_rules! failed {
@@ -64,7 +64,7 @@ failed! {
     ociman::label::ValueError
 }
 
-/// The two must be equal.
+/// Returns a [`Violation`] if the two values differ.
 #[track_caller]
 pub(super) fn equal<T: fmt::Debug + PartialEq>(what: &str, got: T, expected: T) -> Outcome {
     if got == expected {
@@ -73,13 +73,13 @@ pub(super) fn equal<T: fmt::Debug + PartialEq>(what: &str, got: T, expected: T) 
     Err(otherwise(what, format!("{expected:?}"), format!("{got:?}")))
 }
 
-/// Bytes as text must be equal.
+/// Returns a [`Violation`] if the bytes are not the expected text.
 #[track_caller]
 pub(super) fn text(what: &str, got: &[u8], expected: &str) -> Outcome {
     equal(what, String::from_utf8_lossy(got).as_ref(), expected)
 }
 
-/// The value must be one of several.
+/// Returns a [`Violation`] if the value is not one of the permitted values.
 #[track_caller]
 pub(super) fn one_of<T: fmt::Debug + PartialEq>(what: &str, got: &T, permitted: &[T]) -> Outcome {
     if permitted.contains(got) {
@@ -88,7 +88,7 @@ pub(super) fn one_of<T: fmt::Debug + PartialEq>(what: &str, got: &T, permitted: 
     Err(otherwise(what, format!("one of {permitted:?}"), format!("{got:?}")))
 }
 
-/// The condition must hold.
+/// Returns a [`Violation`] if the condition is false.
 #[track_caller]
 pub(super) fn holds(what: &str, condition: bool, got: &dyn fmt::Debug) -> Outcome {
     if condition {
@@ -97,7 +97,7 @@ pub(super) fn holds(what: &str, condition: bool, got: &dyn fmt::Debug) -> Outcom
     Err(otherwise(what, "it to hold".to_owned(), format!("{got:?}")))
 }
 
-/// The operation must give an error of one kind.
+/// Returns a [`Violation`] if the result is not an error of the expected kind.
 #[track_caller]
 pub(super) fn refused<T: fmt::Debug>(
     what: &str,
@@ -111,7 +111,7 @@ pub(super) fn refused<T: fmt::Debug>(
     }
 }
 
-/// There must be a value.
+/// Returns the value, or a [`Violation`] if there is none.
 #[track_caller]
 pub(super) fn some<T>(what: &str, value: Option<T>) -> Outcome<T> {
     match value {
@@ -123,10 +123,10 @@ pub(super) fn some<T>(what: &str, value: Option<T>) -> Outcome<T> {
 #[track_caller]
 fn otherwise(what: &str, expected: String, got: String) -> Violation {
     let location = Location::caller();
-    Violation::Otherwise { location, what: what.to_owned(), expected: shorten(expected), got: shorten(got) }
+    Violation::Different { location, what: what.to_owned(), expected: shorten(expected), got: shorten(got) }
 }
 
-/// A megabyte in a message helps nobody.
+/// Shortens a value for an error message.
 fn shorten(text: String) -> String {
     const LIMIT: usize = 2000;
     match text.char_indices().nth(LIMIT) {

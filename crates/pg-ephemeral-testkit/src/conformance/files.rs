@@ -1,5 +1,5 @@
-//! Folders of the machine in a container. The host backend binds none: its processes see the machine
-//! anyway.
+//! Folders of this machine that are mounted in a container. The host backend mounts none, because its processes see the
+//! file system of this machine anyway.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use ociman::{Access, CommandError, Kind, Mount};
 use super::expect::{Outcome, equal, refused};
 use super::stage::Stage;
 
-/// A folder of the machine that goes with its value.
+/// Creates a temporary folder on this machine. Dropping the value removes the folder.
 fn folder() -> Outcome<tempfile::TempDir> {
     Ok(tempfile::Builder::new().prefix("conformance, \"ünï\" ").tempdir()?)
 }

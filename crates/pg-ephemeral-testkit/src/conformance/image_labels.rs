@@ -1,4 +1,4 @@
-//! Labels of images that were made of containers.
+//! Labels of images that were committed from containers.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ async fn image_labels(stage: &Stage, image: &Reference) -> Outcome<Labels> {
     Ok(some("the image", found.into_iter().flatten().next())?.labels)
 }
 
-/// A label; engines can't take one away, only give it an empty value, so that such a one counts as absent.
+/// Returns a label. An empty value counts as absent, because engines can't remove a label in a commit, only empty it.
 fn label<'a>(labels: &'a Labels, key: &Key) -> Option<&'a str> {
     labels.get(key).map(Value::as_str).filter(|value| !value.is_empty())
 }
@@ -33,7 +33,7 @@ pub(super) async fn a_commit_has_the_labels_of_its_container(stage: Arc<Stage>) 
     equal("its own", label(&labels, &OWN), Some(ABOVE.as_str()))
 }
 
-pub(super) async fn labels_of_a_commit_hide_those_of_its_container(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn labels_of_a_commit_override_those_of_its_container(stage: Arc<Stage>) -> Outcome {
     let container = stage.run(&stage.idle("a")?.label(SHARED, BELOW)).await?;
     let image = stage.image("a")?;
     container.commit(&CommitSpec::new(image.clone()).label(SHARED, ABOVE)).await?;
@@ -41,7 +41,7 @@ pub(super) async fn labels_of_a_commit_hide_those_of_its_container(stage: Arc<St
     equal("the container's", label(&container.inspect().await?.labels, &SHARED), Some(BELOW.as_str()))
 }
 
-pub(super) async fn an_empty_label_of_a_commit_hides_that_of_its_container(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn an_empty_label_of_a_commit_overrides_that_of_its_container(stage: Arc<Stage>) -> Outcome {
     let container = stage.run(&stage.idle("a")?.label(SHARED, BELOW)).await?;
     let image = stage.image("a")?;
     container.commit(&CommitSpec::new(image.clone()).label(SHARED, Value::from_static(""))).await?;
@@ -57,7 +57,7 @@ pub(super) async fn labels_of_a_commit_come_back_as_they_were_given(stage: Arc<S
     equal("labels", of(&labels, &UNUSUAL), Labels::from_iter(UNUSUAL))
 }
 
-/// Docker reads labels of a commit as lines of a Dockerfile, in which no value can go over the end of its line.
+/// Docker reads the labels of a commit as lines of a Dockerfile, in which a value can't contain a line break.
 pub(super) async fn labels_of_a_commit_with_line_breaks_come_back_or_are_refused(stage: Arc<Stage>) -> Outcome {
     let container = stage.running("a").await?;
     let mut spec = CommitSpec::new(stage.image("a")?);

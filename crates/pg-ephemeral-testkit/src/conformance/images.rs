@@ -1,4 +1,4 @@
-//! Names of images: giving, listing, inspecting and taking them.
+//! Names of images: adding, listing, inspecting and removing them.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use ociman::{CommandError, CommitSpec, Kind, Reference};
 use super::expect::{Outcome, equal, holds, refused, some};
 use super::stage::Stage;
 
-/// Images of this name with this identifier; a commit of a container that has done nothing is one.
+/// Makes an image with a name of this case, by a commit of a container that has done nothing.
 async fn image(stage: &Stage, suffix: &str) -> Outcome<Reference> {
     let name = stage.image(suffix)?;
     let mut container = stage.running(&format!("for-{}", suffix.replace(['/', ':'], "-"))).await?;
@@ -16,7 +16,7 @@ async fn image(stage: &Stage, suffix: &str) -> Outcome<Reference> {
     Ok(name)
 }
 
-/// Identifiers of images, where they are there.
+/// Returns the ID of each image, or `None` if the image does not exist.
 async fn ids(stage: &Stage, images: &[Reference]) -> Outcome<Vec<Option<String>>> {
     let found = stage.backend().inspect_images(images).await?;
     Ok(found.into_iter().map(|info| info.map(|info| info.id)).collect())
@@ -65,7 +65,7 @@ pub(super) async fn images_are_listed_by_their_repository(stage: Arc<Stage>) -> 
     equal("of an unknown name", stage.backend().images_of(&stage.image("group/nope")?).await?, Vec::new())
 }
 
-pub(super) async fn image_inspections_come_in_the_order_asked_with_gaps_for_missing_ones(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn image_inspections_keep_the_order_and_have_gaps_for_missing_images(stage: Arc<Stage>) -> Outcome {
     let (a, b) = (image(&stage, "a").await?, image(&stage, "b").await?);
     let ids_alone = [ids(&stage, std::slice::from_ref(&a)).await?, ids(&stage, std::slice::from_ref(&b)).await?];
     let asked = [b, stage.image("missing")?, a, stage.image("missing/too:9")?];
@@ -82,7 +82,7 @@ pub(super) async fn two_names_of_one_image_can_be_inspected_at_once(stage: Arc<S
     equal("those that are there", there, vec![true, false, true, true, true])
 }
 
-pub(super) async fn an_image_inspection_of_nothing_gives_nothing(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn inspecting_no_images_returns_nothing(stage: Arc<Stage>) -> Outcome {
     equal("inspections", stage.backend().inspect_images(&[]).await?, Vec::new())
 }
 
@@ -138,7 +138,7 @@ async fn kept_in_use(stage: &Stage, name: Reference) -> Outcome {
 
 pub(super) async fn pulling_is_refused_where_there_is_no_registry(stage: Arc<Stage>) -> Outcome {
     if stage.kind() != Kind::Host {
-        // An engine would ask a registry, which a test of this kind must not need.
+        // An engine would ask a registry, and these tests must not need one.
         return Ok(());
     }
     let result = stage.backend().pull(&stage.image("a")?).await;

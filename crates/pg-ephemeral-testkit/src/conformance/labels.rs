@@ -1,4 +1,4 @@
-//! Labels of containers, and listings by them.
+//! Labels of containers, and listings of containers filtered by labels.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ const SIZE: Key = Key::from_static("ociman.conformance.size");
 const RED: Value = Value::from_static("red");
 const BLUE: Value = Value::from_static("blue");
 
-/// Values that some step between a caller and an engine could spoil.
+/// Labels that could be changed on their way from the caller to the engine and back.
 pub(super) const UNUSUAL: [(Key, Value); 12] = [
     (Key::from_static("t.json"), Value::from_static(r#"[{"name": "a b", "path": "x/y", "n": 1.5, "q": "\""}]"#)),
     (Key::from_static("t.commas"), Value::from_static("a=b,c=d,,")),
@@ -29,14 +29,14 @@ pub(super) const UNUSUAL: [(Key, Value); 12] = [
     (Key::from_static("T_UPPER-9/slash:colon@at"), Value::from_static("key with marks")),
 ];
 
-/// Values of several lines.
+/// Labels whose values have several lines.
 pub(super) const LINES: [(Key, Value); 3] = [
     (Key::from_static("t.pem"), Value::from_static("-----BEGIN X-----\nMIIB+/=\nabc=\n-----END X-----\n")),
     (Key::from_static("t.lines"), Value::from_static("\n a \n\n\tb \\\n# c\n")),
     (Key::from_static("t.crlf"), Value::from_static("a\r\nb\rc")),
 ];
 
-/// Those of `labels` that were given, so that an image's own don't matter.
+/// Returns the labels whose keys are in `given`, to ignore those that an image brings.
 pub(super) fn of(labels: &Labels, given: &[(Key, Value)]) -> Labels {
     given.iter().filter_map(|(key, _)| Some((key.clone(), labels.get(key)?.clone()))).collect()
 }
@@ -50,7 +50,7 @@ pub(super) async fn labels_of_a_container_come_back_as_they_were_given(stage: Ar
     equal("labels", of(&info.labels, &given), Labels::from_iter(given))
 }
 
-/// Three containers: a red small one, a red big one and a blue one.
+/// Starts three containers: `red`, `red-big` and `blue`. Each has a colour label, and `red-big` also has a size label.
 async fn three(stage: &Stage) -> Outcome {
     let big = Value::from_static("big");
     stage.run(&stage.idle("red")?.label(COLOUR, RED)).await?;
@@ -59,7 +59,7 @@ async fn three(stage: &Stage) -> Outcome {
     Ok(())
 }
 
-/// The containers of this case that match, by the last part of their names.
+/// Returns the last part of the names of the containers of this case that match all filters.
 async fn matching(stage: &Stage, filters: &[Filter]) -> Outcome<Vec<String>> {
     let filters = [&[stage.filter()?], filters].concat();
     let prefix = format!("{}-", stage.mark());
@@ -91,7 +91,7 @@ pub(super) async fn all_filters_of_a_listing_must_match(stage: Arc<Stage>) -> Ou
     equal("blue ones with a size", matching(&stage, &filters).await?, Vec::new())
 }
 
-pub(super) async fn a_filter_is_no_pattern(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn a_filter_is_not_a_pattern(stage: Arc<Stage>) -> Outcome {
     three(&stage).await?;
     let star = Filter::key_only(&Key::from_static("ociman.conformance.*"));
     equal("a key with a star", matching(&stage, &[star]).await?, Vec::new())?;

@@ -1,4 +1,4 @@
-//! Stop, start, wait and remove.
+//! Stopping, starting, renaming, waiting for and removing containers.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,10 +8,10 @@ use ociman::{CommandError, ContainerState, ExecSpec, Kind};
 use super::expect::{Outcome, equal, holds, one_of, refused};
 use super::stage::{ENTER, Stage};
 
-/// Enough for a process that ends by itself.
+/// A time limit that is long enough for a process that ends by itself.
 const PATIENT: Duration = Duration::from_secs(30);
 
-pub(super) async fn a_stop_lets_the_process_end_in_its_own_way(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn a_stop_lets_the_process_handle_the_signal(stage: Arc<Stage>) -> Outcome {
     let script = "trap 'exit 7' TERM INT; echo ready; while :; do sleep 1 & wait $!; done";
     let container = stage.run(&stage.script("a", script)?).await?;
     stage.says(&container, "ready").await?;
@@ -29,7 +29,7 @@ pub(super) async fn the_stop_signal_can_be_chosen(stage: Arc<Stage>) -> Outcome 
     equal("exit code", container.inspect().await?.exit_code, Some(5))
 }
 
-pub(super) async fn a_stop_kills_after_its_limit(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn a_stop_kills_the_process_after_its_time_limit(stage: Arc<Stage>) -> Outcome {
     let script = "trap '' TERM INT QUIT; echo ready; while :; do sleep 1; done";
     let container = stage.run(&stage.script("a", script)?).await?;
     stage.says(&container, "ready").await?;
@@ -67,7 +67,7 @@ pub(super) async fn starting_a_running_container_is_no_error(stage: Arc<Stage>) 
     equal("state", container.inspect().await?.state, ContainerState::Running)
 }
 
-pub(super) async fn a_renamed_container_goes_on_under_its_new_name_with_its_files(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn a_renamed_container_keeps_running_and_keeps_its_files(stage: Arc<Stage>) -> Outcome {
     let container = stage.stoppable("a").await?;
     let id = container.inspect().await?.id;
     stage.shell(&container, &format!("{ENTER}; echo kept > conformance-file")).await?;
@@ -78,7 +78,7 @@ pub(super) async fn a_renamed_container_goes_on_under_its_new_name_with_its_file
     let read = format!("{ENTER}; cat conformance-file");
     equal("the file", stage.shell(&renamed, &read).await?.as_str(), "kept\n")?;
     renamed.stop(PATIENT).await?;
-    // Nobody else gets its files while it is stopped.
+    // A new container must not get the files of the stopped one.
     stage.running("c").await?;
     renamed.start().await?;
     equal("the file after a start", stage.shell(&renamed, &read).await?.as_str(), "kept\n")
@@ -99,7 +99,7 @@ pub(super) async fn a_taken_name_is_refused_when_a_container_is_renamed(stage: A
     equal("state", one.inspect().await?.state, ContainerState::Running)
 }
 
-pub(super) async fn only_the_container_with_the_identifier_is_removed(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn a_removal_by_id_leaves_a_newer_container_of_the_same_name(stage: Arc<Stage>) -> Outcome {
     let container = stage.running("a").await?;
     let id = container.inspect().await?.id;
     container.remove_force_if(&id).await?;
@@ -123,11 +123,12 @@ pub(super) async fn waiting_lasts_until_the_process_ends(stage: Arc<Stage>) -> O
     equal("status", container.wait().await?.code(), 4)?;
     let killed = stage.run(&stage.script("b", "sleep 1; kill -9 $$; sleep 9")?).await?;
     let status = killed.wait().await?.code();
-    // The first process of a container can't kill itself: the kernel shields it, and the script goes on.
+    // In a container with its own PID namespace, the kernel ignores signals that the first process sends to itself,
+    // so the script continues.
     one_of("status of a process that kills itself", &status, &[137, 0])
 }
 
-pub(super) async fn an_ended_container_tells_its_status(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn an_ended_container_reports_its_exit_code(stage: Arc<Stage>) -> Outcome {
     let container = stage.run(&stage.script("a", "exit 42")?).await?;
     container.wait().await?;
     stage.ended(&container).await?;
@@ -166,7 +167,7 @@ pub(super) async fn removing_a_missing_container_by_force_is_no_error(stage: Arc
     Ok(())
 }
 
-/// On the host backend a command is the caller's own child, which nothing but the caller ends.
+/// Does nothing on the host backend, where a command is a child process of the caller, and only the caller ends it.
 pub(super) async fn a_forced_removal_ends_every_process_of_the_container(stage: Arc<Stage>) -> Outcome {
     if stage.kind() == Kind::Host {
         return Ok(());
@@ -174,7 +175,7 @@ pub(super) async fn a_forced_removal_ends_every_process_of_the_container(stage: 
     let mut container = stage.running("a").await?;
     let command = container.exec_streamed(&ExecSpec::new(["sh", "-c", "echo begun; sleep 600"])).await?;
     let ended = tokio::time::timeout(PATIENT, async {
-        // Waits for the command to be there before its container goes.
+        // The command must run before its container is removed.
         let mut command = command;
         if let Some(stdout) = &mut command.stdout {
             let mut word = [0; 6];

@@ -1,4 +1,4 @@
-//! What an operation says of a container or an image that is not there, or that does not run.
+//! Errors of operations on a container or an image that does not exist, or on a container that is not running.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -24,47 +24,47 @@ fn no_container<T: Debug>(container: &Container, result: Result<T, CommandError>
     )
 }
 
-pub(super) async fn inspecting_a_missing_container_says_so(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn inspecting_a_missing_container_fails_with_container_not_found(stage: Arc<Stage>) -> Outcome {
     let container = missing(&stage)?;
     no_container(&container, container.inspect().await)
 }
 
-pub(super) async fn executing_in_a_missing_container_says_so(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn executing_in_a_missing_container_fails_with_container_not_found(stage: Arc<Stage>) -> Outcome {
     let container = missing(&stage)?;
     no_container(&container, container.exec(&ExecSpec::new(["true"]), b"").await)
 }
 
-pub(super) async fn starting_a_missing_container_says_so(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn starting_a_missing_container_fails_with_container_not_found(stage: Arc<Stage>) -> Outcome {
     let container = missing(&stage)?;
     no_container(&container, container.start().await)
 }
 
-pub(super) async fn stopping_a_missing_container_says_so(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn stopping_a_missing_container_fails_with_container_not_found(stage: Arc<Stage>) -> Outcome {
     let container = missing(&stage)?;
     no_container(&container, container.stop(Duration::from_secs(1)).await)
 }
 
-pub(super) async fn waiting_for_a_missing_container_says_so(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn waiting_for_a_missing_container_fails_with_container_not_found(stage: Arc<Stage>) -> Outcome {
     let container = missing(&stage)?;
     no_container(&container, container.wait().await)
 }
 
-pub(super) async fn removing_a_missing_container_says_so(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn removing_a_missing_container_fails_with_container_not_found(stage: Arc<Stage>) -> Outcome {
     let container = missing(&stage)?;
     no_container(&container, container.remove().await)
 }
 
-pub(super) async fn reading_the_log_of_a_missing_container_says_so(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn reading_a_missing_containers_log_fails_with_container_not_found(stage: Arc<Stage>) -> Outcome {
     let container = missing(&stage)?;
     no_container(&container, container.last_log_lines(1).await)
 }
 
-pub(super) async fn committing_a_missing_container_says_so(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn committing_a_missing_container_fails_with_container_not_found(stage: Arc<Stage>) -> Outcome {
     let container = missing(&stage)?;
     no_container(&container, container.commit(&CommitSpec::new(stage.image("a")?)).await)
 }
 
-pub(super) async fn executing_in_a_stopped_container_says_so(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn executing_in_a_stopped_container_fails_with_container_not_running(stage: Arc<Stage>) -> Outcome {
     let container = stage.run(&stage.script("a", "exit 0")?).await?;
     container.wait().await?;
     stage.ended(&container).await?;
@@ -78,12 +78,12 @@ pub(super) async fn executing_in_a_stopped_container_says_so(stage: Arc<Stage>) 
     )
 }
 
-pub(super) async fn tagging_a_missing_image_says_so(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn tagging_a_missing_image_fails_with_image_not_found(stage: Arc<Stage>) -> Outcome {
     let result = stage.backend().tag(&stage.image("missing")?, &stage.image("new")?).await;
     refused("a missing image", result, "ImageNotFound", |error| matches!(error, CommandError::ImageNotFound { .. }))
 }
 
-pub(super) async fn removing_a_missing_image_says_so(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn removing_a_missing_image_fails_with_image_not_found(stage: Arc<Stage>) -> Outcome {
     let result = stage.backend().remove_image(&stage.image("missing")?).await;
     refused("a missing image", result, "ImageNotFound", |error| matches!(error, CommandError::ImageNotFound { .. }))
 }

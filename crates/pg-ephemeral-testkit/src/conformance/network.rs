@@ -15,13 +15,13 @@ fn publish(port: Option<u16>) -> PublishedPort {
     PublishedPort { container: INSIDE, address: ADDRESS, port }
 }
 
-/// A port that nobody had a moment ago.
+/// Returns a port that was free a moment ago.
 fn free_port() -> Outcome<u16> {
     Ok(TcpListener::bind((ADDRESS, 0))?.local_addr()?.port())
 }
 
-/// On the host backend only the process itself could choose a port, so that there is none to be told.
-pub(super) async fn a_port_left_to_the_engine_is_chosen_and_told(stage: Arc<Stage>) -> Outcome {
+/// On the host backend only the process itself could choose a port, so the backend has no port to report.
+pub(super) async fn a_port_chosen_by_the_engine_is_reported(stage: Arc<Stage>) -> Outcome {
     let spec = stage.idle("a")?.port(publish(None));
     if stage.kind() == Kind::Host {
         return match stage.backend().run(&spec).await {
@@ -38,14 +38,14 @@ pub(super) async fn a_port_left_to_the_engine_is_chosen_and_told(stage: Arc<Stag
     equal("the port stays", again, published)
 }
 
-pub(super) async fn a_chosen_port_is_told(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn a_port_chosen_by_the_caller_is_reported(stage: Arc<Stage>) -> Outcome {
     let port = free_port()?;
     let container = stage.run(&stage.idle("a")?.port(publish(Some(port)))).await?;
     let published = container.published_port(INSIDE).await?;
     equal("published port", published, Some(SocketAddr::new(ADDRESS, port)))
 }
 
-pub(super) async fn a_listing_tells_ports_as_an_inspection_does(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn a_listing_reports_the_same_ports_as_an_inspection(stage: Arc<Stage>) -> Outcome {
     let second = PublishedPort { container: 7777, address: ADDRESS, port: Some(free_port()?) };
     let spec = stage.idle("a")?.port(publish(Some(free_port()?))).port(second);
     let container = stage.run(&spec).await?;
@@ -57,7 +57,7 @@ pub(super) async fn a_listing_tells_ports_as_an_inspection_does(stage: Arc<Stage
     equal("listed ports", listed, inspected)
 }
 
-/// On the host backend a port is the process's own matter.
+/// The host backend need not refuse the port, because the process itself binds it.
 pub(super) async fn a_port_taken_by_a_process_is_refused_and_nothing_is_left(stage: Arc<Stage>) -> Outcome {
     let listener = TcpListener::bind((ADDRESS, 0))?;
     let spec = stage.idle("a")?.port(publish(Some(listener.local_addr()?.port())));
@@ -69,7 +69,7 @@ pub(super) async fn a_port_taken_by_a_process_is_refused_and_nothing_is_left(sta
     equal("the container is there", stage.is_there(&spec.name).await?, false)
 }
 
-/// On the host backend a port is the process's own matter.
+/// The host backend need not refuse the port, because the process itself binds it.
 pub(super) async fn a_port_taken_by_a_container_is_refused_and_nothing_is_left(stage: Arc<Stage>) -> Outcome {
     let port = free_port()?;
     stage.run(&stage.idle("a")?.port(publish(Some(port)))).await?;

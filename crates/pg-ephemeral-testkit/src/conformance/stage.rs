@@ -1,4 +1,5 @@
-//! [`Subject`] and [`Stage`]: the backend that is looked at, and what one case makes on it, so that it can be removed.
+//! [`Subject`], the backend under test, and [`Stage`], the names of the containers and images that one case makes on
+//! it, so that they can be removed.
 
 use std::any::Any;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,34 +12,35 @@ use tokio::task::JoinSet;
 
 use super::expect::{Outcome, equal};
 
-/// On every container of the suite: its own, so that listings show nothing else.
+/// The label on every container of the suite, so that listings can be limited to the containers of one case.
 pub(super) const MARK: Key = Key::from_static("ociman.conformance");
 
-/// Changes to a folder that a commit holds: on the host backend a container's files are wherever this variable says,
-/// elsewhere its processes start at the root of its files.
+/// A shell command that changes to a folder that is part of a commit. On the host backend this variable has the path of
+/// the container's files; on engines a process starts at the root of the container's files.
 pub(super) const ENTER: &str = r#"cd "${OCIMAN_ROOT:-.}""#;
 
-/// Ends by itself on SIGTERM, as the first process of a container does not do by default.
+/// A script that waits until a signal ends it. By default, the first process of a container ignores SIGTERM, so the
+/// script sets a trap.
 const IDLE: &str = "trap 'exit 0' TERM INT QUIT; while :; do sleep 3600 & wait $!; done";
 
-/// The backend that the cases run against.
+/// The backend that the cases run on.
 #[derive(Debug, Clone)]
 pub struct Subject {
     /// The backend.
     pub backend: Backend,
-    /// An image with `sh`, `sleep`, `cat`, `head`, `id` and `dd`, whose processes may write in their first working
-    /// folder. The cases bring their own entrypoint.
+    /// An image with `sh`, `sleep`, `cat`, `head`, `id` and `dd`, whose processes may write in their initial working
+    /// folder. The cases set their own entrypoint.
     pub image: Reference,
     kept: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Subject {
-    /// A backend and an image that is present on it.
+    /// Creates a subject of a backend and an image that is present on it.
     pub fn new(backend: Backend, image: Reference) -> Self {
         Self { backend, image, kept: None }
     }
 
-    /// Keeps a value for as long as the subject, such as the folder that the backend's state is in.
+    /// Keeps a value alive as long as the subject, such as the temporary folder with the backend's state.
     #[must_use]
     pub fn keeping(mut self, value: impl Any + Send + Sync) -> Self {
         self.kept = Some(Arc::new((self.kept, value)));
@@ -46,11 +48,11 @@ impl Subject {
     }
 }
 
-/// The names that one case gave away.
+/// The names of the containers and images of one case.
 #[derive(Debug)]
 pub(super) struct Stage {
     subject: Subject,
-    /// Tells this case from every other one that runs now.
+    /// Unique among all cases that run at the same time.
     mark: String,
     containers: Mutex<Vec<ContainerName>>,
     images: Mutex<Vec<Reference>>,
@@ -72,57 +74,57 @@ impl Stage {
         self.subject.backend.kind()
     }
 
-    /// The image that was given.
+    /// Returns the image of the subject.
     pub(super) fn base(&self) -> &Reference {
         &self.subject.image
     }
 
-    /// The value of [`MARK`] on the containers of this case.
+    /// Returns the value of the label [`MARK`] on the containers of this case.
     pub(super) fn mark(&self) -> &str {
         &self.mark
     }
 
-    /// Finds the containers of this case.
+    /// Returns a filter that matches the containers of this case.
     pub(super) fn filter(&self) -> Outcome<Filter> {
         Ok(Filter::exact(&MARK, &Value::try_from(self.mark.clone())?))
     }
 
-    /// A container name of this case.
+    /// Returns a container name of this case.
     pub(super) fn name(&self, suffix: &str) -> Outcome<ContainerName> {
         let name: ContainerName = format!("{}-{suffix}", self.mark).parse()?;
         remember(&self.containers, &name);
         Ok(name)
     }
 
-    /// An image name of this case.
+    /// Returns an image name of this case.
     pub(super) fn image(&self, suffix: &str) -> Outcome<Reference> {
         self.image_named(&format!("localhost/{}/{suffix}", self.mark))
     }
 
-    /// An image of this name, which has to be this case's own.
+    /// Returns an image with this name, which must be unique to this case.
     pub(super) fn image_named(&self, name: &str) -> Outcome<Reference> {
         let image = Reference::parse(name)?;
         remember(&self.images, &image);
         Ok(image)
     }
 
-    /// A container that runs a script. It must be one that `sh` understands everywhere.
+    /// Returns the specification of a container that runs a script. The script must be portable `sh`.
     pub(super) fn script(&self, suffix: &str, script: &str) -> Outcome<RunSpec> {
         self.script_of(self.base().clone(), suffix, script)
     }
 
-    /// A container of another image that runs a script.
+    /// Returns the specification of a container of another image that runs a script.
     pub(super) fn script_of(&self, image: Reference, suffix: &str, script: &str) -> Outcome<RunSpec> {
         let mark = Value::try_from(self.mark.clone())?;
         Ok(RunSpec::new(self.name(suffix)?, image).entrypoint(["sh", "-c", script]).label(MARK, mark))
     }
 
-    /// A container that does nothing until it is stopped.
+    /// Returns the specification of a container that does nothing until it is stopped.
     pub(super) fn idle(&self, suffix: &str) -> Outcome<RunSpec> {
         self.script(suffix, IDLE)
     }
 
-    /// A container of another image that does nothing until it is stopped.
+    /// Returns the specification of a container of another image that does nothing until it is stopped.
     pub(super) fn idle_of(&self, image: Reference, suffix: &str) -> Outcome<RunSpec> {
         self.script_of(image, suffix, IDLE)
     }
@@ -131,12 +133,12 @@ impl Stage {
         Ok(self.backend().run(spec).await?)
     }
 
-    /// A running container that does nothing.
+    /// Starts a container that does nothing.
     pub(super) async fn running(&self, suffix: &str) -> Outcome<Container> {
         self.run(&self.idle(suffix)?).await
     }
 
-    /// A running container that does nothing, and by now heeds the signal of a stop.
+    /// Starts a container that does nothing, and waits until its process handles the stop signal.
     pub(super) async fn stoppable(&self, suffix: &str) -> Outcome<Container> {
         let script = "trap 'exit 0' TERM INT QUIT; echo ready; while :; do sleep 3600 & wait $!; done";
         let container = self.run(&self.script(suffix, script)?).await?;
@@ -144,7 +146,7 @@ impl Stage {
         Ok(container)
     }
 
-    /// Waits until a text is in the log of a container: whatever its script does before is done then.
+    /// Waits until a text is in the log of a container. The script has then completed all steps before that output.
     pub(super) async fn says(&self, container: &Container, text: &str) -> Outcome {
         for _ in 0..100 {
             if container.last_log_lines(10).await?.contains(text) {
@@ -155,7 +157,7 @@ impl Stage {
         equal("the log has the text", container.last_log_lines(10).await?.as_str(), text)
     }
 
-    /// Runs a script in a container, which must succeed, and gives what it printed.
+    /// Runs a script in a container and returns its output. The script must succeed.
     pub(super) async fn shell(&self, container: &Container, script: &str) -> Outcome<String> {
         let output = container.exec(&ExecSpec::new(["sh", "-c", script]), b"").await?;
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -163,12 +165,12 @@ impl Stage {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// Whether there is a container of this name, running or not.
+    /// Returns `true` if there is a container of this name, running or not.
     pub(super) async fn is_there(&self, name: &ContainerName) -> Outcome<bool> {
         Ok(self.backend().inspect(std::slice::from_ref(name)).await?.into_iter().flatten().next().is_some())
     }
 
-    /// The state of a container, once it is no longer about to change by itself.
+    /// Waits until the engine reports the container as exited, up to a limit, and returns its state.
     pub(super) async fn ended(&self, container: &Container) -> Outcome<ContainerState> {
         for _ in 0..100 {
             let state = container.inspect().await?.state;
@@ -180,7 +182,7 @@ impl Stage {
         Ok(container.inspect().await?.state)
     }
 
-    /// Removes everything that has a name of this case.
+    /// Removes all containers and images of this case.
     pub(super) async fn clear(&self) -> Outcome {
         let containers = std::mem::take(&mut *lock(&self.containers));
         let mut removals = JoinSet::new();

@@ -1,4 +1,4 @@
-//! Standard streams of commands in a container: none, little and much, at once and in turns.
+//! Standard streams of commands in a container: empty, small and large ones, written at once or line by line.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::stage::Stage;
 
 const TEN_MEGABYTES: usize = 10 * 1024 * 1024;
 
-/// Every byte, with no short period.
+/// Returns pseudo-random bytes.
 fn binary(length: usize) -> Vec<u8> {
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let next = || {
@@ -23,13 +23,13 @@ fn binary(length: usize) -> Vec<u8> {
     std::iter::repeat_with(next).take(length).collect()
 }
 
-pub(super) async fn without_input_a_command_reads_the_end_at_once(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn a_command_without_input_reads_end_of_file_at_once(stage: Arc<Stage>) -> Outcome {
     let container = stage.running("a").await?;
     let output = container.exec(&ExecSpec::new(["cat"]), b"").await?;
     equal("status and output", (output.status.code(), output.stdout), (0, Vec::new()))
 }
 
-pub(super) async fn input_arrives_and_ends(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn a_command_reads_its_input_to_the_end(stage: Arc<Stage>) -> Outcome {
     let container = stage.running("a").await?;
     let output = container.exec(&ExecSpec::new(["sh", "-c", "cat; echo end"]), b"one\ntwo").await?;
     text("output", &output.stdout, "one\ntwoend\n")
@@ -64,17 +64,17 @@ pub(super) async fn a_command_that_reads_no_input_ends_by_itself(stage: Arc<Stag
 
 pub(super) async fn a_command_that_reads_some_of_its_input_ends_by_itself(stage: Arc<Stage>) -> Outcome {
     let container = stage.running("a").await?;
-    // No more than one write: podman 4.3 gives up the output when it can't get rid of input.
+    // At most one write: if podman 4.3 can't deliver all input, it loses the output.
     let input = [b"abcdef".to_vec(), binary(4096 - 6)].concat();
     let output = container.exec(&ExecSpec::new(["head", "-c", "3"]), &input).await?;
     equal("status", output.status.code(), 0)?;
     text("output", &output.stdout, "abc")
 }
 
-/// A command that answers each line, until one is `quit`.
+/// A script that answers each line of input until it reads `quit`.
 const ANSWER: &str = "while read -r line; do echo \"got $line\"; [ \"$line\" = quit ] && exit 9; done; echo end";
 
-/// Reads one line byte by byte, so that nothing after it is taken away.
+/// Reads one line byte by byte, so that it consumes nothing after the line.
 async fn line(process: &mut Process) -> Outcome<String> {
     let stdout = some("standard output", process.stdout.as_mut())?;
     let mut line = Vec::new();
@@ -93,7 +93,7 @@ async fn say(process: &mut Process, text: &str) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn a_streamed_command_can_be_talked_to(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn a_streamed_command_answers_each_line_of_input(stage: Arc<Stage>) -> Outcome {
     let container = stage.running("a").await?;
     let mut process = container.exec_streamed(&ExecSpec::new(["sh", "-c", ANSWER])).await?;
     for word in ["one", "two"] {
@@ -118,7 +118,7 @@ pub(super) async fn a_streamed_command_gives_its_exit_status(stage: Arc<Stage>) 
     Ok(())
 }
 
-pub(super) async fn a_streamed_command_reads_the_end_when_its_input_is_closed(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn a_streamed_command_reads_end_of_file_when_its_input_is_closed(stage: Arc<Stage>) -> Outcome {
     let container = stage.running("a").await?;
     let process = container.exec_streamed(&ExecSpec::new(["sh", "-c", ANSWER])).await?;
     let output = communicate(process, b"one\n").await?;

@@ -18,7 +18,7 @@ pub(super) async fn variables_of_a_container_reach_its_process_and_its_commands(
     equal("for the process", container.last_log_lines(9).await?.as_str(), "[hello  world]\n")
 }
 
-pub(super) async fn variables_of_a_command_hide_those_of_its_container(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn variables_of_a_command_override_those_of_its_container(stage: Arc<Stage>) -> Outcome {
     let container = stage.run(&stage.idle("a")?.variable(Variable::plain("WHO", "container"))).await?;
     let spec = ExecSpec::new(["sh", "-c", "echo $WHO"]).variable(Variable::plain("WHO", "command"));
     text("variable", &container.exec(&spec, b"").await?.stdout, "command\n")?;
@@ -53,7 +53,7 @@ pub(super) async fn values_of_variables_arrive_as_they_were_given(stage: Arc<Sta
     text("values", &container.exec(&spec, b"").await?.stdout, &both)
 }
 
-pub(super) async fn an_inspection_tells_the_variables_of_a_container(stage: Arc<Stage>) -> Outcome {
+pub(super) async fn an_inspection_lists_the_variables_of_a_container(stage: Arc<Stage>) -> Outcome {
     let container = stage.run(&stage.idle("a")?.variable(Variable::plain("WHO", "a=b, \"c\""))).await?;
     let environment = container.inspect().await?.environment;
     holds("the variable is told", environment.iter().any(|entry| entry == "WHO=a=b, \"c\""), &environment)

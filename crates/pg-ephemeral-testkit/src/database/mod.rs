@@ -1,4 +1,4 @@
-//! [`database()`]: a database for each test, from a server that all tests of a run share.
+//! [`database()`]: a database for each test, on a server that all tests of a run share.
 
 use std::ops::Deref;
 
@@ -11,11 +11,14 @@ use tokio::sync::OnceCell;
 
 mod watcher;
 
-/// Set to `failed`, databases of tests that fail stay for a look, as long as their server does.
+/// The environment variable that keeps databases. If its value is `failed`, the databases of failed tests are kept as
+/// long as their server runs.
 pub const KEEP_DATABASES_VARIABLE: &str = "PG_EPHEMERAL_KEEP";
 
-/// A private copy of the seeded database that the nearest `database.toml` describes, by the instance that
-/// `PG_EPHEMERAL_INSTANCE` or `default_instance` names, else `main` or the only one:
+/// Creates a private copy of the seeded database that the nearest `database.toml` describes.
+///
+/// The instance is the one that `PG_EPHEMERAL_INSTANCE` or `default_instance` names. If neither is set, it is `main` or
+/// the only instance.
 ///
 /// ```no_run
 /// #[tokio::test]
@@ -26,14 +29,16 @@ pub const KEEP_DATABASES_VARIABLE: &str = "PG_EPHEMERAL_KEEP";
 /// }
 /// ```
 ///
-/// One server serves all tests of a run, in the threads of `cargo test` and in the processes of `cargo nextest run`: the first
-/// test starts it, as a [`Run`] does, and it is gone when `cargo` is. `OCIMAN_BACKEND` chooses what runs it.
+/// All tests of a run share one server, both the threads of `cargo test` and the processes of `cargo nextest run`. The
+/// first test starts the server with [`Run`], and the server is removed when `cargo` ends. `OCIMAN_BACKEND` chooses its
+/// backend.
 ///
-/// Where the environment leads to a server already it is that one's databases: under `pg-ephemeral host run-env -- cargo test`,
-/// and with `session host run-env --name NAME -- cargo test`, which spends no time on starting one.
+/// If the environment already names a server, that server is used instead. This is the case under
+/// `pg-ephemeral host run-env -- cargo test` and under
+/// `pg-ephemeral session host run-env --name NAME -- cargo test`, which spends no time on starting a server.
 ///
 /// # Panics
-/// When there is no server, or no copy.
+/// Panics if the server can't be started or reached, or if the copy can't be created.
 #[track_caller]
 pub fn database() -> impl Future<Output = TestDatabase> {
     static SHARED: OnceCell<Shared> = OnceCell::const_new();
@@ -50,9 +55,12 @@ pub fn database() -> impl Future<Output = TestDatabase> {
     }
 }
 
-/// The server of a definition that all processes of a run share, for tests that want more of it than [`database()`] gives. It
-/// is gone a moment after the run is, whatever ends that: as [`Run::server_watched`], with this very program once more as the
-/// watcher, which sees by its environment that it is to be nothing else.
+/// Returns the server of a definition that all processes of a run share, for tests that need more than [`database()`]
+/// offers.
+///
+/// The server is removed shortly after the run ends, even if the run is killed. [`Run::server_watched`] starts it, with
+/// a second process of the current program as the watcher. An environment variable tells that process that it is the
+/// watcher.
 ///
 /// ```no_run
 /// use pg_ephemeral_core::Definition;
@@ -67,16 +75,16 @@ pub fn database() -> impl Future<Output = TestDatabase> {
 /// ```
 ///
 /// # Errors
-/// [`RunError`].
+/// Returns a [`RunError`] if the server can't be started or attached to.
 pub async fn shared_server(run: &Run, definition: &Definition) -> Result<Server, RunError> {
     run.server_watched(definition, watcher::start).await
 }
 
-/// What all tests of a process have copies of.
+/// The seeded database that the tests of a process copy.
 enum Shared {
-    /// Somebody else has started it.
+    /// The environment names its server.
     OfEnvironment(Seeded),
-    /// The tests have.
+    /// The tests of the run have started its server.
     OfRun(Box<Server>),
 }
 
@@ -84,7 +92,8 @@ impl Shared {
     async fn find() -> Self {
         match Seeded::of_environment() {
             Ok(seeded) => Self::OfEnvironment(seeded),
-            // Those who lead tests to a server set them all.
+            // Programs that name a server in the environment set all of its variables, so a missing one means no
+            // server.
             Err(EnvironmentError::Missing { .. }) => Self::of_run().await,
             Err(error) => fail(&error, error.hint()),
         }
@@ -99,7 +108,7 @@ impl Shared {
     }
 }
 
-/// What the nearest configuration says. Tests run in the folder of their package.
+/// Reads the definition from the nearest configuration file. Tests run in the folder of their package.
 fn definition() -> Result<Definition, Box<dyn std::error::Error>> {
     let folder = std::env::current_dir()?;
     let config = match config::find(&folder)? {
@@ -111,11 +120,11 @@ fn definition() -> Result<Definition, Box<dyn std::error::Error>> {
     Ok(Definition::of_instance(Folders::of_user()?, &instance))
 }
 
-/// A database of a test. It goes with the value, unless [`KEEP_DATABASES_VARIABLE`] says otherwise.
+/// The database of a test. Dropping the value removes the database, unless [`KEEP_DATABASES_VARIABLE`] keeps it.
 #[derive(Debug)]
 pub struct TestDatabase {
     database: Database,
-    /// The session whose server it is on.
+    /// The session of its server, if the server belongs to one.
     session: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! How an engine command goes on: with a reply, or with something that is not a plain answer.
+//! [`Answer`]: the outcome of an engine command, which is a reply, a process, or no output at all.
 
 use ociman::command::CommandLine;
 
@@ -6,16 +6,16 @@ use super::machine::Machine;
 use super::process::Processes;
 use super::reply::Reply;
 
-/// How an engine command goes on.
+/// The outcome of an engine command.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    /// It says this and ends.
+    /// The command prints this and ends.
     Reply(Reply),
-    /// It hands its streams to a process of this machine, which is one of this container, and ends as that does.
+    /// The command passes its streams to a process of a container, and ends with the status of that process.
     Exec(Box<Exec>),
-    /// It says nothing and never ends.
+    /// The command prints nothing and never ends.
     Hang,
-    /// A signal ends it before it has said anything.
+    /// A signal ends the command before it prints anything.
     Killed,
 }
 
@@ -23,25 +23,25 @@ pub(crate) enum Answer {
 #[derive(Debug)]
 pub(crate) struct Exec {
     pub(crate) line: CommandLine,
-    /// Whether it gets the standard input of the command.
+    /// `true` if the process reads the standard input of the command.
     pub(crate) interactive: bool,
-    /// Where the container's processes are written down.
+    /// The records of the container's processes.
     pub(crate) processes: Processes,
-    /// Its container, when it is the first process there.
+    /// The container, if the process is the container's first process.
     pub(crate) first_of: Option<Attached>,
 }
 
-/// A container that lives as long as its first process, which has the streams of the engine command that started it.
+/// An attached container: its first process has the streams of the engine command that started it.
 #[derive(Debug)]
 pub(crate) struct Attached {
     pub(crate) machine: Machine,
     pub(crate) id: String,
-    /// Whether it goes with its process.
+    /// `true` if the container is removed when its process ends (`--rm`).
     pub(crate) is_passing: bool,
 }
 
 impl Attached {
-    /// Takes in that the process has ended.
+    /// Records that the process has ended, and removes the container if it was started with `--rm`.
     pub(crate) fn ended(&self, status: i32) -> std::io::Result<()> {
         self.machine.processes(&self.id).ended(status)?;
         if self.is_passing { self.machine.discard(&self.id) } else { Ok(()) }

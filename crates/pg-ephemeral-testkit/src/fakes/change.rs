@@ -1,9 +1,10 @@
-//! `LABEL` of `commit --change`, as each engine reads it: Docker as a line of a Dockerfile, Podman as it stands.
+//! Parses the `LABEL` instruction of `commit --change` as each engine does: Docker as a line of a Dockerfile, Podman
+//! almost literally.
 
 use super::speech::Speech;
 use super::state::Config;
 
-/// Applies an instruction to a configuration, or gives back the word that is no instruction.
+/// Applies an instruction to a configuration. If the instruction is not supported, returns its name as the error.
 pub(super) fn apply(speech: Speech, change: &str, config: &mut Config) -> Result<(), String> {
     match speech {
         Speech::Docker => {
@@ -13,7 +14,8 @@ pub(super) fn apply(speech: Speech, change: &str, config: &mut Config) -> Result
     }
 }
 
-/// Splits at the first white space or `=`.
+/// Applies a `LABEL` as Podman does: the key ends at the first `=`, and one quote is removed from each end of the
+/// value.
 fn podman(change: &str, config: &mut Config) -> Result<(), String> {
     let Some(label) = change.strip_prefix("LABEL ") else {
         return Err(change.split_whitespace().next().unwrap_or_default().to_owned());
@@ -37,8 +39,8 @@ fn docker(line: &str, config: &mut Config) -> Result<(), String> {
     Ok(())
 }
 
-/// Words of a line, without their quotes: single ones keep all, in double ones `\` goes before `"`, `$` and itself, and
-/// a variable stands for its value.
+/// Splits a line into words and removes the quotes. Single quotes keep all characters. Elsewhere `\` escapes quotes,
+/// `$`, spaces and itself, and variables are replaced by their values.
 fn words(text: &str, config: &Config) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = None::<String>;

@@ -1,4 +1,4 @@
-//! What a fake engine does with containers that are there.
+//! Operations of a fake engine on existing containers.
 
 use std::io;
 use std::time::Duration;
@@ -21,13 +21,13 @@ use super::state::{Container, Life, State};
 use super::{postgres, shapes};
 
 const PAUSE: Duration = Duration::from_millis(2);
-/// How long a stop waits when it is not told.
+/// The default time limit of a stop, in seconds.
 const STOP_LIMIT: u64 = 10;
-/// The status of a process that was killed.
+/// The exit status of a process that was killed by SIGKILL.
 const KILLED: i32 = 137;
 
 impl Machine {
-    /// Does the same with each name; what goes wrong with one does not keep the others from it.
+    /// Runs a step for each name and merges the replies. A failed step does not stop the later ones.
     pub(super) fn each(
         &self,
         names: &[String],
@@ -54,7 +54,7 @@ impl Machine {
             }
         }
         let mut containers = self.store.update(|state| state.containers.clone())?;
-        // The newest come first.
+        // Engines list the newest container first.
         containers.reverse();
         containers.retain(|container| {
             (arguments.has("all") || self.is_running(container))
@@ -90,7 +90,7 @@ impl Machine {
         Ok(self.inspected(arguments, &found, missing))
     }
 
-    /// What was found on standard output, whatever is missing on standard error.
+    /// Returns a reply with the found values on standard output and the missing names on standard error.
     pub(super) fn inspected(&self, arguments: &Arguments, found: &[Value], mut missing: Vec<String>) -> Reply {
         let mut reply = match arguments.value("format") {
             Some(format) => self.formatted(format, found, &|_, _| String::new()),
@@ -109,7 +109,7 @@ impl Machine {
                     .into();
             }
             Speech::Podman => {
-                // The first is what the command ends with; the others come before it.
+                // Podman ends with the error of the first missing name, and prints the errors of the others before it.
                 reply.status = 125;
                 let first = missing.remove(0);
                 let others: String = missing.iter().map(|text| format!("error inspecting object: {text}\n")).collect();
@@ -198,7 +198,7 @@ impl Machine {
         })
     }
 
-    /// Removes a container that has ended, unless somebody has done so.
+    /// Removes an ended container, if it still exists.
     pub(crate) fn discard(&self, id: &str) -> Result<()> {
         self.store.update(|state| {
             state.containers.retain(|container| container.id != id);
@@ -280,9 +280,9 @@ impl Machine {
         Ok(Reply { status: 0, stdout, stderr })
     }
 
-    /// Ends every process, for when the engine itself goes.
+    /// Ends every process of every container. Called when the engine itself is removed.
     pub(crate) fn end_all(&self) {
-        // Nobody is left who could be told.
+        // There is no caller left that could handle an error.
         let _ = self.store.update(|state| {
             for container in state.containers.iter_mut().filter(|container| container.life == Life::Process) {
                 self.processes(&container.id).end(postgres::removal_signal(&container.config));
@@ -292,7 +292,7 @@ impl Machine {
     }
 }
 
-/// One command's answers to several names; a failure is a failure of all.
+/// Appends the reply for one name to the reply of the whole command. The highest status counts.
 pub(super) fn merge(all: &mut Reply, one: Reply) {
     all.stdout.extend(one.stdout);
     all.stderr.extend(one.stderr);
@@ -302,15 +302,17 @@ pub(super) fn merge(all: &mut Reply, one: Reply) {
 /// A filter of `ps`.
 enum Filter {
     Label(String, Option<String>),
-    /// A part of the name or the start of the identifier.
+    /// A part of the name.
     Name(String),
+    /// The start of the ID.
     Id(String),
-    /// One that no fake knows lets nothing through.
+    /// A kind of filter that the fake does not support. It matches no container.
     Unknown,
 }
 
 impl Filter {
-    /// Podman reads it as a record of CSV; Docker drops spaces at the ends.
+    /// Parses a filter as each engine does. Podman reads it as a record of CSV, so the fake refuses quotes. Docker
+    /// trims the value.
     fn parse(speech: Speech, text: &str) -> std::result::Result<Self, ()> {
         if speech == Speech::Podman && text.contains('"') {
             return Err(());

@@ -1,5 +1,4 @@
-//! Takes the arguments of an engine command and has the machine do what the engine would do, unless it is meant to go
-//! wrong.
+//! Reads the arguments of an engine command and calls the operation of the machine, or injects a planned failure.
 
 use serde_json::Value;
 
@@ -21,7 +20,7 @@ const PODMAN_DOWN: &str = "Cannot connect to Podman. Please verify your connecti
      /run/podman/podman.sock: connect: no such file or directory";
 
 impl Machine {
-    /// Does what a command asks for, unless it is meant to go wrong.
+    /// Carries out a command, or injects the failure that is planned for it.
     pub(crate) async fn answer(&self, call: Call) -> Result<Answer> {
         let (operation, length) = Operation::split(&call.arguments);
         let failure = self.store.update(|state| {
@@ -62,9 +61,9 @@ impl Machine {
         Ok(Answer::Reply(reply))
     }
 
-    /// Somebody else takes away the images that a command is about to use.
+    /// Removes the images that a command is about to use, as another program could.
     fn vanish(&self, state: &mut State, operation: Operation, positional: &[String]) {
-        // What follows the image of a run is its program's.
+        // The words after the image of `run` are arguments of the container's program.
         let count = if operation == Operation::Run { 1 } else { positional.len() };
         for word in positional.iter().take(count) {
             if let Some(position) = self.speech.position(&state.images, word) {
@@ -107,7 +106,7 @@ impl Machine {
         Ok(Answer::Reply(reply))
     }
 
-    /// One value, by a template when one is given.
+    /// Returns a reply with one value, formatted by the template if one is given.
     fn told(&self, arguments: &Arguments, value: Value) -> Reply {
         match arguments.value("format") {
             Some(format) => self.formatted(format, &[value], &|_, _| String::new()),
@@ -117,7 +116,7 @@ impl Machine {
 }
 
 impl Speech {
-    /// What every command says while the engine does not answer.
+    /// Returns the reply of a command while the engine is down.
     fn down(self, operation: Operation) -> Reply {
         let mut reply = match (self, operation) {
             (Self::Docker, Operation::Run) => {
@@ -137,7 +136,7 @@ impl Speech {
     }
 }
 
-/// How many positional arguments an operation must have.
+/// Returns the minimum number of positional arguments of an operation.
 fn needed_arguments(speech: Speech, operation: Operation) -> usize {
     match (speech, operation) {
         (_, Operation::Version | Operation::Info | Operation::List | Operation::Images | Operation::Other) => 0,

@@ -1,4 +1,4 @@
-//! Executes the answers of a [`Machine`](super::machine::Machine): as an [`Executor`] in memory, or as a whole program.
+//! Executes the answers of a [`Machine`](super::machine::Machine), either as an in-memory [`Executor`] or as a program.
 
 use std::io;
 use std::io::Write;
@@ -14,12 +14,12 @@ use super::reply::Reply;
 use super::speech::Speech;
 use super::{FakeBackend, Machine};
 
-/// The signal that ends a command which is killed midway.
+/// The number of SIGKILL, which ends a command that is killed midway.
 const KILL: i32 = 9;
 
 #[async_trait::async_trait]
 impl Executor for FakeBackend {
-    /// No variable of the test's own leads away from the fake.
+    /// Hides the variables of the test's own environment, so that they can't select another engine.
     fn variable(&self, name: &str) -> Option<String> {
         let leading = match self.inner.machine.speech {
             Speech::Docker => "DOCKER_HOST",
@@ -75,7 +75,7 @@ impl Executor for FakeBackend {
     }
 }
 
-/// A process that has said everything and ended.
+/// Returns a process that has printed its reply and ended.
 fn replied(reply: Reply, line: &CommandLine) -> io::Result<Process> {
     Ok(Process {
         id: None,
@@ -88,7 +88,8 @@ fn replied(reply: Reply, line: &CommandLine) -> io::Result<Process> {
 
 type Reader = Option<Box<dyn AsyncRead + Send + Unpin>>;
 
-/// One stream of a process that has ended.
+/// Returns the reader of one output stream of an ended process, or writes the bytes to our own stream if it is
+/// inherited.
 fn said(bytes: Vec<u8>, stream: Stream, own: &mut dyn Write) -> io::Result<Reader> {
     match stream {
         Stream::Null => Ok(None),
@@ -97,7 +98,7 @@ fn said(bytes: Vec<u8>, stream: Stream, own: &mut dyn Write) -> io::Result<Reade
     }
 }
 
-/// A process that says nothing and does not end.
+/// Returns a process that prints nothing and never ends.
 fn hanging(line: &CommandLine) -> Process {
     let (stdout, held_stdout) = tokio::io::duplex(1);
     let (stderr, held_stderr) = tokio::io::duplex(1);
@@ -113,7 +114,7 @@ fn hanging(line: &CommandLine) -> Process {
     }
 }
 
-/// Hands on what a process says.
+/// Copies the output of a process until its end.
 async fn pump(from: Reader, mut to: impl Write) -> io::Result<()> {
     let Some(mut from) = from else { return Ok(()) };
     let mut piece = vec![0; 1 << 16];
@@ -128,10 +129,10 @@ async fn pump(from: Reader, mut to: impl Write) -> io::Result<()> {
     }
 }
 
-/// A process of a container, on the streams of the engine command.
+/// Starts a process of a container on the streams of the engine command.
 async fn executed(mut exec: Exec, streams: (Stream, Stream, Stream)) -> Result<Process, ProcessError> {
     let stdin = if exec.interactive { streams.0 } else { Stream::Null };
-    // As the engine's program does, this one stands between the caller and the first process of a container.
+    // Like an engine's program, the fake relays the output between the first process of a container and the caller.
     let is_between = |stream| if exec.first_of.is_some() && stream == Stream::Inherit { Stream::Piped } else { stream };
     exec.line = exec.line.streams(stdin, is_between(streams.1), is_between(streams.2));
     let program = exec.line.program.clone();
@@ -147,14 +148,14 @@ async fn executed(mut exec: Exec, streams: (Stream, Stream, Stream)) -> Result<P
     process.exit = Box::pin(async move {
         let _registered = registered;
         let end = async {
-            // The engine's program ends by itself, with a status, whatever ended the process.
+            // The engine's program exits with a status even if a signal ended the process.
             let status = exit.await?.code();
             if let Some(attached) = exec.first_of {
                 attached.ended(status)?;
             }
             Ok(status)
         };
-        // What others of the container say until its first process ends is handed on as well.
+        // The output of the container's other processes until the first one ends is relayed too.
         let (status, (), ()) = tokio::try_join!(end, pump(stdout, io::stdout()), pump(stderr, io::stderr()))?;
         Ok(ExitStatus::Exited(status))
     });
@@ -165,7 +166,7 @@ async fn executed(mut exec: Exec, streams: (Stream, Stream, Stream)) -> Result<P
 }
 
 impl Machine {
-    /// Answers one command on this process's own streams; gives the exit status of the program.
+    /// Answers one command on this process's own streams, and returns the exit status for the program.
     pub(crate) async fn act(&self, call: Call) -> io::Result<ExitStatus> {
         match self.answer(call).await? {
             Answer::Reply(reply) => {

@@ -1,10 +1,10 @@
-//! [`Failure`]: how a call of an operation goes wrong on purpose.
+//! [`Failure`]: a fault that is injected into a call of an operation.
 
 use serde::{Deserialize, Serialize};
 
 use super::operation::Operation;
 
-/// How a call goes wrong.
+/// A fault that a fake engine injects into a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Failure {
@@ -12,41 +12,41 @@ pub enum Failure {
     NameTaken,
     /// The engine does not answer.
     EngineDown,
-    /// The command ends with this status and these words.
+    /// The command does nothing and ends with this status and this standard error.
     Exit {
-        /// Its exit status.
+        /// The exit status.
         status: i32,
-        /// Its standard error.
+        /// The standard error. Empty by default.
         #[serde(default)]
         stderr: String,
     },
-    /// It succeeds and prints something that no engine prints.
+    /// The command succeeds but prints invalid output.
     Garbage,
-    /// It succeeds, but its output ends in the middle.
+    /// The command is carried out, but its output ends in the middle.
     TruncatedJson,
-    /// It does nothing and never ends. A query ends at its time limit.
+    /// The command does nothing and never ends. A query ends at its time limit.
     Hang,
-    /// A signal ends it when the engine has done its work, before it could say so.
+    /// The command is carried out, but a signal ends it before it prints anything.
     KilledMidway,
-    /// The images that it names are gone just before it.
+    /// The images that the command names disappear just before the command is carried out.
     ImageVanished,
     /// There is no space left on the engine's disk.
     DiskFull,
 }
 
-/// Which calls of an operation go wrong.
+/// The calls of an operation that fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Calls {
-    /// The nth, from 1.
+    /// The nth call, counted from 1.
     Nth(usize),
     Every,
 }
 
-/// A failure and when it happens.
+/// A planned failure: which calls of which operation fail, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Fault {
-    /// By its name.
+    /// The name of the operation.
     pub(super) operation: String,
     pub(super) failure: Failure,
     pub(super) calls: Calls,

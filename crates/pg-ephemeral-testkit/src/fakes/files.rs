@@ -1,16 +1,16 @@
-//! Copies and compares the files of images and containers: folders, files and links with their permissions.
+//! Copies and compares the files of images and containers: folders, files and symbolic links with their permissions.
 
 use std::fs;
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
 use std::path::{Component, Path, PathBuf};
 
-/// A path of a container, from its root.
+/// Returns a path of a container as a path relative to the container's root.
 pub(super) fn in_container(path: &str) -> PathBuf {
     Path::new(path).components().filter(|part| matches!(part, Component::Normal(_))).collect()
 }
 
-/// Copies a folder with all that is in it to one that is not there, without `left_out`, which are paths in it.
+/// Copies a folder with its content to a new folder. `left_out` are paths relative to the folder that are not copied.
 pub(super) fn copy(from: &Path, to: &Path, left_out: &[PathBuf]) -> io::Result<()> {
     copy_in(from, to, Path::new(""), left_out)
 }
@@ -34,14 +34,14 @@ fn copy_in(from: &Path, to: &Path, inside: &Path, left_out: &[PathBuf]) -> io::R
             fs::copy(&source, &target)?;
             keep_owner(&source, &target)?;
         }
-        // Sockets and pipes belong to processes, which no image has.
+        // Sockets and pipes are not copied: they belong to processes, and an image has none.
     }
     let (source, target) = (from.join(inside), to.join(inside));
     keep_owner(&source, &target)?;
     fs::set_permissions(target, fs::metadata(source)?.permissions())
 }
 
-/// Only root can give files away; for everyone else all files are theirs already.
+/// Gives the copy the owner of the original. Only root copies files of other users, and only root can change an owner.
 fn keep_owner(source: &Path, target: &Path) -> io::Result<()> {
     let (was, is) = (fs::symlink_metadata(source)?, fs::symlink_metadata(target)?);
     if (was.uid(), was.gid()) == (is.uid(), is.gid()) {
@@ -54,7 +54,7 @@ fn keep_owner(source: &Path, target: &Path) -> io::Result<()> {
     }
 }
 
-/// Everything in a folder, without `left_out`: path, permissions, and what is in it.
+/// Returns the path, permissions and content of everything in a folder, except the paths in `left_out`.
 pub(super) fn listing(folder: &Path, left_out: &[PathBuf]) -> io::Result<Vec<(PathBuf, u32, Vec<u8>)>> {
     let mut all = Vec::new();
     let mut folders = vec![PathBuf::new()];
@@ -83,7 +83,7 @@ pub(super) fn listing(folder: &Path, left_out: &[PathBuf]) -> io::Result<Vec<(Pa
     Ok(all)
 }
 
-/// Bytes in all files of a folder.
+/// Returns the total size of all files in a folder, in bytes.
 pub(super) fn size(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let sizes = entries.filter_map(|entry| Some((entry.path(), entry.metadata().ok()?)));
@@ -95,7 +95,7 @@ pub(super) fn size(folder: &Path) -> u64 {
     sizes.sum()
 }
 
-/// Makes a folder in which the processes of any user may look around.
+/// Creates a folder that any user can read.
 pub(super) fn create_open_folder(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o755))

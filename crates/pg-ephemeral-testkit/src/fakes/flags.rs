@@ -1,5 +1,5 @@
-//! Reads the arguments of an engine command: which flags each operation has, in the ways that both engines read them
-//! (in any order, long or short, joined by `=` or not), and what they say to one that they don't have.
+//! Parses the arguments of an engine command: the flags of each operation, in the notations that both engines accept
+//! (in any order, long or short, joined by `=` or not), and the engines' messages for unknown flags.
 
 use super::operation::Operation;
 use super::speech::Speech;
@@ -9,7 +9,7 @@ struct Flag {
     long: &'static str,
     short: Option<char>,
     takes: Takes,
-    /// Only this engine has it.
+    /// The engine that has the flag, if only one does.
     only: Option<Speech>,
 }
 
@@ -109,12 +109,12 @@ fn known(operation: Operation) -> &'static [Flag] {
     }
 }
 
-/// What stands behind the words of an operation.
+/// The parsed arguments after the words of an operation.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Arguments {
-    /// Long names of the flags, with their values; those without one have the empty text.
+    /// The long names of the flags and their values. Flags without a value have an empty string.
     flags: Vec<(&'static str, String)>,
-    /// The rest, in order.
+    /// The positional arguments, in order.
     pub(super) positional: Vec<String>,
 }
 
@@ -123,7 +123,7 @@ impl Arguments {
         self.flags.iter().any(|(name, value)| *name == flag && value != "false")
     }
 
-    /// The last value of a flag: it is the one that counts.
+    /// Returns the last value of a flag, which overrides earlier ones.
     pub(super) fn value(&self, flag: &str) -> Option<&str> {
         self.flags.iter().rev().find(|(name, _)| *name == flag).map(|(_, value)| value.as_str())
     }
@@ -133,11 +133,12 @@ impl Arguments {
     }
 }
 
-/// Why the arguments make no sense, in the words of both engines' common library.
+/// The message for arguments that can't be parsed, as in the library that both engines use.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct BadFlag(pub(super) String);
 
-/// Takes flags and positional arguments apart. Behind the first word of `run` and `exec` nothing is a flag.
+/// Separates flags from positional arguments. After the first positional argument of `run` and `exec` nothing is a
+/// flag.
 pub(super) fn parse(speech: Speech, operation: Operation, arguments: &[String]) -> Result<Arguments, BadFlag> {
     let flags: Vec<&Flag> =
         known(operation).iter().filter(|flag| flag.only.is_none_or(|only| only == speech)).collect();
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_are_read_in_every_way_they_can_be_written() {
+    fn flags_are_read_in_every_notation() {
         let ways: [&[&str]; 4] = [
             &["--force", "--time", "0", "a"],
             &["a", "-f", "-t", "0"],
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_image_of_a_run_belongs_to_its_program() {
+    fn words_after_the_image_of_a_run_are_arguments_of_its_program() {
         let parsed =
             read(Speech::Docker, Operation::Run, &["--name", "a", "image", "--name", "b", "--", "-d"]).unwrap();
         assert_eq!(parsed.value("name"), Some("a"));

@@ -1,4 +1,5 @@
-//! [`FakeImage`] and [`FakeContainer`]: what a fake engine has to start from, as a test or a scenario file says it.
+//! [`FakeImage`] and [`FakeContainer`]: the initial images and containers of a fake engine, as a test or a scenario
+//! file describes them.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
@@ -10,38 +11,39 @@ use serde::{Deserialize, Serialize};
 
 use super::files::in_container;
 
-/// The search path that an image has by itself.
+/// The `PATH` variable of an image that sets none.
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// What a program does in containers of a fake image, instead of the one of this machine that has its name.
+/// A fake program in the containers of an image. It replaces the program of this machine that has the same name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Program {
-    /// It does nothing until it is stopped. No process is needed for that.
+    /// Does nothing until it is stopped. It needs no process.
     Idle,
-    /// It prints this and ends, whatever its arguments are.
+    /// Prints this and ends, whatever its arguments are.
     Answer {
-        /// Its exit status.
+        /// The exit status. 0 by default.
         #[serde(default)]
         status: i32,
-        /// Its standard output.
+        /// The standard output. Empty by default.
         #[serde(default)]
         stdout: String,
-        /// Its standard error.
+        /// The standard error. Empty by default.
         #[serde(default)]
         stderr: String,
     },
 }
 
-/// What the containers of an image need so that a server runs in them.
+/// Settings of an image whose containers run real PostgreSQL servers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct ServerImage {
-    /// Folders that are the container's own, where a word or a variable begins with one.
+    /// The folders that each container has for itself. Paths below them in arguments and variables are redirected to
+    /// the files of the container.
     pub(super) folders: Vec<String>,
 }
 
 impl ServerImage {
-    /// Makes the folders in the files of an image, for whoever its processes are.
+    /// Creates the folders among the files of an image, writable for every user.
     pub(super) fn make_folders(&self, root: &Path) -> io::Result<()> {
         for folder in &self.folders {
             let path = root.join(in_container(folder));
@@ -54,7 +56,7 @@ impl ServerImage {
 
 /// An image of a fake engine.
 ///
-/// Its containers see the programs of this machine, unless [`FakeImage::program`] says something else.
+/// Its containers run the programs of this machine, except those that [`FakeImage::program`] replaces.
 ///
 /// ```
 /// use pg_ephemeral_testkit::{FakeImage, Program};
@@ -91,7 +93,7 @@ pub struct FakeImage {
 }
 
 impl FakeImage {
-    /// An image of this name, with no file in it, whose containers do nothing unless they are told to.
+    /// Creates an image with this name and without files. Its containers do nothing unless they are given a command.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -109,8 +111,9 @@ impl FakeImage {
         }
     }
 
-    /// As PostgreSQL's official image of a major version looks from outside: variables, volume, port, stop signal.
-    /// Its server does nothing.
+    /// Creates an image with the metadata of PostgreSQL's official image of a major version: variables, volume, port
+    /// and stop signal. Its server does nothing; [`FakeBackend::with_postgres`](crate::FakeBackend::with_postgres) adds
+    /// an image with a real server.
     pub fn postgres(major: &str) -> Self {
         let mut image = Self::new(format!("docker.io/library/postgres:{major}"))
             .variable("PG_MAJOR", major)
@@ -127,7 +130,7 @@ impl FakeImage {
         image
     }
 
-    /// Sets a variable of its environment.
+    /// Sets an environment variable.
     #[must_use]
     pub fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.insert(name.to_owned(), value.to_owned());
@@ -141,42 +144,43 @@ impl FakeImage {
         self
     }
 
-    /// Puts a file into it, by its path from the root. One that begins with `#!` can be executed.
+    /// Adds a file at a path from the root. If its content begins with `#!`, the file is executable.
     #[must_use]
     pub fn file(mut self, path: &str, content: &str) -> Self {
         self.files.insert(path.trim_start_matches('/').to_owned(), content.to_owned());
         self
     }
 
-    /// Sets the program that its containers run.
+    /// Sets the entrypoint of its containers.
     #[must_use]
     pub fn entrypoint<W: Into<String>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
         self.entrypoint = words.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Makes a folder a volume, which no commit holds.
+    /// Declares a folder as a volume, which commits leave out.
     #[must_use]
     pub fn volume(mut self, path: &str) -> Self {
         self.volumes.push(path.to_owned());
         self
     }
 
-    /// Says what a program does in its containers, by its name or path as it is called.
+    /// Replaces a program in its containers. `name` is the name or path by which commands call the program.
     #[must_use]
     pub fn program(mut self, name: &str, program: Program) -> Self {
         self.programs.insert(name.to_owned(), program);
         self
     }
 
-    /// Says when it was made, in seconds since the Unix epoch. Without this it is made when it is added.
+    /// Sets the time of its creation, in seconds since the Unix epoch. The default is the time at which the image is
+    /// added.
     #[must_use]
     pub fn created(mut self, seconds: u64) -> Self {
         self.created = Some(seconds);
         self
     }
 
-    /// The variables as engines write them, with a search path.
+    /// Returns the variables as `NAME=VALUE`, with a default `PATH`.
     pub(super) fn environment(&self) -> Vec<String> {
         let given = self.variables.iter().map(|(name, value)| format!("{name}={value}"));
         let path = (!self.variables.contains_key("PATH")).then(|| PATH.to_owned());
@@ -190,20 +194,20 @@ impl From<&str> for FakeImage {
     }
 }
 
-/// Where a container stands that a test starts from.
+/// The state of a container that exists when a test begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FakeLife {
-    /// It was never started.
+    /// The container was never started.
     Created,
-    /// It runs, and does nothing until it is stopped.
+    /// The container runs, and does nothing until it is stopped.
     #[default]
     Running,
-    /// It has ended, with this status.
+    /// The container has ended with this exit status.
     Exited(i32),
 }
 
-/// A container that is there when a test begins.
+/// A container that exists when a test begins.
 ///
 /// ```
 /// use pg_ephemeral_testkit::{FakeContainer, FakeLife};
@@ -221,7 +225,7 @@ pub struct FakeContainer {
     pub(super) labels: BTreeMap<String, String>,
     #[serde(default)]
     pub(super) variables: BTreeMap<String, String>,
-    /// Port inside, and where it is published.
+    /// The ports of the container, and the address at which each is published.
     #[serde(default)]
     pub(super) ports: BTreeMap<String, std::net::SocketAddr>,
     #[serde(default)]
@@ -229,7 +233,7 @@ pub struct FakeContainer {
 }
 
 impl FakeContainer {
-    /// A running container of an image, which is made when it is not there.
+    /// Creates a running container of an image. If the engine does not have the image, an empty one is added.
     pub fn new(name: impl Into<String>, image: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -248,21 +252,21 @@ impl FakeContainer {
         self
     }
 
-    /// Sets a variable of its environment.
+    /// Sets an environment variable.
     #[must_use]
     pub fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.insert(name.to_owned(), value.to_owned());
         self
     }
 
-    /// Says where a port of it is published.
+    /// Publishes a port of the container at an address of this machine.
     #[must_use]
     pub fn port(mut self, inside: u16, published: std::net::SocketAddr) -> Self {
         self.ports.insert(inside.to_string(), published);
         self
     }
 
-    /// Says where it stands.
+    /// Sets the state of the container. The default is [`FakeLife::Running`].
     #[must_use]
     pub fn life(mut self, life: FakeLife) -> Self {
         self.life = life;

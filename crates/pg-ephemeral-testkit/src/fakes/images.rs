@@ -1,4 +1,4 @@
-//! What a fake engine does with images.
+//! Operations of a fake engine on images.
 
 use std::io;
 
@@ -20,7 +20,7 @@ impl Machine {
         if let Some(repository) = arguments.positional.first() {
             images.retain_mut(|image| {
                 let is_named = |name: &String| self.speech.lists(name, repository);
-                // Podman shows every name of an image that has one of those; Docker only those.
+                // If one name of an image matches, Podman lists all its names. Docker lists only the matching names.
                 match self.speech {
                     Speech::Podman => image.names.iter().any(is_named),
                     Speech::Docker => {
@@ -219,7 +219,8 @@ impl Machine {
         })
     }
 
-    /// A registry that has something answers; one that has nothing is not there.
+    /// Returns the error for an image that can't be pulled. A registry that has other images reports that this one is
+    /// unknown; a registry without images is unreachable.
     fn unreachable_or_unknown(&self, state: &State, operation: Operation, name: &str) -> Reply {
         let domain =
             |name: &str| name.parse::<Reference>().ok().map(|name| name.canonical().domain().map(str::to_owned));
@@ -232,14 +233,14 @@ impl Machine {
     }
 }
 
-/// A name is of one image: whoever had it loses it.
+/// Removes a name from the image that has it, because a name belongs to one image only.
 pub(super) fn take_name(state: &mut State, name: &str) {
     for image in &mut state.images {
         image.names.retain(|known| known != name);
     }
 }
 
-/// What Podman prints while it commits, unless it is told not to.
+/// Returns the progress that Podman prints during a commit without `--quiet`.
 fn podman_chatter(layers: &[String], id: &str) -> String {
     let blobs: String = layers.iter().map(|layer| format!("Copying blob sha256:{layer}\n")).collect();
     format!(

@@ -7,18 +7,18 @@ use crate::Project;
 use crate::support::must;
 
 impl Project {
-    /// Puts the program `fake-engine` of this crate on `PATH` as `docker` or `podman`, with its state in the project.
-    /// [`Project::scenario`] says what it starts from.
+    /// Puts `program`, the path of this crate's program `fake-engine`, on `PATH` as `docker` or `podman`. The engine's
+    /// state is in the project's folder. [`Project::scenario`] sets its initial images and containers.
     #[must_use]
     #[track_caller]
     pub fn fake_engine(self, name: &str, program: impl AsRef<Path>) -> Self {
         let state = state_in(self.root());
-        // Containers of an engine live on after the commands that made them, but not after the project.
+        // Containers outlive the commands that started them, but must not outlive the project.
         self.program(name, program).variable(STATE_VARIABLE, state).at_end(|root| end_all(&state_in(root)))
     }
 
-    /// Writes the scenario that fake engines of the project start from, in the form that
-    /// [`FakeBackend::from_scenario`](crate::FakeBackend::from_scenario) reads.
+    /// Sets the scenario of the project's fake engines: their initial images, containers and failures. The format is
+    /// that of [`FakeBackend::from_scenario`](crate::FakeBackend::from_scenario).
     #[must_use]
     #[track_caller]
     pub fn scenario(self, text: &str) -> Self {
@@ -27,7 +27,7 @@ impl Project {
         self.variable(SCENARIO_VARIABLE, path)
     }
 
-    /// Every command that a fake engine got, one a line; none when it got none.
+    /// Returns every command that a fake engine received, one per line.
     pub fn engine_journal(&self, name: &str) -> String {
         std::fs::read_to_string(state_in(self.root()).join(name).join("journal")).unwrap_or_default()
     }

@@ -1,5 +1,5 @@
-//! [`Recorder`]: writes down every command line on its way to whatever executes it. Values of variables, secret or not,
-//! are not written down.
+//! [`Recorder`]: records every command line before another executor runs it. Values of variables, secret or not, are
+//! not recorded.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,16 +11,16 @@ use ociman::command::{CommandLine, Executor, Output, Process, ProcessError, Quer
 
 use super::operation::Operation;
 
-/// One command that was given.
+/// One recorded command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// What it does.
+    /// The operation of the command.
     pub operation: Operation,
     /// The program.
     pub program: String,
-    /// Its arguments.
+    /// The arguments of the program.
     pub arguments: Vec<String>,
-    /// Names of the variables that were set for it, in order, without their values.
+    /// The sorted names of the environment variables that were set for the command, without their values.
     pub variables: Vec<String>,
 }
 
@@ -38,41 +38,41 @@ impl Entry {
     }
 }
 
-/// The program and its arguments as one line.
+/// Writes the program and its arguments as one line.
 impl fmt::Display for Entry {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         CommandLine::new(&self.program).arguments(&self.arguments).fmt(formatter)
     }
 }
 
-/// Every command that was given, in order. A clone is the same journal.
+/// The recorded commands, in order. A clone refers to the same journal.
 #[derive(Debug, Clone, Default)]
 pub struct Journal {
     entries: Arc<Mutex<Vec<Entry>>>,
 }
 
 impl Journal {
-    /// Everything so far.
+    /// Returns all commands so far.
     pub fn entries(&self) -> Vec<Entry> {
         self.lock().clone()
     }
 
-    /// How many commands of one operation there were.
+    /// Returns the number of commands of one operation.
     pub fn count(&self, operation: Operation) -> usize {
         self.lock().iter().filter(|entry| entry.operation == operation).count()
     }
 
-    /// How many commands there were.
+    /// Returns the number of all commands.
     pub fn total(&self) -> usize {
         self.lock().len()
     }
 
-    /// Forgets everything so far, so that what follows can be counted by itself.
+    /// Removes all entries, so that later commands can be counted on their own.
     pub fn clear(&self) {
         self.lock().clear();
     }
 
-    /// Writes a command down, and says the how many-th of its operation it is, from 1.
+    /// Records a command, and returns how many commands of its operation there are now.
     pub(crate) fn record(&self, line: &CommandLine) -> usize {
         let entry = Entry::new(line);
         let operation = entry.operation;
@@ -86,14 +86,14 @@ impl Journal {
     }
 }
 
-/// One command a line.
+/// Writes one command per line.
 impl fmt::Display for Journal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.lock().iter().try_for_each(|entry| writeln!(formatter, "{entry}"))
     }
 }
 
-/// An [`Executor`] that writes every command line down and then hands it on.
+/// An [`Executor`] that records every command line and then passes it to another executor.
 ///
 /// ```
 /// # async fn example() -> Result<(), ociman::CommandError> {
@@ -114,27 +114,27 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Writes down what goes to another executor.
+    /// Creates a recorder in front of another executor.
     pub fn new(inner: Arc<dyn Executor>) -> Self {
         Self { inner, journal: Journal::default() }
     }
 
-    /// Writes down what goes to the programs of this machine.
+    /// Creates a recorder in front of the programs of this machine.
     pub fn system() -> Self {
         Self::new(Arc::new(System))
     }
 
-    /// What was written down, now and from now on.
+    /// Returns the journal. It also shows commands that are recorded later.
     pub fn journal(&self) -> Journal {
         self.journal.clone()
     }
 
-    /// As [`Journal::count`].
+    /// Returns the number of commands of one operation, as [`Journal::count`].
     pub fn count(&self, operation: Operation) -> usize {
         self.journal.count(operation)
     }
 
-    /// As [`Journal::total`].
+    /// Returns the number of all commands, as [`Journal::total`].
     pub fn total(&self) -> usize {
         self.journal.total()
     }
@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_recorder_hands_commands_on_and_writes_each_down_once() {
+    async fn a_recorder_passes_commands_on_and_records_each_once() {
         let recorder = Recorder::system();
         let line = || CommandLine::new("sh").arguments(["-c", "cat; exit 3"]);
         let output = recorder.capture(line(), b"in").await.unwrap();
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn values_of_variables_are_not_written_down() {
+    async fn values_of_variables_are_not_recorded() {
         let recorder = Recorder::system();
         let mut line = CommandLine::new("true");
         line.secrets.push(("PGPASSWORD".to_owned(), ociman::Secret::new("hunter2")));

@@ -1,5 +1,5 @@
-//! [`Machine`]: an engine's machine, with its state, its files and its processes. How a command is executed and where its
-//! streams go is the business of whoever asks it.
+//! [`Machine`]: a fake engine with its state, its files and its processes. It computes the answer to a command; the
+//! caller executes the answer and connects its streams.
 
 use std::io;
 use std::path::PathBuf;
@@ -13,15 +13,16 @@ use super::state::{Container, Life};
 use super::store::Store;
 use super::{shapes, template};
 
-/// What may go wrong in a fake that no engine has: its own files.
+/// A result whose error is a problem of the fake itself, such as with its files, and not an error that an engine
+/// reports.
 pub(super) type Result<T> = io::Result<T>;
 
-/// One command as the engine's program gets it.
+/// One command as the engine's program receives it.
 #[derive(Debug, Default)]
 pub(crate) struct Call {
-    /// What stands behind the program.
+    /// The arguments of the program.
     pub(crate) arguments: Vec<String>,
-    /// Its environment, from which `--env NAME` takes values.
+    /// The environment of the program, from which `--env NAME` takes values.
     pub(crate) variables: Vec<(String, String)>,
 }
 
@@ -29,7 +30,7 @@ pub(crate) struct Call {
 pub(crate) struct Machine {
     pub(super) speech: Speech,
     pub(super) store: Store,
-    /// Where files of images and containers are.
+    /// The folder with the files of images and containers.
     pub(super) folder: PathBuf,
     pub(super) supervisor: Supervisor,
 }
@@ -43,7 +44,8 @@ impl Machine {
         Processes::new(self.container_folder(id))
     }
 
-    /// The start of the identifier is enough, and the path of a socket must not be long.
+    /// Returns the folder of a container. It is named by the start of the ID only, because paths of sockets must be
+    /// short.
     pub(super) fn container_folder(&self, id: &str) -> PathBuf {
         self.folder.join("containers").join(id.get(..12).unwrap_or(id))
     }
@@ -52,7 +54,7 @@ impl Machine {
         self.folder.join("images").join(id).join("root")
     }
 
-    /// Each value by a template, one a line; `label` gives those of the nth.
+    /// Returns a reply with each value formatted by a template, one per line. `label` returns a label of the nth value.
     pub(super) fn formatted(&self, format: &str, values: &[Value], label: &dyn Fn(usize, &str) -> String) -> Reply {
         let mut text = String::new();
         for (position, value) in values.iter().enumerate() {
@@ -65,7 +67,7 @@ impl Machine {
         Reply::success(text)
     }
 
-    /// What a container is like at this moment.
+    /// Returns the current status of a container.
     pub(super) fn now(&self, container: &Container) -> shapes::Now {
         let (status, exit_code) = match container.life {
             Life::Created => ("created", 0),

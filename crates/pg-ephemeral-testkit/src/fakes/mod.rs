@@ -1,5 +1,5 @@
-//! [`FakeBackend`]: an engine that is not there. It stands at `ociman`'s execution seam, so that everything above it,
-//! reading what an engine prints included, is real in a test.
+//! [`FakeBackend`]: a fake Docker or Podman. It implements `ociman`'s [`Executor`](ociman::command::Executor), so all
+//! code above that, including the parsing of the engine's output, is real in a test.
 
 mod answer;
 mod change;
@@ -62,14 +62,15 @@ use speech::Speech;
 use store::Store;
 use watcher::Watcher;
 
-/// The start of the name of a session's container.
+/// The prefix of the name of a session's container.
 const SESSION_PREFIX: &str = "pg-ephemeral-session-";
 
-/// A Docker or a Podman that lives in a test: it takes the command lines that the real program takes, keeps
-/// containers, images, labels, ports and logs, and answers with that engine's JSON, messages and exit statuses.
+/// A fake Docker or Podman in memory. It accepts the command lines of the real program, keeps containers, images,
+/// labels, ports and logs, and answers with the JSON, messages and exit statuses of that engine.
 ///
-/// It is built up by its `with_…` methods and handed to the code under test as a [`Backend`]; a clone is the same
-/// engine. When the last one is gone, so are its processes and files, also when the test is killed.
+/// The `with_…` methods set it up, and [`FakeBackend::backend`] returns the [`Backend`] for the code under test. A
+/// clone is the same engine. When the last clone is dropped, its processes and files are removed. This also happens if
+/// the test is killed.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -91,16 +92,17 @@ const SESSION_PREFIX: &str = "pg-ephemeral-session-";
 /// ```
 ///
 /// # What is real in a fake container
-/// Its files are in a folder of their own, and its processes are processes of this machine that start in that folder;
-/// `sh` is this machine's `sh`. Nothing keeps them from the rest of the machine: an absolute path in a script is one of
-/// the machine's, and a script that would delete `/` in a container would try so here. A program that this machine
-/// does not have, or must not run, is given to the image by [`FakeImage::program`]. As in a container, the first
-/// process sees only signals that it handles, and its end is the end of all.
+/// The files of a container are in a temporary folder, and its processes are processes of this machine that start in
+/// that folder. `sh` is this machine's `sh`. Nothing isolates the processes from the rest of the machine: an absolute
+/// path in a script is a path of this machine, and a script that deletes `/` would try to delete everything here. For a
+/// program that this machine does not have, or must not run, [`FakeImage::program`] adds a replacement to the image. As
+/// in a container, the first process receives only signals that it handles, and when it ends, all other processes are
+/// killed.
 ///
 /// # What differs from an engine
-/// A mount is a link, so that a read-only one can be written. Published ports are kept free of each other and are told,
-/// but nothing listens on them unless the process does. There is no pause, no network but the machine's, no limit to
-/// memory, and only root can have processes of another user.
+/// A mount is a symbolic link, so a read-only mount can be written. Published ports are checked for conflicts and
+/// reported, but nothing listens on them unless the process does. There is no pause, no network except this machine's,
+/// and no memory limit. Only root can start processes as another user.
 #[derive(Clone)]
 pub struct FakeBackend {
     inner: Arc<Inner>,
@@ -109,13 +111,13 @@ pub struct FakeBackend {
 struct Inner {
     machine: Machine,
     journal: Journal,
-    /// Names of the containers that were set up.
+    /// The names of the containers that the test has set up.
     given: std::sync::Mutex<BTreeSet<String>>,
-    /// Whether Podman is called `docker` as well.
+    /// `true` if the engine is Podman and also answers to `docker`.
     has_shim: std::sync::atomic::AtomicBool,
-    /// Where the environment says that it is, when that is another machine.
+    /// The URL of [`FakeBackend::remote`].
     remote: std::sync::OnceLock<String>,
-    /// Goes before the folder that it watches over.
+    /// Declared before `folder`, so that it is dropped first.
     _watcher: Watcher,
     folder: TempDir,
 }
@@ -133,19 +135,19 @@ impl fmt::Debug for FakeBackend {
 }
 
 impl FakeBackend {
-    /// A Docker without images and containers.
+    /// Creates a fake Docker without images and containers.
     ///
     /// # Panics
-    /// When there can be no temporary folder.
+    /// Panics if the temporary folder can't be created.
     #[track_caller]
     pub fn docker() -> Self {
         Self::new(Speech::Docker)
     }
 
-    /// A Podman without images and containers.
+    /// Creates a fake Podman without images and containers.
     ///
     /// # Panics
-    /// When there can be no temporary folder.
+    /// Panics if the temporary folder can't be created.
     #[track_caller]
     pub fn podman() -> Self {
         Self::new(Speech::Podman)
@@ -154,7 +156,7 @@ impl FakeBackend {
     #[track_caller]
     fn new(speech: Speech) -> Self {
         let folder = must(create_short_folder("fake-engine-"), "make a folder for a fake engine");
-        // Processes of other users have to reach their files.
+        // Processes of other users need access to their files.
         must(files::create_open_folder(folder.path()), "open the folder of a fake engine");
         let watcher = must(Watcher::start(folder.path()), "watch over a fake engine");
         let machine = Machine::new(speech, Store::memory(), folder.path().to_owned(), Supervisor::Thread);
@@ -170,7 +172,7 @@ impl FakeBackend {
         Self { inner: Arc::new(inner) }
     }
 
-    /// What a scenario file describes.
+    /// Creates a fake engine from a scenario file in TOML.
     ///
     /// ```toml
     /// engine = "podman"
@@ -191,10 +193,10 @@ impl FakeBackend {
     /// on-call = 2
     /// ```
     ///
-    /// Without `engine` it is Docker, without `on-call` every call fails.
+    /// The default of `engine` is Docker. Without `on-call`, every call fails.
     ///
     /// # Errors
-    /// Every [`ScenarioError`].
+    /// Returns a [`ScenarioError`] if the file can't be read or parsed, or its images and containers can't be created.
     pub fn from_scenario(path: impl AsRef<Path>) -> Result<Self, ScenarioError> {
         let path = path.as_ref();
         let scenario = Scenario::read(path)?;
@@ -207,10 +209,10 @@ impl FakeBackend {
         Ok(fake)
     }
 
-    /// Adds an image, by its name or with all that a [`FakeImage`] says.
+    /// Adds an image, given by its name or as a [`FakeImage`].
     ///
     /// # Panics
-    /// When the name is no image name.
+    /// Panics if the name is not a valid image name.
     #[must_use]
     #[track_caller]
     pub fn with_image(self, image: impl Into<FakeImage>) -> Self {
@@ -218,9 +220,10 @@ impl FakeBackend {
         self
     }
 
-    /// Adds PostgreSQL's official image of the newest version that is installed on this machine, as
-    /// `docker.io/library/postgres` with that major version, whose containers run real servers: what is built on
-    /// `pg-ephemeral-core` can be started on the fake, seeded, committed and queried.
+    /// Adds an image `docker.io/library/postgres` whose containers run real PostgreSQL servers.
+    ///
+    /// The tag is the major version of the newest PostgreSQL that is installed on this machine. Servers of
+    /// `pg-ephemeral-core` can be started, seeded, committed and queried on the fake engine.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -239,13 +242,13 @@ impl FakeBackend {
     /// # }
     /// ```
     ///
-    /// The server's data and sockets are among the files of its container. A published port is one of this machine's on
-    /// which the server listens itself; no other port is, so inside the container only the socket answers. When the
-    /// test is root's, the server is `postgres`'s, and sees of a mounted folder what that user may see; a socket that it
-    /// is to have there is a link to the one in the container.
+    /// The server's data and sockets are among the files of its container. The server listens itself on the published
+    /// port of this machine and on no other port, so inside the container it can be reached only through its socket. If
+    /// the test runs as root, the server runs as the user `postgres`, with that user's permissions in mounted folders.
+    /// A socket in a mounted folder is a symbolic link to the socket in the container.
     ///
     /// # Panics
-    /// When no PostgreSQL is installed.
+    /// Panics if no PostgreSQL is installed.
     #[must_use]
     #[track_caller]
     pub fn with_postgres(self) -> Self {
@@ -253,10 +256,10 @@ impl FakeBackend {
         self.with_image(image)
     }
 
-    /// Adds an image that is not there, but can be pulled.
+    /// Adds an image that is not present but can be pulled.
     ///
     /// # Panics
-    /// When the name is no image name.
+    /// Panics if the name is not a valid image name.
     #[must_use]
     #[track_caller]
     pub fn with_registry_image(self, image: impl Into<FakeImage>) -> Self {
@@ -264,10 +267,10 @@ impl FakeBackend {
         self
     }
 
-    /// Adds a container. It counts as somebody else's: [`FakeBackend::assert_nothing_left`] does not mind it.
+    /// Adds a container. [`FakeBackend::assert_nothing_left`] ignores it.
     ///
     /// # Panics
-    /// When the name of its image is no image name.
+    /// Panics if the name of its image is not a valid image name.
     #[must_use]
     #[track_caller]
     pub fn with_container(self, container: FakeContainer) -> Self {
@@ -276,11 +279,11 @@ impl FakeBackend {
         self
     }
 
-    /// Adds a running session of pg-ephemeral: a container with the name and the label of one, and the other labels
-    /// that are given.
+    /// Adds a running session of pg-ephemeral: a container with the name and the label of the session, and with the
+    /// given further labels.
     ///
     /// # Panics
-    /// As [`FakeBackend::with_container`].
+    /// Panics if `image` is not a valid image name.
     #[must_use]
     #[track_caller]
     pub fn with_session(self, name: &str, image: &str, labels: &[(&str, &str)]) -> Self {
@@ -290,15 +293,15 @@ impl FakeBackend {
         self.with_container(container)
     }
 
-    /// Makes Podman answer to `docker` as well, as the program of Debian's `podman-docker` does.
+    /// Makes Podman answer to the program name `docker` too, like Debian's package `podman-docker`.
     #[must_use]
     pub fn with_docker_shim(self) -> Self {
         self.inner.has_shim.store(true, std::sync::atomic::Ordering::Relaxed);
         self
     }
 
-    /// Makes it an engine of another machine, as `DOCKER_HOST` or `CONTAINER_HOST` would with this URL: nothing of this one
-    /// is mounted there, and servers are looked for at the URL's host. Only the first URL counts.
+    /// Makes the engine a remote one, as `DOCKER_HOST` or `CONTAINER_HOST` with this URL would. Files of this machine
+    /// can't be mounted, and servers are reached at the URL's host. Only the first call has an effect.
     ///
     /// ```
     /// use pg_ephemeral_testkit::FakeBackend;
@@ -312,8 +315,8 @@ impl FakeBackend {
         self
     }
 
-    /// Lets the first call of an operation go wrong; [`FakeBackend::on_call`] and [`FakeBackend::on_every_call`] say
-    /// which one instead.
+    /// Plans a failure of the first call of an operation. [`FakeBackend::on_call`] and [`FakeBackend::on_every_call`]
+    /// choose other calls.
     ///
     /// ```
     /// use pg_ephemeral_testkit::{Failure, FakeBackend, Operation};
@@ -328,13 +331,13 @@ impl FakeBackend {
         self
     }
 
-    /// Moves the failure that was planned last to the nth call, from 1.
+    /// Moves the failure that was planned last to the nth call, counted from 1.
     #[must_use]
     pub fn on_call(self, nth: usize) -> Self {
         self.last_failure_on(Calls::Nth(nth))
     }
 
-    /// Makes the failure that was planned last one of every call.
+    /// Makes every call fail with the failure that was planned last.
     #[must_use]
     pub fn on_every_call(self) -> Self {
         self.last_failure_on(Calls::Every)
@@ -351,13 +354,13 @@ impl FakeBackend {
         self
     }
 
-    /// Takes back every failure that was planned: the engine is well again.
+    /// Removes all planned failures.
     #[track_caller]
     pub fn recover(&self) {
         must(self.inner.machine.store.update(|state| state.faults.clear()), "recover a fake engine");
     }
 
-    /// This engine as a backend.
+    /// Returns a backend that uses this engine.
     pub fn backend(&self) -> Backend {
         match self.inner.machine.speech {
             Speech::Docker => Backend::docker_with(Arc::new(self.clone())),
@@ -365,12 +368,12 @@ impl FakeBackend {
         }
     }
 
-    /// Every command that the engine got.
+    /// Returns the journal of all commands that the engine has received.
     pub fn journal(&self) -> Journal {
         self.inner.journal.clone()
     }
 
-    /// Names of all containers, running or not, in the order of their making.
+    /// Returns the names of all containers, running or not, in the order of their creation.
     #[track_caller]
     pub fn containers(&self) -> Vec<String> {
         let names = self
@@ -381,7 +384,7 @@ impl FakeBackend {
         must(names, "read the state of a fake engine")
     }
 
-    /// How many images have lost their names to others.
+    /// Returns the number of images without a name. An image loses its name if another image gets it.
     #[track_caller]
     pub fn nameless_images(&self) -> usize {
         let state = &self.inner.machine.store;
@@ -389,7 +392,7 @@ impl FakeBackend {
         must(count, "read the state of a fake engine")
     }
 
-    /// Full names of all images, sorted.
+    /// Returns the full names of all images, sorted.
     #[track_caller]
     pub fn images(&self) -> Vec<String> {
         let state = &self.inner.machine.store;
@@ -398,10 +401,10 @@ impl FakeBackend {
         names.into_iter().collect()
     }
 
-    /// Checks that every container is gone that the test did not set up.
+    /// Checks that only the containers that the test has set up are left.
     ///
     /// # Panics
-    /// When one is left, with its name and every command that was given.
+    /// Panics if another container is left. The message has its name and all commands.
     #[track_caller]
     #[expect(clippy::panic, reason = "a test fails by a panic")]
     pub fn assert_nothing_left(&self) {
@@ -420,7 +423,7 @@ impl FakeBackend {
         self.inner.given.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Only the program of this engine is there.
+    /// Answers a command of this engine's program. Any other program counts as not installed.
     async fn answer(&self, line: &CommandLine) -> Result<Answer, ProcessError> {
         let program = line.program.to_string_lossy();
         let is_shim = program == "docker" && self.inner.has_shim.load(std::sync::atomic::Ordering::Relaxed);
@@ -433,7 +436,7 @@ impl FakeBackend {
         let secret = line.secrets.iter().map(|(name, value)| (name.clone(), value.expose().to_owned()));
         let own =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        // The first one of a name counts, and the command's own come last.
+        // The first variable of a name counts, so those of the test's own environment come last.
         let variables = secret.chain(open).chain(own).collect();
         let answer = self.inner.machine.answer(Call { arguments, variables }).await;
         answer.map_err(|source| ProcessError::Spawn { program: line.program.clone(), source })

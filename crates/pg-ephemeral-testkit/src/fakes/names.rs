@@ -1,4 +1,4 @@
-//! Names of images as each engine completes and shortens them.
+//! Names and IDs of images, as each engine completes and shortens them.
 
 use ociman::Reference;
 
@@ -6,7 +6,7 @@ use super::speech::Speech;
 use super::state::{Image, State};
 
 impl Speech {
-    /// The full name, with a tag, that an image gets when it is called this; `None` when it is no name.
+    /// Completes the name of an image to a full name with a tag. Returns `None` if the name is not valid.
     pub(super) fn full_name(self, name: &str) -> Option<String> {
         let reference: Reference = name.parse().ok()?;
         let tag = reference.tag().map_or("latest", |tag| tag.as_str());
@@ -16,7 +16,7 @@ impl Speech {
         }
     }
 
-    /// Whether a listing of this repository has the image with this full name.
+    /// Returns `true` if a listing of this repository contains the image with this full name.
     pub(super) fn lists(self, full: &str, repository: &str) -> bool {
         let shown = self.shown_name(full);
         let name = shown.rsplit_once(':').map_or(shown, |(name, _)| name);
@@ -24,7 +24,7 @@ impl Speech {
         name.strip_suffix(repository).is_some_and(|rest| rest.is_empty() || is_end(rest))
     }
 
-    /// The name as listings have it.
+    /// Returns the name of an image as listings show it.
     pub(super) fn shown_name(self, full: &str) -> &str {
         let hub = match self {
             Self::Docker => full.strip_prefix("docker.io/library/").or_else(|| full.strip_prefix("docker.io/")),
@@ -33,7 +33,7 @@ impl Speech {
         hub.unwrap_or(full)
     }
 
-    /// The identifier as inspections have it.
+    /// Returns the ID of an image as inspections show it.
     pub(super) fn shown_id(self, id: &str) -> String {
         match self {
             Self::Docker => format!("sha256:{id}"),
@@ -41,7 +41,7 @@ impl Speech {
         }
     }
 
-    /// The image that is meant by a name or by (the start of) an identifier.
+    /// Returns the image with this name, or with an ID that starts with this text.
     pub(super) fn find<'a>(self, state: &'a State, name: &str) -> Option<&'a Image> {
         let position = self.position(&state.images, name)?;
         state.images.get(position)
@@ -56,7 +56,7 @@ impl Speech {
         by_name.or_else(by_id)
     }
 
-    /// What a name may stand for, the first that is there counts.
+    /// Returns the full names that a name may refer to. The first one that exists counts.
     fn candidates(self, name: &str) -> Vec<String> {
         let Ok(reference) = name.parse::<Reference>() else { return Vec::new() };
         if let Some(digest) = reference.digest() {
@@ -64,7 +64,7 @@ impl Speech {
         }
         let own = self.full_name(name);
         let tag = reference.tag().map_or("latest", |tag| tag.as_str());
-        // Podman looks among the images of Docker Hub as well.
+        // Podman also looks for images of Docker Hub.
         let hub = format!("{}:{tag}", reference.canonical().name());
         own.into_iter().chain((reference.domain().is_none()).then_some(hub)).collect()
     }
@@ -75,14 +75,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bare_name_is_of_docker_hub_on_docker_and_local_on_podman() {
+    fn a_name_without_a_domain_is_of_docker_hub_on_docker_and_local_on_podman() {
         assert_eq!(Speech::Docker.full_name("a/b").unwrap(), "docker.io/a/b:latest");
         assert_eq!(Speech::Podman.full_name("a/b:1").unwrap(), "localhost/a/b:1");
         assert_eq!(Speech::Podman.full_name("docker.io/postgres:17").unwrap(), "docker.io/library/postgres:17");
     }
 
     #[test]
-    fn docker_leaves_docker_hub_out_of_what_it_shows() {
+    fn docker_omits_docker_hub_from_shown_names() {
         assert_eq!(Speech::Docker.shown_name("docker.io/library/postgres:17"), "postgres:17");
         assert_eq!(Speech::Docker.shown_name("docker.io/a/b:1"), "a/b:1");
         assert_eq!(Speech::Podman.shown_name("docker.io/a/b:1"), "docker.io/a/b:1");

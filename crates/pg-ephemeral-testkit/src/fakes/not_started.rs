@@ -1,21 +1,21 @@
-//! Why a program could not be started in a container, and how each engine says so to `run` and to `exec`.
+//! The reasons why a program can't be started in a container, and the errors of each engine for `run` and `exec`.
 
 use super::operation::Operation;
 use super::reply::Reply;
 use super::speech::Speech;
 
-/// Why a program could not be started in a container.
+/// The reason why a program can't be started in a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NotStarted<'a> {
-    /// A name that is in no folder of `PATH`.
+    /// The program is in no folder of `PATH`.
     NotOnPath(&'a str),
-    /// A path that is not there.
+    /// The path of the program does not exist.
     NoSuchFile(&'a str),
-    /// No permission to execute it.
+    /// The file of the program is not executable.
     NotExecutable(&'a str),
-    /// The working directory is not there.
+    /// The working folder does not exist.
     NoFolder(&'a str),
-    /// No such user.
+    /// The user does not exist.
     NoUser(&'a str),
 }
 
@@ -38,7 +38,7 @@ impl NotStarted<'_> {
 }
 
 impl Speech {
-    /// What `run` says; both engines keep the container, and Docker has told its identifier before.
+    /// Returns the reply of `run`. Both engines keep the container, and Docker prints its ID before the error.
     pub(super) fn run_not_started(self, id: &str, why: NotStarted<'_>) -> Reply {
         let text = why.text();
         let user = matches!(why, NotStarted::NoUser(_));
@@ -67,7 +67,7 @@ impl Speech {
         reply
     }
 
-    /// What `exec` says: Docker on standard output, and always with 126.
+    /// Returns the reply of `exec`. Docker prints the error on standard output and always ends with status 126.
     pub(super) fn exec_not_started(self, why: NotStarted<'_>) -> Reply {
         let text = why.text();
         let user = matches!(why, NotStarted::NoUser(_));
@@ -92,7 +92,7 @@ impl Speech {
     }
 }
 
-/// What Podman's runtime makes of it.
+/// Returns the text that Podman adds for an error of its OCI runtime.
 fn oci(why: NotStarted<'_>) -> &'static str {
     if why.is_missing() {
         "OCI runtime attempted to invoke a command that was not found"

@@ -1,14 +1,15 @@
-//! [`Operation`]: what an engine command does, read from its first words. It knows no flags and no engine.
+//! [`Operation`]: the operation of an engine command, determined by its first words. Flags and engines don't matter
+//! here.
 
 use std::fmt;
 use std::str::FromStr;
 
 use ociman::command::CommandLine;
 
-/// Lists every operation once, with its name in scenario files and its documentation.
+/// Defines [`Operation`] from one list of operations, their names in scenario files and their documentation.
 macro_rules! operations {
     ($($operation:ident $name:literal $documentation:literal)*) => {
-        /// What an engine command does.
+        /// The operation of an engine command.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Operation {
             $(#[doc = $documentation] $operation,)*
@@ -18,7 +19,7 @@ macro_rules! operations {
             /// Every operation.
             pub const ALL: [Self; [$($name),*].len()] = [$(Self::$operation),*];
 
-            /// The name in scenario files, such as `inspect-images`.
+            /// Returns the name of the operation in scenario files, such as `inspect-images`.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$operation => $name,)*
@@ -51,7 +52,7 @@ operations! {
     Other "other" "Anything else."
 }
 
-/// Every way to write an operation, the one that `ociman` uses first. Two words go before one.
+/// All spellings of each operation. Where two spellings match, the first one counts.
 const SUBCOMMANDS: [(&[&str], Operation); 38] = [
     (&["version"], Operation::Version),
     (&["system", "info"], Operation::Info),
@@ -94,13 +95,13 @@ const SUBCOMMANDS: [(&[&str], Operation); 38] = [
 ];
 
 impl Operation {
-    /// What a command line does.
+    /// Returns the operation of a command line.
     pub fn of(line: &CommandLine) -> Self {
         let words: Vec<_> = line.arguments.iter().take(2).map(|word| word.to_string_lossy()).collect();
         Self::split(&words).0
     }
 
-    /// What the arguments of an engine ask for, and how many of them say so.
+    /// Returns the operation that an engine's arguments name, and the number of arguments that name it.
     pub(crate) fn split<W: AsRef<str>>(arguments: &[W]) -> (Self, usize) {
         let begins_with = |words: &[&str]| {
             words.len() <= arguments.len() && words.iter().zip(arguments).all(|(word, given)| *word == given.as_ref())
@@ -118,9 +119,9 @@ impl fmt::Display for Operation {
     }
 }
 
-/// The text names no [`Operation`].
+/// The error for a text that names no [`Operation`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no operation of an engine")]
+#[error("{text:?} is not an operation of an engine")]
 pub struct UnknownOperation {
     /// The text.
     pub text: String,
@@ -140,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_is_known_by_its_first_words() {
+    fn the_first_words_of_a_command_determine_its_operation() {
         let of = |words: &[&str]| Operation::of(&CommandLine::new("docker").arguments(words.iter().copied()));
         assert_eq!(of(&["container", "inspect", "a"]), Operation::Inspect);
         assert_eq!(of(&["image", "inspect", "a"]), Operation::InspectImages);

@@ -1,6 +1,6 @@
-//! The official image of PostgreSQL with a server that really runs: the programs are those of this machine, and the files
-//! and sockets that they make are among the container's. Nothing of it is a container of the system, so paths of the
-//! container are made ones of this machine where a process is started.
+//! A fake of PostgreSQL's official image whose containers run a real server. The programs are those of this machine,
+//! and the files and sockets that they create are among the files of the container. There is no real container, so
+//! paths of the container are converted to paths of this machine when a process is started.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
@@ -18,19 +18,20 @@ use super::image::{FakeImage, ServerImage};
 use super::state::{Config, Port};
 use crate::support::base_layer;
 
-/// Whose the server is in the official image.
+/// The user that runs the server in the official image.
 pub(super) const USER: &str = "postgres";
 /// The port of a server in a container.
 const PORT: u16 = 5432;
-/// The folder of its socket, and how that is called there.
+/// The folder of the server's socket in a container, and the name of the socket in that folder.
 const SOCKETS: &str = "/var/run/postgresql";
 const SOCKET: &str = ".s.PGSQL.5432";
-/// Tell a server that is the first process of its container where its port is published.
+/// The environment variables with the address and the port at which the server's port is published. They are set if the
+/// server is the first process of its container.
 const ADDRESS_VARIABLE: &str = "FAKE_ENGINE_ADDRESS";
 const PORT_VARIABLE: &str = "FAKE_ENGINE_PORT";
 
-/// The start script: what the official one's callers rely on. `CLUSTERS` is a folder for clusters that are not to be made
-/// a second time, or nothing.
+/// The entrypoint script, with the behaviour of the official one that callers rely on. `CLUSTERS` is replaced by a
+/// folder with clusters that can be copied instead of created again, or by nothing.
 const ENTRYPOINT: &str = r#"#!/bin/sh
 set -eu
 [ "${1-}" = postgres ] || exec "$@"
@@ -74,8 +75,8 @@ unset POSTGRES_PASSWORD
 exec postgres "$@"
 "#;
 
-/// The server: `BIN` is where the programs are. Inside its container it listens on a socket; the port that is published
-/// is one of this machine's, on which it listens itself.
+/// The script that starts the server. `BIN` is replaced by the folder of PostgreSQL's programs. The server listens on a
+/// socket in its container, and on the published port of this machine.
 const SERVER: &str = r#"#!/bin/sh
 case ${1-} in
 --single | --boot | --check | --describe-config | --version | -V | --help | -C) exec 'BIN/postgres' "$@" ;;
@@ -93,10 +94,10 @@ exec 'BIN/postgres' -c unix_socket_directories="$sockets" "$@" \
     -c listen_addresses="${FAKE_ENGINE_ADDRESS-}" -c port="$port" -c dynamic_shared_memory_type=mmap
 "#;
 
-/// What of a container is no file, from its root.
+/// The folder of devices in a container, relative to its root. Commits leave it out.
 pub(super) const DEVICES: &str = "dev";
 
-/// The official image of the newest PostgreSQL of this machine. What is found out on the way is kept in a folder.
+/// Returns an image of the newest PostgreSQL of this machine. `folder` is the state folder for data on installations.
 pub(super) fn image(folder: &Path) -> Result<FakeImage, FindError> {
     let folders = Folders::at(folder);
     let installations = Installations::find(&folders)?;
@@ -119,19 +120,20 @@ fn path_of(installation: &Installation) -> String {
     format!("/usr/local/bin:{}:/usr/bin:/bin", installation.bin.display())
 }
 
-/// Whose the processes are, when this one is root's: PostgreSQL refuses to be.
+/// Returns the user and group ID for the server if this process runs as root, because PostgreSQL refuses to run as
+/// root.
 pub(super) fn user() -> (u32, u32) {
     let user = ["postgres", "nobody"].into_iter().find_map(ociman::host::find_user);
     user.map_or((65534, 65534), |user| (user.uid, user.gid))
 }
 
-/// A server that is killed leaves shared memory; by this signal it ends as fast and leaves none.
+/// Returns the signal that ends a server at once. A server that is killed by SIGKILL leaves shared memory behind.
 pub(super) fn removal_signal(config: &Config) -> Option<Signal> {
     config.server.as_ref().map(|_| Signal::QUIT)
 }
 
-/// Tells the first process of a container where a server has to listen so that its port is published; nowhere but on
-/// its socket when it is not.
+/// Returns the variables that tell the server at which published address to listen. If its port is not published, the
+/// server listens on its socket only.
 pub(super) fn published(config: &Config, ports: &[Port]) -> BTreeMap<String, String> {
     if config.server.is_none() {
         return BTreeMap::new();
@@ -142,12 +144,13 @@ pub(super) fn published(config: &Config, ports: &[Port]) -> BTreeMap<String, Str
     [(ADDRESS_VARIABLE.to_owned(), address), (PORT_VARIABLE.to_owned(), port.to_string())].into()
 }
 
-/// Makes paths of the container's own ones of this machine, in the variables and in words, and gives the words.
+/// Converts the container's own paths to paths of this machine, in the environment and in the arguments, and returns
+/// the arguments.
 pub(super) fn localize(config: &mut Config, root: &Path, mounts: &[PathBuf], argv: &[String]) -> Vec<String> {
     let argv: Vec<String> = argv.iter().map(|word| in_memory(word, root)).collect();
     let Some(server) = &config.server else { return argv };
     let argv: Vec<String> = argv.iter().map(|word| link_sockets(word, root)).collect();
-    // Of the devices only the memory is the container's own.
+    // Below `/dev` only the shared memory is the container's own, which `in_memory` handles.
     let mounts = mounts.iter().filter(|mount| mount.as_path() != Path::new(DEVICES));
     let mounts = mounts.map(|mount| Path::new("/").join(mount).to_string_lossy().into_owned());
     let folders: Vec<String> = server.folders.iter().cloned().chain(mounts).collect();
@@ -157,8 +160,8 @@ pub(super) fn localize(config: &mut Config, root: &Path, mounts: &[PathBuf], arg
     argv.iter().map(|word| local(word, root, &folders)).collect()
 }
 
-/// A server that is another user's may not get into a folder that is mounted. Whoever looks there for its socket finds a
-/// link to the container's own.
+/// Replaces sockets in mounted folders by symbolic links to the socket in the container, because a server of another
+/// user may have no access to a mounted folder. Returns the argument without the mounted folders.
 fn link_sockets(word: &str, root: &Path) -> String {
     const SETTING: &str = "unix_socket_directories=";
     let Some(folders) = word.strip_prefix(SETTING) else { return word.to_owned() };
@@ -167,7 +170,7 @@ fn link_sockets(word: &str, root: &Path) -> String {
         if !folder.is_symlink() {
             return true;
         }
-        // It is there already when the server is started once more.
+        // The link already exists if the server was started before.
         let made = symlink(root.join(in_container(SOCKETS)).join(SOCKET), folder.join(SOCKET));
         made.is_err_and(|error| error.kind() != io::ErrorKind::AlreadyExists)
     };
@@ -178,12 +181,13 @@ fn link_sockets(word: &str, root: &Path) -> String {
     format!("{SETTING}{}", own.join(","))
 }
 
-/// Each container has a memory of its own. What stands there within a text is the server's business.
+/// Converts an argument that is a path below `/dev/shm` to a folder of the container, because each container has its
+/// own shared memory. Paths within longer arguments are left as they are.
 fn in_memory(word: &str, root: &Path) -> String {
     match word.strip_prefix("/dev/shm/") {
         Some(path) => {
             let memory = root.join(DEVICES).join("shm");
-            // Whoever can't be given one finds none.
+            // If the folder can't be created, the process fails when it uses the path.
             let _ =
                 fs::create_dir_all(&memory).and_then(|()| fs::set_permissions(&memory, Permissions::from_mode(0o1777)));
             memory.join(path).to_string_lossy().into_owned()
@@ -192,7 +196,7 @@ fn in_memory(word: &str, root: &Path) -> String {
     }
 }
 
-/// A text with every path below one of these folders moved below `root`.
+/// Moves every path in a text that is in one of these folders below `root`.
 fn local(text: &str, root: &Path, folders: &[String]) -> String {
     let goes_on = |character: char| character.is_alphanumeric() || "._-".contains(character);
     let mut moved = String::new();
@@ -224,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_below_the_containers_own_folders_are_moved_wherever_they_stand() {
+    fn paths_below_the_containers_own_folders_are_moved_anywhere_in_a_text() {
         assert_eq!(moved("/tmp"), "/r/tmp");
         assert_eq!(moved("mkfifo -m 600 /tmp/.p && read x </tmp/.p"), "mkfifo -m 600 /r/tmp/.p && read x </r/tmp/.p");
         assert_eq!(
@@ -235,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_in_the_memory_of_a_container_is_the_containers_own() {
+    fn a_path_in_shared_memory_is_moved_to_the_container() {
         let root = tempfile::tempdir().unwrap();
         let moved = root.path().join("dev/shm/.mark");
         assert_eq!(in_memory("/dev/shm/.mark", root.path()), moved.to_string_lossy());
@@ -246,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_in_a_mounted_folder_is_a_link_to_the_containers_own() {
+    fn a_socket_in_a_mounted_folder_is_a_link_to_the_socket_in_the_container() {
         let (root, mounted) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         fs::create_dir_all(root.path().join("var/run/postgresql")).unwrap();
         symlink(mounted.path(), root.path().join("shared")).unwrap();
@@ -262,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn other_paths_are_left_alone() {
+    fn other_paths_are_not_moved() {
         for text in ["/tmpfs", "/var/tmp/x", "a/tmp", "/var/run", "https://host/tmp", "", "//tmp"] {
             assert_eq!(moved(text), text);
         }

@@ -1,15 +1,15 @@
-//! Processes of fake containers, which are processes of this machine: the first one of each is looked after by a
-//! *supervisor*, a thread or a program of its own, that writes down its output and its end beside the container's files.
+//! Processes of fake containers, which are processes of this machine. A *supervisor*, which is a thread or a process,
+//! starts the first process of each container, and records its output and its exit status beside the container's files.
 //!
 //! ```text
-//! containers/<id>/root/     its files
-//! containers/<id>/start     what to start, for the supervisor
-//! containers/<id>/quit      the signal to end it by before SIGKILL, when there is one
-//! containers/<id>/pid       the first process, once it runs
-//! containers/<id>/exit      its status, once it has ended
-//! containers/<id>/log       its output, in lines
+//! containers/<id>/root/     the files of the container
+//! containers/<id>/start     the process that the supervisor starts
+//! containers/<id>/quit      the signal that is sent before SIGKILL, if there is one
+//! containers/<id>/pid       the ID of the first process, once it runs
+//! containers/<id>/exit      the exit status of the first process, once it has ended
+//! containers/<id>/log       the output of the first process, in lines
 //! containers/<id>/execs/    a file for each other process
-//! containers/<id>/attached  there is no supervisor: the engine command that started it looks after the first process
+//! containers/<id>/attached  exists if there is no supervisor, because the engine command runs the first process itself
 //! ```
 
 use std::collections::BTreeMap;
@@ -27,40 +27,41 @@ use serde::{Deserialize, Serialize};
 
 use crate::support::memory::shared_memory;
 
-/// How long a supervisor may take to start or to finish.
+/// The time limit for the start and for the end of a supervisor.
 const SUPERVISOR_LIMIT: Duration = Duration::from_secs(10);
-/// How long a first process may take to end by itself.
+/// The time limit for a first process to end by itself.
 const REMOVAL_LIMIT: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(1);
-/// The status of a process that was killed.
+/// The exit status of a process that was killed by SIGKILL.
 const KILLED: i32 = 137;
 
-/// What a supervisor starts.
+/// The process that a supervisor starts.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Start {
     pub(super) program: PathBuf,
     pub(super) arguments: Vec<String>,
     pub(super) environment: BTreeMap<String, String>,
     pub(super) folder: PathBuf,
-    /// User and group.
+    /// The user ID and the group ID, if not those of this process.
     pub(super) user: Option<(u32, u32)>,
-    /// The signal by which it ends at once and leaves nothing of its own behind, when SIGKILL would.
+    /// The signal that ends the process at once and lets it clean up, if the process would leave something behind after
+    /// a SIGKILL.
     pub(super) on_removal: Option<i32>,
 }
 
-/// Who looks after the first process of a container.
+/// The kind of supervisor of a container's first process.
 #[derive(Debug, Clone)]
 pub(crate) enum Supervisor {
     /// A thread of this process.
     Thread,
-    /// This program, told by [`SUPERVISOR_VARIABLE`] which container it looks after.
+    /// A process that runs this program. [`SUPERVISOR_VARIABLE`] tells it the container.
     Program(PathBuf),
 }
 
-/// Names the folder of the container that a supervisor looks after.
+/// The environment variable with the folder of a supervisor's container.
 pub(crate) const SUPERVISOR_VARIABLE: &str = "FAKE_ENGINE_SUPERVISOR";
 
-/// The processes of one container, by its folder.
+/// The processes of one container, identified by the container's folder.
 #[derive(Debug, Clone)]
 pub(crate) struct Processes {
     folder: PathBuf,
@@ -75,7 +76,7 @@ impl Processes {
         self.folder.join("root")
     }
 
-    /// Has the first process started, and returns once it runs.
+    /// Makes a supervisor start the first process, and waits until the process runs.
     pub(super) fn start(&self, supervisor: &Supervisor, start: &Start) -> io::Result<()> {
         for name in ["pid", "exit"] {
             remove_file(&self.folder.join(name))?;
@@ -89,7 +90,7 @@ impl Processes {
         match supervisor {
             Supervisor::Thread => {
                 let folder = self.folder.clone();
-                // A failure of it shows in that there is no process.
+                // If the supervisor fails, no process appears.
                 std::thread::Builder::new().name("supervisor".to_owned()).spawn(move || drop(supervise(&folder)))?;
             }
             Supervisor::Program(program) => {
@@ -111,7 +112,7 @@ impl Processes {
         Ok(())
     }
 
-    /// The status of the first process, once it has ended.
+    /// Returns the exit status of the first process, or `None` if it has not ended.
     pub(super) fn exit_code(&self) -> Option<i32> {
         match fs::read_to_string(self.folder.join("exit")) {
             Ok(text) => text.trim().parse().ok(),
@@ -119,23 +120,24 @@ impl Processes {
         }
     }
 
-    /// Notes that a process is the first one, and that nobody keeps it.
+    /// Records a process as the first one of an attached container, which has no supervisor.
     pub(super) fn lead(&self, id: Option<u32>) -> io::Result<()> {
         write_file(&self.folder, "attached", "")?;
         write_file(&self.folder, "pid", &id.unwrap_or_default().to_string())
     }
 
-    /// Notes how such a process has ended. All others end with it.
+    /// Records the exit status of an attached container's first process, and kills all other processes.
     pub(super) fn ended(&self, status: i32) -> io::Result<()> {
         if !self.folder.is_dir() {
-            // The container was removed, and its process killed for that.
+            // The container was removed, which killed the process.
             return Ok(());
         }
         self.kill();
         write_file(&self.folder, "exit", &status.to_string())
     }
 
-    /// Whether a first process has ended whose engine command was not there to note it.
+    /// Returns `true` if the first process of an attached container has ended without a record, because the engine
+    /// command had ended before.
     fn is_orphan_gone(&self) -> bool {
         self.folder.join("attached").exists() && self.leader().is_some_and(has_ended)
     }
@@ -144,37 +146,37 @@ impl Processes {
         read_pid(&self.folder.join("pid"))
     }
 
-    /// Sends a signal to the first process, as far as one that is the first of its container would notice: the system
-    /// shields it from every signal that it has no handler for.
+    /// Sends a signal to the first process, if the process has a handler for it. The system ignores other signals to
+    /// the first process of a real container.
     pub(super) fn signal(&self, signal: Signal) {
         if let Some(pid) = self.leader().filter(|pid| handles(*pid, signal)) {
-            // It may have ended this moment.
+            // The process may have just ended.
             let _ = kill_process(pid, signal);
         }
     }
 
-    /// Kills every process, as the end of a container's first process does: those of a server are in groups of their own.
+    /// Kills every process and its process group. Processes of a server are in groups of their own.
     pub(super) fn kill(&self) {
-        // A parent that stands still starts no more.
+        // A stopped process can't start other processes.
         let frozen = self.freeze();
         for pid in frozen.processes.iter().rev() {
-            // It may have ended this moment, and may be the first of no group.
+            // The process may have just ended, and may not be the leader of a group.
             let _ = kill_process(*pid, Signal::KILL);
             let _ = kill_process_group(*pid, Signal::KILL);
         }
-        // What a process has in memory goes with it, and not with the signal.
+        // A process frees its memory when it has ended, which may be later than the signal.
         let limit = Instant::now() + SUPERVISOR_LIMIT;
         while !frozen.processes.iter().all(|pid| has_ended(*pid)) && Instant::now() < limit {
             std::thread::sleep(PAUSE);
         }
     }
 
-    /// Kills every process and waits until the supervisor has written that down. The first process may be asked to end by
-    /// itself before that.
+    /// Kills every process and waits until the supervisor has recorded the exit status. If `first` is a signal, sends
+    /// it to the first process and lets the process end by itself before.
     pub(super) fn end(&self, first: Option<Signal>) {
         if let (Some(signal), Some(pid)) = (first, self.leader().filter(|_| self.exit_code().is_none())) {
             self.kill_first_start(pid);
-            // It may have ended this moment.
+            // The process may have just ended.
             let _ = kill_process(pid, signal);
             let limit = Instant::now() + REMOVAL_LIMIT;
             while self.exit_code().is_none() && Instant::now() < limit {
@@ -190,51 +192,53 @@ impl Processes {
         self.remove_shared_memory();
     }
 
-    /// Removes the System V segments of the data folder, which a server that was killed leaves.
+    /// Removes the System V shared memory segments of the data folder, which a killed server leaves behind.
     fn remove_shared_memory(&self) {
         let start = fs::read(self.folder.join("start")).ok();
         let start: Option<Start> = start.and_then(|json| serde_json::from_slice(&json).ok());
         if let Some(data) = start.and_then(|start| start.environment.get("PGDATA").cloned()) {
-            // Without the folder there is nothing to find.
+            // If the data folder is gone, its segments can't be found.
             let _ = ociman::host::remove_shared_memory(Path::new(&data));
         }
     }
 
-    /// Kills everything in a container whose first process is not the server yet. What makes a cluster runs servers for
-    /// a moment each, and one of those that is killed leaves its shared memory: that is looked up while all stand still.
+    /// Kills all processes of a container whose first process is not the server yet. `initdb` runs several servers
+    /// briefly, and a killed server leaves its shared memory behind. So this function stops all processes, looks up
+    /// their shared memory, and removes it after the kill.
     fn kill_first_start(&self, leader: Pid) {
         if !cfg!(target_os = "linux") || is_server(leader) {
             return;
         }
         let mut memory = Vec::new();
         let mut look_up = |pid: Pid| memory.extend(shared_memory(pid.as_raw_nonzero().get().unsigned_abs()));
-        // What is going is nothing of its server's any more when that stands still.
+        // First look up processes that run: an ending process may have unmapped its memory by the time it is stopped.
         self.each_process(&mut look_up);
         let frozen = self.freeze();
         if is_server(leader) {
             return;
         }
         frozen.processes.iter().copied().for_each(look_up);
-        // The first process last: the others would be orphans for a moment, and be waked up as such.
+        // The first process is killed last. Otherwise the other processes would become orphans, and the system
+        // continues stopped orphans.
         for pid in frozen.processes.iter().rev() {
-            // It may have ended this moment.
+            // The process may have just ended.
             let _ = kill_process(*pid, Signal::KILL);
         }
         for file in memory {
-            // Several processes share one.
+            // Several processes may share a file, which the first removal removes.
             let _ = fs::remove_file(file);
         }
     }
 
-    /// Freezes every process for as long as the result lives, so that the files hold still.
+    /// Stops every process until the result is dropped, so that the files don't change.
     pub(super) fn freeze(&self) -> Frozen {
         let mut frozen = Frozen { processes: Vec::new() };
-        // One that is not frozen yet may start another.
+        // A process that is not stopped yet may start another.
         self.each_process(|pid| frozen.add(pid));
         frozen
     }
 
-    /// Visits every process, each before its children are looked for.
+    /// Calls `visit` with every process. Children are looked up after their parent has been visited.
     fn each_process(&self, mut visit: impl FnMut(Pid)) {
         let others = fs::read_dir(self.folder.join("execs")).into_iter().flatten().flatten();
         let mut found: Vec<Pid> = others.filter_map(|entry| read_pid(&entry.path())).chain(self.leader()).collect();
@@ -246,7 +250,7 @@ impl Processes {
         }
     }
 
-    /// Writes a process down beside the first one, for as long as the result lives.
+    /// Records a further process of the container until the result is dropped.
     pub(crate) fn register(&self, id: Option<u32>) -> io::Result<Registered> {
         let Some(id) = id else { return Ok(Registered { path: None }) };
         let folder = self.folder.join("execs");
@@ -256,13 +260,14 @@ impl Processes {
             made => made,
         };
         match made.and_then(|()| fs::write(&path, id.to_string())) {
-            // What it did may have been the end of its container, which has gone by now.
+            // The process may have ended the container, which is removed by now.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Registered { path: None }),
             written => written.map(|()| Registered { path: Some(path) }),
         }
     }
 
-    /// The last lines that the first process printed, by stream.
+    /// Returns the last `count` lines of output of the first process, separately for standard output and standard
+    /// error.
     pub(super) fn log(&self, count: usize) -> io::Result<(Vec<u8>, Vec<u8>)> {
         let log = match fs::read(self.folder.join("log")) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
@@ -278,7 +283,7 @@ impl Processes {
     }
 }
 
-/// Processes that stand still.
+/// Processes that are stopped until this value is dropped.
 #[derive(Debug)]
 pub(super) struct Frozen {
     processes: Vec<Pid>,
@@ -300,13 +305,14 @@ impl Frozen {
 impl Drop for Frozen {
     fn drop(&mut self) {
         for pid in &self.processes {
-            // It may have been killed.
+            // The process may have been killed.
             let _ = kill_process(*pid, Signal::CONT);
         }
     }
 }
 
-/// The fields of `/proc/PID/stat` behind the name, which is in parentheses; none where the system does not tell.
+/// Returns the fields of `/proc/PID/stat` after the name in parentheses. Returns one empty field if there is no such
+/// file.
 fn stat(pid: &str) -> Vec<String> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let fields = text.rsplit_once(") ").map(|(_, fields)| fields).unwrap_or_default();
@@ -320,7 +326,7 @@ fn is_server(pid: Pid) -> bool {
 
 fn is_moving(pid: Pid) -> bool {
     let state = stat(&pid.as_raw_nonzero().to_string());
-    // There is none of a process that has gone.
+    // A process that no longer exists has no state.
     state.first().is_some_and(|state| !matches!(state.as_str(), "T" | "t" | "Z" | "X" | ""))
 }
 
@@ -332,7 +338,7 @@ fn children(parent: Pid) -> Vec<Pid> {
     children.filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
 }
 
-/// A process that is written down.
+/// The record of a further process of a container. Dropping the value removes the record.
 #[derive(Debug)]
 pub(crate) struct Registered {
     path: Option<PathBuf>,
@@ -341,7 +347,7 @@ pub(crate) struct Registered {
 impl Drop for Registered {
     fn drop(&mut self) {
         if let Some(path) = &self.path {
-            // It goes with the container at the latest.
+            // If this fails, the record is removed with the container.
             let _ = fs::remove_file(path);
         }
     }
@@ -350,7 +356,8 @@ impl Drop for Registered {
 const STDOUT: u8 = b'o';
 const STDERR: u8 = b'e';
 
-/// A line of a log: its stream, its length and its text, with the line break when there was one.
+/// A line of a log. The file has the stream, the length and the text of each line, with the line break if there was
+/// one.
 struct Line<'a> {
     stream: u8,
     text: &'a [u8],
@@ -370,7 +377,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Starts what is to be started and stays until it has ended.
+/// Runs as the supervisor of a container: starts its first process and waits until it has ended.
 pub(crate) fn supervise(folder: &Path) -> io::Result<()> {
     let start: Start = serde_json::from_slice(&fs::read(folder.join("start"))?).map_err(io::Error::other)?;
     let mut command = Command::new(&start.program);
@@ -393,7 +400,7 @@ pub(crate) fn supervise(folder: &Path) -> io::Result<()> {
         scope.spawn(|| record(stdout, STDOUT, &log));
         scope.spawn(|| record(stderr, STDERR, &log));
         let status = child.wait();
-        // When the first process of a container has gone, so have all others.
+        // When the first process of a container ends, all others are killed.
         Processes::new(folder.to_owned()).kill();
         status.map(|status| status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0)))
     })?;
@@ -413,7 +420,7 @@ fn record(stream: Option<impl Read>, mark: u8, log: &Mutex<File>) {
     }
 }
 
-/// Never half a file: whoever finds it takes it for whole.
+/// Writes a file atomically, because other processes read it as soon as it exists.
 fn write_file(folder: &Path, name: &str, text: &str) -> io::Result<()> {
     let new = folder.join(format!("{name}.new"));
     fs::write(&new, text)?;
@@ -431,7 +438,7 @@ fn read_pid(path: &Path) -> Option<Pid> {
     Pid::from_raw(fs::read_to_string(path).ok()?.trim().parse().ok()?)
 }
 
-/// Whether a process has a handler for a signal. Where the system does not tell, it counts as having one.
+/// Returns `true` if a process has a handler for a signal, or if the system has no such information.
 fn handles(pid: Pid, signal: Signal) -> bool {
     let Ok(status) = fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero())) else { return true };
     let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
@@ -439,7 +446,7 @@ fn handles(pid: Pid, signal: Signal) -> bool {
     caught & (1 << (signal.as_raw() - 1)) != 0
 }
 
-/// Whether a process has ended, be it that nobody has noticed.
+/// Returns `true` if a process has ended, even if its parent has not reaped it.
 fn has_ended(pid: Pid) -> bool {
     ProcessIdentity::of(pid.as_raw_pid().unsigned_abs()).is_none()
 }

@@ -1,4 +1,4 @@
-//! The fake engine as a program: its state is a folder, and each command is a process of its own.
+//! The fake engine as a program. Its state is in a folder, and each command is a process.
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -13,40 +13,41 @@ use super::scenario::{Scenario, ScenarioError};
 use super::speech::Speech;
 use super::store::Store;
 
-/// Names the folder with the state.
+/// The environment variable with the folder of the state.
 pub(super) const STATE_VARIABLE: &str = "FAKE_ENGINE_STATE";
-/// Names a scenario file, from which the state is made when there is none.
+/// The environment variable with the path of a scenario file, which describes the initial state.
 pub(super) const SCENARIO_VARIABLE: &str = "FAKE_ENGINE_SCENARIO";
-/// Says in the folder with the state that it is as the scenario wants it.
+/// The file in the folder of the state which shows that the scenario has been set up.
 const SET_UP: &str = "set-up";
-/// Every command, in order, in the folder with the state.
+/// The file in the folder of the state with all commands, in order.
 const JOURNAL: &str = "journal";
 
-/// Why the fake engine as a program could not do its work.
+/// An error of the program `fake-engine` itself, as opposed to an error that it reports as an engine.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FakeEngineError {
-    /// It is not told where its state is.
+    /// The environment variable with the folder of the state is not set.
     #[error("{STATE_VARIABLE} names no folder for the state")]
     NoState,
-    /// Its name is not that of an engine.
+    /// The program is called by a name that is not that of an engine.
     #[error("{program:?} is not called docker or podman")]
     NoEngine {
-        /// What it is called.
+        /// The name by which the program is called.
         program: PathBuf,
     },
-    /// The scenario is no good.
+    /// The scenario can't be read or set up.
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
-    /// Its own files or processes.
-    #[error("keep the state of the fake engine")]
+    /// The fake engine failed to access its files or to run its processes.
+    #[error("failed to keep the state of the fake engine")]
     State(#[from] std::io::Error),
 }
 
-/// The whole of the program `fake-engine`.
+/// Runs the program `fake-engine`, which imitates Docker or Podman depending on the name by which it is called.
 ///
 /// # Errors
-/// Every [`FakeEngineError`].
+/// Returns a [`FakeEngineError`] if the fake engine itself fails. Errors that an engine would report are printed
+/// instead.
 pub fn fake_engine() -> Result<ExitCode, FakeEngineError> {
     if let Some(folder) = std::env::var_os(SUPERVISOR_VARIABLE) {
         supervise(Path::new(&folder))?;
@@ -61,7 +62,7 @@ pub fn fake_engine() -> Result<ExitCode, FakeEngineError> {
         Some("podman") => Speech::Podman,
         _ => return Err(FakeEngineError::NoEngine { program }),
     };
-    // Each engine has its own state, for both may be on PATH.
+    // Each engine has its own state, because both may be on PATH.
     let folder = folder.join(speech.program());
     let scenario = std::env::var_os(SCENARIO_VARIABLE).map(|path| Scenario::read(Path::new(&path))).transpose()?;
     let speech = scenario.as_ref().and_then(|scenario| scenario.engine).unwrap_or(speech);
@@ -83,8 +84,8 @@ pub fn fake_engine() -> Result<ExitCode, FakeEngineError> {
     }
 }
 
-/// Does something that only the first of all commands has to do, and lets those that come meanwhile wait for it. A file
-/// that is not empty says that it is done.
+/// Runs `work` in the first of several commands, while the other commands wait. A non-empty file records that it is
+/// done.
 fn once(done: &Path, work: impl FnOnce() -> std::io::Result<()>) -> std::io::Result<()> {
     use std::io::Write;
     let mut file = std::fs::File::options().append(true).create(true).open(done)?;
@@ -96,12 +97,12 @@ fn once(done: &Path, work: impl FnOnce() -> std::io::Result<()>) -> std::io::Res
     Ok(())
 }
 
-/// Ends as a program does that somebody kills; gives why that did not work.
+/// Kills this process by SIGKILL. Returns an error if that fails.
 fn kill_itself() -> std::io::Error {
     std::process::Command::new("sh").args(["-c", "kill -9 $$"]).exec()
 }
 
-/// Appends one line, whole: several commands may do so at once.
+/// Appends a command to the journal in one write, because several commands may run at the same time.
 fn record(folder: &Path, speech: Speech, arguments: &[String]) -> std::io::Result<()> {
     use std::io::Write;
     let line = format!("{}\n", ociman::command::CommandLine::new(speech.program()).arguments(arguments));

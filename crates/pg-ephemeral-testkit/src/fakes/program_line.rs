@@ -1,4 +1,4 @@
-//! The program that a process of a container runs, and with what.
+//! The program, the environment and the user of a process in a fake container.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,16 +15,17 @@ use super::not_started::NotStarted;
 use super::postgres;
 use super::state::Config;
 
-/// What a word that names a program stands for.
+/// The program to which a name or path resolves.
 pub(super) enum ResolvedProgram<'a> {
     /// A program of this machine.
     Path(PathBuf),
-    /// One that the image says.
+    /// A fake program of the image.
     Fake(&'a Program),
+    /// The reason why the program can't be started.
     Not(NotStarted<'a>),
 }
 
-/// Variables of `--env`; one without a value has that of the command's own environment, if there is one.
+/// Returns the variables of `--env`. `--env NAME` without a value takes the value from the environment of the command.
 pub(super) fn variables(arguments: &Arguments, call: &Call) -> Vec<(String, String)> {
     let given = arguments.values("env");
     let both = given.filter_map(|entry| match entry.split_once('=') {
@@ -34,14 +35,15 @@ pub(super) fn variables(arguments: &Arguments, call: &Call) -> Vec<(String, Stri
     both.collect()
 }
 
-/// What the processes of a container have, which is nothing of the machine's own.
+/// Returns the environment of a container's processes. It has no variables of this machine.
 pub(super) fn environment(config: &Config) -> BTreeMap<String, String> {
     let own = config.environment.iter().filter_map(|entry| entry.split_once('='));
     let all = [("HOME", "/root"), ("PATH", "/usr/local/bin:/usr/bin:/bin")].into_iter().chain(own);
     all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-/// A user of `--user` as numbers, of the image or of this machine, which only root can become: for everyone else there is no change.
+/// Resolves the value of `--user` to a user ID and a group ID. Returns `Ok(None)` if the user is not changed, because
+/// none is given or this process does not run as root, and an error if there is no such user.
 pub(super) fn user(text: &str, config: &Config) -> std::result::Result<Option<(u32, u32)>, ()> {
     let (user, group) = text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)));
     let found = match user.parse() {
@@ -57,7 +59,7 @@ pub(super) fn user(text: &str, config: &Config) -> std::result::Result<Option<(u
     Ok(rustix::process::geteuid().is_root().then_some((found.0, gid)))
 }
 
-/// Where a program is: one of the image's, of the container's files, or of this machine.
+/// Resolves a program to a fake program of the image, to a file of the container, or to a program of this machine.
 pub(super) fn resolve_program<'a>(config: &'a Config, root: &Path, program: &'a str) -> ResolvedProgram<'a> {
     if let Some(fake) = config.programs.get(program) {
         return ResolvedProgram::Fake(fake);
@@ -79,7 +81,7 @@ pub(super) fn resolve_program<'a>(config: &'a Config, root: &Path, program: &'a 
     }
 }
 
-/// A process of a container as one of this machine, with nothing of the environment here.
+/// Returns the command line that runs a process of a container on this machine, without this process's environment.
 pub(super) fn process_line(
     program: PathBuf,
     arguments: &[String],

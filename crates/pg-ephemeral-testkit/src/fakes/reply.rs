@@ -1,6 +1,6 @@
-//! What an engine command leaves: both streams and an exit status.
+//! [`Reply`]: the output and the exit status of an engine command.
 
-/// A command that has run to its end.
+/// The output and the exit status of a command that has ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Reply {
     pub(crate) status: i32,

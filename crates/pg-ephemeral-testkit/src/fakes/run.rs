@@ -1,4 +1,4 @@
-//! `run` of a fake engine, `start`, and how a container's words become a process of this machine.
+//! The operations `run` and `start` of a fake engine, and the start of a container's first process on this machine.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -19,19 +19,19 @@ use super::speech::Speech;
 use super::state::{Config, Container, Life, Port, State, new_id, now};
 use super::{files, postgres};
 
-/// What the first process of a container is.
+/// The first process of a container.
 enum First {
-    /// This one.
+    /// A process of this machine.
     Start(Start),
-    /// One that says this and ends.
+    /// A fake program that prints this and ends.
     Says(Reply),
-    /// One that does nothing.
+    /// A fake program that does nothing until it is stopped.
     Waits,
-    /// None: it can't be started.
+    /// The process can't be started. The reply is the error of the engine.
     Refused(Reply),
 }
 
-/// A mount of `--mount`.
+/// The parsed value of `--mount`.
 #[derive(Debug, Default)]
 struct Mount {
     is_bind: bool,
@@ -122,7 +122,7 @@ impl Machine {
                 container.life = Life::Ended(reply.status);
                 reply
             }
-            // Nobody is told the identifier of a container that is attached to.
+            // The ID of an attached container is not printed.
             First::Refused(reply) => Reply { stdout: Vec::new(), ..reply },
         };
         if is_passing {
@@ -133,7 +133,7 @@ impl Machine {
         Ok(Answer::Reply(answer))
     }
 
-    /// Starts the first process of a container, or says why not.
+    /// Starts the first process of a container. If that fails, returns the reply with the error.
     fn start_process(&self, container: &mut Container, operation: Operation) -> Result<Option<Reply>> {
         match self.first_process(container)? {
             First::Waits => container.life = Life::Idle,
@@ -147,7 +147,7 @@ impl Machine {
         Ok(None)
     }
 
-    /// What the first process of a container is to be.
+    /// Determines the first process of a container from its configuration.
     fn first_process(&self, container: &Container) -> Result<First> {
         let root = self.processes(&container.id).root();
         let mut config = container.config.clone();
@@ -155,7 +155,7 @@ impl Machine {
         let argv = postgres::localize(&mut config, &root, &container.mounts, &argv);
         let config = &config;
         let Some((program, rest)) = argv.split_first() else {
-            // An image without a program: its containers wait.
+            // Containers of an image without a program do nothing until they are stopped.
             return Ok(First::Waits);
         };
         let refused = |why| First::Refused(self.speech.run_not_started(&container.id, why));
@@ -173,7 +173,7 @@ impl Machine {
             }
         };
         let folder = root.join(in_container(&config.folder));
-        // Both engines make a working directory that the image names.
+        // Both engines create the working folder if it does not exist.
         fs::create_dir_all(&folder)?;
         let mut environment = environment(config);
         environment.extend(postgres::published(config, &container.ports));
@@ -193,7 +193,7 @@ impl Machine {
             };
             let said = format!("{name}\n");
             if self.is_running(container) {
-                // Podman says nothing then.
+                // Podman prints nothing if the container already runs.
                 return Ok(Reply::success(if self.speech == Speech::Docker { said } else { String::new() }));
             }
             let mut started = container.clone();
@@ -204,7 +204,7 @@ impl Machine {
     }
 }
 
-/// The container's own configuration: the image's, with what the command line says on top.
+/// Returns the configuration of a container: that of its image, changed by the options of the command line.
 fn configure(mut config: Config, arguments: &Arguments, argv: &[String], call: &Call) -> Config {
     for label in arguments.values("label") {
         let (key, value) = label.split_once('=').unwrap_or((label, ""));
@@ -232,7 +232,7 @@ fn configure(mut config: Config, arguments: &Arguments, argv: &[String], call: &
     config
 }
 
-/// One record of CSV, as `type=bind,source=…,target=…`.
+/// Parses the value of `--mount`, which is a record of CSV such as `type=bind,source=…,target=…`.
 fn parse_mount(text: &str) -> Mount {
     let mut mount = Mount::default();
     for field in csv(text) {
@@ -246,7 +246,7 @@ fn parse_mount(text: &str) -> Mount {
     mount
 }
 
-/// The fields of one record: a field in double quotes may hold commas, and doubled quotes.
+/// Splits a record of CSV into fields. Fields in double quotes may contain commas and doubled quotes.
 fn csv(text: &str) -> Vec<String> {
     let mut fields = vec![String::new()];
     let mut is_quoted = false;
@@ -264,7 +264,8 @@ fn csv(text: &str) -> Vec<String> {
     fields
 }
 
-/// A bound folder is a link to it; a file system in memory is a folder. Gives where they are, from the root.
+/// Creates the mounts of a container: a symbolic link for a bind mount, and a folder for a tmpfs. Returns the paths of
+/// the mounts, relative to the root.
 fn mount_all(root: &Path, mounts: &[Mount]) -> Result<Vec<PathBuf>> {
     for mount in mounts {
         let target = root.join(in_container(&mount.target));
@@ -283,7 +284,8 @@ fn mount_all(root: &Path, mounts: &[Mount]) -> Result<Vec<PathBuf>> {
     Ok(mounts.iter().map(|mount| in_container(&mount.target)).collect())
 }
 
-/// `ADDRESS:PORT:INSIDE/tcp`; without a port one that is free. Gives an address that is not.
+/// Parses the values of `--publish`, such as `ADDRESS:PORT:INSIDE/tcp`, and chooses a free port if none is given. If an
+/// address is taken, returns it as the error.
 fn publish(state: &State, machine: &Machine, arguments: &Arguments) -> std::result::Result<Vec<Port>, SocketAddr> {
     let mut ports = Vec::new();
     let running = state.containers.iter().filter(|container| machine.is_running(container));
@@ -297,7 +299,7 @@ fn publish(state: &State, machine: &Machine, arguments: &Arguments) -> std::resu
             continue;
         };
         let wanted = SocketAddr::new(address, wanted);
-        // A fake engine passes nothing on, but a real one would have to listen there.
+        // A fake engine forwards nothing, but a real one would listen on the port, so the port must be free.
         let found = TcpListener::bind(wanted).and_then(|listener| listener.local_addr());
         match found {
             Ok(published) if !taken.contains(&published) => ports.push(Port { inside, published }),
@@ -318,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_of_a_container_stays_in_it() {
+    fn a_path_of_a_container_does_not_leave_its_root() {
         assert_eq!(in_container("/a/../../b/./c"), Path::new("a/b/c"));
         assert_eq!(in_container("/"), Path::new(""));
     }

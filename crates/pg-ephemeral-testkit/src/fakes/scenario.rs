@@ -1,4 +1,4 @@
-//! [`Scenario`]: what a fake engine starts from and what goes wrong in it, as a TOML file.
+//! [`Scenario`]: the initial state and the planned failures of a fake engine, read from a TOML file.
 
 use std::path::{Path, PathBuf};
 
@@ -9,64 +9,65 @@ use super::image::{FakeContainer, FakeImage};
 use super::operation::Operation;
 use super::speech::Speech;
 
-/// Why a scenario could not be had.
+/// An error in reading or setting up a scenario.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ScenarioError {
     /// The file can't be read.
-    #[error("read scenario {}", path.display())]
+    #[error("failed to read scenario {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         #[source]
         source: std::io::Error,
     },
-    /// It is no TOML, or not one of a scenario.
-    #[error("parse scenario {}", path.display())]
+    /// The file is not TOML, or not a scenario.
+    #[error("failed to parse scenario {}", path.display())]
     Parse {
         /// The file.
         path: PathBuf,
-        /// What is wrong, and where.
+        /// The error, with its position in the file.
         #[source]
         source: Box<toml::de::Error>,
     },
-    /// It names no operation.
+    /// A failure names an unknown operation.
     #[error("scenario {}: failure {number}", path.display())]
     Operation {
         /// The file.
         path: PathBuf,
-        /// The how many-th failure it is, from 1.
+        /// The position of the failure in the file, counted from 1.
         number: usize,
-        /// What is wrong.
+        /// The error, with the name.
         #[source]
         source: super::operation::UnknownOperation,
     },
-    /// What it describes could not be made.
-    #[error("set up scenario {}", path.display())]
+    /// The images and containers of the scenario can't be created.
+    #[error("failed to set up scenario {}", path.display())]
     SetUp {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         #[source]
         source: std::io::Error,
     },
 }
 
-/// One failure of a file.
+/// A planned failure of a scenario file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct Planned {
     operation: String,
     failure: Failure,
-    /// Every call when it is left out.
+    /// The number of the call that fails, counted from 1. By default every call fails.
     on_call: Option<usize>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Scenario {
-    /// Whose words; the name of the program decides when it is left out.
+    /// The engine to imitate. By default, [`FakeBackend`](crate::FakeBackend) imitates Docker, and the program
+    /// `fake-engine` imitates the engine by whose name it is called.
     pub(crate) engine: Option<Speech>,
     #[serde(default)]
     pub(super) images: Vec<FakeImage>,

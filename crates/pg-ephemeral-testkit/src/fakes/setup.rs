@@ -1,4 +1,4 @@
-//! Puts images and containers into a fake engine without a command.
+//! Adds images and containers to a fake engine without a command.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,5 +1,5 @@
-//! The JSON that each engine prints: the fields that Podman 4.3.1 and Docker 28 have for a container and an image, as
-//! far as they say anything about a fake one.
+//! The JSON output of each engine: the fields of containers and images in Podman 4.3.1 and Docker 28 that have a
+//! meaning for fake ones.
 
 use std::path::Path;
 
@@ -21,13 +21,13 @@ fn architecture() -> &'static str {
     }
 }
 
-/// What a container is like at this moment, as both engines call it.
+/// The current status of a container, in the words of both engines, and its exit status.
 pub(super) struct Now {
     pub(super) status: &'static str,
     pub(super) exit_code: i32,
 }
 
-/// `version --format '{{json .}}'`.
+/// Returns the output of `version --format '{{json .}}'`.
 pub(super) fn version(speech: Speech, answers: bool) -> Value {
     let (os, arch) = ("linux", architecture());
     match speech {
@@ -53,7 +53,7 @@ pub(super) fn version(speech: Speech, answers: bool) -> Value {
     }
 }
 
-/// `info --format '{{json .}}'`, as far as anybody asked.
+/// Returns the output of `info --format '{{json .}}'`, with the fields that callers need.
 pub(super) fn info(speech: Speech, storage: &Path) -> Value {
     match speech {
         Speech::Podman => json!({
@@ -93,7 +93,7 @@ fn config(config: &Config) -> Value {
     })
 }
 
-/// `container inspect`.
+/// Returns the output of `container inspect` for one container.
 pub(super) fn container(speech: Speech, container: &Container, now: &Now) -> Value {
     let argv: Vec<&String> = container.config.entrypoint.iter().chain(&container.config.command).collect();
     let is_running = now.status == "running";
@@ -112,7 +112,7 @@ pub(super) fn container(speech: Speech, container: &Container, now: &Now) -> Val
     };
     let mut shown_config = config(&container.config);
     if speech == Speech::Podman {
-        // One text for a container, where an image has its words.
+        // Podman shows the entrypoint of a container as one string, and that of an image as an array.
         shown_config["Entrypoint"] = Value::String(container.config.entrypoint.join(" "));
     }
     json!({
@@ -128,7 +128,7 @@ pub(super) fn container(speech: Speech, container: &Container, now: &Now) -> Val
     })
 }
 
-/// One entry of Podman's `ps --format json`.
+/// Returns one entry of Podman's `ps --format json`.
 pub(super) fn podman_listed(container: &Container, now: &Now) -> Value {
     let ports: Vec<Value> = container
         .ports
@@ -150,7 +150,7 @@ pub(super) fn podman_listed(container: &Container, now: &Now) -> Value {
     })
 }
 
-/// The fields of one line of Docker's `ps`.
+/// Returns the fields of one line of Docker's `ps`.
 pub(super) fn docker_listed(container: &Container, now: &Now, is_whole: bool) -> Value {
     let id = if is_whole { &container.id } else { &container.id[..12] };
     let labels: Vec<String> = container.config.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
@@ -172,7 +172,7 @@ pub(super) fn docker_listed(container: &Container, now: &Now, is_whole: bool) ->
     })
 }
 
-/// `image inspect`.
+/// Returns the output of `image inspect` for one image.
 pub(super) fn image(speech: Speech, image: &Image, root: &std::path::Path) -> Value {
     let size = files::size(root);
     let layers: Vec<String> = image.layers.iter().map(|layer| format!("sha256:{layer}")).collect();
@@ -187,7 +187,8 @@ pub(super) fn image(speech: Speech, image: &Image, root: &std::path::Path) -> Va
     })
 }
 
-/// Podman's `images --format json`, in which an image with several names is there once for each, with all of them.
+/// Returns the output of Podman's `images --format json`. An image with several names is listed once for each name,
+/// each time with all names.
 pub(super) fn podman_images(images: &[Image]) -> Value {
     let shape = |image: &Image| {
         json!({
@@ -199,7 +200,7 @@ pub(super) fn podman_images(images: &[Image]) -> Value {
     images.iter().flat_map(|image| std::iter::repeat_n(shape(image), image.names.len().max(1))).collect()
 }
 
-/// The fields of the lines of Docker's `images`, one for each name.
+/// Returns the fields of each line of Docker's `images`. There is one line for each name of an image.
 pub(super) fn docker_images(images: &[Image]) -> Vec<Value> {
     let shape = |image: &Image, repository: &str, tag: &str| {
         json!({
@@ -221,10 +222,10 @@ pub(super) fn docker_images(images: &[Image]) -> Vec<Value> {
     lines
 }
 
-/// Seconds since 1970 as RFC 3339 has them.
+/// Formats seconds since the Unix epoch as RFC 3339.
 fn timestamp(seconds: u64) -> String {
     let (days, second) = (seconds / 86_400, seconds % 86_400);
-    // Years that begin in March have their odd day at the end (Howard Hinnant's `civil_from_days`).
+    // If a year begins in March, its leap day is the last day (Howard Hinnant's `civil_from_days`).
     let days = days + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);
     let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
@@ -241,7 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seconds_become_a_date() {
+    fn seconds_are_formatted_as_rfc_3339() {
         assert_eq!(timestamp(0), "1970-01-01T00:00:00Z");
         assert_eq!(timestamp(951_782_400), "2000-02-29T00:00:00Z");
         assert_eq!(timestamp(1_795_449_197), "2026-11-23T15:53:17Z");

@@ -1,18 +1,18 @@
-//! [`Speech`]: what each engine says, on which stream, and with what exit status, as seen on Podman 4.3.1 and on
-//! Docker 28 with an engine 20.10. It knows no state.
+//! [`Speech`]: the messages and exit statuses of each engine, as observed on Podman 4.3.1 and on Docker 28 with engine
+//! 20.10. They depend on no state.
 
 use serde::{Deserialize, Serialize};
 
 use super::operation::Operation;
 use super::reply::Reply;
 
-/// Whose words a fake speaks.
+/// The engine whose output a fake imitates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Speech {
-    /// Docker's.
+    /// Docker.
     Docker,
-    /// Podman's.
+    /// Podman.
     Podman,
 }
 
@@ -24,7 +24,8 @@ impl Speech {
         }
     }
 
-    /// What Docker's engine says, or Podman, when it refuses; Docker wraps what it says to a `run`.
+    /// Returns the reply of an operation that the engine refuses. `docker` and `podman` are the status and the message
+    /// of each engine. Docker adds a line to the message of `run`.
     pub(super) fn refusal(self, operation: Operation, docker: (i32, String), podman: (i32, String)) -> Reply {
         match (self, operation) {
             (Self::Docker, Operation::Run) => Reply::failure(
@@ -78,7 +79,7 @@ impl Speech {
         )
     }
 
-    /// Docker says one line more than to other commands.
+    /// Returns the reply of a rename of a missing container. Docker adds a line to the usual message.
     pub(super) fn nothing_to_rename(self, name: &str) -> Reply {
         self.rename_refused(name, self.no_container(Operation::Rename, name))
     }
@@ -162,7 +163,8 @@ impl Speech {
         )
     }
 
-    /// Docker has made the container before it finds out, and says so; the caller has to keep it.
+    /// Returns the reply of `run` with a port that is taken. Docker creates the container before it notices and prints
+    /// the container's ID, so the caller must keep the container.
     pub(super) fn port_taken(self, id: &str, address: std::net::SocketAddr) -> Reply {
         let mut reply = self.refusal(
             Operation::Run,
@@ -259,7 +261,8 @@ impl Speech {
         }
     }
 
-    /// What only Podman finds out so late.
+    /// Returns the reply of `exec` without a command. Only Podman reports this error here; Docker refuses the arguments
+    /// before.
     pub(super) fn exec_of_nothing(self) -> Reply {
         let text = "Error: must provide a non-empty command to start an exec session: invalid argument\n";
         Reply::failure(255, text)
@@ -311,7 +314,7 @@ impl Speech {
     }
 }
 
-/// The subcommand of an operation as the engines' help has it.
+/// Returns the subcommand of an operation as it is written in the engines' help.
 fn subcommand(operation: Operation) -> &'static str {
     match operation {
         Operation::List => "ps",

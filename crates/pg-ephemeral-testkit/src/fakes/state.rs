@@ -1,4 +1,4 @@
-//! What a fake engine remembers. Plain values without behaviour of an engine, so that they can stand in a file.
+//! [`State`]: the state of a fake engine. It consists of plain values that can be stored in a file.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -17,14 +17,14 @@ pub(crate) struct State {
     /// Images that a pull can fetch.
     pub(super) registry: Vec<Image>,
     pub(super) faults: Vec<Fault>,
-    /// How many calls of each operation there were, by its name.
+    /// The number of calls of each operation, by the operation's name.
     pub(super) calls: BTreeMap<String, usize>,
 }
 
-/// What a container is made with, and an image says of its containers.
+/// The configuration of a container, or the default configuration of an image's containers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Config {
-    /// `NAME=VALUE`.
+    /// The environment variables, each as `NAME=VALUE`.
     pub(super) environment: Vec<String>,
     pub(super) entrypoint: Vec<String>,
     pub(super) command: Vec<String>,
@@ -34,14 +34,14 @@ pub(super) struct Config {
     pub(super) stop_signal: Option<String>,
     pub(super) user: String,
     pub(super) folder: String,
-    /// What programs do that are not those of this machine, by their names.
+    /// The fake programs that replace programs of this machine, by their names.
     pub(super) programs: BTreeMap<String, Program>,
-    /// What its containers need to have a server that really runs.
+    /// Set if the containers run real PostgreSQL servers.
     pub(super) server: Option<ServerImage>,
 }
 
 impl Config {
-    /// Sets a variable, wherever it stood.
+    /// Sets a variable, replacing an earlier value.
     pub(super) fn set(&mut self, name: &str, value: &str) {
         self.environment.retain(|entry| entry.split_once('=').is_none_or(|(known, _)| known != name));
         self.environment.push(format!("{name}={value}"));
@@ -77,7 +77,7 @@ pub(super) struct Container {
     pub(super) created: u64,
     pub(super) config: Config,
     pub(super) ports: Vec<Port>,
-    /// Places in its files that a commit leaves out.
+    /// The paths that a commit leaves out, relative to the container's root.
     pub(super) mounts: Vec<PathBuf>,
     pub(super) has_network: bool,
     pub(super) life: Life,
@@ -89,22 +89,22 @@ pub(super) struct Port {
     pub(super) published: SocketAddr,
 }
 
-/// What there is of a container's first process.
+/// The state of a container's first process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Life {
-    /// It was never started.
+    /// The process was never started.
     Created,
-    /// A process of this machine, whose end is written down beside its files.
+    /// A process of this machine. Its exit status is recorded beside the container's files.
     Process,
-    /// It does nothing until it is stopped, and needs no process for that.
+    /// A fake process that does nothing until it is stopped.
     Idle,
-    /// It has ended with this status.
+    /// The process has ended with this exit status.
     Ended(i32),
 }
 
 impl State {
-    /// By name, identifier, or the start of one.
+    /// Returns the container with this name, or with an ID that starts with this text.
     pub(super) fn container(&self, name: &str) -> Option<&Container> {
         let by_id = |container: &&Container| name.len() >= 4 && container.id.starts_with(name);
         let by_name = self.containers.iter().find(|container| container.name == name);
@@ -117,10 +117,10 @@ impl State {
     }
 }
 
-/// 64 hexadecimal digits that nothing else has.
+/// Returns a new unique ID of 64 hexadecimal digits.
 pub(super) fn new_id() -> String {
     let word = || {
-        // Every one has keys of its own, which are random for the first of a thread.
+        // Each `RandomState` has different keys, which are random for the first one of a thread.
         let mut hasher = RandomState::new().build_hasher();
         hasher.write_u32(std::process::id());
         hasher.write_u128(nanoseconds());
@@ -133,7 +133,7 @@ fn nanoseconds() -> u128 {
     std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_nanos())
 }
 
-/// Seconds since 1970.
+/// Returns the current time in seconds since the Unix epoch.
 pub(super) fn now() -> u64 {
     std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_secs())
 }

@@ -1,5 +1,5 @@
-//! [`Store`]: where the state of a fake engine is between two commands, in memory or, for an engine that is a program, in
-//! a file that one command at a time may change.
+//! [`Store`]: the place where a fake engine keeps its state between commands. The state is in memory or, if the engine
+//! is a program, in a file that only one command at a time can change.
 
 use std::fs::File;
 use std::io;
@@ -11,7 +11,7 @@ use super::state::State;
 #[derive(Debug, Clone)]
 pub(crate) enum Store {
     Memory(Arc<Mutex<State>>),
-    /// The folder with the file.
+    /// The folder with the file of the state.
     Folder(PathBuf),
 }
 
@@ -23,7 +23,7 @@ impl Store {
         Self::Memory(Arc::default())
     }
 
-    /// Looks at the state and changes it, alone.
+    /// Reads and changes the state under a lock.
     pub(crate) fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> io::Result<T> {
         match self {
             Self::Memory(state) => Ok(change(&mut state.lock().unwrap_or_else(PoisonError::into_inner))),
@@ -47,7 +47,7 @@ fn read(folder: &Path) -> io::Result<State> {
     }
 }
 
-/// By a new file that takes the place of the old one: a command may be killed at any moment.
+/// Writes the state to a new file that then replaces the old one, because a command may be killed at any moment.
 fn write(folder: &Path, state: &State) -> io::Result<()> {
     let text = serde_json::to_vec_pretty(state).map_err(io::Error::other)?;
     let new = folder.join("state.json.new");
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn changes_of_many_at_once_are_all_kept() {
+    fn concurrent_changes_are_all_kept() {
         let folder = tempfile::tempdir().unwrap();
         std::thread::scope(|scope| {
             for _ in 0..4 {

@@ -1,9 +1,9 @@
-//! The little of Go's templates that callers of an engine use in `--format`: `{{.Field}}`, `{{json .Field}}`,
+//! The subset of Go's templates that callers of an engine use in `--format`: `{{.Field}}`, `{{json .Field}}`,
 //! `{{json .}}` and, for labels, `{{.Label "key"}}`.
 
 use serde_json::Value;
 
-/// Fills a template with the fields of a value; `None` for an expression that is not known here.
+/// Fills a template with the fields of a value. Returns `None` if the template has an unsupported expression.
 pub(super) fn fill(template: &str, value: &Value, label: &dyn Fn(&str) -> String) -> Option<String> {
     let mut text = String::new();
     let mut rest = template;
@@ -17,7 +17,7 @@ pub(super) fn fill(template: &str, value: &Value, label: &dyn Fn(&str) -> String
     Some(text)
 }
 
-/// The end of an expression is the first `}}` outside of quotes.
+/// Splits a text at the end of an expression, which is the first `}}` outside quotes.
 fn split_expression(text: &str) -> Option<(&str, &str)> {
     let mut is_quoted = false;
     let mut is_escaped = false;
@@ -63,7 +63,7 @@ fn operand(expression: &str, value: &Value, label: &dyn Fn(&str) -> String) -> O
     Some(value.clone())
 }
 
-/// JSON as Go writes it, which is safe inside of HTML.
+/// Formats JSON as Go does, with the characters `<`, `>` and `&` escaped.
 pub(super) fn json(value: &Value) -> String {
     value.to_string().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
 }
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_not_guessed() {
+    fn unsupported_expressions_and_unknown_fields_give_none() {
         assert_eq!(fill_in("{{range .Ports}}"), None);
         assert_eq!(fill_in("{{.Nope}}"), None);
     }

@@ -1,12 +1,12 @@
-//! [`Watcher`]: a process that outlives the test by a moment, so that nothing of a fake engine is left when the test is
-//! killed. It reads from a pipe that only the test holds; when that ends, the test has.
+//! [`Watcher`]: a process that removes the processes and files of a fake engine if the test is killed. It reads from a
+//! pipe whose other end only the test has open. The end of the pipe means that the test has ended.
 
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// `$0` is the folder of the fake engine. A container that has ended has nothing to kill.
+/// The script of the watcher. `$0` is the folder of the fake engine.
 const SCRIPT: &str = r#"
 read -r _
 for container in "$0"/containers/*; do
@@ -26,7 +26,7 @@ done
 rm -rf "$0"
 "#;
 
-/// Ends with its value, without having done anything.
+/// The watcher of a fake engine. Dropping the value ends the watcher before it removes anything.
 #[derive(Debug)]
 pub(super) struct Watcher {
     child: Child,
@@ -35,7 +35,7 @@ pub(super) struct Watcher {
 impl Watcher {
     pub(super) fn start(folder: &Path) -> io::Result<Self> {
         let mut command = Command::new("sh");
-        // What ends the test by a signal to its group must not end this.
+        // A signal to the process group of the test must not end the watcher.
         command.args(["-c", SCRIPT]).arg(folder).current_dir("/").process_group(0);
         let child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         Ok(Self { child })
@@ -44,7 +44,7 @@ impl Watcher {
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        // Before its pipe ends. It may have been killed by others.
+        // Kill the watcher before its pipe is closed. It may already have ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

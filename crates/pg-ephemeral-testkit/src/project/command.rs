@@ -1,4 +1,4 @@
-//! [`ProjectCommand`]: one command of a project before it runs.
+//! [`ProjectCommand`]: a command of a project before it runs.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::folder::Project;
 
-/// A command to be run in a project. It gets a process group of its own and no standard input unless it is given one.
+/// A command that can be run in a project, built by [`Project::command`]. The command gets its own process group.
+/// Without [`ProjectCommand::input`], its standard input is empty.
 #[derive(Debug)]
 pub struct ProjectCommand<'a> {
     pub(super) project: &'a Project,
@@ -20,42 +21,42 @@ pub struct ProjectCommand<'a> {
 }
 
 impl<'a> ProjectCommand<'a> {
-    /// Runs another program than the project's binary.
+    /// Sets the program. The default is the project's binary.
     #[must_use]
     pub fn program(mut self, program: impl Into<PathBuf>) -> Self {
         self.program = program.into();
         self
     }
 
-    /// Sets a variable.
+    /// Sets an environment variable.
     #[must_use]
     pub fn variable(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.variables.push((name.to_owned(), value.as_ref().to_owned()));
         self
     }
 
-    /// Takes a variable away.
+    /// Removes an environment variable.
     #[must_use]
     pub fn without_variable(mut self, name: &str) -> Self {
         self.without.push(name.to_owned());
         self
     }
 
-    /// Runs in another folder.
+    /// Sets the working folder. The default is [`Project::folder`].
     #[must_use]
     pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.folder = folder.into();
         self
     }
 
-    /// Standard input, through a pipe.
+    /// Sets the standard input, which the command reads from a pipe.
     #[must_use]
     pub fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
         self.input = Some(input.into());
         self
     }
 
-    /// How long the command may take before the test fails; 120 s by default.
+    /// Sets the time limit after which the test fails. The default is 120 s.
     #[must_use]
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
@@ -64,7 +65,8 @@ impl<'a> ProjectCommand<'a> {
 }
 
 impl Project {
-    /// A command with these arguments, to be run or started.
+    /// Returns a command that calls the project's binary with these arguments. [`ProjectCommand::run`] and
+    /// [`ProjectCommand::start`] start it.
     pub fn command<I, A>(&self, arguments: I) -> ProjectCommand<'_>
     where
         I: IntoIterator<Item = A>,

@@ -1,4 +1,4 @@
-//! [`Project`]: the folder with everything that a command may read or write, and its environment.
+//! [`Project`]: a temporary folder with everything that its commands read or write, and their environment.
 
 use std::ffi::OsStr;
 use std::fmt::Write;
@@ -12,15 +12,16 @@ use super::redact::Redactions;
 use crate::support::must;
 use crate::support::short_folder::create_short_folder;
 
-/// Set to any text, projects stay after their test for a look; each says where it is.
+/// The environment variable that keeps the folders of projects. If it is set to any value, each project prints the path
+/// of its folder and does not remove the folder.
 pub const KEEP_VARIABLE: &str = "PG_EPHEMERAL_KEEP_LEFTOVERS";
 
-/// What is passed on of the caller's environment, when it is set.
+/// The variables of the caller's environment that commands inherit.
 const INHERITED: &str = "\
     PATH PG_EPHEMERAL_BIN_DIR DOCKER_HOST DOCKER_CONTEXT DOCKER_CONFIG CONTAINER_HOST \
     CONTAINER_CONNECTION LLVM_PROFILE_FILE RUST_BACKTRACE TERM";
 
-/// A temporary folder with everything that a command may read or write.
+/// A temporary folder with everything that its commands read or write. [`project()`] creates one.
 #[derive(Debug)]
 pub struct Project {
     binary: PathBuf,
@@ -30,14 +31,14 @@ pub struct Project {
     cleanup: Vec<fn(&Path)>,
 }
 
-/// The folder of a project, which goes with it or is kept.
+/// The folder of a project, which is removed with the project or kept.
 #[derive(Debug)]
 enum Root {
     Passing(TempDir),
     Kept(PathBuf),
 }
 
-/// An empty project whose commands run this binary.
+/// Creates an empty project whose commands run this binary.
 ///
 /// ```
 /// let project = pg_ephemeral_testkit::project("/bin/sh").file("greeting", "hello\n");
@@ -56,7 +57,7 @@ pub fn project(binary: impl Into<PathBuf>) -> Project {
     let mut redactions = Redactions::default();
     redactions.add(&root.path().to_string_lossy(), "[ROOT]");
     let project = Project { binary: binary.into(), root, variables: Vec::new(), redactions, cleanup: Vec::new() };
-    // Servers of another user have to pass through.
+    // Servers of another user need access to folders below.
     must(fs::set_permissions(project.root(), Permissions::from_mode(0o755)), "open the project's folder");
     for name in ["work", "home", "state", "config", "cache", "run", "t"] {
         must(fs::create_dir(project.root().join(name)), "make the project's folders");
@@ -90,7 +91,8 @@ impl Project {
         self
     }
 
-    /// Lets commands reach the engines of a user who is not root, whose images are found by home and run folder.
+    /// Gives commands access to the engines of the current user. Engines of a user other than root find their images by
+    /// `HOME`, `XDG_RUNTIME_DIR` and `XDG_DATA_HOME`, so these variables are inherited. For root this changes nothing.
     #[must_use]
     pub fn with_the_users_engines(mut self) -> Self {
         if !rustix::process::geteuid().is_root() {
@@ -117,14 +119,14 @@ impl Project {
         self.file("database.toml", text)
     }
 
-    /// Sets a variable for every command.
+    /// Sets an environment variable for every command.
     #[must_use]
     pub fn variable(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.variables.push((name.to_owned(), PathBuf::from(value.as_ref())));
         self
     }
 
-    /// Puts a program on `PATH` under another name, before all others.
+    /// Puts a program at the front of `PATH` under the given name.
     #[must_use]
     #[track_caller]
     pub fn program(self, name: &str, program: impl AsRef<Path>) -> Self {
@@ -134,14 +136,14 @@ impl Project {
         self
     }
 
-    /// Shows a text as something else, such as `[NAME]`, whenever output is compared.
+    /// Replaces a text in output by another, such as `[NAME]`, before the output is compared.
     #[must_use]
     pub fn redact_text(mut self, text: &str, shown: &str) -> Self {
         self.redactions.add(text, shown);
         self
     }
 
-    /// Writes a file of the working folder.
+    /// Writes a file in the working folder.
     #[track_caller]
     pub fn write(&self, path: impl AsRef<Path>, text: impl AsRef<[u8]>) {
         let path = self.folder().join(path);
@@ -151,37 +153,38 @@ impl Project {
         must(fs::write(&path, text), "write the project's file");
     }
 
-    /// The folder of everything; `[ROOT]` in what is compared.
+    /// Returns the project's root folder, which has all other folders. In compared output it is shown as `[ROOT]`.
     pub fn root(&self) -> &Path {
         self.root.path()
     }
 
-    /// The working folder.
+    /// Returns the working folder.
     pub fn folder(&self) -> PathBuf {
         self.root().join("work")
     }
 
-    /// The state folder, `XDG_STATE_HOME`.
+    /// Returns the state folder, `XDG_STATE_HOME`.
     pub fn state(&self) -> PathBuf {
         self.root().join("state")
     }
 
-    /// The folder of configuration, `XDG_CONFIG_HOME`.
+    /// Returns the configuration folder, `XDG_CONFIG_HOME`.
     pub fn config(&self) -> PathBuf {
         self.root().join("config")
     }
 
-    /// The folder of temporary files, `TMPDIR`.
+    /// Returns the folder of temporary files, `TMPDIR`.
     pub fn temporary(&self) -> PathBuf {
         self.root().join("t")
     }
 
-    /// The binary that commands run.
+    /// Returns the binary that commands run.
     pub fn binary(&self) -> &Path {
         &self.binary
     }
 
-    /// The whole environment of the project's commands.
+    /// Returns the complete environment of the project's commands. If a name occurs more than once, the last value
+    /// counts.
     pub fn environment(&self) -> Vec<(String, String)> {
         let text = |path: &Path| path.to_string_lossy().into_owned();
         let inherited =
@@ -197,7 +200,7 @@ impl Project {
         self.root().join("programs")
     }
 
-    /// The last one of a name counts.
+    /// Puts the project's programs at the front of `PATH`. The last `PATH` of the environment counts.
     fn put_own_programs_first(&self, variables: &mut [(String, String)]) {
         let folder = self.programs();
         if !folder.is_dir() {
@@ -208,19 +211,19 @@ impl Project {
         }
     }
 
-    /// Has this done with the folder of everything when the project goes.
+    /// Calls `clean_up` with the root folder when the project is dropped.
     #[cfg(feature = "fakes")]
     pub(crate) fn at_end(mut self, clean_up: fn(&Path)) -> Self {
         self.cleanup.push(clean_up);
         self
     }
 
-    /// The same without what is known to differ between runs.
+    /// Replaces the texts that are known to differ between runs.
     pub(super) fn redact(&self, text: &str) -> String {
         self.redactions.known(text)
     }
 
-    /// What there is in the project, without the content of host images.
+    /// Returns a listing of the files in the project, without the content of host images.
     pub(super) fn listing(&self) -> String {
         let mut listing = String::new();
         list(self.root(), self.root(), &mut listing);
@@ -241,7 +244,7 @@ fn list(root: &Path, folder: &Path, listing: &mut String) {
     let mut paths: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
     paths.sort();
     for path in paths {
-        // Writing to a text does not fail.
+        // Writing to a string can't fail.
         let _ = writeln!(listing, "  {}", path.strip_prefix(root).unwrap_or(&path).display());
         let is_folder = path.symlink_metadata().is_ok_and(|entry| entry.is_dir());
         if is_folder && path.file_name().is_none_or(|name| name != "root") {

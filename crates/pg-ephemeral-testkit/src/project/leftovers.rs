@@ -1,5 +1,5 @@
-//! What a command has left behind in its project and on the machine. Knows where pg-ephemeral and the host backend keep
-//! what passes, and what they keep on purpose: images, slots, locks and secrets.
+//! Finds what a command has left behind in its project and on the machine. This module knows where pg-ephemeral and the
+//! host backend keep temporary data, and what they keep on purpose: images, slots, locks and secrets.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use super::folder::Project;
 use crate::support::fail;
 
-/// A process that was killed takes a moment to go.
+/// The time limit for leftovers to disappear, because a killed process takes a moment to end.
 const SETTLE_LIMIT: Duration = Duration::from_secs(5);
 
 impl Project {
-    /// Processes, containers, records, drafts and temporary files that are there now, each as a line for a person.
+    /// Returns the processes, containers, records, drafts and temporary files that exist now, each as a readable line.
     pub fn leftovers(&self) -> Vec<String> {
         let mut found = self.processes();
         let root = self.root().to_owned();
@@ -30,7 +30,7 @@ impl Project {
             found.extend(entries(&image).into_iter().filter(|path| is_draft(path)).map(relative));
         }
         for path in entries(&self.temporary()).into_iter().chain(entries(&root.join("run"))) {
-            // The folder for sockets itself stays, closed to others.
+            // The folder for sockets itself is kept on purpose.
             let is_for_sockets =
                 path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("pg-ephemeral-"));
             match is_for_sockets && path.is_dir() {
@@ -41,7 +41,10 @@ impl Project {
         found
     }
 
-    /// Fails when something is left behind, and goes on being so.
+    /// Checks that nothing is left behind.
+    ///
+    /// # Panics
+    /// Panics if something is still left behind after 5 s.
     #[track_caller]
     pub fn assert_nothing_left(&self) {
         let begin = Instant::now();
@@ -57,7 +60,7 @@ impl Project {
         }
     }
 
-    /// Processes that run in this project, as far as the system tells: by arguments, environment or working folder.
+    /// Returns the processes whose arguments, environment or working folder refer to this project. Works on Linux only.
     pub fn processes(&self) -> Vec<String> {
         let root = self.root().as_os_str().as_bytes();
         let mut found = Vec::new();
@@ -88,7 +91,7 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
     entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect()
 }
 
-/// What is being made, or taken apart, has a name of its own kind.
+/// Returns `true` if the path is a draft: a file or folder that is being created or removed.
 fn is_draft(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
     name.contains(".draft") || (name.starts_with('.') && path.is_dir())

@@ -1,9 +1,10 @@
-//! [`project()`]: a temporary folder with files, and a runner for the `pg-ephemeral` binary in it. Home, state,
-//! configuration and temporary files are the project's own, and of the caller's environment only what it takes to find
-//! programs and engines is passed on. It knows nothing of what a command prints: that is the test's to say.
+//! [`project()`]: a temporary folder with files, and a runner for the `pg-ephemeral` binary in it. The project has its
+//! own folders for home, state, configuration and temporary files. Commands inherit only those variables of the caller
+//! that are needed to find programs and engines. This module knows nothing about the output of commands: tests state
+//! what they expect.
 //!
-//! Everything here ends the test when it is not as it must be, and then shows the command, its folder, what is in
-//! there, and both streams.
+//! If a check fails, the test panics. The message shows the command, its folder, the files of the project, and the
+//! output.
 
 mod command;
 mod folder;

@@ -1,4 +1,4 @@
-//! [`Ran`]: what a command of a project left, and the checks on it.
+//! [`Ran`]: the output and status of a command of a project, and checks on them.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -9,11 +9,12 @@ use super::folder::Project;
 use super::{redact, text};
 use crate::support::fail;
 
-/// How a command ended, with all that it printed.
+/// The output and the exit status of a command that has ended. Its checks panic if they fail.
 ///
-/// An expected text is compared line by line with what was printed, in which the project's folder is `[ROOT]`. In it
-/// `[..]` stands for anything within a line, and a line `...` for any lines; `[PORT]` stands for the port of an address
-/// of this machine, `[HASH]` for 64 hexadecimal digits, `[PASSWORD]` for what `PGPASSWORD` is set to.
+/// An expected text is compared with the output line by line. In the output, the project's folder is replaced by
+/// `[ROOT]`. In the expected text, `[..]` matches any text within a line, and a line `...` matches any number of lines.
+/// `[PORT]` matches the port of a local address, `[HASH]` 64 hexadecimal digits, and `[PASSWORD]` the value of
+/// `PGPASSWORD`.
 #[derive(Debug)]
 pub struct Ran<'a> {
     pub(super) project: &'a Project,
@@ -25,13 +26,13 @@ pub struct Ran<'a> {
     pub(super) took: Duration,
 }
 
-/// A test may write out what could be told by its looks.
+/// Compares the output as it is, and then with ports, passwords and hashes replaced, because a test may expect either.
 fn compare(expected: &str, printed: &str) -> Result<(), String> {
     text::compare(expected, printed).or_else(|_| text::compare(expected, &redact::by_looks(printed)))
 }
 
 impl Ran<'_> {
-    /// It exited by itself with this status.
+    /// Checks that the command exited by itself with this status.
     #[track_caller]
     pub fn status(&self, expected: i32) -> &Self {
         if self.status.and_then(|status| status.code()) != Some(expected) {
@@ -40,7 +41,7 @@ impl Ran<'_> {
         self
     }
 
-    /// All of standard output.
+    /// Checks the complete standard output.
     #[track_caller]
     pub fn stdout(&self, expected: &str) -> &Self {
         if let Err(difference) = compare(expected, &self.stdout_text()) {
@@ -49,7 +50,7 @@ impl Ran<'_> {
         self
     }
 
-    /// All of standard error.
+    /// Checks the complete standard error.
     #[track_caller]
     pub fn stderr(&self, expected: &str) -> &Self {
         if let Err(difference) = compare(expected, &self.stderr_text()) {
@@ -58,7 +59,7 @@ impl Ran<'_> {
         self
     }
 
-    /// The command took no longer than this.
+    /// Checks that the command took no longer than this.
     #[track_caller]
     pub fn within(&self, limit: Duration) -> &Self {
         if self.took > limit {
@@ -67,38 +68,38 @@ impl Ran<'_> {
         self
     }
 
-    /// What it printed on standard output, byte for byte.
+    /// Returns the standard output as bytes, without redactions.
     pub fn stdout_bytes(&self) -> &[u8] {
         &self.stdout
     }
 
-    /// What it printed on standard output, with redactions.
+    /// Returns the standard output, with redactions.
     pub fn stdout_text(&self) -> String {
         self.project.redact(&String::from_utf8_lossy(&self.stdout))
     }
 
-    /// What it printed on standard error, with redactions.
+    /// Returns the standard error, with redactions.
     pub fn stderr_text(&self) -> String {
         self.project.redact(&String::from_utf8_lossy(&self.stderr))
     }
 
-    /// The status of its own, or 128 and the number of the signal that ended it.
+    /// Returns the exit status, or 128 plus the number of the signal that ended the command.
     pub fn code(&self) -> i32 {
         let status = self.status.unwrap_or_default();
         status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(-1)
     }
 
-    /// How it ended.
+    /// Returns the exit status as reported by the system.
     pub fn exit_status(&self) -> std::process::ExitStatus {
         self.status.unwrap_or_default()
     }
 
-    /// From its start to its end.
+    /// Returns the time between the start and the end of the command.
     pub fn took(&self) -> Duration {
         self.took
     }
 
-    /// Ends the test and shows everything about this command.
+    /// Panics with a message that shows everything about this command.
     #[track_caller]
     pub fn fail(&self, why: &str) -> ! {
         let status = match self.status {

@@ -1,28 +1,28 @@
-//! Replaces what differs from run to run by a word in brackets, so that the rest can be compared exactly.
+//! Replaces texts that differ between runs by a word in brackets, so that the rest can be compared exactly.
 
-/// Texts that are known to differ from run to run, and what is shown instead.
+/// The texts that are known to differ between runs, and their replacements.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Redactions {
     known: Vec<(String, String)>,
 }
 
-/// A number behind one of these is a port.
+/// The texts after which a number is a port.
 const BEFORE_PORT: [&str; 7] = ["127.0.0.1:", "localhost:", "[::1]:", "PGPORT=", "PGPORT='", "\"port\":", "\"port\": "];
 
 impl Redactions {
-    /// The longer one of two texts goes first, for it may hold the shorter.
+    /// Adds a text and its replacement. Longer texts are replaced first, because they may contain shorter ones.
     pub(super) fn add(&mut self, text: &str, shown: &str) {
         self.known.push((text.to_owned(), shown.to_owned()));
         self.known.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
     }
 
-    /// Without the texts that are known to differ from run to run.
+    /// Replaces the known texts.
     pub(super) fn known(&self, text: &str) -> String {
         self.known.iter().fold(text.to_owned(), |text, (known, shown)| text.replace(known.as_str(), shown))
     }
 }
 
-/// Without what can be told by its looks to differ from run to run: `[PORT]`, `[PASSWORD]` and `[HASH]`.
+/// Replaces texts that are recognised by their form, by `[PORT]`, `[PASSWORD]` and `[HASH]`.
 pub(super) fn by_looks(text: &str) -> String {
     let mut text = text.to_owned();
     for before in BEFORE_PORT {
@@ -32,7 +32,7 @@ pub(super) fn by_looks(text: &str) -> String {
     replace_hashes(&text)
 }
 
-/// Replaces the run of characters behind each `before`, where there is one.
+/// Replaces the characters that belong to a value after each `before`. An empty value is not replaced.
 fn replace_behind(text: &str, before: &str, shown: &str, belongs: impl Fn(char) -> bool) -> String {
     let mut all = String::new();
     let mut rest = text;
@@ -49,7 +49,7 @@ fn replace_behind(text: &str, before: &str, shown: &str, belongs: impl Fn(char) 
     all
 }
 
-/// 64 hexadecimal digits, no more and no less, are a hash or an identifier.
+/// Replaces sequences of exactly 64 hexadecimal digits, which are hashes or IDs.
 fn replace_hashes(text: &str) -> String {
     let mut all = String::new();
     let mut word = String::new();
@@ -81,12 +81,12 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_known_text_is_replaced() {
+    fn the_longest_known_text_is_replaced_first() {
         assert_eq!(shown("in /tmp/x/work/a and /tmp/x/b"), "in [FOLDER]/a and [TOP]/b");
     }
 
     #[test]
-    fn ports_passwords_and_hashes_are_told_by_their_looks() {
+    fn ports_passwords_and_hashes_are_recognised_by_their_form() {
         let hash = "0123456789abcdef".repeat(4);
         assert_eq!(
             shown("127.0.0.1:5433/x PGPORT=1234\n{\"port\":99,"),

@@ -13,10 +13,10 @@ use super::command::ProjectCommand;
 use super::ran::Ran;
 use crate::support::must;
 
-/// How long streams may stay open after the command has ended: somebody who got them from it may still write.
+/// The time limit for the streams to close after the command has ended. Its child processes may still write to them.
 const STREAMS_LIMIT: Duration = Duration::from_secs(5);
 
-/// A command that runs. It is killed when this is dropped.
+/// A running command. Dropping the value kills the command.
 #[derive(Debug)]
 pub struct Started<'a> {
     command: ProjectCommand<'a>,
@@ -34,7 +34,7 @@ struct Reader {
 }
 
 impl<'a> ProjectCommand<'a> {
-    /// Runs the command to its end.
+    /// Starts the command and waits for its end.
     #[track_caller]
     pub fn run(self) -> Ran<'a> {
         self.start().wait()
@@ -60,7 +60,7 @@ impl<'a> ProjectCommand<'a> {
 impl<'a> Started<'a> {
     pub(super) fn new(command: ProjectCommand<'a>, mut child: Child, input: Option<Vec<u8>>) -> Self {
         if let (Some(input), Some(mut stdin)) = (input, child.stdin.take()) {
-            // A command that reads less than there is has its reasons.
+            // A command may end before it has read all of its input, so an error of the write is ignored.
             std::thread::spawn(move || drop(stdin.write_all(&input)));
         }
         let stdout = Reader::new(child.stdout.take());
@@ -68,40 +68,40 @@ impl<'a> Started<'a> {
         Self { command, child, begin: Instant::now(), stdout, stderr, ended: false }
     }
 
-    /// Its process id.
+    /// Returns the process ID of the command.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Whether it runs still.
+    /// Returns `true` if the command still runs.
     #[track_caller]
     pub fn is_running(&mut self) -> bool {
         must(self.child.try_wait(), "look at a command").is_none()
     }
 
-    /// Sends a signal to its process alone.
+    /// Sends a signal to the process of the command only.
     #[track_caller]
     pub fn signal(&self, signal: Signal) {
         must(kill_process(self.pid(), signal), "send a signal");
     }
 
-    /// Sends a signal to its process group, as a terminal does.
+    /// Sends a signal to the process group of the command, as a terminal does.
     #[track_caller]
     pub fn signal_group(&self, signal: Signal) {
         must(kill_process_group(self.pid(), signal), "send a signal to the group");
     }
 
-    /// What it has printed on standard output so far.
+    /// Returns the standard output so far.
     pub fn stdout_so_far(&self) -> String {
         self.stdout.text()
     }
 
-    /// What it has printed on standard error so far.
+    /// Returns the standard error so far.
     pub fn stderr_so_far(&self) -> String {
         self.stderr.text()
     }
 
-    /// Waits until this stands in what it has printed on standard output.
+    /// Waits until the standard output contains this text. Panics if the command ends or its time limit passes before.
     #[track_caller]
     pub fn wait_for(&mut self, text: &str) -> &mut Self {
         while !self.stdout.text().contains(text) {
@@ -116,7 +116,7 @@ impl<'a> Started<'a> {
         self
     }
 
-    /// Waits for its end.
+    /// Waits for the end of the command. Panics if its time limit passes before.
     #[track_caller]
     pub fn wait(mut self) -> Ran<'a> {
         loop {
@@ -126,7 +126,7 @@ impl<'a> Started<'a> {
             }
             if self.begin.elapsed() > self.command.limit {
                 let limit = self.command.limit.as_secs_f32();
-                // The explanation comes first; dropping kills it.
+                // This panics with the output so far, and the drop during the panic kills the command.
                 self.ran(None).fail(&format!("no end within {limit} s"));
             }
             std::thread::sleep(Duration::from_millis(1));
@@ -162,7 +162,7 @@ impl<'a> Started<'a> {
 impl Drop for Started<'_> {
     fn drop(&mut self) {
         if !self.ended {
-            // Both fail only when it has ended in this moment.
+            // Both calls fail only if the command has just ended.
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
@@ -184,7 +184,7 @@ impl Reader {
         Self { bytes, thread }
     }
 
-    /// Waits until nobody holds the writing end any more.
+    /// Waits until all writers have closed the stream, up to [`STREAMS_LIMIT`].
     fn finish(&mut self) {
         let Some(thread) = self.thread.take() else { return };
         let begin = Instant::now();

@@ -1,7 +1,7 @@
-//! Compares what was printed with what was expected, where `[..]` stands for anything within a line and a line `...`
-//! for any lines.
+//! Compares output with an expected text, in which `[..]` matches any text within a line and a line `...` matches any
+//! number of lines.
 
-/// The first difference, for a person.
+/// Compares the texts. If they differ, returns a readable description of the first difference.
 pub(super) fn compare(expected: &str, actual: &str) -> Result<(), String> {
     let expected_lines: Vec<&str> = expected.split('\n').collect();
     let actual_lines: Vec<&str> = actual.split('\n').collect();

@@ -1,8 +1,8 @@
-//! Base layers that are made once for a whole run of this workspace's tests: making one is most of the work of a test
-//! that starts cold, and few tests are about that.
+//! Base layers that are built once for a whole run of this workspace's tests. Building one takes most of the time of a
+//! test that starts without a cache, and few tests are about that.
 //!
-//! `scripts/test` makes a state folder with them and names it in the environment. Without it every test starts cold,
-//! and finds the same.
+//! `scripts/test` builds the layers in a folder and passes its path in the environment. Without the variable, every
+//! test starts without a cache, with the same results.
 
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
@@ -14,14 +14,15 @@ use tempfile::TempDir;
 
 use super::{fail, must};
 
-/// Names the folder with the base layers: `state`, a state folder with the host backend's, a file `docker` or `podman` with
-/// the reference of that engine's, and `clusters`, which anybody may write to.
+/// The environment variable with the path of the folder with the base layers. The folder has a state folder `state`
+/// with the base layer of the host backend, a file `docker` or `podman` with the reference of the engine's base layer,
+/// and a folder `clusters` that every user can write to.
 pub const BASE_LAYERS_VARIABLE: &str = "PG_EPHEMERAL_TEST_BASE_LAYERS";
 
-/// The instance whose base layer it is on the host backend.
+/// The instance of the base layer on the host backend.
 const INSTANCE: &str = "main";
 
-/// Gives an instance in a state folder the base layer of the host backend, when there is one.
+/// Copies the base layer of the host backend to a state folder, for the given instance. Does nothing if there is none.
 #[track_caller]
 pub fn put_base_layer_on_host(instance: &str, state: &Path) {
     let Some(from) = folder() else { return };
@@ -35,7 +36,7 @@ pub fn put_base_layer_on_host(instance: &str, state: &Path) {
     }
 }
 
-/// A temporary folder of state with that base layer for the instance `main`.
+/// Creates a temporary state folder with the base layer of the host backend for the instance `main`.
 #[track_caller]
 pub fn state_with_base_layer() -> TempDir {
     let state = must(tempfile::tempdir(), "make a temporary folder");
@@ -43,8 +44,8 @@ pub fn state_with_base_layer() -> TempDir {
     state
 }
 
-/// Gives an instance the base layer of an engine's image, when there is one, and a state folder the secret with which
-/// it was made. The layer is the caller's to remove.
+/// Tags the base layer of an engine for the given instance, and copies the secret that belongs to the layer to a state
+/// folder. Does nothing if there is no such layer. The caller must remove the tagged layer.
 #[track_caller]
 pub fn put_base_layer_on_engine(engine: Kind, instance: &str, state: &Path) {
     let Some(from) = folder() else { return };
@@ -56,7 +57,7 @@ pub fn put_base_layer_on_engine(engine: Kind, instance: &str, state: &Path) {
     run(Command::new(engine.as_str()).args(["tag", layer, &format!("{domain}pg-ephemeral/{instance}:{hash}")]));
 }
 
-/// Where fake engines keep clusters that they made, for the next container that would make the same.
+/// Returns the folder in which fake engines keep new clusters, so that later containers can copy them.
 #[cfg(feature = "fakes")]
 pub(crate) fn clusters() -> Option<PathBuf> {
     folder().map(|folder| folder.join("clusters")).filter(|clusters| clusters.is_dir())
@@ -72,7 +73,7 @@ fn share_secret(state: &Path) {
     copy(&from.join("state/pg-ephemeral/secret"), &state.join("pg-ephemeral/secret"));
 }
 
-/// With owners, modes and times.
+/// Copies a file or folder with owners, modes and times.
 #[track_caller]
 fn copy(from: &Path, to: &Path) {
     let parent = to.parent().unwrap_or(to);

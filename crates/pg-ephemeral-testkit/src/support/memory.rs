@@ -1,14 +1,15 @@
-//! What PostgreSQL has in the system's memory, which outlives a server that is killed.
+//! Finds PostgreSQL's shared memory, which a killed server leaves behind.
 
 use std::path::PathBuf;
 
-/// The files that a process of PostgreSQL shares with others, or is about to. On Linux; elsewhere none are known.
+/// Returns the shared memory files that a PostgreSQL process has mapped or opened. Works on Linux only; on other
+/// systems the result is empty.
 #[must_use]
 pub fn shared_memory(pid: u32) -> Vec<PathBuf> {
     let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
     let mapped = maps.lines().filter_map(|line| line.split_whitespace().nth(5)).map(PathBuf::from);
     let files = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    // One that is made is open before it is mapped.
+    // A new file is open before it is mapped.
     let open = files.filter_map(|file| std::fs::read_link(file.path()).ok());
     mapped.chain(open).filter(|path| path.to_string_lossy().starts_with("/dev/shm/PostgreSQL.")).collect()
 }
@@ -18,7 +19,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_is_only_open_is_among_them() {
+    fn a_file_that_is_open_but_not_mapped_is_found() {
         let path = PathBuf::from(format!("/dev/shm/PostgreSQL.{}", std::process::id()));
         let file = std::fs::File::create(&path).unwrap();
         assert_eq!(shared_memory(std::process::id()), std::slice::from_ref(&path));

@@ -1,4 +1,4 @@
-//! What several parts of this crate need: ending a test, waiting in one, folders and what is in memory.
+//! Helpers that several parts of this crate use: failing a test, waiting, temporary folders and shared memory.
 
 use std::fmt::Display;
 use std::time::{Duration, Instant};
@@ -7,7 +7,11 @@ pub mod base_layer;
 pub mod memory;
 pub(crate) mod short_folder;
 
-/// Asks until the answer is yes. The limit is for a machine that is busy: an answer ends the wait at once.
+/// Waits until a condition is true, checking it every 2 ms. The wait ends as soon as the condition is true, so a
+/// generous limit costs no time.
+///
+/// # Panics
+/// Panics if the condition is still false after the time limit. The message names `what`.
 #[track_caller]
 pub fn wait_until(what: impl Display, limit: Duration, mut holds: impl FnMut() -> bool) {
     let begin = Instant::now();
@@ -19,7 +23,10 @@ pub fn wait_until(what: impl Display, limit: Duration, mut holds: impl FnMut() -
     }
 }
 
-/// Asks as [`wait_until`] does, without keeping the runtime from its work.
+/// Waits until a condition is true, as [`wait_until`], without blocking the async runtime.
+///
+/// # Panics
+/// Panics if the condition is still false after the time limit. The message names `what`.
 pub async fn wait_until_async(what: impl Display, limit: Duration, mut holds: impl AsyncFnMut() -> bool) {
     let begin = Instant::now();
     while !holds().await {
@@ -30,7 +37,7 @@ pub async fn wait_until_async(what: impl Display, limit: Duration, mut holds: im
     }
 }
 
-/// Ends the test.
+/// Fails the test by a panic.
 #[allow(clippy::panic)]
 #[track_caller]
 pub(crate) fn fail(message: String) -> ! {

@@ -1,11 +1,11 @@
-//! Temporary folders in which sockets are made.
+//! Temporary folders with short paths, in which sockets can be created.
 
 use std::io;
 use std::path::Path;
 
 use tempfile::TempDir;
 
-/// Makes a temporary folder whose path leaves room for that of a socket, which ends at 107 bytes.
+/// Creates a temporary folder with a short path, because the path of a socket in it can have at most 107 bytes.
 pub(crate) fn create_short_folder(prefix: &str) -> io::Result<TempDir> {
     let parent = std::env::temp_dir();
     let parent = if parent.as_os_str().len() > 20 { Path::new("/tmp") } else { &parent };

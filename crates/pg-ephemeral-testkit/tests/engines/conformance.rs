@@ -1,5 +1,5 @@
-//! The conformance suite against the real engines. They have to be installed and running, with the image below
-//! present in both; `scripts/` sets them up. Tests of the tiers without engines leave this binary out by its name.
+//! Runs the conformance suite on the real engines. They must be installed and running, and both must have the image
+//! below. `scripts/` sets them up. Test runs without engines exclude this binary by its name.
 
 use ociman::{Backend, PathComponent, Reference, Tag};
 use pg_ephemeral_testkit::conformance::Subject;

@@ -1,5 +1,5 @@
-//! Whether the fakes say what the real engines say: the same command lines go to both, and what comes back is compared
-//! stream by stream, with identifiers, times and ports left out. JSON is compared by the fields that the fake has.
+//! Checks that the fakes print the same as the real engines. Both get the same command lines, and their output is
+//! compared stream by stream, without IDs. Of JSON output, the types of the fields that the fake has are compared.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use serde_json::Value;
 const IMAGE: &str = "docker.io/library/postgres:15";
 const JSON_LIST: &str = r#"{"id":{{json .ID}},"names":{{json .Names}},"state":{{json .State}},"ports":{{json .Ports}},"labels":[{{json (.Label "a")}},{{json (.Label "no")}}]}"#;
 
-/// Each line after the program; `@` is the image, `%` the start of every name, and `_` is a space within a word.
-/// Containers that are made here are `%a` to `%d`, images `localhost/%i:1` and `:2`.
+/// The command lines, without the program. `@` stands for the image, `%` for the prefix of all names, and `_` for a
+/// space within an argument. The lines create the containers `%a` to `%e` and the images `localhost/%i:1` and `:2`.
 const LINES: &[&str] = &[
     "run --detach --pull never --name %a --label a=b --label c=x,y --env FOO=bar --entrypoint sleep @ 600",
     "run --detach --pull never --name %a --entrypoint sleep @ 600",
@@ -97,7 +97,7 @@ impl Engine {
         self.executor.capture(CommandLine::new(self.program).arguments(words), b"").await.expect("the engine's program")
     }
 
-    /// Without what differs from one engine to the next of its kind.
+    /// Replaces texts that differ between two engines of the same kind, such as IDs.
     fn shown(&self, bytes: &[u8]) -> String {
         let text = String::from_utf8_lossy(bytes).replace(&self.prefix, "%");
         let mut shown = String::new();
@@ -121,17 +121,19 @@ impl Engine {
     }
 }
 
-/// Help texts are not what the fakes are for.
+/// Returns the first paragraph of an error. The help texts after it are not compared, because the fakes don't imitate
+/// them.
 fn first_paragraph(text: &str) -> &str {
     text.split("\n\n").next().unwrap_or_default()
 }
 
-/// Whether everything that the fake has is there in the same shape: the same type, and the same fields of objects.
+/// Compares the types of JSON values. Everything in the output of the fake must also be in the output of the real
+/// engine.
 fn same_shape(path: &str, fake: &Value, real: &Value, differences: &mut Vec<String>) {
     match (fake, real) {
         (Value::Object(fake), Value::Object(real)) => {
             for (key, value) in fake {
-                // Whose keys are data.
+                // The keys of these objects are data.
                 if matches!(key.as_str(), "Labels" | "Volumes" | "ExposedPorts") {
                     continue;
                 }
@@ -190,18 +192,18 @@ async fn compare(program: &'static str, fake: FakeBackend) {
 }
 
 #[tokio::test]
-async fn fake_docker_says_what_docker_says() {
+async fn fake_docker_prints_the_same_as_docker() {
     compare("docker", FakeBackend::docker()).await;
 }
 
 #[tokio::test]
-async fn fake_podman_says_what_podman_says() {
+async fn fake_podman_prints_the_same_as_podman() {
     compare("podman", FakeBackend::podman()).await;
 }
 
-/// Listings show what others have made too, and so are only compared by their shape.
+/// Listings also show containers and images of other tests, so only the types of their fields are compared.
 #[tokio::test]
-async fn listings_have_the_shape_of_the_engines() {
+async fn listings_have_the_same_fields_as_those_of_the_engines() {
     let mut differences = Vec::new();
     let engines = [("docker", FakeBackend::docker()), ("podman", FakeBackend::podman())];
     for (program, fake) in engines {
@@ -227,7 +229,7 @@ async fn listings_have_the_shape_of_the_engines() {
             let mut values = Vec::new();
             for line in lines.into_iter().take(if program == "docker" { 4 } else { 3 }) {
                 let mut output = engine.executor.capture(line.clone(), b"").await.expect("the engine's program");
-                // What others remove meanwhile fails a listing of Podman.
+                // A listing of Podman fails if another test removes an image or a container meanwhile.
                 while !output.status.success() {
                     output = engine.executor.capture(line.clone(), b"").await.expect("the engine's program");
                 }
@@ -236,7 +238,7 @@ async fn listings_have_the_shape_of_the_engines() {
                 let first = if program == "docker" { text.lines().find(named).unwrap_or_default() } else { &text };
                 let mut value = serde_json::from_str::<Value>(first).unwrap_or_else(|error| panic!("{error}: {text}"));
                 if let Value::Array(entries) = &mut value {
-                    // What others have taken every name from has another shape.
+                    // Images without a name have other fields.
                     entries.retain(|entry| entry.get("Names").is_some_and(|names| !names.is_null()));
                 }
                 values.push(value);

@@ -1,9 +1,9 @@
-//! The conformance suite against the fakes: they have to pass what the real engines pass.
+//! Runs the conformance suite on the fakes, which must pass the same cases as the real engines.
 
 use pg_ephemeral_testkit::conformance::Subject;
 use pg_ephemeral_testkit::{FakeBackend, FakeImage};
 
-/// The fake goes with the subject, and with it every process and file.
+/// Returns a subject that keeps the fake alive. Dropping the subject removes the processes and files of the fake.
 fn subject_of(fake: FakeBackend) -> Subject {
     let image = ociman::Reference::docker_official_image(ociman::PathComponent::from_static("conformance"));
     let fake = fake.with_image(FakeImage::new(image.to_string()).file("file", "text"));

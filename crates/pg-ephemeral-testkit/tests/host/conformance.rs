@@ -1,4 +1,4 @@
-//! The conformance suite against the host backend.
+//! Runs the conformance suite on the host backend.
 
 use ociman::host::{Host, HostImageConfig};
 use ociman::{Backend, PathComponent, Reference};

@@ -1,4 +1,4 @@
-//! Databases for tests, as tests of others have them: in processes that run under a server.
+//! Tests of [`database()`] as downstream tests use it: in test processes that share a server.
 
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -41,7 +41,7 @@ fn run(test: &str, server: &Server, keep: Option<&str>, session: Option<&str>) -
 }
 
 #[tokio::test]
-async fn they_go_with_their_tests_unless_one_that_fails_is_to_be_looked_at() {
+async fn databases_are_removed_with_their_tests_unless_those_of_failed_tests_are_kept() {
     let home = state_with_base_layer();
     let definition = Definition::in_folders(Folders::at(home.path()));
     let definition = definition.backend_choice(BackendChoice::Only(Kind::Host));
@@ -69,11 +69,11 @@ async fn they_go_with_their_tests_unless_one_that_fails_is_to_be_looked_at() {
 }
 
 #[tokio::test]
-async fn without_a_server_in_their_environment_the_tests_of_a_run_share_one_that_goes_with_it() {
+async fn without_a_server_in_the_environment_the_tests_of_a_run_share_one_that_is_removed_with_it() {
     let home = state_with_base_layer();
     let seed = "[instances.main.seeds.books]\ntype = \"sql-statement\"\nstatement = \"create table books ()\"\n";
     std::fs::write(home.path().join("database.toml"), seed).unwrap();
-    // A run is known by the name of its program.
+    // A process whose program is called `cargo` is the start of a run.
     let runner = home.path().join("cargo");
     std::fs::copy("/bin/sh", &runner).unwrap();
     let mut command = Command::new(runner);
@@ -89,7 +89,7 @@ async fn without_a_server_in_their_environment_the_tests_of_a_run_share_one_that
     assert_eq!(told.matches("pg-ephemeral-session-run-").count(), 1, "{told}");
     let servers = home.path().join("ociman/containers");
     wait_until("the server has gone", Duration::from_secs(60), || servers.read_dir().unwrap().next().is_none());
-    // Its record goes after it, and then nobody works in the folder.
+    // The record is removed last. After that no process uses the folder.
     let records = home.path().join("pg-ephemeral/servers");
     wait_until("its record has gone", Duration::from_secs(60), || records.read_dir().unwrap().next().is_none());
 }

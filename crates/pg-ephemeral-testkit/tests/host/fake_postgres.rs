@@ -1,4 +1,4 @@
-//! A fake engine with real PostgreSQL behind it: what is built on the library starts on it, is seeded and queried.
+//! Tests of fake engines whose containers run a real PostgreSQL: servers are started, seeded and queried on them.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
@@ -20,7 +20,7 @@ fn engines() -> [FakeBackend; 2] {
     [FakeBackend::docker().with_postgres(), FakeBackend::podman().with_postgres()]
 }
 
-/// An instance with a table that has 42 in it.
+/// Returns a definition with a table that contains 42.
 fn definition(fake: &FakeBackend, home: &Path) -> Definition {
     let definition = Definition::in_folders(Folders::at(home)).backend(fake.backend());
     let statement = "CREATE TABLE answers AS SELECT 42 AS answer".to_owned();
@@ -46,7 +46,7 @@ async fn psql(container: &Container, query: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn a_server_is_started_seeded_queried_from_outside_and_inside_and_gone() {
+async fn a_server_can_be_started_seeded_queried_from_outside_and_inside_and_removed() {
     for fake in engines() {
         let home = tempfile::tempdir().unwrap();
         let server = definition(&fake, home.path()).start().await.unwrap();
@@ -66,7 +66,7 @@ async fn a_server_is_started_seeded_queried_from_outside_and_inside_and_gone() {
 }
 
 #[tokio::test]
-async fn text_is_sorted_as_on_the_host_unless_something_else_was_asked_for() {
+async fn the_default_locale_is_that_of_the_host_and_can_be_changed() {
     for fake in engines() {
         let home = tempfile::tempdir().unwrap();
         let query = "SELECT datcollate FROM pg_database WHERE datname = current_database()";
@@ -84,7 +84,7 @@ async fn text_is_sorted_as_on_the_host_unless_something_else_was_asked_for() {
 }
 
 #[tokio::test]
-async fn nobody_is_let_in_over_tcp_without_a_password() {
+async fn tcp_connections_need_a_password() {
     for fake in engines() {
         let home = tempfile::tempdir().unwrap();
         let server = definition(&fake, home.path()).start().await.unwrap();
@@ -99,7 +99,8 @@ async fn a_server_without_a_port_is_reached_through_the_folder_of_its_socket() {
     for reach in [Reach::Inside, Reach::InsideWithoutNetwork] {
         for fake in engines() {
             let home = tempfile::tempdir().unwrap();
-            // The first start, the server of the build, and where that has more of a network than was asked for, another.
+            // The first start, the server of the build, and, if that one had more network access than requested,
+            // another.
             let cold = if reach == Reach::Inside { 2 } else { 3 };
             for runs in [cold, 1] {
                 fake.journal().clear();
@@ -114,11 +115,11 @@ async fn a_server_without_a_port_is_reached_through_the_folder_of_its_socket() {
 }
 
 #[tokio::test]
-async fn a_first_start_that_is_removed_leaves_no_shared_memory() {
+async fn a_container_removed_during_its_first_start_leaves_no_shared_memory() {
     let fake = FakeBackend::podman().with_postgres();
     for delay in [0, 150, 300, 450, 600].map(Duration::from_millis) {
         let mark = format!("{}-{delay:?}", std::process::id());
-        // Of a user whom no other cluster has, so that this one is made.
+        // With a unique user, so that no kept cluster fits and a new one is created.
         let variables = [("POSTGRES_PASSWORD", "secret"), ("POSTGRES_USER", &mark), ("MARK_OF_TEST", &mark)];
         let mut container = run(&fake, &variables).await;
         let mut files = BTreeSet::new();
@@ -136,7 +137,7 @@ async fn a_first_start_that_is_removed_leaves_no_shared_memory() {
     }
 }
 
-/// The files in memory that processes share which have this mark in their environment.
+/// Returns the shared memory files of all processes that have this mark in their environment.
 fn shared_memory(mark: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for process in std::fs::read_dir("/proc").unwrap().flatten() {
@@ -150,7 +151,7 @@ fn shared_memory(mark: &str) -> Vec<PathBuf> {
 }
 
 #[tokio::test]
-async fn a_second_start_comes_from_the_last_layer_by_three_commands() {
+async fn a_second_start_uses_the_last_layer_and_needs_three_commands() {
     for fake in engines() {
         let home = tempfile::tempdir().unwrap();
         let image = fake.images().first().unwrap().rsplit(':').next().unwrap().parse().unwrap();
@@ -174,7 +175,7 @@ async fn a_second_start_comes_from_the_last_layer_by_three_commands() {
 }
 
 #[tokio::test]
-async fn a_commit_of_a_server_that_runs_holds_what_was_committed_and_the_server_goes_on() {
+async fn a_commit_of_a_running_server_has_its_data_and_the_server_keeps_running() {
     for fake in engines() {
         let container = run(&fake, &[("POSTGRES_PASSWORD", "p"), ("PGDATA", "/var/lib/own/data")]).await;
         wait_until_async("the server answers", AMPLE, async || psql(&container, "SELECT 1").await.is_some()).await;
@@ -194,7 +195,7 @@ async fn a_commit_of_a_server_that_runs_holds_what_was_committed_and_the_server_
 }
 
 #[tokio::test]
-async fn a_container_that_is_run_by_hand_asks_for_the_password_it_was_given() {
+async fn a_manually_started_container_requires_the_given_password() {
     for fake in engines() {
         let variables = [
             ("POSTGRES_PASSWORD", "right"),
@@ -225,7 +226,7 @@ async fn a_container_that_is_run_by_hand_asks_for_the_password_it_was_given() {
 }
 
 #[tokio::test]
-async fn a_first_start_without_a_password_ends_with_what_the_image_says() {
+async fn a_first_start_without_a_password_fails_with_the_message_of_the_image() {
     for fake in engines() {
         let container = run(&fake, &[]).await;
         assert_eq!(container.wait().await.unwrap().code(), 1);
@@ -253,14 +254,14 @@ async fn a_session_keeps_its_data_until_it_is_stopped() {
 }
 
 #[tokio::test]
-async fn an_engine_without_room_for_a_layer_is_told_and_no_server_is_left() {
+async fn a_full_disk_during_a_commit_is_an_error_and_leaves_no_server() {
     for fake in engines() {
         let fake = fake.fail(Operation::Commit, Failure::DiskFull).on_call(2);
         let home = tempfile::tempdir().unwrap();
         let error = definition(&fake, home.path()).start().await.unwrap_err();
         assert!(matches!(error, StartError::Commit(_)), "{error:?}");
         fake.assert_nothing_left();
-        // What was committed before is of use.
+        // The layer that was committed before the failure is used.
         let server = definition(&fake, home.path()).start().await.unwrap();
         assert_eq!(number(&server, "SELECT answer FROM answers").await, 42);
         server.stop().await.unwrap();
@@ -268,7 +269,8 @@ async fn an_engine_without_room_for_a_layer_is_told_and_no_server_is_left() {
     }
 }
 
-/// What [`a_killed_test_leaves_no_server`] runs and kills: this binary, with this variable set.
+/// The environment variable that makes [`a_killed_test_leaves_no_server`] start a server and wait. The test runs this
+/// binary with the variable and kills it.
 const VICTIM: &str = "HOST_FAKE_POSTGRES_VICTIM";
 
 #[tokio::test]
@@ -301,14 +303,14 @@ async fn a_killed_test_leaves_no_server() {
     });
 }
 
-/// As a rootless Podman on control groups of version 1.
+/// Imitates a rootless Podman on control groups of version 1, which can't pause containers.
 #[tokio::test]
-async fn layers_are_made_of_stopped_servers_where_none_can_be_paused() {
+async fn layers_are_committed_from_stopped_servers_if_pausing_fails() {
     let refusal = "Error: pausing container \"x\" to commit: can not pause containers on rootless containers with cgroup V1: \
                    this container does not have a cgroup";
     let failure = || Failure::Exit { status: 125, stderr: refusal.to_owned() };
     let fake = FakeBackend::podman().with_postgres();
-    // Every other commit is one of a server that runs.
+    // The first of each two commits is of a running server, and the second of the stopped server.
     let fake = [1, 3].into_iter().fold(fake, |fake, call| fake.fail(Operation::Commit, failure()).on_call(call));
     let home = tempfile::tempdir().unwrap();
     for _ in 0..2 {
@@ -320,14 +322,14 @@ async fn layers_are_made_of_stopped_servers_where_none_can_be_paused() {
     assert_eq!(fake.journal().count(Operation::Commit), 4, "{}", fake.journal());
 }
 
-/// The names of the layers that are there.
+/// Returns the names of all layers.
 async fn layers(fake: &FakeBackend) -> Vec<ociman::Reference> {
     let layers = cache::images(&fake.backend(), Scope::All).await.unwrap();
     layers.into_iter().flat_map(|layer| layer.names).collect()
 }
 
 #[tokio::test]
-async fn a_layer_s_name_on_another_image_is_no_layer_and_a_start_makes_it_again() {
+async fn another_image_with_the_name_of_a_layer_is_ignored_and_the_layer_is_built_again() {
     for fake in engines() {
         let home = tempfile::tempdir().unwrap();
         let definition = || {
@@ -356,7 +358,7 @@ async fn a_layer_s_name_on_another_image_is_no_layer_and_a_start_makes_it_again(
 }
 
 #[tokio::test]
-async fn an_image_that_only_has_a_layer_s_name_goes_by_a_forced_reset() {
+async fn a_forced_reset_removes_the_name_of_a_layer_from_another_image() {
     for fake in engines() {
         let home = tempfile::tempdir().unwrap();
         definition(&fake, home.path()).populate_cache().await.unwrap();
@@ -380,7 +382,7 @@ async fn builds_of_one_chain_from_several_state_folders_leave_no_image_without_a
             definition(&fake, home.path()).start().await.unwrap().stop().await.unwrap();
         };
         tokio::join!(start(&homes[0]), start(&homes[1]), start(&homes[2]));
-        // One whose server ran until now could not be removed.
+        // A nameless image whose server was still running could not be removed before.
         reap::reap_labelled(&Folders::at(homes[0].path()), &fake.backend()).await.unwrap();
         assert_eq!((layers(&fake).await.len(), fake.nameless_images()), (2, 0), "{:?}", fake.images());
         fake.assert_nothing_left();
@@ -388,7 +390,7 @@ async fn builds_of_one_chain_from_several_state_folders_leave_no_image_without_a
 }
 
 #[tokio::test]
-async fn a_forged_label_of_a_session_makes_no_image_go_but_a_fork_s_own() {
+async fn a_forged_label_of_an_expired_session_does_not_remove_other_images() {
     for fake in engines() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
@@ -403,7 +405,8 @@ async fn a_forged_label_of_a_session_makes_no_image_go_but_a_fork_s_own() {
                 ("pg-ephemeral.expires", "1"),
                 ("pg-ephemeral.restored", restored.as_str()),
             ];
-            // On an image that is not the one which the label names, so that nothing is in use.
+            // The session uses another image than the one that the label names, so that no image is protected by being
+            // in use.
             let fake = fake.clone().with_image("localhost/other:1").with_session(session, "localhost/other:1", &labels);
             for session in Session::list_all(&fake.backend()).await.unwrap() {
                 assert!(session.has_expired());
@@ -416,7 +419,7 @@ async fn a_forged_label_of_a_session_makes_no_image_go_but_a_fork_s_own() {
 }
 
 #[tokio::test]
-async fn what_a_server_stores_for_its_password_is_in_no_log() {
+async fn the_stored_password_hash_of_a_server_is_not_logged() {
     for fake in engines() {
         let home = tempfile::tempdir().unwrap();
         for _ in 0..2 {
@@ -426,7 +429,7 @@ async fn what_a_server_stores_for_its_password_is_in_no_log() {
             let server = definition.start().await.unwrap();
             assert_eq!(number(&server, "SELECT answer FROM answers").await, 42);
             let log = async || server.container().last_log_lines(10_000).await.unwrap();
-            // The log is passed on by another process.
+            // The log arrives with a delay, because another process forwards it.
             wait_until_async("the query is in the log", AMPLE, async || {
                 log().await.contains("SELECT answer FROM answers")
             })

@@ -1,4 +1,4 @@
-//! The host tier: it needs PostgreSQL's programs on this machine.
+//! Tests that need PostgreSQL's programs on this machine.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod conformance;

@@ -1,4 +1,4 @@
-//! Servers that the processes of a run share, on the host backend, with real PostgreSQL.
+//! Tests of servers that the processes of a run share, on the host backend with a real PostgreSQL.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,9 +16,9 @@ use pg_ephemeral_testkit::base_layer::state_with_base_layer;
 use pg_ephemeral_testkit::{shared_server, wait_until_async};
 
 const AMPLE: Duration = Duration::from_secs(60);
-/// Where the processes of a run find its state.
+/// The environment variable with the folder of the run's state.
 const HOME: &str = "PG_EPHEMERAL_TEST_RUN_HOME";
-/// A run of three processes, that stays until it is killed.
+/// The script of a run with three processes. The run does not end until it is killed.
 const THREE: &str = r#""$@" & "$@" & "$@" & wait; echo done; exec sleep 1000"#;
 
 fn definition(home: &Path) -> Definition {
@@ -31,7 +31,8 @@ async fn names(home: &Path) -> Vec<String> {
     sessions.iter().map(|session| session.name().to_string()).collect()
 }
 
-/// Whether a process was told of the home: a watcher, or a process of the run.
+/// Returns `true` if the environment of a process contains the home folder. Such a process is the watcher or belongs to
+/// the run.
 fn is_known_to_a_process(home: &Path) -> bool {
     let home = home.to_str().unwrap().as_bytes();
     let processes = fs::read_dir("/proc").unwrap().flatten();
@@ -39,7 +40,7 @@ fn is_known_to_a_process(home: &Path) -> bool {
     environments.any(|text| text.windows(home.len()).any(|window| window == home))
 }
 
-/// Nothing is left of a session, its record included, and nobody is there who would remove it.
+/// Waits until the watcher has ended, and checks that nothing is left of the session, including its record.
 async fn wait_until_gone(home: &Path) {
     let folder = |path: &str| fs::read_dir(home.join(path)).unwrap().count();
     wait_until_async("the watcher has ended", AMPLE, async || !is_known_to_a_process(home)).await;
@@ -56,7 +57,7 @@ async fn begin(server: &Server) -> String {
     row.get(0)
 }
 
-/// What each process of the run does.
+/// The code of each process of the run.
 async fn take_part(home: &Path) {
     let parent = rustix::process::getppid().unwrap().as_raw_nonzero().get();
     let run = Run::of_process(u32::try_from(parent).unwrap()).unwrap();
@@ -82,7 +83,7 @@ async fn processes_of_a_run_share_one_server_and_a_killed_run_leaves_none() {
     let seen = fs::read_dir(home.path().join("seen")).unwrap().map(|entry| entry.unwrap().path());
     let seen: Vec<String> = seen.map(|path| fs::read_to_string(path).unwrap()).collect();
     assert_eq!((seen.len(), BTreeSet::from_iter(&seen).len()), (3, 1), "{seen:?}");
-    // The processes have gone, and the run goes on.
+    // The processes have ended, but the run continues.
     let session = names(home.path()).await;
     assert!(session.len() == 1 && session[0].starts_with(&format!("run-{}-", run.id())), "{session:?}");
     fs::create_dir_all(home.path().join("pg-ephemeral/tls")).unwrap();
@@ -98,7 +99,7 @@ fn runner() -> (Child, Run) {
 }
 
 #[tokio::test]
-async fn a_server_that_ended_before_its_run_is_started_again_and_tls_goes_with_the_run() {
+async fn a_server_that_ended_early_is_started_again_and_its_tls_files_are_removed_with_the_run() {
     let home = tempfile::tempdir().unwrap();
     let ssl_config = pg_ephemeral_core::config::SslConfig { hostname: "localhost".parse().unwrap() };
     let definition = definition(home.path()).ssl_config(ssl_config);
@@ -110,7 +111,7 @@ async fn a_server_that_ended_before_its_run_is_started_again_and_tls_goes_with_t
     let second = server(&run, &definition).await;
     assert_ne!(begin(&second).await, begun);
     assert_eq!(names(home.path()).await, name);
-    // Neither is ever dropped, as a value of a whole process is not.
+    // In real use the server is a static value, which is never dropped.
     std::mem::forget((first, second));
     runner.kill().unwrap();
     runner.wait().unwrap();
@@ -118,7 +119,7 @@ async fn a_server_that_ended_before_its_run_is_started_again_and_tls_goes_with_t
 }
 
 #[tokio::test]
-async fn a_server_whose_end_nobody_would_see_to_is_not_there() {
+async fn a_server_whose_watcher_fails_to_start_is_removed() {
     let home = state_with_base_layer();
     let (mut runner, run) = runner();
     let watch = |_: &Run, _: &Folders| Err(std::io::Error::other("no more processes"));

@@ -1,4 +1,5 @@
-//! A fake that does not do as its engine does must not pass: each test here spoils one answer of a good one.
+//! Checks that the conformance suite notices errors: each test spoils one answer of a correct fake, and the suite must
+//! fail.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use pg_ephemeral_testkit::{FakeBackend, Operation};
 
 type Spoil = fn(&mut Output);
 
-/// Hands everything on to a good fake, and spoils the answers of one operation.
+/// An executor that passes all commands to a correct fake and spoils the answers of one operation.
 #[derive(Debug)]
 struct Spoiled {
     fake: FakeBackend,
@@ -50,7 +51,7 @@ fn replace(bytes: &mut Vec<u8>, from: &str, to: &str) {
     *bytes = String::from_utf8_lossy(bytes).replace(from, to).into_bytes();
 }
 
-/// Runs the case against both fakes with the operation spoiled, and gives whether each passes.
+/// Runs the case on both fakes with the operation spoiled. Returns `true` for each fake that passes.
 async fn passes(case: &str, operation: Operation, spoil: Spoil) -> [bool; 2] {
     let image = ociman::Reference::docker_official_image(ociman::PathComponent::from_static("spoiled"));
     let case = cases().into_iter().find(|known| known.name() == case).unwrap();
@@ -65,7 +66,7 @@ async fn passes(case: &str, operation: Operation, spoil: Spoil) -> [bool; 2] {
     results
 }
 
-/// The case passes when nothing is spoiled, and fails on both fakes when it is.
+/// Checks that the case passes with correct answers, and fails on both fakes with spoiled ones.
 async fn notices(case: &str, operation: Operation, spoil: Spoil) {
     assert_eq!(passes(case, operation, |_| {}).await, [true; 2], "{case}");
     assert_eq!(passes(case, operation, spoil).await, [false; 2], "{case}");
@@ -79,7 +80,7 @@ async fn a_wrong_exit_status_is_noticed() {
         }
     })
     .await;
-    notices("executing_in_a_stopped_container_says_so", Operation::Exec, |output| {
+    notices("executing_in_a_stopped_container_fails_with_container_not_running", Operation::Exec, |output| {
         output.status = ExitStatus::Exited(3);
     })
     .await;

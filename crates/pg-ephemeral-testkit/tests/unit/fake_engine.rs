@@ -1,4 +1,4 @@
-//! The fake engine as a program: the same answers as in memory, with its state in a folder between commands.
+//! Tests of the program `fake-engine`, which answers as the in-memory fake does and keeps its state in a folder.
 
 use std::time::Duration;
 
@@ -40,15 +40,15 @@ fn command<'a>(project: &'a Project, engine: &str, line: &str) -> ProjectCommand
     command_with(project, engine, line, &[])
 }
 
-/// The words of a line, and some that have spaces in them.
+/// Returns the command of a line that is split at spaces, with `more` arguments that may contain spaces.
 fn command_with<'a>(project: &'a Project, engine: &str, line: &str, more: &[&str]) -> ProjectCommand<'a> {
-    // What the program is called is decided by the link to it.
+    // The program imitates the engine by whose name it is called, which is the name of the link.
     let link = project.root().join("programs").join(engine);
     project.command(line.split(' ').chain(more.iter().copied())).program(link)
 }
 
 #[test]
-fn a_container_lives_on_between_commands() {
+fn a_container_keeps_running_between_commands() {
     let project = with("podman");
     let podman = |line: &str| command(&project, "podman", line);
     let run = format!("run --detach --pull never --name a {IMAGE} sh -c");
@@ -67,7 +67,7 @@ fn a_container_lives_on_between_commands() {
 }
 
 #[test]
-fn a_stopped_container_tells_its_status() {
+fn a_stopped_container_reports_its_status() {
     let project = with("docker");
     let docker = |line: &str| command(&project, "docker", line);
     command_with(&project, "docker", &format!("run -d --name a {IMAGE} sh -c"), &["exit 3"]).run().stdout("[HASH]\n");
@@ -87,7 +87,7 @@ fn one_of_eight_programs_at_once_gets_a_name() {
 }
 
 #[test]
-fn containers_go_with_their_project() {
+fn containers_are_removed_with_their_project() {
     let project = with("docker");
     command(&project, "docker", &format!("run -d --name a {IMAGE} sleep 4711")).run().status(0);
     assert!(!project.processes().is_empty());
@@ -97,7 +97,7 @@ fn containers_go_with_their_project() {
 }
 
 #[test]
-fn commands_that_come_first_together_all_find_the_whole_scenario() {
+fn concurrent_first_commands_all_see_the_complete_scenario() {
     for _ in 0..5 {
         let project = with("podman");
         let inspect = || command(&project, "podman", &format!("image inspect {IMAGE}")).start();
@@ -133,7 +133,7 @@ fn failures_happen_on_the_call_that_the_scenario_names() {
 }
 
 #[test]
-fn every_command_is_written_down() {
+fn every_command_is_recorded() {
     let project = with("podman");
     command(&project, "podman", "ps --all").run().status(0);
     command(&project, "podman", "image inspect nope").run().status(125);
@@ -142,16 +142,16 @@ fn every_command_is_written_down() {
 }
 
 #[test]
-fn a_bad_scenario_is_explained() {
+fn an_invalid_scenario_is_reported_with_its_cause() {
     let scenario = "[[failures]]\noperation = \"fly\"\nfailure = \"hang\"\n";
     let project = project(PROGRAM).scenario(scenario).fake_engine("docker", PROGRAM);
     command(&project, "docker", "ps").run().status(125).stderr(
-        "fake-engine: scenario [ROOT]/scenario.toml: failure 1\ncaused by: \"fly\" is no operation of an engine\n",
+        "fake-engine: scenario [ROOT]/scenario.toml: failure 1\ncaused by: \"fly\" is not an operation of an engine\n",
     );
 }
 
 #[test]
-fn a_program_that_is_called_otherwise_is_no_engine() {
+fn a_program_with_another_name_is_refused() {
     let project = with("nerdctl");
     let ran = command(&project, "nerdctl", "ps").run();
     ran.status(125).stderr("fake-engine: [..] is not called docker or podman\n");

@@ -1,4 +1,4 @@
-//! What goes wrong on purpose, as whoever uses a fake backend sees it.
+//! Tests of planned failures, as users of a fake backend see them.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ async fn running(fake: &FakeBackend) -> Container {
 }
 
 #[tokio::test]
-async fn a_name_can_be_taken_by_somebody_else() {
+async fn a_planned_name_conflict_is_reported() {
     for fake in both() {
         let fake = fake.fail(Operation::Run, Failure::NameTaken);
         let error = fake.backend().run(&spec()).await.unwrap_err();
@@ -36,7 +36,7 @@ async fn a_name_can_be_taken_by_somebody_else() {
 }
 
 #[tokio::test]
-async fn every_operation_says_that_the_engine_is_down() {
+async fn every_operation_reports_that_the_engine_is_unreachable() {
     for fake in both() {
         let mut container = running(&fake).await;
         let backend = fake.backend();
@@ -74,7 +74,7 @@ async fn every_operation_says_that_the_engine_is_down() {
 }
 
 #[tokio::test]
-async fn a_failure_happens_on_the_call_that_was_named_and_on_no_other() {
+async fn a_failure_happens_only_on_the_named_call() {
     for fake in both() {
         let failure = Failure::Exit { status: 7, stderr: "out of luck".to_owned() };
         let fake = fake.fail(Operation::List, failure).on_call(2);
@@ -88,7 +88,7 @@ async fn a_failure_happens_on_the_call_that_was_named_and_on_no_other() {
 }
 
 #[tokio::test]
-async fn garbage_and_half_an_answer_are_unexpected_output() {
+async fn garbage_and_truncated_output_are_unexpected_output() {
     for failure in [Failure::Garbage, Failure::TruncatedJson] {
         for fake in both() {
             let container = running(&fake).await;
@@ -133,7 +133,7 @@ async fn a_command_that_hangs_never_ends_and_has_done_nothing() {
 }
 
 #[tokio::test]
-async fn a_run_that_is_killed_midway_is_cleared_away() {
+async fn the_container_of_a_run_that_is_killed_midway_is_removed() {
     for fake in both() {
         let fake = fake.fail(Operation::Run, Failure::KilledMidway);
         fake.backend().run(&spec()).await.unwrap_err();
@@ -166,7 +166,7 @@ async fn a_full_disk_fails_a_commit_and_leaves_no_image() {
 }
 
 #[tokio::test]
-async fn a_listing_during_which_something_goes_is_asked_for_again_and_after_another_failure_it_is_not() {
+async fn a_listing_is_repeated_only_if_an_image_disappeared_during_it() {
     let failing = |text: &str| Failure::Exit { status: 125, stderr: text.to_owned() };
     let gone = [
         "CommandError: a03d: image not known",
@@ -183,9 +183,9 @@ async fn a_listing_during_which_something_goes_is_asked_for_again_and_after_anot
     assert_eq!(fake.journal().count(Operation::Images), 1);
 }
 
-/// What runc says now and then on a busy machine.
+/// runc reports this error occasionally on a busy machine.
 #[tokio::test(start_paused = true)]
-async fn a_commit_whose_container_could_not_be_paused_is_tried_again_and_another_failure_is_not() {
+async fn a_commit_is_repeated_only_if_its_container_could_not_be_paused() {
     let failing = |text: &str| Failure::Exit { status: 125, stderr: text.to_owned() };
     let commit = CommitSpec::new("localhost/b:1".parse().unwrap());
     for fake in both() {
@@ -203,7 +203,7 @@ async fn a_commit_whose_container_could_not_be_paused_is_tried_again_and_another
 }
 
 #[tokio::test]
-async fn containers_sessions_and_images_can_be_there_from_the_start() {
+async fn containers_and_sessions_can_exist_from_the_start() {
     for fake in both() {
         let dead = FakeContainer::new("dead", IMAGE).label("owner", "nobody").life(FakeLife::Exited(137));
         let fake = fake.with_container(dead).with_session("demo", IMAGE, &[("pg-ephemeral.instance", "main")]);
@@ -218,7 +218,7 @@ async fn containers_sessions_and_images_can_be_there_from_the_start() {
 }
 
 #[tokio::test]
-async fn a_container_that_is_left_is_named_with_the_commands_that_made_it() {
+async fn a_leftover_container_is_reported_with_all_commands() {
     let fake = FakeBackend::docker().with_image(IMAGE);
     running(&fake).await;
     let check = std::panic::AssertUnwindSafe(|| fake.assert_nothing_left());
@@ -227,7 +227,7 @@ async fn a_container_that_is_left_is_named_with_the_commands_that_made_it() {
 }
 
 #[tokio::test]
-async fn a_program_of_an_image_answers_as_it_was_told() {
+async fn a_fake_program_of_an_image_returns_its_planned_answer() {
     for fake in [FakeBackend::docker(), FakeBackend::podman()] {
         let answer = Program::Answer { status: 3, stdout: "out".to_owned(), stderr: "err".to_owned() };
         let fake = fake.with_image(FakeImage::postgres("17").program("pg_dump", answer));
@@ -242,7 +242,7 @@ async fn a_program_of_an_image_answers_as_it_was_told() {
 }
 
 #[tokio::test]
-async fn a_volume_is_no_part_of_a_commit() {
+async fn a_volume_is_not_part_of_a_commit() {
     for fake in [FakeBackend::docker(), FakeBackend::podman()] {
         let fake = fake.with_image(FakeImage::new(IMAGE).volume("/data").file("data/old", "").file("kept", "kept"));
         let container = running(&fake).await;
@@ -273,7 +273,7 @@ async fn an_image_of_the_registry_can_be_pulled() {
 }
 
 #[tokio::test]
-async fn secret_values_are_in_no_journal() {
+async fn secret_values_are_not_in_the_journal() {
     for fake in both() {
         let secret = ociman::Variable::secret("PGPASSWORD", ociman::Secret::new("hunter2"));
         let container = fake.backend().run(&spec().variable(secret)).await.unwrap();
@@ -294,7 +294,7 @@ async fn podmans_shim_answers_to_docker() {
 }
 
 #[tokio::test]
-async fn processes_and_files_go_with_the_fake() {
+async fn dropping_a_fake_removes_its_processes_and_files() {
     let fake = FakeBackend::podman().with_image(IMAGE);
     let container = fake
         .backend()
@@ -313,7 +313,8 @@ async fn processes_and_files_go_with_the_fake() {
     assert!(!std::path::Path::new(folder).exists());
 }
 
-/// What [`a_killed_test_leaves_no_process_and_no_file`] runs and kills: this binary, with this variable set.
+/// The environment variable that makes [`a_killed_test_leaves_no_process_and_no_file`] start a container and wait. The
+/// test runs this binary with the variable and kills it.
 const VICTIM: &str = "FAKE_FAILURES_VICTIM";
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The unit tier: it needs no server and no engine.
+//! Unit tests, which need neither a server nor an engine.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod conformance_breaks;

@@ -1,4 +1,4 @@
-//! The runner of commands: what it lets pass, and how it explains what it does not.
+//! Tests of [`Project`]: which commands pass their checks, and the messages for those that fail.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -11,14 +11,14 @@ fn shell<'a>(project: &'a Project, script: &str) -> ProjectCommand<'a> {
     project.command(["-c", script])
 }
 
-/// What a failing check says.
+/// Returns the message of a failing check.
 fn explanation(check: impl FnOnce()) -> String {
     let outcome = catch_unwind(AssertUnwindSafe(check));
     outcome.err().and_then(|panic| panic.downcast::<String>().ok()).map(|text| *text).unwrap_or_default()
 }
 
 #[test]
-fn a_command_that_does_what_it_must_passes() {
+fn a_command_with_the_expected_status_and_output_passes() {
     let project = project("/bin/sh").database_toml("image = \"17\"\n");
     let ran = shell(&project, "cat database.toml; echo e >&2; exit 3").run();
     ran.status(3).stdout("image = \"17\"\n").stderr("e\n");
@@ -38,7 +38,7 @@ fn a_failure_is_explained_with_command_folder_files_and_both_streams() {
 }
 
 #[test]
-fn what_differs_from_run_to_run_is_shown_by_a_word() {
+fn texts_that_differ_between_runs_are_replaced() {
     let project = project("/bin/sh").redact_text("secret-name", "[NAME]");
     let hash = "0123456789abcdef".repeat(4);
     let script = format!("pwd; echo localhost:5432 secret-name; echo {hash}; echo PGPASSWORD=abc");
@@ -48,7 +48,7 @@ fn what_differs_from_run_to_run_is_shown_by_a_word() {
 }
 
 #[test]
-fn the_environment_is_the_projects_own() {
+fn commands_have_the_environment_of_their_project() {
     let project = project("/bin/sh").variable("GIVEN", "1");
     let ran = shell(&project, "echo $GIVEN $HOME $XDG_RUNTIME_DIR $CARGO_MANIFEST_DIR").run();
     ran.stdout("1 [ROOT]/home [ROOT]/run\n");
@@ -62,13 +62,13 @@ fn a_socket_fits_into_the_runtime_folder() {
 }
 
 #[test]
-fn a_program_of_the_project_goes_before_all_others() {
+fn a_program_of_the_project_is_first_on_path() {
     let project = project("/bin/sh").program("sleep", "/bin/echo");
     shell(&project, "sleep 60").run().stdout("60\n");
 }
 
 #[test]
-fn input_arrives_and_need_not_be_read() {
+fn a_command_receives_its_input_but_need_not_read_it() {
     let project = project("/bin/sh");
     shell(&project, "cat").input("text").run().stdout("text");
     shell(&project, "true").input(vec![0; 1 << 20]).run().status(0);
@@ -97,7 +97,7 @@ fn a_running_command_can_be_interrupted() {
 }
 
 #[test]
-fn a_file_that_is_left_behind_is_named() {
+fn a_file_that_is_left_behind_is_reported() {
     let project = project("/bin/sh");
     project.assert_nothing_left();
     shell(&project, "touch $TMPDIR/forgotten").run();
@@ -105,7 +105,7 @@ fn a_file_that_is_left_behind_is_named() {
 }
 
 #[test]
-fn a_process_that_is_left_behind_is_named() {
+fn a_process_that_is_left_behind_is_reported() {
     let project = project("/bin/sh");
     let started = shell(&project, "sleep 300 & echo $!; wait").start();
     wait_until("the process is there", AMPLE, || started.stdout_so_far().ends_with('\n'));

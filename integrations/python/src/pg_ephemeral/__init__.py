@@ -1,4 +1,4 @@
-"""Throw-away PostgreSQL servers for tests and scripts, already seeded.
+"""Throw-away, seeded PostgreSQL servers for tests and scripts.
 
 >>> import pg_ephemeral
 >>> with pg_ephemeral.server() as server:                       # doctest: +SKIP

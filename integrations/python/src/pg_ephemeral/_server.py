@@ -1,4 +1,4 @@
-"""A server as a context manager, over the protocol of ``pg-ephemeral integration-server``."""
+"""A server as a context manager. Uses the protocol of ``pg-ephemeral integration-server``."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _PROGRAM_VARIABLE = "PG_EPHEMERAL_PROGRAM"
 
 
 class Error(Exception):
-    """There is no server.
+    """A server or a database could not be provided.
 
-    ``hint`` says what to do about it, or is ``None``.
+    ``hint`` tells how to solve the problem, or is ``None``.
     """
 
     def __init__(self, message: str, hint: str | None = None) -> None:
@@ -32,12 +32,12 @@ class Error(Exception):
 
 @dataclass(frozen=True)
 class Database:
-    """A database, and how it is reached."""
+    """The connection parameters of a database."""
 
     host: str
-    """The address, or over TLS the name in the server's certificate."""
+    """The server's address or, with TLS, the host name in its certificate."""
     host_address: str | None
-    """The address, where ``host`` is a name that does not lead there by itself."""
+    """The address to connect to if ``host`` is a name that does not resolve to it."""
     port: int
     user: str
     password: str = field(repr=False)
@@ -45,14 +45,14 @@ class Database:
     ssl_mode: str
     """``disable`` or ``verify-full``."""
     ssl_root_cert: Path | None
-    """The certificate of the server's authority. The file goes with the server."""
+    """The path of the CA certificate for ``verify-full``. The file is removed with the server."""
     url: str = field(repr=False)
-    """All of this as a connection URI."""
+    """All connection parameters as a URI."""
 
     def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Environment variables for programs that are to reach the server, on top of ``base``.
+        """Returns environment variables for programs that connect to this database, added to ``base``.
 
-        Variables of ``base`` that would lead libpq elsewhere are left out.
+        The ``PG*`` variables of ``base`` are left out, because they could make libpq connect to another server.
         """
         variables = {name: value for name, value in (base or {}).items() if not name.startswith("PG")}
         variables |= {
@@ -72,9 +72,9 @@ class Database:
 
     @contextlib.contextmanager
     def connection(self, **keywords: Any) -> Iterator[psycopg.Connection[Any]]:
-        """A connection of psycopg, closed at the end. ``keywords`` are those of ``psycopg.connect``.
+        """A psycopg connection that is closed at the end. ``keywords`` are passed on to ``psycopg.connect``.
 
-        As psycopg has it, what was done is committed at the end, and rolled back after an exception.
+        As usual in psycopg, the transaction is committed at the end, or rolled back after an exception.
         """
         import psycopg
 
@@ -84,17 +84,17 @@ class Database:
 
 @dataclass(frozen=True)
 class Server(Database):
-    """A server that runs, and how its seeded database is reached."""
+    """A running server, with the connection parameters of its seeded database."""
 
     _child: _Child = field(repr=False, compare=False)
 
     @contextlib.contextmanager
     def fresh_database(self) -> Iterator[Database]:
-        """A private copy of the seeded database, dropped at the end, whoever is connected.
+        """A private copy of the seeded database, dropped at the end even if clients are connected.
 
-        While the first one is made nobody may be connected to the seeded database. May be called from many threads.
+        No client may be connected to the seeded database while the first copy is created. Thread-safe.
 
-        Raises :class:`Error` when there is none.
+        Raises :class:`Error` if the copy can't be created or dropped.
         """
         database = Database(**_fields(self._child.ask({"command": "create-database"})))
         try:
@@ -116,14 +116,15 @@ def server(
     folder: str | os.PathLike[str] | None = None,
     quiet: bool = False,
 ) -> Iterator[Server]:
-    """A server that runs as long as the block.
+    """A server that is removed at the end of the ``with`` block.
 
-    ``program``: the binary; else the one that ``PG_EPHEMERAL_PROGRAM`` names, else ``pg-ephemeral`` on ``PATH``.
-    ``config_file``: another file than the ``database.toml`` that is found from ``folder``; ``False`` for none at all.
-    ``folder``: where the program runs, by default here.
-    ``quiet``: tell nothing on standard error while the server starts.
+    ``program``: the binary (default: ``PG_EPHEMERAL_PROGRAM`` if set, otherwise ``pg-ephemeral`` on ``PATH``).
+    ``config_file``: the configuration file, or ``False`` for none (default: ``database.toml`` in ``folder`` or its
+    nearest parent).
+    ``folder``: the working directory of the program (default: that of this process).
+    ``quiet``: if true, print no messages on standard error while the server starts.
 
-    Raises :class:`Error` when there is no server.
+    Raises :class:`Error` if the server can't be started.
     """
     options = _options(instance, image, backend, config_file, ssl_hostname, parameters, quiet)
     name = os.fspath(program) if program is not None else os.environ.get(_PROGRAM_VARIABLE) or "pg-ephemeral"
@@ -133,7 +134,7 @@ def server(
 
 @contextlib.contextmanager
 def connection(**options: Any) -> Iterator[psycopg.Connection[Any]]:
-    """A psycopg connection to a server of its own. ``options`` are those of :func:`server`."""
+    """A psycopg connection to a server that is started for it. ``options`` are those of :func:`server`."""
     with server(**options) as started, started.connection() as made:
         yield made
 
@@ -158,7 +159,7 @@ def _options(
 
 
 class _Child:
-    """The process, and the two pipes to it."""
+    """The process of the program and the two pipes to it."""
 
     def __init__(self, process: subprocess.Popen[bytes], result: IO[str], control: IO[str]) -> None:
         self._process = process
@@ -205,7 +206,7 @@ class _Child:
                 child._stop()
 
     def server(self) -> Server:
-        """Waits for the line that tells how the server is reached."""
+        """Waits for the line with the connection parameters of the server."""
         line = self._result.readline()
         if not line:
             raise Error(f"the program ended with status {self._process.wait()} before there was a server")
@@ -236,14 +237,14 @@ class _Child:
         return answer
 
     def _stop(self) -> None:
-        # It may have ended by itself.
+        # The program may have ended by itself.
         with contextlib.suppress(BrokenPipeError):
             self._control.close()
         self._process.wait()
 
 
 def _fields(told: dict[str, Any]) -> dict[str, Any]:
-    """How a database is reached, as the protocol tells it."""
+    """Returns the fields of :class:`Database` from a line of the protocol."""
     endpoint = told["endpoint"]
     certificate = told["ssl_root_cert"]
     return {

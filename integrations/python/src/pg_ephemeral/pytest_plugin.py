@@ -1,6 +1,6 @@
 """Fixtures for pytest: a server for the whole run, and a database and a connection for each test.
 
-Override ``pg_ephemeral_options`` in a ``conftest.py`` to give the server options of :func:`pg_ephemeral.server`.
+Override ``pg_ephemeral_options`` in a ``conftest.py`` to pass options to :func:`pg_ephemeral.server`.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def pg_ephemeral_options() -> dict[str, Any]:
-    """Options of the server of this run."""
+    """The options of the server. Override this fixture to change them."""
     return {}
 
 
 @pytest.fixture(scope="session")
 def pg_ephemeral_server(pg_ephemeral_options: dict[str, Any]) -> Iterator[Server]:
-    """One server for all tests of this process. It starts with the first test that wants it."""
+    """One server for all tests of this process. It starts with the first test that uses it."""
     with server(**pg_ephemeral_options) as started:
         yield started
 
@@ -38,7 +38,7 @@ def pg_ephemeral_database(pg_ephemeral_server: Server) -> Iterator[Database]:
 
 @pytest.fixture
 def pg_ephemeral_connection(pg_ephemeral_database: Database) -> Iterator[psycopg.Connection[Any]]:
-    """A connection to the test's own database. What the test does not commit is rolled back."""
+    """A connection to the test's own database. Uncommitted changes are rolled back after the test."""
     with pg_ephemeral_database.connection() as connection:
         yield connection
         connection.rollback()

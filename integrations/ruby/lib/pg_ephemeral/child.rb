@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 module PgEphemeral
-  # The process of the binary, and the two pipes to it.
+  # The process of the program and the two pipes to it.
   class Child # :nodoc:
     PROTOCOL_VERSION = 1
     PROGRAM_VARIABLE = "PG_EPHEMERAL_PROGRAM"
@@ -17,7 +17,7 @@ module PgEphemeral
       [@result, @control].compact.each(&:close) unless @pid
     end
 
-    # Waits for the line that tells how the server is reached.
+    # Waits for the line with the connection parameters of the server.
     def told
       line = @result.gets or raise Error, "the program ended with status #{wait} before there was a server"
       told = JSON.parse(line)
@@ -60,7 +60,7 @@ module PgEphemeral
     def start(command, result, control, folder)
       descriptors = { in: File::NULL, result.fileno => result, control.fileno => control }
       place = folder ? { chdir: folder.to_s } : {}
-      # The child finds both under the numbers that they have here.
+      # The child inherits both descriptors with the numbers that they have in this process.
       spoken = ["integration-server", "--result-fd=#{result.fileno}", "--control-fd=#{control.fileno}"]
       Process.spawn(*command, *spoken, **descriptors, **place)
     rescue Errno::ENOENT => e

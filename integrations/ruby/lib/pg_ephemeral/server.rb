@@ -1,18 +1,18 @@
 # frozen_string_literal: true
 
 module PgEphemeral
-  # A database, and how it is reached.
+  # The connection parameters of a database.
   class Database
-    # The address, or over TLS the name in the server's certificate.
+    # The server's address or, with TLS, the host name in its certificate.
     attr_reader :host
-    # The address, where +host+ is a name that does not lead there by itself; or nil.
+    # The address to connect to if +host+ is a name that does not resolve to it; otherwise nil.
     attr_reader :host_address
     attr_reader :port, :user, :password, :database
     # "disable" or "verify-full".
     attr_reader :ssl_mode
-    # The file with the certificate of the server's authority, or nil. It goes with the server.
+    # The path of the CA certificate for "verify-full", or nil. The file is removed with the server.
     attr_reader :ssl_root_cert
-    # All of this as a connection URI.
+    # All connection parameters as a URI.
     attr_reader :url
 
     def initialize(told) # :nodoc:
@@ -21,8 +21,8 @@ module PgEphemeral
         told.values_at("user", "password", "database", "ssl_mode", "ssl_root_cert", "url")
     end
 
-    # Environment variables for programs that are to reach the server. A variable that would lead libpq elsewhere is
-    # nil, which makes Kernel#system and its like remove it.
+    # Returns environment variables for programs that connect to this database. Other PG* variables of this process are
+    # nil, so that Kernel#system and similar methods remove them: they could make libpq connect to another server.
     def environment
       foreign = ENV.keys.grep(/\APG/).to_h { |name| [name, nil] }
       foreign.merge(
@@ -48,15 +48,16 @@ module PgEphemeral
     end
   end
 
-  # A server that runs, and how its seeded database is reached.
+  # A running server, with the connection parameters of its seeded database.
   class Server < Database
     def initialize(told, child) # :nodoc:
       super(told)
       @child = child
     end
 
-    # Runs the block with a private copy of the seeded database that is dropped afterwards, whoever is connected. While
-    # the first one is made nobody may be connected to the seeded database. Raises Error when there is none.
+    # Runs the block with a private copy of the seeded database. The copy is dropped afterwards, even if clients are
+    # connected. No client may be connected to the seeded database while the first copy is created. Raises Error if the
+    # copy can't be created or dropped.
     def with_database
       database = create_database
       begin
@@ -66,17 +67,18 @@ module PgEphemeral
       end
     end
 
-    # Makes a private copy of the seeded database, for the hooks of test frameworks. It goes with the server at the latest.
+    # Creates a private copy of the seeded database, for the hooks of test frameworks. It lasts until it is dropped or
+    # the server stops.
     def create_database
       Database.new(@child.ask("command" => "create-database"))
     end
 
-    # Drops a database that was made so, whoever is connected.
+    # Drops a database created by create_database, even if clients are connected.
     def drop_database(database)
       @child.ask("command" => "drop-database", "database" => database.database)
     end
 
-    # Stops the server and waits until everything of it is gone.
+    # Stops the server and waits until it is removed completely.
     def stop
       @child.stop
     end

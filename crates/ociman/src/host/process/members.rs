@@ -1,4 +1,4 @@
-//! Which processes belong to a container. Knows nothing of containers but the root that they hold.
+//! Finds the processes that belong to a container. Knows nothing of containers but the root that their processes hold.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -7,21 +7,22 @@ use rustix::fs::OFlags;
 
 use crate::process::{ProcessIdentity, Status};
 
-/// The root folder that the processes of a tree hold open and locked, by which they are recognised.
+/// The root folder that the processes of a container hold open and locked, by which they are recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct HeldRoot {
-    /// The number of the descriptor in each of them.
+    /// The number of the descriptor in each of these processes.
     pub(crate) descriptor: i32,
     pub(crate) device: u64,
     pub(crate) inode: u64,
 }
 
-/// All living processes that belong to a leader of a session: the session, whoever got its locked root from it, even
-/// when the leader itself has gone and its children have other parents now, and the descendants of these.
+/// Returns all living processes that belong to the leader of a process session: that session, all processes that
+/// inherited its locked root (even if the leader has ended and they have other parents now), and the descendants of
+/// both.
 pub(crate) fn members(leader: Option<ProcessIdentity>, root: HeldRoot) -> Vec<ProcessIdentity> {
     let mut all = Status::all();
     all.retain(|status| status.lives);
-    // Once it has gone its number may be another's, and a session is known by nothing but that number.
+    // After the leader has ended, another process may have its ID, and only that ID identifies the process session.
     let session = leader.filter(|leader| leader.is_alive()).map(|leader| leader.pid);
     let mut found: HashSet<u32> = HashSet::new();
     for status in &all {
@@ -44,7 +45,7 @@ pub(crate) fn members(leader: Option<ProcessIdentity>, root: HeldRoot) -> Vec<Pr
     all.into_iter().filter(|status| found.contains(&status.pid)).map(Status::identity).collect()
 }
 
-/// Whether a process holds the lock on a root by the descriptor it inherited for good.
+/// Returns `true` if a process holds the lock on a root through the descriptor that it inherited for good.
 fn holds(pid: u32, root: HeldRoot) -> bool {
     use std::os::unix::fs::MetadataExt;
     let descriptor = root.descriptor;
@@ -52,12 +53,13 @@ fn holds(pid: u32, root: HeldRoot) -> bool {
     let same = std::fs::metadata(Path::new(&link))
         .is_ok_and(|metadata| metadata.dev() == root.device && metadata.ino() == root.inode);
     same && std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{descriptor}"))
-        .is_ok_and(|info| is_held_for_good(&info))
+        .is_ok_and(|info| is_locked_and_inherited(&info))
 }
 
-/// The lock must show: a process that only tries to take it has the folder open too. And the descriptor must be one that
-/// stays: any child that was just forked has a copy of every one until it executes its program.
-fn is_held_for_good(info: &str) -> bool {
+/// Returns `true` if the `fdinfo` of a descriptor shows a lock and that the descriptor survives exec. The lock is
+/// required because a process that only tries to take it has the folder open too. Surviving exec is required because a
+/// child that was just forked has a copy of every descriptor until it executes its program.
+fn is_locked_and_inherited(info: &str) -> bool {
     let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
     let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
     let closes = flags.is_none_or(|flags| flags & OFlags::CLOEXEC.bits() != 0);
@@ -69,12 +71,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_root_is_held_by_a_lock_on_a_descriptor_that_stays() {
+    fn a_root_is_held_by_a_locked_descriptor_that_survives_exec() {
         let lock = "lock:\t1: FLOCK  ADVISORY  WRITE 7 fe:00:12 0 EOF\n";
         let info = |flags: &str, lock: &str| format!("pos:\t0\nflags:\t{flags}\nmnt_id:\t29\nino:\t12\n{lock}");
-        assert!(is_held_for_good(&info("0300000", lock)));
-        assert!(!is_held_for_good(&info("0300000", "")));
-        assert!(!is_held_for_good(&info("02300000", lock)));
-        assert!(!is_held_for_good(""));
+        assert!(is_locked_and_inherited(&info("0300000", lock)));
+        assert!(!is_locked_and_inherited(&info("0300000", "")));
+        assert!(!is_locked_and_inherited(&info("02300000", lock)));
+        assert!(!is_locked_and_inherited(""));
     }
 }

@@ -1,4 +1,5 @@
-//! The processes of containers: starting them, which ones there are, as whom they run, and what they leave.
+//! The processes of containers: starting them, finding them, the users that they run as, and removing what they leave
+//! behind.
 
 pub(super) mod members;
 pub(super) mod shared_memory;

@@ -1,29 +1,31 @@
-//! Removes System V shared memory that killed processes left. The system keeps such segments until somebody removes
-//! them, and their number is limited for the whole machine. A program that finds its segments by a folder of its own
-//! derives their keys from the folder's inode, and writes the folder's device and inode into them.
+//! Removes System V shared memory that killed processes left behind. The system keeps such segments until some process
+//! removes them, and limits their number for the whole machine. A program that identifies its segments by a folder of
+//! its own derives their keys from the folder's inode, and writes the folder's device and inode into them.
 
 use std::io;
 use std::mem::{MaybeUninit, offset_of};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// How many keys, from the inode on, a segment may have: its maker takes the next one while a key is taken.
+/// How many consecutive keys, starting with the inode, a segment may have. The creator of a segment tries the next key
+/// while a key is taken.
 const KEYS: i32 = 64;
-/// How many bytes at the beginning of a segment may say whose it is.
+/// The number of bytes at the start of a segment in which the mark of its folder is looked for.
 const HEADER: usize = 256;
 
-/// What a segment says of its folder.
+/// The identity of a folder, as a segment contains it.
 #[repr(C)]
 struct Mark {
     device: libc::dev_t,
     inode: libc::ino_t,
 }
 
-/// Removes the segments that belong to the folders in `folder` and that no process uses. None of these folders may be in
-/// use by a process that is about to make one.
+/// Removes the segments that belong to the folders in `folder` and that no process uses. No process that is about to
+/// create a segment may be using one of these folders.
 ///
 /// # Errors
-/// When the system has no descriptor or memory left for looking. Then the folders are still needed to find the segments.
+/// Returns an error if the system has no descriptor or no memory left to look for segments. Then the folders must be
+/// kept, because they are still needed to find the segments.
 pub(crate) fn remove_of_folders_in(folder: &Path) -> io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
@@ -34,14 +36,14 @@ pub(crate) fn remove_of_folders_in(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes the segments of System V shared memory that belong to a folder and that no process uses. No process that is
-/// about to make one may be using the folder.
+/// Removes the System V shared memory segments that belong to a folder and that no process uses. No process that is
+/// about to create a segment may be using the folder.
 ///
 /// # Errors
-/// When the folder is not there, or the system has no memory left for looking into a segment.
+/// Returns an error if the folder does not exist, or if the system has no memory left to look into a segment.
 pub fn remove(folder: &Path) -> io::Result<()> {
     let metadata = folder.symlink_metadata()?;
-    // Some systems have narrower types for the two.
+    // Some systems have narrower types for device and inode.
     #[allow(clippy::cast_possible_truncation, clippy::unnecessary_cast)]
     let mark = Mark { device: metadata.dev() as libc::dev_t, inode: metadata.ino() as libc::ino_t };
     #[allow(clippy::cast_possible_truncation)]
@@ -66,14 +68,14 @@ struct Segment {
 #[allow(unsafe_code)]
 impl Segment {
     fn find(key: libc::key_t) -> Option<Self> {
-        // SAFETY: it only looks a number up, since it is not told to make a segment.
+        // SAFETY: the call only looks up an ID, since it is not told to create a segment.
         let id = unsafe { libc::shmget(key, 0, 0) };
         (id >= 0).then_some(Self { id })
     }
 
     fn status(self) -> Option<libc::shmid_ds> {
         let mut status = MaybeUninit::<libc::shmid_ds>::uninit();
-        // SAFETY: the call fills in the structure when it succeeds.
+        // SAFETY: the call fills in the structure if it succeeds.
         unsafe { (libc::shmctl(self.id, libc::IPC_STAT, status.as_mut_ptr()) == 0).then(|| status.assume_init()) }
     }
 
@@ -81,7 +83,7 @@ impl Segment {
         self.status().is_some_and(|status| status.shm_nattch == 0)
     }
 
-    /// Whether a device and an inode stand in its header, side by side.
+    /// Returns `true` if the segment's header contains this device and this inode side by side.
     fn carries(self, mark: &Mark) -> io::Result<bool> {
         let header = self.header()?;
         let (device, inode) = (mark.device.to_ne_bytes(), mark.inode.to_ne_bytes());
@@ -93,11 +95,11 @@ impl Segment {
         }))
     }
 
-    /// Its first bytes; none when it is gone, or not ours to read.
+    /// Returns the first bytes of the segment, or none if the segment is gone or this user can't read it.
     fn header(self) -> io::Result<Vec<u8>> {
         let Some(status) = self.status() else { return Ok(Vec::new()) };
         let length = HEADER.min(status.shm_segsz);
-        // SAFETY: the system chooses a free place for it.
+        // SAFETY: the system chooses a free address for the segment.
         let start = unsafe { libc::shmat(self.id, std::ptr::null(), libc::SHM_RDONLY) };
         if start.addr() == usize::MAX {
             let error = io::Error::last_os_error();
@@ -107,7 +109,8 @@ impl Segment {
             };
         }
         let mut header = vec![0_u8; length];
-        // SAFETY: the segment has at least so many bytes, and stays attached until the next line, even when somebody removes it.
+        // SAFETY: the segment has at least `length` bytes, and stays attached until the next line even if another
+        // process removes it.
         unsafe {
             std::ptr::copy_nonoverlapping(start.cast::<u8>().cast_const(), header.as_mut_ptr(), length);
             libc::shmdt(start);
@@ -116,8 +119,8 @@ impl Segment {
     }
 
     fn remove(self) {
-        // An error means that somebody else has removed it.
-        // SAFETY: the call reads and writes no memory of ours.
+        // An error means that another process has removed the segment.
+        // SAFETY: the call reads and writes no memory of this process.
         unsafe { libc::shmctl(self.id, libc::IPC_RMID, std::ptr::null_mut()) };
     }
 }
@@ -127,7 +130,8 @@ impl Segment {
 mod tests {
     use super::*;
 
-    /// Makes a segment as PostgreSQL does: the first free key from the folder's inode on, and a header with a mark.
+    /// Creates a segment as PostgreSQL does: with the first free key, starting with the folder's inode, and a header
+    /// with a mark.
     fn make(folder: &Path, marked: &Path) -> (libc::key_t, Segment) {
         let named = marked.metadata().unwrap();
         let mark = [named.dev(), named.ino()];
@@ -143,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn the_segments_of_a_folder_go_and_those_of_another_with_such_a_key_stay() {
+    fn only_segments_with_the_mark_of_the_folder_are_removed() {
         let folder = tempfile::tempdir().unwrap();
         let (data, other) = (folder.path().join("data"), folder.path().join("other"));
         std::fs::create_dir(&data).unwrap();
@@ -158,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_segment_that_a_process_uses_stays() {
+    fn a_segment_that_a_process_uses_is_kept() {
         let folder = tempfile::tempdir().unwrap();
         let (key, segment) = make(folder.path(), folder.path());
         let start = unsafe { libc::shmat(segment.id, std::ptr::null(), 0) };

@@ -4,10 +4,10 @@ use rustix::process::Signal;
 
 use crate::error::HostError;
 
-/// Reads the name of a signal as `SIGINT`, `INT` (in any letter case) or `2`.
+/// Parses the name of a signal, such as `SIGINT`, `INT` (in any letter case) or `2`.
 ///
 /// # Errors
-/// [`HostError::UnknownSignal`].
+/// Returns [`HostError::UnknownSignal`] if there is no such signal.
 pub fn parse(text: &str) -> Result<Signal, HostError> {
     let upper = text.trim().to_ascii_uppercase();
     let name = upper.strip_prefix("SIG").unwrap_or(&upper);

@@ -1,6 +1,6 @@
-//! Starts the processes of containers, all from one thread that lives as long as the calling process: on Linux a
-//! child that is to die with its parent really dies with the *thread* that made it. Knows nothing of where containers
-//! are kept; it is handed open files.
+//! Starts the processes of containers, all from one thread that lives as long as the calling process: on Linux, a child
+//! that is to die with its parent actually dies with the *thread* that created it. This module does not know where
+//! containers are stored; it receives open files.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -18,23 +18,24 @@ use tokio::sync::watch;
 use super::start_record::exit_line;
 use crate::host::lockable::Lockable;
 
-/// A process to be started.
+/// A process to start.
 pub(crate) struct Launch {
-    /// Program, arguments, environment, folder, user and streams.
+    /// The program, its arguments, environment, working directory, user and streams.
     pub(crate) command: Command,
-    /// The locked root: the process and its children inherit the open folder and with it the lock.
+    /// The locked root. The process and its children inherit the open folder, and with it the lock.
     pub(crate) root: Lockable,
-    /// Where the process writes itself down before it becomes the program, and where is added how it ended.
+    /// The file to which the process writes its status before it executes the program, and to which its exit status is
+    /// appended.
     pub(crate) process_file: File,
-    /// What the process gets when the calling process dies.
+    /// The signal that the process receives when the calling process dies.
     pub(crate) death_signal: Option<Signal>,
 }
 
-/// Starts a process and returns when it has become the program. From then on its end is waited for in the background.
+/// Starts a process, and returns when it has executed its program. From then on, a background thread waits for its end.
 pub(crate) fn launch(launch: Launch) -> io::Result<()> {
     let (answer, answered) = mpsc::sync_channel(1);
     submit(Box::new(move || {
-        // The caller waits for it.
+        // The caller is waiting, so this can't fail.
         let _ = answer.send(start(launch));
     }))?;
     answered.recv().map_err(|_| io::Error::other("the thread that starts processes has gone"))?
@@ -42,13 +43,13 @@ pub(crate) fn launch(launch: Launch) -> io::Result<()> {
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// Gives a job to the thread, which is made with the first one.
+/// Passes a job to the thread, which is created for the first job.
 fn submit(job: Job) -> io::Result<()> {
     static SPAWNER: Mutex<Option<(u32, mpsc::Sender<Job>)>> = Mutex::new(None);
     let mut spawner = SPAWNER.lock().unwrap_or_else(PoisonError::into_inner);
     let process = std::process::id();
     let sender = match &*spawner {
-        // A child made by a fork has no such thread.
+        // A forked child does not have the thread.
         Some((owner, sender)) if *owner == process => sender,
         _ => {
             let (sender, jobs) = mpsc::channel::<Job>();
@@ -65,13 +66,13 @@ fn start(launch: Launch) -> io::Result<()> {
     let Launch { mut command, root, process_file, death_signal } = launch;
     before_exec(&mut command, &root, &process_file, death_signal);
     let child = command.spawn()?;
-    // The process has its own now. Only those of its tree may keep the lock.
+    // The process has its own copy of the root now. Only the process and its descendants may keep the lock.
     root.leave_locked();
     wait_in_background(child, process_file)
 }
 
-/// What the child does between fork and exec, when it already is the user it will be: the death signal set before
-/// would be lost with the change.
+/// Sets what the child does between fork and exec. By then it has already changed its user: a death signal that was set
+/// before that change would be lost.
 #[allow(unsafe_code)]
 fn before_exec(command: &mut Command, root: &OwnedFd, process_file: &File, death_signal: Option<Signal>) {
     let root = root.as_raw_fd();
@@ -85,7 +86,7 @@ fn before_exec(command: &mut Command, root: &OwnedFd, process_file: &File, death
         #[cfg(target_os = "linux")]
         if let Some(signal) = death_signal {
             rustix::process::set_parent_process_death_signal(Some(signal))?;
-            // It may have died just before.
+            // The parent may have died just before.
             if rustix::process::getppid() != Some(parent) {
                 return Err(rustix::io::Errno::SRCH.into());
             }
@@ -95,19 +96,20 @@ fn before_exec(command: &mut Command, root: &OwnedFd, process_file: &File, death
         rustix::io::fcntl_setfd(root, FdFlags::empty())?;
         write_down(process_file)
     };
-    // SAFETY: after a fork of a process with threads only async-signal-safe things may be done: the closure makes
+    // SAFETY: after a fork of a process with threads, only async-signal-safe operations are allowed. The closure makes
     // system calls on its own stack, takes no lock and allocates nothing.
     unsafe {
         command.pre_exec(prepare);
     }
 }
 
-/// Undoes what the caller ignores. A shell starts what it puts in the background with SIGINT and SIGQUIT ignored, that
-/// survives the change of program, and a removal signal that comes before the program has its handlers would be lost.
+/// Restores the default action of signals that the caller ignores. A shell starts background commands with SIGINT and
+/// SIGQUIT ignored, and ignored signals stay ignored after exec. A removal signal that arrives before the program has
+/// installed its handlers would then be lost.
 #[allow(unsafe_code)]
 fn default_signals() -> io::Result<()> {
     for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGUSR1, libc::SIGUSR2] {
-        // SAFETY: the default action is no code that could run at a wrong moment, and `signal` is async-signal-safe.
+        // SAFETY: the default action runs no code of this process, and `signal` is async-signal-safe.
         if unsafe { libc::signal(signal, libc::SIG_DFL) } == libc::SIG_ERR {
             return Err(io::Error::last_os_error());
         }
@@ -115,7 +117,7 @@ fn default_signals() -> io::Result<()> {
     Ok(())
 }
 
-/// Copies what the system says of the calling process into a file.
+/// Copies the status that the system reports of the calling process into a file.
 #[cfg(target_os = "linux")]
 fn write_down(file: BorrowedFd<'_>) -> io::Result<()> {
     let status = rustix::fs::open(c"/proc/self/stat", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
@@ -125,7 +127,7 @@ fn write_down(file: BorrowedFd<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// As much of a line of Linux's as is read again.
+/// Writes those parts of Linux's status line that are read back.
 #[cfg(not(target_os = "linux"))]
 fn write_down(file: BorrowedFd<'_>) -> io::Result<()> {
     let mut line = [0_u8; 128];
@@ -137,7 +139,7 @@ fn write_down(file: BorrowedFd<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// The processes that were started here and have not ended, with what becomes true when they do.
+/// The processes that were started here and have not ended, each with a channel that becomes true at its end.
 static RUNNING: LazyLock<Mutex<HashMap<u32, End>>> = LazyLock::new(Mutex::default);
 
 type End = Arc<watch::Sender<bool>>;
@@ -146,7 +148,8 @@ fn running() -> MutexGuard<'static, HashMap<u32, End>> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Becomes true when a process that was started here has ended and that is written down; `None` for any other process.
+/// Returns a channel that becomes true when a process that was started here has ended and its exit status has been
+/// written, or `None` for any other process.
 pub(crate) fn end_of(pid: u32) -> Option<watch::Receiver<bool>> {
     running().get(&pid).map(|end| end.subscribe())
 }
@@ -160,11 +163,11 @@ fn wait_in_background(child: Child, mut process_file: File) -> io::Result<()> {
     let wait = move || {
         let status = waited.lock().unwrap_or_else(PoisonError::into_inner).wait();
         if let Ok(status) = status {
-            // The container may have been removed, and nobody asks any more.
+            // An error does not matter: the container may have been removed, and then nobody asks for the status.
             let _ = process_file.write_all(exit_line(status.into()).as_bytes());
         }
         end.send_replace(true);
-        // The number may be a newer child's already.
+        // A newer child may already have this ID.
         let mut running = running();
         if running.get(&pid).is_some_and(|known| Arc::ptr_eq(known, &end)) {
             running.remove(&pid);
@@ -173,7 +176,7 @@ fn wait_in_background(child: Child, mut process_file: File) -> io::Result<()> {
     let spawned = std::thread::Builder::new().name("ociman-wait".to_owned()).stack_size(128 * 1024).spawn(wait);
     if let Err(error) = spawned {
         let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
-        // It has just been started; both work unless it has ended.
+        // The process has just been started. Both calls succeed unless it has already ended.
         let _ = child.kill();
         let _ = child.wait();
         running().remove(&pid);

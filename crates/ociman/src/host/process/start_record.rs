@@ -1,6 +1,6 @@
-//! What is written down of one start of a container, in its file `process`, a line at a time: before the process is
-//! made, by the process itself before it becomes the program, and when it has ended. So there is no moment at which it
-//! runs unknown, and a late word on an earlier start can't get into the file of a newer one, which is another file.
+//! The record of one start of a container, in its file `process`. A line is written at each stage: before the process
+//! is created, by the process itself before it executes the program, and when it has ended. So the process never runs
+//! without a record. A newer start has a file of its own, so a late line of an earlier start can't get into it.
 
 use std::path::{Component, Path};
 
@@ -10,47 +10,47 @@ use crate::process::{ProcessIdentity, Status, boot_id};
 /// One start of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StartRecord {
-    /// The boot of the machine in which it was.
+    /// The boot of the machine in which the start took place.
     pub(crate) boot: String,
-    /// Who started it.
+    /// The process that started the container.
     pub(crate) starter: ProcessIdentity,
-    /// The number of the descriptor by which its processes hold its root.
+    /// The number of the descriptor by which the container's processes hold its root.
     pub(crate) descriptor: i32,
-    /// Its slot, from the folder of the slots; `None` for a root in its own folder.
+    /// The container's slot, relative to the folder of the slots; `None` if the root is in the container's own folder.
     pub(crate) slot: Option<String>,
-    /// Whether the container had run before, so that its files are not those of its image.
+    /// Whether the container had run before, so that its files differ from those of its image.
     pub(crate) is_again: bool,
-    /// The process, once there is one.
+    /// The container's process, once it exists.
     pub(crate) leader: Option<ProcessIdentity>,
-    /// How it ended, if its starter was there to see it.
+    /// How the process ended, if its starter was alive to see it.
     pub(crate) exit: Option<ExitStatus>,
 }
 
 impl StartRecord {
-    /// A start by the calling process that is about to happen.
+    /// Creates the record of a start that the calling process is about to make.
     pub(crate) fn announce(descriptor: i32, slot: Option<String>, is_again: bool) -> Self {
         let boot = boot_id().to_owned();
         Self { boot, starter: ProcessIdentity::current(), descriptor, slot, is_again, leader: None, exit: None }
     }
 
-    /// Whether the container has ever run.
+    /// Returns `true` if the container has ever run.
     pub(crate) fn has_run(&self) -> bool {
         self.is_again || self.leader.is_some()
     }
 
-    /// Whether its process runs.
+    /// Returns `true` if the container's process is running.
     pub(crate) fn is_running(&self) -> bool {
         self.boot == boot_id() && self.leader.is_some_and(ProcessIdentity::is_alive)
     }
 
-    /// The line that announces it.
+    /// Returns the line that announces the start.
     pub(crate) fn announcement(&self) -> String {
         let slot = self.slot.as_deref().unwrap_or(NO_SLOT);
         let again = if self.is_again { " again" } else { "" };
         format!("{} {} {} {} {slot}{again}\n", self.boot, self.starter.pid, self.starter.start, self.descriptor)
     }
 
-    /// Reads as many lines as are there.
+    /// Parses as many lines as have been written.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
         let mut fields = lines.next()?.trim_end().split(' ');
@@ -67,13 +67,13 @@ impl StartRecord {
 
 const NO_SLOT: &str = "-";
 
-/// Whether a path leads from the folder of the slots to one of them, and nowhere else.
+/// Returns `true` if a path leads from the folder of the slots to one of them, and nowhere else.
 fn is_slot(path: &str) -> bool {
     let parts: Vec<Component<'_>> = Path::new(path).components().collect();
     matches!(parts[..], [Component::Normal(_), Component::Normal(_)])
 }
 
-/// The line that tells how the process ended.
+/// Returns the line that records how the process ended.
 pub(crate) fn exit_line(status: ExitStatus) -> String {
     match status {
         ExitStatus::Exited(code) => format!("exited {code}\n"),
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_not_whole_counts_as_not_there() {
+    fn an_incomplete_line_is_ignored() {
         let announced = StartRecord::announce(5, None, false);
         assert_eq!(StartRecord::parse(""), None);
         assert_eq!(StartRecord::parse(announced.announcement().trim_end()), None);

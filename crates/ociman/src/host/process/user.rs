@@ -7,8 +7,8 @@ use rustix::process::{getegid, geteuid};
 use crate::command::UserIds;
 use crate::error::HostError;
 
-/// The user of this name (or number) of this machine with its own group, from `/etc/passwd`; `None` when there is no
-/// such entry.
+/// Returns the user with this name (or number) on this machine and its own group, from `/etc/passwd`, or `None` if
+/// there is no such entry.
 ///
 /// ```
 /// assert_eq!(ociman::host::find_user("root").map(|user| user.uid), Some(0));
@@ -23,7 +23,7 @@ pub fn find_user(name: &str) -> Option<UserIds> {
     })
 }
 
-/// The name of the user with this number, from `/etc/passwd`; `None` when there is no such entry.
+/// Returns the name of the user with this number, from `/etc/passwd`, or `None` if there is no such entry.
 ///
 /// ```
 /// assert_eq!(ociman::host::name_of_user(0).as_deref(), Some("root"));
@@ -34,17 +34,17 @@ pub fn name_of_user(uid: u32) -> Option<String> {
     entry.into_iter().next()
 }
 
-/// Whether the calling process may run others as any user.
+/// Returns `true` if the calling process may start processes as any user.
 pub(crate) fn is_root() -> bool {
     geteuid().is_root()
 }
 
-/// The caller.
+/// Returns the user and group of the calling process.
 pub(crate) fn caller() -> UserIds {
     UserIds { uid: geteuid().as_raw(), gid: getegid().as_raw() }
 }
 
-/// Reads `name`, `uid`, `name:group` or `uid:gid`, as engines do.
+/// Parses `name`, `uid`, `name:group` or `uid:gid`, as engines do.
 pub(crate) fn parse(text: &str) -> Result<UserIds, HostError> {
     let unknown = || HostError::UnknownUser { user: text.to_owned() };
     let (user, group) = match text.split_once(':') {
@@ -59,13 +59,13 @@ pub(crate) fn parse(text: &str) -> Result<UserIds, HostError> {
     };
     let gid = match group {
         Some(group) => find_group(group).ok_or_else(unknown)?,
-        // A number without an entry is in root's group, as engines have it.
+        // As with engines, a number without an entry is in root's group.
         None => known.map_or(0, |ids| ids.gid),
     };
     Ok(UserIds { uid, gid })
 }
 
-/// The user to change to; `None` when it is the caller itself.
+/// Returns the user to change to, or `None` if that is the caller itself.
 pub(crate) fn change_to(wanted: UserIds) -> Result<Option<UserIds>, HostError> {
     if is_root() {
         return Ok((wanted.uid != 0).then_some(wanted));
@@ -100,6 +100,6 @@ mod tests {
     #[test]
     fn an_unknown_user_is_an_error_that_names_it() {
         let error = parse("no-such-user").unwrap_err();
-        assert_eq!(error.to_string(), "find user \"no-such-user\": not on this machine");
+        assert_eq!(error.to_string(), "failed to find user \"no-such-user\": not on this machine");
     }
 }

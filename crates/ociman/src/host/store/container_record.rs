@@ -1,4 +1,4 @@
-//! What the host backend writes down of a container when it is made: how it runs.
+//! What the host backend stores when it creates a container: how the container runs.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,21 +12,21 @@ use crate::host::process::{signal, user};
 use crate::label::Labels;
 use crate::{Lifetime, PortBinding, RunSpec, VariableValue};
 
-/// How a container runs: all that is needed to start it, also again. Secret values are not in it.
+/// How a container runs: everything that is needed to start it, also again. Secret values are not part of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ContainerRecord {
     pub(crate) id: String,
     pub(crate) image_id: String,
-    /// The image's own, for a commit.
+    /// The configuration of the container's image, for a commit.
     pub(crate) image: HostImageConfig,
     pub(crate) labels: Labels,
-    /// Program and arguments.
+    /// The program and its arguments.
     #[serde(rename = "words")]
     pub(crate) argv: Vec<String>,
-    /// Variables on top of the image's.
+    /// Variables in addition to the image's.
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) folder: PathBuf,
-    /// User and group to change to.
+    /// The user and group to change to.
     pub(crate) user: Option<(u32, u32)>,
     pub(crate) stop_signal: String,
     pub(crate) ports: Vec<(u16, SocketAddr)>,
@@ -42,7 +42,7 @@ impl ContainerRecord {
             return Err(HostError::NoProgram { container, image });
         }
         let stop_signal = spec.stop_signal.clone().unwrap_or_else(|| config.stop_signal.clone());
-        // Better now than when it has to be sent.
+        // An invalid signal is reported now rather than when it has to be sent.
         signal::parse(&stop_signal)?;
         signal::parse(&config.removal_signal)?;
         Ok(Self {
@@ -70,7 +70,7 @@ impl ContainerRecord {
 }
 
 fn argv(spec: &RunSpec, config: &HostImageConfig) -> Vec<String> {
-    // As engines have it: another entrypoint makes the image's command meaningless.
+    // As with engines, another entrypoint makes the image's command meaningless.
     let (entrypoint, command) = match &spec.entrypoint {
         Some(entrypoint) => (entrypoint, &[][..]),
         None => (&config.entrypoint, config.command.as_slice()),
@@ -101,7 +101,7 @@ fn ports(spec: &RunSpec) -> Vec<(u16, SocketAddr)> {
     given.filter_map(|port| Some((port.container, SocketAddr::new(port.address, port.port?)))).collect()
 }
 
-/// Labels of an outer thing on top of those of an inner one; one with an empty value counts as absent.
+/// Returns the labels of `below`, overridden by those of `above`. A label with an empty value counts as absent.
 pub(crate) fn merge_labels(below: &Labels, above: &Labels) -> Labels {
     let mut merged = below.clone();
     merged.extend(above.clone());

@@ -1,6 +1,7 @@
-//! The containers of a state folder: `containers/<name>/{config.json, process, log}`, with their root in a slot that
-//! `process` names or in `root/`. A name is taken by renaming a complete folder to it, and whoever changes a container
-//! holds the lock on its folder: one that stands there without lock and without process is a leftover.
+//! The containers of a state folder: `containers/<name>/{config.json, process, log}`. The root of a container is in the
+//! slot that `process` names, or in `root/`. A name is claimed by renaming a complete folder to it, and a process that
+//! changes a container holds the lock on its folder. So a container that is not locked and has never had a process is a
+//! leftover.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -26,18 +27,18 @@ pub(crate) struct ContainerStore {
     slots: PathBuf,
 }
 
-/// A container, as it was when it was looked at.
+/// A container, as it was when it was read.
 #[derive(Debug)]
 pub(crate) struct StoredContainer {
     pub(crate) name: String,
     pub(crate) folder: PathBuf,
     pub(crate) record: ContainerRecord,
-    /// Its last start; `None` when it was never about to be.
+    /// The last start; `None` if no start was ever announced.
     pub(crate) start: Option<StartRecord>,
     slots: PathBuf,
 }
 
-/// A container that nobody else changes meanwhile.
+/// A container that no other process changes meanwhile.
 #[derive(Debug)]
 pub(crate) struct LockedContainer {
     container: StoredContainer,
@@ -57,7 +58,7 @@ impl ContainerStore {
         Self { containers: state.containers(), slots: state.slots() }
     }
 
-    /// Takes a name for a container that is about to be started.
+    /// Claims a name for a container that is about to be started.
     pub(crate) fn claim(&self, name: &ContainerName, record: ContainerRecord) -> Result<LockedContainer, CommandError> {
         let place = self.containers.join(name.as_str());
         let taken = || CommandError::NameTaken { name: name.to_string() };
@@ -76,12 +77,12 @@ impl ContainerStore {
         Ok(LockedContainer { container, lock })
     }
 
-    /// The container of this name, without waiting for whoever may be changing it.
+    /// Returns the container with this name, without waiting for a process that may be changing it.
     pub(crate) fn find(&self, name: &ContainerName) -> Result<StoredContainer, CommandError> {
         self.load(&self.containers.join(name.as_str()))?.ok_or_else(|| not_found(name))
     }
 
-    /// The container of this name for changing it, after whoever else does.
+    /// Locks the container with this name for a change, after any other process that changes it.
     pub(crate) fn lock(&self, name: &ContainerName) -> Result<LockedContainer, CommandError> {
         let path = self.containers.join(name.as_str());
         loop {
@@ -101,7 +102,7 @@ impl ContainerStore {
         }
     }
 
-    /// Gives a container another name, running or not.
+    /// Renames a container, running or not.
     pub(crate) fn rename(&self, name: &ContainerName, to: &ContainerName) -> Result<(), CommandError> {
         let container = self.lock(name)?;
         let place = self.containers.join(to.as_str());
@@ -109,7 +110,7 @@ impl ContainerStore {
         if place.exists() && !sweep_leftover(&place) {
             return Err(taken());
         }
-        // A slot is found to be in use by the name of its container, so it must know the new one first.
+        // The name of its container shows that a slot is in use, so the slot must have the new name first.
         let slot = container.slot();
         let belongs_to = |name: &ContainerName| match &slot {
             Some(slot) => SlotState::read(slot).of_container(name.as_str()).write(slot),
@@ -128,7 +129,7 @@ impl ContainerStore {
         }
     }
 
-    /// All containers, in the order of their names.
+    /// Returns all containers, ordered by name.
     pub(crate) fn list(&self) -> Result<Vec<StoredContainer>, HostError> {
         let mut containers = Vec::new();
         for path in folder::visible_entries(&self.containers) {
@@ -137,7 +138,7 @@ impl ContainerStore {
             }
             match self.load(&path) {
                 Ok(found) => containers.extend(found),
-                // One odd container must not spoil a listing.
+                // One damaged container must not make a listing fail.
                 Err(error @ HostError::Malformed { .. }) => tracing::warn!(%error, "a container can't be read"),
                 Err(error) => return Err(error),
             }
@@ -145,7 +146,7 @@ impl ContainerStore {
         Ok(containers)
     }
 
-    /// The slot that a container has, running or not, from the folder of the slots.
+    /// Returns the slot of a container, running or not, relative to the folder of the slots.
     pub(crate) fn slot_of(&self, name: &str) -> Option<String> {
         read_start(&self.containers.join(name))?.slot
     }
@@ -165,7 +166,7 @@ impl ContainerStore {
 }
 
 impl StoredContainer {
-    /// Where it is in its life.
+    /// Returns the state of the container.
     pub(crate) fn state(&self) -> ContainerState {
         match &self.start {
             Some(start) if start.is_running() => ContainerState::Running,
@@ -178,13 +179,14 @@ impl StoredContainer {
         self.state() == ContainerState::Running
     }
 
-    /// Whether its process has ended, and its starter is there and has yet to write down how.
+    /// Returns `true` if the container's process has ended, and its starter is alive but has not recorded yet how it
+    /// ended.
     pub(crate) fn awaits_status(&self) -> bool {
         let start = self.start.as_ref().filter(|_| self.state() == ContainerState::Exited);
         start.is_some_and(|start| start.exit.is_none() && start.starter.is_alive())
     }
 
-    /// The process of its last start.
+    /// Returns the process of the last start.
     pub(crate) fn leader(&self) -> Option<ProcessIdentity> {
         self.start.as_ref()?.leader
     }
@@ -193,17 +195,17 @@ impl StoredContainer {
         self.folder.join("log")
     }
 
-    /// The folder of its slot, if it has one.
+    /// Returns the folder of the container's slot, or `None` if it has none.
     pub(crate) fn slot(&self) -> Option<PathBuf> {
         Some(self.slots.join(self.start.as_ref()?.slot.as_ref()?))
     }
 
-    /// Where its files are.
+    /// Returns the folder with the container's files.
     pub(crate) fn root_path(&self) -> PathBuf {
         self.slot().unwrap_or_else(|| self.folder.clone()).join("root")
     }
 
-    /// How the processes of its last start are recognised.
+    /// Returns by what the processes of the last start are recognised.
     pub(crate) fn held_root(&self, root: &OwnedFd) -> Result<HeldRoot, HostError> {
         let copy = root.try_clone().map_err(HostError::file("look at", &self.root_path()))?;
         let metadata = File::from(copy).metadata().map_err(HostError::file("look at", &self.root_path()))?;
@@ -213,20 +215,21 @@ impl StoredContainer {
 }
 
 impl LockedContainer {
-    /// The log for writing at its end.
+    /// Opens the log for appending.
     pub(crate) fn open_log(&self) -> Result<File, HostError> {
         let path = self.log_path();
         log::open(&path).map_err(HostError::file("open log", &path))
     }
 
-    /// Writes down that it is about to be started, on this root, and gives the file that the start is written to.
+    /// Records that the container is about to be started on this root, and returns the file to which the start is
+    /// written.
     pub(crate) fn announce_start(&mut self, root: &OwnedFd, slot: Option<&Path>) -> Result<File, HostError> {
         let slot = slot.and_then(|slot| slot.strip_prefix(&self.slots).ok()?.to_str().map(str::to_owned));
         let has_run = self.start.as_ref().is_some_and(StartRecord::has_run);
         let start = StartRecord::announce(root.as_raw_fd(), slot, has_run);
         let (draft, path) = (self.folder.join("process.draft"), self.folder.join("process"));
-        // Another file than that of an earlier start, whose end may still be about to be written there. It takes the other
-        // one's place at once: without a file the container would be taken for one that never ran.
+        // This is a new file, because the end of an earlier start may still be about to be written to the old one. It
+        // replaces the old file at once: a container without the file would look as if it had never run.
         let write = || -> io::Result<File> {
             remove::tree(&draft)?;
             let mut file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&draft)?;
@@ -239,7 +242,7 @@ impl LockedContainer {
         Ok(file)
     }
 
-    /// Makes it disappear at once and gives back what remains of its folder, to be removed.
+    /// Makes the container disappear at once, and returns the remaining folder, which the caller must remove.
     pub(crate) fn hide(self) -> Result<PathBuf, HostError> {
         let hidden = leftovers::temporary(self.folder.parent().unwrap_or(&self.folder));
         std::fs::rename(&self.folder, &hidden).map_err(HostError::file("remove container", &self.folder))?;
@@ -253,7 +256,7 @@ fn prepare(draft: &Path, record: &ContainerRecord) -> Result<Lockable, CommandEr
     let lock = Lockable::open(draft).map_err(HostError::file("open container", draft))?;
     lock.lock().map_err(HostError::file("lock container", draft))?;
     let path = draft.join("config.json");
-    // Nobody sees the folder yet, so the file need not appear at once.
+    // No other process sees the folder yet, so the file need not appear at once.
     folder::overwrite_private(&path, &serde_json::to_vec(record).map_err(HostError::file("write", &path))?)?;
     Ok(lock)
 }
@@ -266,7 +269,8 @@ fn has_run(container: &Path) -> bool {
     read_start(container).is_some_and(|start| start.has_run())
 }
 
-/// Removes a container whose maker died before its process was started for the first time. Whether it did.
+/// Removes a container whose creator died before the container's process was started for the first time. Returns `true`
+/// if the container was removed.
 fn sweep_leftover(container: &Path) -> bool {
     if has_run(container) {
         return false;

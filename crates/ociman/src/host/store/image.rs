@@ -1,4 +1,5 @@
-//! What an image of the host backend is: a folder of files and a [`HostImageConfig`] that says what runs on them.
+//! The images of the host backend: an image is a folder of files and a [`HostImageConfig`], which defines what runs on
+//! them.
 
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::command::UserIds;
 use crate::label::Labels;
 
-/// How containers of an image of the host backend run.
+/// The configuration of a host image: how its containers run.
 ///
 /// ```
 /// use ociman::host::HostImageConfig;
@@ -18,29 +19,30 @@ use crate::label::Labels;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostImageConfig {
-    /// Program and first arguments, passed on as they are.
+    /// The program and its first arguments, passed on unchanged.
     pub entrypoint: Vec<String>,
-    /// Further arguments, unless the caller brings some.
+    /// Further arguments, unless the caller gives other ones.
     pub command: Vec<String>,
-    /// Variables. `{root}` in a value stands for the container's root folder, as its process sees it.
+    /// Variables. `{root}` in a value is replaced by the container's root folder, as its process sees it.
     pub environment: Vec<(String, String)>,
-    /// Labels, which its containers have too.
+    /// Labels, which the image's containers have too.
     pub labels: Labels,
-    /// Working directory; `/` by default. Other than by `/`, it must be one that the user of [`RunAs`] can reach.
+    /// The working directory; `/` by default. The user of [`RunAs`] must be able to enter it.
     pub folder: Option<PathBuf>,
-    /// What asks the process to end in an orderly way, such as `SIGINT`.
+    /// The signal that asks the process to shut down cleanly, such as `SIGINT`.
     pub stop_signal: String,
-    /// What makes the process end at once with all its children, such as `SIGQUIT`. It is also what the process gets
-    /// when its owner dies.
+    /// The signal that makes the process end at once together with all its children, such as `SIGQUIT`. The process
+    /// also receives it when its owner dies.
     pub removal_signal: String,
-    /// Names the content: every commit adds one. The caller chooses those of a base image.
+    /// The IDs of the layers of the content. Every commit adds one. The caller chooses those of a base image.
     pub diff_ids: Vec<String>,
-    /// Whose process it is.
+    /// The user that the process runs as.
     pub run_as: RunAs,
 }
 
 impl HostImageConfig {
-    /// An image that runs a program and is stopped by SIGTERM and removed by SIGKILL.
+    /// Creates a configuration that runs a program. It is stopped by SIGTERM, removed by SIGKILL, and runs as the
+    /// caller.
     pub fn new<A: Into<String>>(entrypoint: impl IntoIterator<Item = A>) -> Self {
         Self {
             entrypoint: entrypoint.into_iter().map(Into::into).collect(),
@@ -56,16 +58,16 @@ impl HostImageConfig {
     }
 }
 
-/// Whose processes the containers of an image are.
+/// The user that the containers of an image run as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RunAs {
-    /// The caller's.
+    /// The user of the calling process.
     Caller,
-    /// This user's, which only root can have; the files of the image are theirs too.
+    /// This user, who also owns the files of the image. Only root can use this.
     User(#[serde(with = "UserIdsRecord")] UserIds),
 }
 
-/// How [`UserIds`] stand in a file.
+/// The stored form of [`UserIds`].
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "UserIds")]
 struct UserIdsRecord {
@@ -73,16 +75,16 @@ struct UserIdsRecord {
     gid: u32,
 }
 
-/// An image as it stands in its folder.
+/// An image as stored in its folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ImageRecord {
     pub(crate) id: String,
     pub(crate) config: HostImageConfig,
-    /// Bytes in all files.
+    /// The total size of all files, in bytes.
     pub(crate) size: u64,
-    /// Files, folders and links, without the root.
+    /// The number of files, folders and links, without the root.
     pub(crate) entries: usize,
-    /// When it was made.
+    /// When the image was created.
     #[serde(default)]
     pub(crate) created: Option<SystemTime>,
 }

@@ -1,6 +1,6 @@
-//! The images of a state folder: `images/<id>/{config.json, root/}`, and their names as links
-//! `names/<domain>/<path>/:<tag>` to an identifier. Names change under one lock and each at once, so that an image is
-//! there or is not, and never by half.
+//! The images of a state folder: `images/<id>/{config.json, root/}`. Their names are links
+//! `names/<domain>/<path>/:<tag>` to an ID. Names change under one lock and each change is atomic, so that an image
+//! either exists completely or does not exist.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -22,14 +22,14 @@ pub(crate) struct ImageStore {
     names: PathBuf,
 }
 
-/// An image's files, open for reading. The image is not removed meanwhile.
+/// An image's files, open for reading. The image is not removed while this value exists.
 #[derive(Debug)]
 pub(crate) struct ImageRoot {
     pub(crate) root: OwnedFd,
     _lock: Lockable,
 }
 
-/// A folder in which an image is being made; it goes unless it is published.
+/// A folder in which an image is being created. It is removed when it is dropped, unless it has been published.
 #[derive(Debug)]
 pub(crate) struct Draft {
     folder: PathBuf,
@@ -52,7 +52,7 @@ impl ImageStore {
         Self { images: state.images(), names: state.image_names() }
     }
 
-    /// The image of this name.
+    /// Returns the image with this name.
     pub(crate) fn find(&self, reference: &Reference) -> Result<ImageRecord, CommandError> {
         let found = match self.id(reference) {
             Some(id) => self.load(&id)?,
@@ -61,7 +61,7 @@ impl ImageStore {
         found.ok_or_else(|| CommandError::ImageNotFound { image: reference.to_string() })
     }
 
-    /// The image of this identifier. One that can't be relied on counts as none, so that it is made again.
+    /// Returns the image with this ID. An image that can't be relied on counts as missing, so that it is created again.
     fn load(&self, id: &str) -> Result<Option<ImageRecord>, HostError> {
         let path = self.folder(id).join("config.json");
         match crate::files::read(&path) {
@@ -74,7 +74,7 @@ impl ImageStore {
         }
     }
 
-    /// Opens the files of an image; `None` when it has gone.
+    /// Opens the files of an image. Returns `None` if the image no longer exists.
     pub(crate) fn open_root(&self, id: &str) -> Result<Option<ImageRoot>, HostError> {
         let path = self.folder(id);
         let open = || -> io::Result<Option<ImageRoot>> {
@@ -91,15 +91,15 @@ impl ImageStore {
         }
     }
 
-    /// A place to make an image in, with no root yet.
+    /// Returns a new folder in which to create an image, without a root yet.
     pub(crate) fn draft(&self) -> Result<Draft, HostError> {
         let path = leftovers::temporary(&self.images);
         folder::make_private(&path)?;
         Ok(Draft { folder: path })
     }
 
-    /// Makes a draft an image and gives it a name, which an image that has it loses. That other image goes, unless it
-    /// has another name; its identifier is returned then.
+    /// Turns a draft into an image and gives it a name, which an existing image with that name loses. If that was the
+    /// last name of the existing image, the existing image is removed and its ID is returned.
     pub(crate) fn publish(
         &self,
         draft: &Draft,
@@ -124,15 +124,15 @@ impl ImageStore {
         self.set_name(name, &record.id)
     }
 
-    /// Gives an image one more name. What [`ImageStore::publish`] says of the name holds here too.
+    /// Adds a name to an image. An existing image with that name is treated as in [`ImageStore::publish`].
     pub(crate) fn tag(&self, image: &Reference, name: &Reference) -> Result<Option<String>, CommandError> {
         let _lock = self.lock_names()?;
         let record = self.find(image)?;
         Ok(self.set_name(name, &record.id)?)
     }
 
-    /// Takes a name from an image. When it was the last one the image goes too, if `may_go` allows it, and its
-    /// identifier is returned.
+    /// Removes a name from an image. If it is the image's last name and `may_go` allows it, the image is removed too
+    /// and its ID is returned.
     pub(crate) fn remove(
         &self,
         reference: &Reference,
@@ -151,7 +151,7 @@ impl ImageStore {
         Ok(last.then_some(record.id))
     }
 
-    /// All names with the identifiers of their images.
+    /// Returns all names with the IDs of their images.
     pub(crate) fn names(&self) -> Vec<(Reference, String)> {
         let mut found = Vec::new();
         collect_names(&self.names, "", &mut found);
@@ -164,7 +164,7 @@ impl ImageStore {
         self.names().into_iter().filter(|(_, of)| of == id).map(|(name, _)| name).collect()
     }
 
-    /// Removes images without a name and names without an image, which calls that were killed have left.
+    /// Removes images without a name and names without an image, which killed calls left behind.
     pub(crate) fn sweep(&self) -> Result<(), HostError> {
         let _lock = self.lock_names()?;
         let mut names = Vec::new();
@@ -182,13 +182,13 @@ impl ImageStore {
         Ok(())
     }
 
-    /// Whether there is an image of this identifier that can be relied on.
+    /// Returns `true` if there is an image with this ID that can be relied on.
     pub(crate) fn exists(&self, id: &str) -> bool {
         self.folder(id).is_dir() && settle(&self.folder(id))
     }
 
     pub(crate) fn id(&self, reference: &Reference) -> Option<String> {
-        // There are no digests here to find an image by.
+        // Images of the host backend have no digests by which to find them.
         if reference.digest().is_some() {
             return None;
         }
@@ -199,7 +199,8 @@ impl ImageStore {
         self.images.join(id)
     }
 
-    /// Where the name stands. A tag can't be taken for a part of the path, which never starts with a colon.
+    /// Returns the path of the link for a name. A tag can't be confused with a part of the path, which never starts
+    /// with a colon.
     fn link(&self, reference: &Reference) -> PathBuf {
         let reference = reference.canonical();
         let tag = reference.tag().map_or("latest", |tag| tag.as_str());
@@ -238,7 +239,7 @@ impl ImageStore {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(HostError::file("remove image", &path)(error)),
         }
-        // Whoever is copying from it may end; nobody can begin to.
+        // A process that is copying from the image may finish; no other process can begin to.
         Lockable::open(&hidden)
             .and_then(|image| image.lock())
             .and_then(|()| remove::tree(&hidden))
@@ -249,7 +250,7 @@ impl ImageStore {
         let link = self.link(name);
         std::fs::remove_file(&link).map_err(HostError::file("remove image name", &link))?;
         for parent in link.ancestors().skip(1).take_while(|parent| *parent != self.names) {
-            // Works only when it is empty, which is when it should go.
+            // This succeeds only if the folder is empty, and only then should it be removed.
             if std::fs::remove_dir(parent).is_err() {
                 break;
             }
@@ -258,13 +259,14 @@ impl ImageStore {
     }
 }
 
-/// The mark of an image that may not have reached the disk yet: it holds the boot in which the image was made.
+/// The marker file of an image that may not have reached the disk yet. It contains the boot in which the image was
+/// created.
 const FRESH: &str = "fresh";
-/// When all systems have written it there, by their defaults and with time to spare.
+/// The age from which an image has reached the disk on all systems with their default settings, with time to spare.
 const SETTLED_AGE: Duration = Duration::from_secs(120);
 
-/// Whether an image can be relied on. Nothing is forced to disk here, for the sake of speed; but an image that was made
-/// shortly before a crash of the machine may have lost any of its files, and then goes unused.
+/// Returns `true` if an image can be relied on. For speed, nothing is forced to disk here. So an image that was created
+/// shortly before a crash of the machine may have lost any of its files, and must not be used.
 fn settle(image: &Path) -> bool {
     let mark = image.join(FRESH);
     let Ok(boot) = crate::files::read_to_string(&mark) else { return true };
@@ -273,7 +275,7 @@ fn settle(image: &Path) -> bool {
     }
     let age = std::fs::metadata(&mark).and_then(|file| file.modified()).ok().and_then(|made| made.elapsed().ok());
     if age.is_some_and(|age| age > SETTLED_AGE) {
-        // If it stays, the image is made once more in the worst case.
+        // If the marker stays, the image is created once more in the worst case.
         let _ = std::fs::remove_file(&mark);
     }
     true

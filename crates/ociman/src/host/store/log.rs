@@ -1,4 +1,4 @@
-//! The logs of containers: how one is opened, and its end.
+//! The logs of containers: opening a log, and reading its end.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -7,22 +7,23 @@ use std::path::Path;
 
 use rustix::fs::FallocateFlags;
 
-/// How many bytes of a log fit on a full disk.
+/// How many bytes of a log can be written even if the disk is full.
 const RESERVED: u64 = 64 << 10;
 
-/// No more than this is read, however long the lines are.
+/// The maximum number of bytes to read, however long the lines are.
 const LIMIT: u64 = 1 << 20;
 const BLOCK: u64 = 16 << 10;
 
-/// Opens a log for writing at its end. Space for its start is reserved, so that it still tells when the disk is full.
+/// Opens a log for appending. Space for its start is reserved, so that messages can be written even if the disk is
+/// full.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
     let log = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-    // Not every file system can do it.
+    // Not every file system supports this.
     let _ = rustix::fs::fallocate(&log, FallocateFlags::KEEP_SIZE, 0, RESERVED);
     Ok(log)
 }
 
-/// The last lines of a file, oldest first; none when there is no file.
+/// Returns the last lines of a file, oldest first, or none if the file does not exist.
 pub(crate) fn last_lines(path: &Path, count: usize) -> io::Result<String> {
     let mut file = match crate::files::open(path) {
         Ok(file) => file,
@@ -61,7 +62,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_new_log_is_empty_and_has_space_of_its_own() {
+    fn a_new_log_is_empty_and_has_reserved_space() {
         use std::io::Write;
         use std::os::unix::fs::MetadataExt;
 

@@ -1,4 +1,4 @@
-//! What the state folder holds: images, containers and slots, each in a store of its own.
+//! The content of the state folder: images, containers and slots, each in its own store.
 
 pub(super) mod container_record;
 pub(super) mod container_store;
@@ -33,7 +33,7 @@ impl Stores {
         }
     }
 
-    /// Removes what calls that were killed have left, containers that were theirs excepted.
+    /// Removes what killed calls left behind, except containers that have run.
     pub(crate) fn sweep(&self) -> Result<(), HostError> {
         self.state.sweep();
         self.containers.list()?;

@@ -1,8 +1,8 @@
-//! Slots: working copies of images' roots that are kept after use and put back to what the image holds, which is far
-//! cheaper than a fresh copy. `slots/<image id>/<slot>/{root/, manifest, state}`.
+//! Slots: working copies of images' roots, in `slots/<image id>/<slot>/{root/, manifest, state}`. A slot is kept after
+//! use and reset to the content of the image, which is far cheaper than a new copy.
 //!
-//! Whoever uses a slot has its root open with a lock on it that all its processes inherit, so a slot can be taken
-//! exactly when the last of them has gone. The state says what to do with it then.
+//! The user of a slot has its root open with a lock on it that all of the user's processes inherit. So a slot can be
+//! taken exactly when the last of these processes has ended. The state then determines how to reset the slot.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,14 +20,14 @@ use crate::host::tree::entry::{survey, total_size};
 use crate::host::tree::reset::{Outcome, Trust, reset};
 use crate::host::tree::{copy, manifest};
 
-/// How many slots are kept, and how large they may be together.
+/// How many slots are kept, and how large they may be together. By default, 8 for each image, 16 in total, and 8 GiB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SlotLimits {
-    /// Slots of one image.
+    /// The maximum number of slots of one image.
     pub per_image: usize,
-    /// Slots of all images.
+    /// The maximum number of slots of all images.
     pub total: usize,
-    /// Bytes in the files of all slots.
+    /// The maximum total size of the files of all slots, in bytes.
     pub bytes: u64,
 }
 
@@ -37,27 +37,27 @@ impl Default for SlotLimits {
     }
 }
 
-/// One slot of a listing.
+/// One slot in a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SlotInfo {
-    /// Where it stands.
+    /// The folder of the slot.
     pub path: PathBuf,
-    /// The image it is a copy of.
+    /// The ID of the image of which the slot is a copy.
     pub image_id: String,
-    /// Bytes in its files, as of its image.
+    /// The size of its files in bytes, as in the image.
     pub size: u64,
-    /// When it was last taken or given back.
+    /// When the slot was last taken or released.
     pub last_used: SystemTime,
-    /// Whether a container has it now.
+    /// Whether a container has the slot now.
     pub in_use: bool,
 }
 
-/// A slot that is held: nobody else has a process in it.
+/// A locked slot: no other process uses it.
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(crate) folder: PathBuf,
-    /// Its root, locked.
+    /// The root of the slot, locked.
     pub(crate) root: Lockable,
 }
 
@@ -81,7 +81,7 @@ impl SlotPool {
         }
     }
 
-    /// A slot that holds what the image holds, for a container; `None` when the image has gone.
+    /// Returns a slot with the content of the image, for a container, or `None` if the image no longer exists.
     pub(crate) fn take(&self, image: &ImageRecord, container: &str) -> Result<Option<Slot>, HostError> {
         let folder = self.slots.join(&image.id);
         for attempt in 0.. {
@@ -96,7 +96,8 @@ impl SlotPool {
                 restore(&slot, &original, &state)?;
                 return slot.mark_used(image, container).map(Some);
             }
-            // A free one may be locked for a moment, by somebody who looks at it or by a child about to be executed.
+            // A free slot may be locked for a moment by a process that examines it, or by a forked child that has not
+            // executed its program yet.
             if !found.locked || attempt == 3 {
                 break;
             }
@@ -105,8 +106,8 @@ impl SlotPool {
         self.make(&folder, image, container)
     }
 
-    /// Puts a slot back to what its image holds and keeps it, or removes it when the image has gone or there are
-    /// enough. No process may be using it any more.
+    /// Resets a slot to the content of its image and keeps it. If the image no longer exists or there are enough slots,
+    /// removes the slot instead. No process may be using it any more.
     pub(crate) fn release(&self, slot: Slot) -> Result<(), HostError> {
         let image = slot.image_id().to_owned();
         let siblings = folder::visible_entries(&self.slots.join(&image)).len();
@@ -119,14 +120,15 @@ impl SlotPool {
         }
     }
 
-    /// All slots.
+    /// Returns all slots.
     pub(crate) fn list(&self) -> Vec<SlotInfo> {
         let images = folder::visible_entries(&self.slots);
         let folders = images.iter().flat_map(|image| folder::visible_entries(image));
         folders.filter_map(|folder| self.describe(&folder)).collect()
     }
 
-    /// Removes slots that no container has: those of images that are gone, and of the others those that `choose` says.
+    /// Removes slots that no container has: those of images that no longer exist, and of the others those that `choose`
+    /// selects. Returns the removed slots.
     pub(crate) fn prune(&self, mut choose: impl FnMut(&SlotInfo) -> bool) -> Result<Vec<SlotInfo>, HostError> {
         let mut removed = Vec::new();
         for slot in self.list() {
@@ -138,7 +140,7 @@ impl SlotPool {
         Ok(removed)
     }
 
-    /// Removes the slots of an image that has gone; those in use go when they are given back.
+    /// Removes the slots of an image that no longer exists. Slots in use are removed when they are released.
     pub(crate) fn forget_image(&self, id: &str) -> Result<(), HostError> {
         let image = self.slots.join(id);
         for slot in folder::visible_entries(&image) {
@@ -158,7 +160,7 @@ impl SlotPool {
                 found.locked = true;
                 continue;
             };
-            // Another may have had it between the look and the lock.
+            // Another process may have used the slot before it was locked.
             let state = SlotState::read(&path);
             if self.is_owned(&path, &state) {
                 continue;
@@ -172,7 +174,7 @@ impl SlotPool {
         found
     }
 
-    /// Whether a container that is still there, running or stopped, has the slot.
+    /// Returns `true` if a container that still exists, running or stopped, has the slot.
     fn is_owned(&self, slot: &Path, state: &SlotState) -> bool {
         let owned = state.container().and_then(|container| self.containers.slot_of(container));
         owned.is_some_and(|owned| self.slots.join(owned) == slot)
@@ -199,7 +201,7 @@ impl SlotPool {
         made.map(Some)
     }
 
-    /// Removes the slots that were idle for longest, until one more of this size keeps to the limits.
+    /// Removes the slots that have been idle for longest, until one more slot of this size is within the limits.
     fn make_room(&self, size: u64) -> Result<(), HostError> {
         let mut slots = self.list();
         slots.sort_by_key(|slot| slot.last_used);
@@ -217,10 +219,10 @@ impl SlotPool {
         Ok(())
     }
 
-    /// Removes a slot unless a container or another process has it.
+    /// Removes a slot unless a container or another process uses it. Returns `true` if it was removed.
     fn remove_idle(&self, path: &Path) -> Result<bool, HostError> {
         let Some(_slot) = Slot::lock(path) else {
-            // One without a root is half of a container that became an image.
+            // A slot without a root is what remains of a container that became an image.
             return if path.join("root").exists() { Ok(false) } else { discard(path).map(|()| true) };
         };
         if self.is_owned(path, &SlotState::read(path)) {
@@ -242,15 +244,15 @@ impl SlotPool {
 struct Found {
     clean: Option<Slot>,
     dirty: Option<(Slot, SlotState)>,
-    /// Some are locked, though no container has them.
+    /// Whether some slots are locked although no container has them.
     locked: bool,
 }
 
 impl Slot {
-    /// Takes hold of a slot that nobody has a process in.
+    /// Locks a slot that no process uses.
     fn lock(path: &Path) -> Option<Self> {
         let root = Lockable::open_root(&path.join("root")).ok()?;
-        // It may have been removed, or made again, before the lock was there.
+        // The slot may have been removed, or created again, before it was locked.
         (root.try_lock() && folder::leads_to(&path.join("root"), &root)).then(|| Self { folder: path.to_owned(), root })
     }
 
@@ -264,17 +266,17 @@ impl Slot {
     }
 }
 
-/// Removes a slot, and the folder of its image's slots with the last of them.
+/// Removes a slot, and also the folder of its image's slots if it was the last one.
 pub(crate) fn discard(slot: &Path) -> Result<(), HostError> {
     folder::discard(slot)?;
     if let Some(image) = slot.parent() {
-        // Works only when it is empty, which is when it should go.
+        // This succeeds only if the folder is empty, and only then should it be removed.
         let _ = std::fs::remove_dir(image);
     }
     Ok(())
 }
 
-/// Makes a slot hold what its image holds and marks it clean.
+/// Resets a slot to the content of its image and marks it as clean.
 fn restore(slot: &Slot, original: &ImageRoot, state: &SlotState) -> Result<(), HostError> {
     let path = slot.folder.join("manifest");
     let failed = |source: io::Error| HostError::file("reset slot", &slot.folder)(source);

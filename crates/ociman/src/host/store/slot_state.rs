@@ -1,5 +1,5 @@
-//! What a slot is fit for, as its file `state` says. It is written over in place, since making a file is what costs most
-//! between two tests on some file systems; a state that can't be read is taken for the worst one.
+//! The state of a slot, in its file `state`. The file is overwritten in place, because on some file systems, creating a
+//! file is what costs most between two tests. A state that can't be read is treated as the worst one.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -11,30 +11,31 @@ use crate::host::folder;
 use crate::host::tree::reset::Trust;
 use crate::process::boot_id;
 
-/// Every state takes as many bytes, so that one never shows the end of another.
+/// The length of the file in bytes. All states have the same length, so that no state leaves the end of a longer one in
+/// the file.
 const LENGTH: usize = 1024;
 
-/// What a slot is fit for.
+/// The state of a slot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SlotState {
-    /// Bytes in its files, as of its image.
+    /// The size of its files in bytes, as in the image.
     pub(crate) size: u64,
-    /// The boot of the machine in which this was so. After a crash of the machine no file is what it seems.
+    /// The boot of the machine in which the state was written. After a crash of the machine, no file can be trusted.
     boot: String,
     usage: Usage,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 enum Usage {
-    /// It holds what the image holds.
+    /// The slot has the content of the image.
     Clean,
-    /// A container has it, or had it and never gave it back.
+    /// A container uses the slot, or used it and never released it.
     Used {
         container: String,
-        /// Nanoseconds since the epoch, from before its processes were started.
+        /// Nanoseconds since the epoch, taken before the container's processes were started.
         since: i64,
     },
-    /// Anything.
+    /// The slot may contain anything.
     Unknown,
 }
 
@@ -43,13 +44,13 @@ impl SlotState {
         Self { size, boot: boot_id().to_owned(), usage: Usage::Clean }
     }
 
-    /// In use by a container from now on.
+    /// Returns the state of a slot that a container uses from now on.
     pub(crate) fn used(size: u64, container: &str) -> Self {
         let usage = Usage::Used { container: container.to_owned(), since: now_in_nanoseconds() };
         Self { size, boot: boot_id().to_owned(), usage }
     }
 
-    /// The same, for a container that has got another name.
+    /// Returns the same state for a container that has been renamed.
     pub(crate) fn of_container(mut self, name: &str) -> Self {
         if let Usage::Used { container, .. } = &mut self.usage {
             name.clone_into(container);
@@ -70,12 +71,12 @@ impl SlotState {
         folder::overwrite_private(&path, &json)
     }
 
-    /// Whether it can be used as it is.
+    /// Returns `true` if the slot can be used as it is.
     pub(crate) fn is_clean(&self) -> bool {
         self.usage == Usage::Clean && self.boot == boot_id()
     }
 
-    /// The container that has it or had it last.
+    /// Returns the container that uses the slot or used it last.
     pub(crate) fn container(&self) -> Option<&str> {
         match &self.usage {
             Usage::Used { container, .. } => Some(container),
@@ -83,7 +84,7 @@ impl SlotState {
         }
     }
 
-    /// How far its manifest can be believed.
+    /// Returns how far the slot's manifest can be trusted.
     pub(crate) fn trust(&self) -> Trust {
         match self.usage {
             Usage::Used { since, .. } if self.boot == boot_id() => Trust::Stamps { used: since },
@@ -92,7 +93,7 @@ impl SlotState {
     }
 }
 
-/// When the state of a slot was last written.
+/// Returns when the state of a slot was last written.
 pub(crate) fn written(slot: &Path) -> Option<SystemTime> {
     std::fs::metadata(path(slot)).and_then(|file| file.modified()).ok()
 }
@@ -111,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_state_reads_back_and_a_shorter_one_covers_a_longer_one() {
+    fn a_state_reads_back_and_a_shorter_one_replaces_a_longer_one() {
         let slot = tempfile::tempdir().unwrap();
         let used = SlotState::used(7, &"x".repeat(255));
         used.write(slot.path()).unwrap();
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_believed_of_a_slot_without_a_state_or_of_another_boot() {
+    fn a_slot_without_a_state_or_from_another_boot_is_not_trusted() {
         let slot = tempfile::tempdir().unwrap();
         let unknown = SlotState::read(slot.path());
         assert!(!unknown.is_clean());

@@ -1,5 +1,5 @@
-//! Copies a tree: by sharing blocks where the file system can, else inside the kernel, else by reading and writing,
-//! on two threads, because the number of files and not of bytes is what takes time.
+//! Copies a tree: by sharing blocks if the file system can, otherwise inside the kernel, otherwise by reading and
+//! writing. It uses two threads, because the number of files, and not of bytes, takes most of the time.
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -11,10 +11,10 @@ use rustix::io::Errno;
 use super::entry::{Entry, EntryKind, Stamp, mode, permissions, survey};
 
 const THREADS: usize = 2;
-/// Below this a second thread costs more than it brings.
+/// The number of entries below which a second thread costs more than it saves.
 const FILES_FOR_THREADS: usize = 64;
 
-/// Copies all of `source` into the empty folder `target` and returns what stands there now, with the stamps of the
+/// Copies all of `source` into the empty folder `target`, and returns the entries of `target` with the stamps of the
 /// copies. Sockets, pipes and devices are left out; times are not kept.
 pub(crate) fn tree(source: &OwnedFd, target: &OwnedFd) -> io::Result<Vec<Entry>> {
     let mut entries = survey(source)?;
@@ -25,7 +25,7 @@ pub(crate) fn tree(source: &OwnedFd, target: &OwnedFd) -> io::Result<Vec<Entry>>
     for (index, stamp) in stamps {
         entries[index].stamp = stamp;
     }
-    // Innermost first, so that a folder closed to writing is closed when all is in it.
+    // Innermost first, so that a folder without write permission is closed only after its content is complete.
     for folder in entries.iter().rev().filter(|entry| entry.kind == EntryKind::Folder) {
         restore_folder(target, folder)?;
     }
@@ -50,7 +50,7 @@ fn copy_files(entries: &[Entry], source: &OwnedFd, target: &OwnedFd) -> io::Resu
         return work();
     }
     std::thread::scope(|scope| {
-        // Where the system refuses a thread, there is one helper less.
+        // If the system refuses a thread, there is one helper fewer.
         let help = |_| std::thread::Builder::new().spawn_scoped(scope, work).ok();
         let helpers: Vec<_> = (1..THREADS).filter_map(help).collect();
         let mut stamps = work()?;
@@ -62,8 +62,8 @@ fn copy_files(entries: &[Entry], source: &OwnedFd, target: &OwnedFd) -> io::Resu
     })
 }
 
-/// Makes an entry of `source` anew in `target`, where its folder is and its name is free. A folder gets its owner and
-/// rights by [`restore_folder`] when all is in it.
+/// Creates a copy of an entry of `source` in `target`, where its parent folder exists and its name is free. A folder
+/// gets its owner and permissions from [`restore_folder`] after its content is complete.
 pub(crate) fn create(entry: &Entry, source: &OwnedFd, target: &OwnedFd) -> io::Result<Stamp> {
     match &entry.kind {
         EntryKind::Folder => {
@@ -88,7 +88,7 @@ pub(crate) fn create(entry: &Entry, source: &OwnedFd, target: &OwnedFd) -> io::R
     }
 }
 
-/// Gives an open file the content, owner and rights of its original. `had` is its size up to now.
+/// Gives an open file the content, owner and permissions of its original. `had` is the size of the file so far.
 pub(crate) fn fill(entry: &Entry, source: &OwnedFd, file: &OwnedFd, had: u64) -> io::Result<Stamp> {
     let size = entry.size();
     if size > 0 {
@@ -114,7 +114,7 @@ fn copy_content(source: &OwnedFd, target: &OwnedFd, size: u64) -> io::Result<()>
             match rustix::fs::copy_file_range(source, Some(&mut from), target, Some(&mut to), left) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(_) | Err(Errno::INTR) => {}
-                // Not between these two file systems, or not on this one.
+                // Not supported between these two file systems, or not on this one.
                 Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM) if to == 0 => {
                     return read_and_write(source, target);
                 }
@@ -142,7 +142,7 @@ fn read_and_write(source: &OwnedFd, target: &OwnedFd) -> io::Result<()> {
     }
 }
 
-/// Sets owner and rights of an open file as they should be and tells its stamp.
+/// Restores the owner and permissions of an open file, and returns its stamp.
 fn restore_file(file: &OwnedFd, entry: &Entry) -> io::Result<Stamp> {
     let stat = rustix::fs::fstat(file)?;
     if !restore(file, &stat, entry)? {
@@ -151,7 +151,7 @@ fn restore_file(file: &OwnedFd, entry: &Entry) -> io::Result<Stamp> {
     Ok(Stamp::of(&rustix::fs::fstat(file)?))
 }
 
-/// Sets owner and rights of a folder of the tree as they should be.
+/// Restores the owner and permissions of a folder of the tree.
 pub(crate) fn restore_folder(root: &OwnedFd, entry: &Entry) -> io::Result<()> {
     let folder = crate::files::remove::open_folder(root, entry.place())?;
     let stat = rustix::fs::fstat(&folder)?;
@@ -159,7 +159,8 @@ pub(crate) fn restore_folder(root: &OwnedFd, entry: &Entry) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether anything had to be set. A change of owner clears bits of the mode, so it comes first.
+/// Restores the owner and permissions. Returns `true` if anything had to be changed. The owner is changed first,
+/// because that clears bits of the mode.
 fn restore(file: impl AsFd, stat: &Stat, entry: &Entry) -> io::Result<bool> {
     let file = file.as_fd();
     let owner_differs = (stat.st_uid, stat.st_gid) != (entry.uid, entry.gid);

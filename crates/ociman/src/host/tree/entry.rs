@@ -1,5 +1,5 @@
-//! What stands in a tree of files: its [`Entry`]s in an order in which a folder comes before what is in it. Files,
-//! folders and symbolic links count; sockets, pipes and devices are nobody's content and are left out.
+//! The content of a tree of files, as a list of [`Entry`]s in which a folder comes before its content. Files, folders
+//! and symbolic links are listed. Sockets, pipes and devices have no content to keep and are left out.
 
 use std::ffi::CStr;
 use std::io;
@@ -10,7 +10,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, RawMode, Stat};
 /// One file, folder or symbolic link of a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// From the root of the tree, which itself has the empty path.
+    /// The path relative to the root of the tree. The root itself has the empty path.
     pub(crate) path: Vec<u8>,
     pub(crate) kind: EntryKind,
     /// Permission bits.
@@ -27,8 +27,8 @@ pub(crate) enum EntryKind {
     Link { target: Vec<u8> },
 }
 
-/// What can't stay the same when a file's content, name or rights change: the time of change is set by the system
-/// alone. Meaningless for folders.
+/// Metadata that can't stay the same when a file's content, name or permissions change, because only the system sets
+/// the time of change. Meaningless for folders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Stamp {
     pub(crate) inode: u64,
@@ -51,7 +51,7 @@ impl Stamp {
 }
 
 impl Entry {
-    /// The path to give to the system, relative to the open root.
+    /// Returns the path for system calls, relative to the open root.
     pub(crate) fn place(&self) -> &[u8] {
         place(&self.path)
     }
@@ -64,12 +64,12 @@ impl Entry {
     }
 }
 
-/// The path to give to the system for a path relative to the open root.
+/// Returns the path for system calls, for a path relative to the open root.
 pub(crate) fn place(path: &[u8]) -> &[u8] {
     if path.is_empty() { b"." } else { path }
 }
 
-/// The path of an entry of a folder.
+/// Returns the path of an entry of a folder.
 pub(crate) fn join(folder: &[u8], name: &CStr) -> Vec<u8> {
     let name = name.to_bytes();
     let mut path = Vec::with_capacity(folder.len() + 1 + name.len());
@@ -81,19 +81,19 @@ pub(crate) fn join(folder: &[u8], name: &CStr) -> Vec<u8> {
     path
 }
 
-/// Permission bits of a file.
+/// Returns the permission bits of a file.
 #[allow(clippy::useless_conversion, reason = "the type differs between systems")]
 pub(crate) fn permissions(stat: &Stat) -> u32 {
     u32::from(stat.st_mode) & 0o7777
 }
 
-/// The mode with these permission bits.
+/// Returns the mode with these permission bits.
 #[allow(clippy::unnecessary_cast, reason = "the type differs between systems")]
 pub(crate) fn mode(permissions: u32) -> Mode {
     Mode::from_raw_mode(permissions as RawMode)
 }
 
-/// All entries of a tree, the root first.
+/// Returns all entries of a tree, the root first.
 pub(crate) fn survey(root: &OwnedFd) -> io::Result<Vec<Entry>> {
     let stat = rustix::fs::fstat(root)?;
     let mut entries = vec![entry(Vec::new(), EntryKind::Folder, &stat)];
@@ -135,7 +135,7 @@ fn entry(path: Vec<u8>, kind: EntryKind, stat: &Stat) -> Entry {
     Entry { path, kind, mode: permissions(stat), uid: stat.st_uid, gid: stat.st_gid, stamp: Stamp::of(stat) }
 }
 
-/// Bytes in all files together.
+/// Returns the total size of all files, in bytes.
 pub(crate) fn total_size(entries: &[Entry]) -> u64 {
     entries.iter().map(Entry::size).sum()
 }

@@ -1,5 +1,5 @@
-//! The manifest of a slot: what its tree must hold and how each file looked when it did. Kept in a small binary form,
-//! because it is read and written between two tests.
+//! The manifest of a slot: the entries that its tree must contain, with the stamp that each file had when it was right.
+//! The format is a small binary one, because the manifest is read and written between two tests.
 
 use std::io;
 use std::path::Path;
@@ -13,7 +13,7 @@ const FOLDER: u8 = 0;
 const FILE: u8 = 1;
 const LINK: u8 = 2;
 
-/// Reads a manifest; `None` when there is none, or not a whole one.
+/// Reads a manifest. Returns `None` if there is none, or only an incomplete one.
 pub(crate) fn read(path: &Path) -> Result<Option<Vec<Entry>>, HostError> {
     match crate::files::read(path) {
         Ok(bytes) => Ok(decode(&bytes)),
@@ -22,8 +22,8 @@ pub(crate) fn read(path: &Path) -> Result<Option<Vec<Entry>>, HostError> {
     }
 }
 
-/// Writes a manifest over the one that is there. When that is cut short, each stamp is an old one, a new one or none at
-/// all, and a file whose stamp is not its own is only restored once more.
+/// Overwrites a manifest. If the write is cut short, each stamp is an old one, a new one or none at all. That does no
+/// harm: a file with a wrong stamp is only restored once more.
 pub(crate) fn write(path: &Path, entries: &[Entry]) -> Result<(), HostError> {
     folder::overwrite_private(path, &encode(entries))
 }
@@ -57,7 +57,7 @@ fn encode(entries: &[Entry]) -> Vec<u8> {
 fn decode(bytes: &[u8]) -> Option<Vec<Entry>> {
     let mut reader = Reader { rest: bytes.strip_prefix(MAGIC)? };
     let count = usize::try_from(reader.u64()?).ok()?;
-    // No entry takes fewer bytes, so that a wrong count does not ask for all memory.
+    // No entry takes fewer bytes than this. The limit keeps a wrong count from allocating all memory.
     let mut entries = Vec::with_capacity(count.min(bytes.len() / 61));
     for _ in 0..count {
         entries.push(reader.entry()?);

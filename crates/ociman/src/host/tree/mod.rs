@@ -1,4 +1,4 @@
-//! Trees of files: what is in one, copying it, and putting a copy back to what its original holds.
+//! Trees of files: listing a tree, copying it, and resetting a copy to its original.
 
 pub(super) mod copy;
 pub(super) mod entry;

@@ -1,9 +1,9 @@
-//! The grammar of the distribution reference library once more: its rules written down as data and matched by trying
-//! every way to read a text. It shares nothing with the parser, so that it can judge it.
+//! A second implementation of the grammar of the distribution reference library, as an oracle for the parser. Its rules
+//! are data, and it tries every way to read a text. It shares no code with the parser.
 
 use std::collections::BTreeSet;
 
-/// What a text may look like.
+/// A rule of the grammar.
 #[derive(Clone)]
 enum Rule {
     OneOf(fn(char) -> bool),
@@ -15,7 +15,7 @@ enum Rule {
 use Rule::{Either, OneOf, Repeat, Sequence};
 
 impl Rule {
-    /// Every place where the rule can end when it starts at `start`.
+    /// Returns every position where the rule can end if it starts at `start`.
     fn ends(&self, text: &[char], start: usize) -> BTreeSet<usize> {
         match self {
             OneOf(allowed) => {
@@ -113,18 +113,18 @@ fn is(rule: &Rule, text: &str) -> bool {
     rule.ends(&characters, 0).contains(&characters.len())
 }
 
-/// Whether `text` is a reference by the grammar. Limits of length and number are not part of it.
+/// Returns `true` if `text` is a reference by the grammar. The limits of length and number are not part of it.
 pub(super) fn is_reference(text: &str) -> bool {
     is(&reference(), text)
 }
 
-/// Whether `text` is a digest by the grammar.
+/// Returns `true` if `text` is a digest by the grammar.
 pub(super) fn is_digest(text: &str) -> bool {
     is(&digest(), text)
 }
 
 #[test]
-fn the_oracle_reads_what_the_grammar_allows_and_nothing_else() {
+fn the_oracle_accepts_exactly_what_the_grammar_allows() {
     for text in ["a", "a.b/c", "A.b:80/c:T@md5:00000000000000000000000000000000", "[::]/a", "a__b/c--d"] {
         assert!(is_reference(text), "{text}");
     }

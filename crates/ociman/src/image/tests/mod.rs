@@ -62,7 +62,7 @@ fn the_first_component_is_the_domain_when_it_looks_like_a_registry() {
 }
 
 #[test]
-fn a_colon_behind_the_last_slash_starts_the_tag() {
+fn a_colon_after_the_last_slash_starts_the_tag() {
     let reference = parse("foo_bar.com:8080");
     assert_eq!((reference.domain(), reference.path()), (None, "foo_bar.com"));
     assert_eq!(reference.tag().map(Tag::as_str), Some("8080"));
@@ -70,7 +70,7 @@ fn a_colon_behind_the_last_slash_starts_the_tag() {
 }
 
 #[test]
-fn a_fault_is_told_by_its_kind_and_place() {
+fn an_error_has_the_kind_and_the_position_of_the_fault() {
     use PathComponentError::{Character, Empty, Separator, UpperCase};
     let path = ReferenceError::Path;
     for (text, error) in [
@@ -118,7 +118,7 @@ fn a_fault_is_told_by_its_kind_and_place() {
 }
 
 #[test]
-fn faults_are_told_from_left_to_right() {
+fn the_leftmost_fault_is_reported() {
     assert!(matches!(refuse("A:-@"), ReferenceError::Path(_)));
     assert!(matches!(refuse("a:-@"), ReferenceError::Tag(_)));
 }
@@ -153,7 +153,7 @@ fn the_longest_name_stays_valid_when_it_becomes_canonical() {
 }
 
 #[test]
-fn the_canonical_name_is_the_one_docker_uses() {
+fn the_canonical_name_is_the_name_that_docker_uses() {
     for (text, canonical) in [
         ("postgres", "docker.io/library/postgres"),
         ("postgres:17", "docker.io/library/postgres:17"),
@@ -180,7 +180,7 @@ fn the_canonical_form_keeps_tag_and_digest() {
 }
 
 #[test]
-fn tag_and_digest_can_be_set_and_taken_away() {
+fn tag_and_digest_can_be_set_and_removed() {
     let digest: Digest = SHA256.parse().unwrap();
     let plain = parse("ghcr.io/app");
     let tagged = plain.clone().with_tag(Tag::from_static("1"));
@@ -193,14 +193,14 @@ fn tag_and_digest_can_be_set_and_taken_away() {
 }
 
 #[test]
-fn an_official_image_is_what_its_bare_name_means() {
+fn an_official_image_is_the_canonical_form_of_its_bare_name() {
     let official = Reference::docker_official_image(PathComponent::from_static("postgres"));
     assert_eq!(official, parse("postgres").canonical());
     assert_eq!(official, parse(&official.to_string()));
 }
 
 #[test]
-fn serde_goes_through_the_string_and_checks_it() {
+fn serde_uses_the_text_form_and_checks_it() {
     let reference = parse("ghcr.io/app:1");
     assert_eq!(serde_json::to_string(&reference).unwrap(), r#""ghcr.io/app:1""#);
     assert_eq!(serde_json::from_str::<Reference>(r#""ghcr.io/app:1""#).unwrap(), reference);

@@ -20,7 +20,7 @@ fn the_longest_tag_has_128_bytes() {
 }
 
 #[test]
-fn a_fault_in_a_tag_has_its_own_kind() {
+fn each_fault_in_a_tag_has_its_own_kind_of_error() {
     let first = |character| TagError::FirstCharacter { character, offset: 0 };
     let later = |character, offset| TagError::Character { character, offset };
     for (text, error) in [
@@ -72,7 +72,7 @@ fn digests_of_other_algorithms_have_at_least_32_digits() {
 }
 
 #[test]
-fn a_fault_in_a_digest_has_its_own_kind() {
+fn each_fault_in_a_digest_has_its_own_kind_of_error() {
     let part = |offset| DigestError::AlgorithmPart { offset };
     for (text, error) in [
         ("", DigestError::Empty),
@@ -100,7 +100,7 @@ fn path_components_of_the_grammar_are_accepted() {
 }
 
 #[test]
-fn a_path_component_is_one_component_only() {
+fn a_path_component_contains_no_slash_and_is_not_empty() {
     let refused = "a/b".parse::<PathComponent>();
     assert_eq!(refused, Err(PathComponentError::Character { character: '/', offset: 1 }));
     assert_eq!("".parse::<PathComponent>(), Err(PathComponentError::Empty { offset: 0 }));
@@ -113,7 +113,7 @@ fn the_longest_path_component_has_255_bytes() {
 }
 
 #[test]
-fn tags_and_digests_go_through_the_string_in_serde() {
+fn serde_uses_the_text_form_of_tags_and_digests() {
     let tag: Tag = serde_json::from_str(r#""17""#).unwrap();
     assert_eq!(serde_json::to_string(&tag).unwrap(), r#""17""#);
     let digest: Digest = serde_json::from_str(&format!("{SHA256:?}")).unwrap();

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::grammar::{is_digest, is_reference};
 use super::*;
 
-// The parts of a reference by the grammar, in all their variety.
+// Patterns for the parts of a reference, which cover the variety that the grammar allows.
 const DOMAIN: &str = r"(?x)
     ( [a-zA-Z0-9]([a-zA-Z0-9-]{0,4}[a-zA-Z0-9])?(\.[a-zA-Z0-9]{1,3}){0,2}
     | localhost
@@ -28,7 +28,7 @@ fn well_formed() -> impl Strategy<Value = String> {
     (domain, PATH, tag, digest).prop_map(|(domain, path, tag, digest)| format!("{domain}{path}{tag}{digest}"))
 }
 
-/// Well-formed references with one place overwritten: near misses.
+/// Generates near misses: well-formed references with one character overwritten.
 fn damaged() -> impl Strategy<Value = String> {
     (well_formed(), any::<prop::sample::Index>(), r"[ -~é]{0,2}").prop_map(|(text, place, patch)| {
         let place = place.index(text.len());
@@ -40,7 +40,7 @@ fn anything() -> impl Strategy<Value = String> {
     prop_oneof![any::<String>(), well_formed(), damaged(), r"[aA0.:/@_\-\[\]]{0,12}"]
 }
 
-/// Whether an error is one of the rules that [`Reference`] documents on top of the grammar.
+/// Returns `true` if an error is about one of the rules that [`Reference`] documents in addition to the grammar.
 fn is_beyond_the_grammar(error: ReferenceError) -> bool {
     matches!(
         error,
@@ -78,7 +78,7 @@ proptest! {
     }
 
     #[test]
-    fn the_parts_make_up_the_whole(text in well_formed()) {
+    fn the_name_consists_of_domain_and_path(text in well_formed()) {
         if let Ok(reference) = Reference::parse(&text) {
             let name = match reference.domain() {
                 Some(domain) => format!("{domain}/{}", reference.path()),
@@ -101,7 +101,7 @@ proptest! {
     }
 
     #[test]
-    fn digests_are_those_of_the_grammar_up_to_registered_lengths(
+    fn digests_follow_the_grammar_and_the_rules_of_registered_algorithms(
         text in prop_oneof![any::<String>(), DIGEST, "[aA0+.:_-]{0,6}:[0-9a-fA-F]{30,34}"],
     ) {
         match text.parse::<Digest>() {
@@ -121,7 +121,7 @@ proptest! {
     }
 
     #[test]
-    fn a_path_component_is_a_reference_of_its_own(text in prop_oneof![any::<String>(), PATH, "[a0._-]{0,8}"]) {
+    fn a_path_component_by_itself_is_a_reference(text in prop_oneof![any::<String>(), PATH, "[a0._-]{0,8}"]) {
         if let Ok(component) = text.parse::<PathComponent>() {
             let reference = parse(&text);
             prop_assert_eq!(reference.path(), component.as_str());

@@ -14,7 +14,7 @@ mod views;
 
 use views::{CredentialsView, InspectedView, PrunedView, PulledView, PushedView, ResetView, SslView};
 
-/// Runs one of the commands. What a signal cuts off cleans up after itself.
+/// Runs one of the commands. A signal interrupts the command, which then cleans up.
 pub(crate) async fn run(
     global: &Global,
     command: &Cache,
@@ -26,7 +26,7 @@ pub(crate) async fn run(
     until_signal(signals, cache.run(command)).await?
 }
 
-/// What all of the commands need.
+/// The values that all cache commands need.
 struct Commands<'a> {
     context: &'a Context<'a>,
     progress: &'a Progress,
@@ -179,7 +179,7 @@ impl Commands<'_> {
         Ok(())
     }
 
-    /// What the instance says; commands about all instances do without one.
+    /// Returns the definition of the chosen instance. Commands that concern all instances do not call this.
     fn definition(&self) -> Result<Definition, Failure> {
         Ok(self.progress.watch(self.context.definition()?))
     }

@@ -1,4 +1,4 @@
-//! What the cache commands print as JSON. The status is serialised as the library documents it.
+//! The JSON output of the cache commands. `cache status` prints the library's `CacheStatus` instead.
 
 use crate::output::rfc3339;
 use ociman::Reference;
@@ -6,103 +6,103 @@ use pg_ephemeral_core::cache::{Credentials, Inspected, Pruned, Pulled, Reset};
 use pg_ephemeral_core::label::{SeedEntry, SslMetadata};
 use serde::Serialize;
 
-/// `cache inspect`.
+/// The output of `cache inspect`.
 #[derive(Debug, Serialize)]
 pub(crate) struct InspectedView<'a> {
-    /// The name it was asked for by.
+    /// The name by which the image was requested.
     pub(crate) reference: &'a Reference,
-    /// The engine's identifier.
+    /// The engine's ID of the image.
     pub(crate) id: &'a str,
-    /// When it was made (RFC 3339), as far as that is known.
+    /// When the image was created (RFC 3339), if known.
     pub(crate) created: Option<String>,
-    /// Bytes, with everything that is under it.
+    /// The size in bytes, including the layers below.
     pub(crate) size: u64,
-    /// Version of pg-ephemeral that made it.
+    /// The version of pg-ephemeral that created the image.
     pub(crate) version: &'a str,
-    /// The instance it is of.
+    /// The instance that the image belongs to.
     pub(crate) instance: &'a str,
     /// The base image.
     pub(crate) base_image: &'a Reference,
-    /// The seeds in it: `name`, `type`, `hash`, `description`.
+    /// The seeds in the image, each with `name`, `type`, `hash` and `description`.
     pub(crate) seeds: &'a [SeedEntry],
-    /// The role.
+    /// The superuser's role name.
     pub(crate) superuser: &'a str,
-    /// The database.
+    /// The name of the database.
     pub(crate) database: &'a str,
-    /// The certificate, when there is one.
+    /// The certificate, if there is one.
     pub(crate) ssl: Option<SslView<'a>>,
-    /// The session and the name of the snapshot that it is; `null` for a layer of seeds.
+    /// The snapshot that the image holds; `null` for a layer of seeds.
     pub(crate) snapshot: Option<SnapshotView<'a>>,
 }
 
 /// A snapshot in `cache inspect`.
 #[derive(Debug, Serialize)]
 pub(crate) struct SnapshotView<'a> {
-    /// The session that it was taken of.
+    /// The session from which the snapshot was taken.
     pub(crate) session: &'a str,
-    /// Its name; `null` for that of a fork.
+    /// The name of the snapshot; `null` for the snapshot of a fork.
     pub(crate) name: Option<&'a str>,
 }
 
-/// SSL in `cache inspect` and `cache credentials`.
+/// The SSL settings in `cache inspect` and `cache credentials`.
 #[derive(Debug, Serialize)]
 pub(crate) struct SslView<'a> {
-    /// The name the server's certificate is made for.
+    /// The host name in the server's certificate.
     pub(crate) hostname: &'a str,
-    /// The certificate of the authority, as PEM.
+    /// The certificate of the certificate authority, in PEM format.
     pub(crate) ca_cert_pem: Option<&'a str>,
 }
 
-/// `cache credentials`: the one place where a password is shown.
+/// The output of `cache credentials`.
 #[derive(Debug, Serialize)]
 pub(crate) struct CredentialsView<'a> {
     /// The layer.
     pub(crate) layer: &'a Reference,
-    /// The role.
+    /// The superuser's role name.
     pub(crate) user: &'a str,
-    /// The database.
+    /// The name of the database.
     pub(crate) database: &'a str,
-    /// The password, as this machine's secret derives it.
+    /// The password, derived from the user's secret.
     pub(crate) password: &'a str,
-    /// The certificate, when there is one.
+    /// The certificate, if there is one.
     pub(crate) ssl: Option<SslView<'a>>,
 }
 
-/// `cache pull`.
+/// The output of `cache pull`.
 #[derive(Debug, Serialize)]
 pub(crate) struct PulledView<'a> {
     /// `pulled`, `already_here` or `nothing`.
     pub(crate) result: &'static str,
-    /// The layer, by its name on this machine.
+    /// The layer's name on this machine.
     pub(crate) layer: Option<&'a Reference>,
 }
 
-/// `cache push`.
+/// The output of `cache push`.
 #[derive(Debug, Serialize)]
 pub(crate) struct PushedView<'a> {
-    /// The layers, by their names in the registry.
+    /// The layers' names in the registry.
     pub(crate) pushed: &'a [Reference],
 }
 
-/// `cache reset`.
+/// The output of `cache reset`.
 #[derive(Debug, Serialize)]
 pub(crate) struct ResetView<'a> {
-    /// The layers that went.
+    /// The removed layers.
     pub(crate) removed: &'a [Reference],
-    /// The layers that stayed, because servers run on them.
+    /// The layers that were kept because servers run on them.
     pub(crate) in_use: &'a [Reference],
-    /// The containers of the servers that went.
+    /// The containers of the removed servers.
     pub(crate) servers: &'a [String],
 }
 
-/// `cache prune`.
+/// The output of `cache prune`.
 #[derive(Debug, Serialize)]
 pub(crate) struct PrunedView<'a> {
-    /// The layers that went.
+    /// The removed layers.
     pub(crate) removed: &'a [Reference],
-    /// The layers that stayed although they are old, because servers run on them.
+    /// The old layers that were kept because servers run on them.
     pub(crate) in_use: &'a [Reference],
-    /// How many working copies of the host backend went.
+    /// The number of removed working copies of the host backend.
     pub(crate) working_copies: usize,
 }
 

@@ -11,26 +11,26 @@ use crate::args::{Format, Global};
 use crate::commands::context::Context;
 use crate::output::{Failure, print_json, print_line, warn};
 
-/// What `config check --format json` prints.
+/// The output of `config check --format json`.
 #[derive(Debug, Serialize)]
 struct Checked {
-    /// The file; none when there is none.
+    /// The configuration file; `null` if there is none.
     file: Option<PathBuf>,
-    /// Its instances, in order.
+    /// The instances, in the order of the file.
     instances: Vec<CheckedInstance>,
-    /// What is valid and likely a mistake.
+    /// Settings that are valid but likely a mistake.
     warnings: Vec<Warning>,
 }
 
 #[derive(Debug, Serialize)]
 struct CheckedInstance {
-    /// Its name.
+    /// The name of the instance.
     name: String,
-    /// How many seeds it has.
+    /// The number of its seeds.
     seeds: usize,
 }
 
-/// A seed names files that its cache key does not cover.
+/// The warning that a seed names files that its cache key does not cover.
 #[derive(Debug, Serialize)]
 struct Warning {
     /// The instance.
@@ -39,9 +39,9 @@ struct Warning {
     seed: String,
     /// The files, folders and globs that the seed names.
     named: Vec<String>,
-    /// What is wrong, in a sentence.
+    /// The warning, as a sentence.
     message: String,
-    /// The line that the seed needs in `database.toml`, where it is known.
+    /// The line that the seed needs in `database.toml`, if known.
     line: Option<String>,
 }
 

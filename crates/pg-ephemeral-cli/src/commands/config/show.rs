@@ -1,4 +1,4 @@
-//! `config show`: what holds for an instance, and where each value comes from.
+//! `config show`: prints the effective settings of an instance and the origin of each value.
 
 use std::path::{Path, PathBuf};
 
@@ -11,16 +11,16 @@ use crate::args::{Format, Global};
 use crate::commands::context::Context;
 use crate::output::{Failure, print_json, print_line, print_table};
 
-/// What `config show --format json` prints.
+/// The output of `config show --format json`.
 #[derive(Debug, Serialize)]
 struct Shown {
     /// The instance.
     instance: String,
-    /// The file; none when there is none.
+    /// The configuration file; `null` if there is none.
     file: Option<PathBuf>,
-    /// What relative paths start from.
+    /// The folder that relative paths start from.
     folder: PathBuf,
-    /// The settings that hold, by their keys in the file.
+    /// The effective settings, by their keys in the configuration file.
     settings: IndexMap<&'static str, ShownValue>,
     /// The server parameters, by name.
     parameters: IndexMap<String, ShownValue>,
@@ -32,17 +32,17 @@ struct Shown {
 struct ShownValue {
     /// The value as text.
     value: String,
-    /// `command line`, `instance`, `top level`, `default`, a variable or a file.
+    /// `command line`, `instance`, `top level`, `default`, or the name of a variable or a file.
     origin: String,
 }
 
 #[derive(Debug, Serialize)]
 struct ShownSeed {
-    /// Its name.
+    /// The name of the seed.
     name: String,
-    /// Its type.
+    /// The type of the seed.
     r#type: &'static str,
-    /// The globs of its `files`.
+    /// The globs of the seed's `files`.
     files: Vec<String>,
 }
 
@@ -99,7 +99,9 @@ fn value<T>(effective: &Effective<T>, text: impl FnOnce(&T) -> String) -> ShownV
     ShownValue { value: text(&effective.value), origin: effective.origin.to_string() }
 }
 
-/// Between the command line and the file there is a variable, and behind the file the user's own configuration.
+/// Returns the backend and its origin. Unlike other settings, the backend can also come from an environment variable,
+/// which ranks between the command line and the configuration file, and from the user's `ociman.toml`, which ranks
+/// after the configuration file.
 fn backend(instance: &EffectiveInstance) -> Result<ShownValue, Failure> {
     if instance.backend.origin == Origin::CommandLine {
         return Ok(value(&instance.backend, ToString::to_string));

@@ -1,5 +1,6 @@
-//! The two descriptors by which a program of another language talks to `integration-server`: one that it reads a result
-//! from, one that it writes to, or closes, when it is done. It knows nothing of servers.
+//! The two file descriptors by which a program of another language (the caller) talks to `integration-server`. The
+//! caller reads results from one descriptor, writes commands to the other, and closes the other when it is done. This
+//! module knows nothing of servers.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
@@ -9,24 +10,24 @@ use tokio::sync::mpsc;
 
 use crate::args::Descriptor;
 
-/// What the caller said over the control descriptor.
+/// A message of the caller on the control descriptor.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Said {
-    /// It is done: it closed its end, or sent a single byte that is no line.
+    /// The caller is done: it closed its end, or sent a single byte without a line end.
     Stop,
     /// A line, which should be a command.
     Line(Vec<u8>),
-    /// A line that is longer than a command may be. It is not kept.
+    /// A line that exceeds the limit of [`LONGEST_LINE`]. Its contents are discarded.
     TooLong,
 }
 
-/// The longest line in bytes, with its end.
+/// The maximum length of a line in bytes, including the line end.
 const LONGEST_LINE: usize = 1 << 20;
 
-/// How many lines may wait until they are answered. The caller has to wait to send more.
+/// The maximum number of lines that wait for an answer. The caller can't send more lines until some are answered.
 pub(crate) const WAITING_LINES: usize = 64;
 
-/// Both descriptors at work.
+/// Both descriptors, opened.
 #[derive(Debug)]
 pub(crate) struct Channels {
     result: File,
@@ -34,12 +35,12 @@ pub(crate) struct Channels {
 }
 
 impl Channels {
-    /// Listens from now on.
+    /// Opens both descriptors and starts to listen for messages.
     pub(crate) fn open(result: &Descriptor, control: &Descriptor) -> io::Result<Self> {
         let result = result.file()?;
         let control = control.file()?;
         let (sender, receiver) = mpsc::channel(WAITING_LINES);
-        // It ends with the process: nothing waits for a caller that says nothing.
+        // The thread is never joined, because it may block until the caller sends something. It ends with the process.
         std::thread::Builder::new().name("control".to_owned()).spawn(move || {
             for said in listen(BufReader::new(control)) {
                 if sender.blocking_send(said).is_err() {
@@ -50,12 +51,12 @@ impl Channels {
         Ok(Self { result, control: receiver })
     }
 
-    /// The next word of the caller.
+    /// Waits for the next message of the caller.
     pub(crate) async fn said(&mut self) -> Said {
         self.control.recv().await.unwrap_or(Said::Stop)
     }
 
-    /// Writes one line of JSON.
+    /// Writes `answer` as one line of JSON.
     pub(crate) fn answer(&mut self, answer: &impl Serialize) -> io::Result<()> {
         let mut line = serde_json::to_vec(answer)?;
         line.push(b'\n');
@@ -63,7 +64,7 @@ impl Channels {
     }
 }
 
-/// What comes, up to the first word that means the end.
+/// Returns the messages of the caller up to and including the first [`Said::Stop`].
 fn listen(mut control: impl BufRead) -> impl Iterator<Item = Said> {
     let mut ended = false;
     std::iter::from_fn(move || {
@@ -84,7 +85,7 @@ fn next(control: &mut impl BufRead) -> io::Result<Said> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             read => read?,
         };
-        // A line that breaks off is a caller that has gone.
+        // An incomplete line means that the caller has gone.
         let is_stop = length == 0 && matches!(piece, [byte] if !matches!(byte, b'{' | b'\n'));
         if piece.is_empty() || is_stop {
             return Ok(Said::Stop);

@@ -1,5 +1,5 @@
-//! `integration-server`: a server for a program of any language, which starts this one as a child and talks to it over
-//! two descriptors. The protocol is described in `docs/integration-protocol.md`.
+//! `integration-server`: provides a server to a program of any language. That program, the caller, starts this program
+//! as a child and talks to it over two file descriptors. `docs/integration-protocol.md` describes the protocol.
 
 use std::collections::HashMap;
 use std::io;
@@ -18,10 +18,11 @@ mod channels;
 
 use channels::{Channels, Said, WAITING_LINES};
 
-/// The version of the protocol. It grows when a program that knows only the version before would go wrong.
+/// The version of the protocol. It increases with every change that breaks callers written for the previous version.
 const PROTOCOL_VERSION: u32 = 1;
 
-/// The first line: how the server is reached. And how a database is, that was made for the caller.
+/// The first line of the result, which tells how the server is reached. The answer to `create-database` has the same
+/// format.
 #[derive(Debug, Serialize)]
 struct Ready<'a> {
     database: &'a str,
@@ -30,7 +31,7 @@ struct Ready<'a> {
     endpoint: EndpointView,
     ssl_mode: &'static str,
     ssl_root_cert: Option<String>,
-    /// The name that clients are to give themselves; there is no setting for it.
+    /// The application name that clients should use. Always `null`, because there is no setting for it.
     application_name: Option<&'a str>,
     url: &'a str,
     protocol_version: u32,
@@ -38,14 +39,14 @@ struct Ready<'a> {
 
 #[derive(Debug, Serialize)]
 struct EndpointView {
-    /// The name or address to connect to, and to find in the certificate.
+    /// The name or address to connect to, which the server's certificate must match.
     host: String,
-    /// The address, where the host is a name that does not lead there by itself.
+    /// The address to connect to if `host` is a name that does not resolve to it.
     host_address: Option<String>,
     port: u16,
 }
 
-/// The line that says what did not work.
+/// The answer to a command that failed. Also the only line of the result if the start of the server failed.
 #[derive(Debug, Serialize)]
 struct Refused {
     error: String,
@@ -55,7 +56,7 @@ struct Refused {
 #[derive(Debug, Deserialize)]
 struct Request {
     command: String,
-    /// For commands that are about one.
+    /// The name of a database, for commands that need one.
     database: Option<String>,
 }
 
@@ -65,13 +66,13 @@ struct Dropped<'a> {
     dropped: &'a str,
 }
 
-/// The server, and the databases that the caller has.
+/// The server, and the databases that were created for the caller.
 struct Service<'a> {
     server: &'a Server,
     databases: HashMap<String, Database>,
 }
 
-/// Serves until the caller is done, and gives the exit status.
+/// Serves the caller until it is done, and returns the exit status.
 pub(crate) async fn run(
     global: &Global,
     result: &Descriptor,
@@ -82,7 +83,7 @@ pub(crate) async fn run(
     let mut channels = Channels::open(result, control).map_err(Failure::new)?;
     let ended = serve(global, &mut channels, progress, signals).await;
     if let Err(failure @ Failure::Error { .. }) = &ended {
-        // A caller that has gone is told nothing.
+        // The caller may have gone and read no answer.
         let _ = channels.answer(&Refused { error: failure.in_one_line(), hint: failure.hint().map(str::to_owned) });
     }
     ended.map(|()| 0)
@@ -116,7 +117,8 @@ async fn serve(
     ended
 }
 
-/// Says how the server is reached, and answers what was asked: first what came before there was a server.
+/// Writes how the server is reached, then answers commands until the caller is done. The commands in `early`, which
+/// arrived before the server was started, are answered first.
 async fn converse(
     server: &Server,
     early: Vec<Said>,
@@ -136,7 +138,7 @@ async fn converse(
         if said == Said::Stop {
             return Ok(());
         }
-        // A caller that has no patience any more stops it at once.
+        // A signal stops the server at once, even while a command is being answered.
         let answered = tokio::select! {
             biased;
             event = signals.next() => return Err(Failure::Interrupted { signal: event.number }),
@@ -147,7 +149,7 @@ async fn converse(
 }
 
 impl Service<'_> {
-    /// Carries out one command and writes its answer.
+    /// Executes one command and writes its answer.
     async fn carry_out(&mut self, said: &Said, channels: &mut Channels) -> io::Result<()> {
         let Said::Line(line) = said else {
             return channels.answer(&refused("read the command: the line is longer than 1 MiB"));

@@ -1,4 +1,4 @@
-//! Commands that run on a session.
+//! Runs commands on a session.
 
 use ociman::Kind;
 use pg_ephemeral_core::Server;
@@ -12,16 +12,16 @@ use crate::commands::wrapped::{self, Form};
 use crate::output::Failure;
 use crate::process::{Signals, until_signal};
 
-/// What of a session a command runs on.
+/// The database of a session that a command runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Copy {
     /// The seeded database.
     Seeded,
-    /// A copy of it that is made for the command.
+    /// A copy of the seeded database, made for the command.
     Fresh,
 }
 
-/// Runs a command against a session. When it ends, the session goes on.
+/// Runs a command on a session. The session keeps running when the command ends.
 pub(super) async fn run(
     global: &Global,
     name: &Name,
@@ -48,7 +48,8 @@ pub(super) async fn run(
     Ok(status)
 }
 
-/// A command with the working directory at hand needs that to be in what the session's container sees.
+/// Returns an error if the session's container does not see the working directory, which a command in the bare form
+/// needs.
 fn refuse_folder_outside(session: &Session) -> Result<(), Failure> {
     let here = current_folder()?;
     let mounted = session.summary().labels.get(&pg_ephemeral_core::label::FOLDER_KEY).map(ToString::to_string);

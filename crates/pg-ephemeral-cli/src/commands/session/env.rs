@@ -1,4 +1,4 @@
-//! `session url` and `session env`: how a session is reached.
+//! `session url` and `session env`: print how a session is reached.
 
 use std::collections::BTreeMap;
 
@@ -31,12 +31,13 @@ pub(super) async fn env(global: &Global, name: &Name) -> Result<(), Failure> {
     }
 }
 
-/// `NAME='value'`: in single quotes a shell takes everything but those as it is.
+/// Returns `NAME='value'`. Within single quotes, a shell takes every character except a single quote literally.
 fn assignment(variable: &Variable) -> String {
     format!("{}='{}'", variable.name, variable.expose().replace('\'', r"'\''"))
 }
 
-/// What both a shell and readers of `.env` files take as it is, where there is a way: those know no `'\''`.
+/// Returns an assignment that both shells and readers of `.env` files understand, if possible. A value with a single
+/// quote stands in double quotes, because readers of `.env` files do not know `'\''`.
 fn dotenv_line(variable: &Variable) -> String {
     let value = variable.expose();
     match value.contains('\'') && !value.contains(['"', '$', '`', '\\', '!']) {

@@ -1,7 +1,7 @@
-//! Finding sessions on all backends.
+//! Finds sessions on all backends.
 
 use ociman::Backend;
-use pg_ephemeral_core::reap::{Patience, reap_recorded};
+use pg_ephemeral_core::reap::{LateStarts, reap_recorded};
 use pg_ephemeral_core::session::{Name, Session};
 use pg_ephemeral_core::{FoundSessions, Server};
 
@@ -9,7 +9,8 @@ use crate::commands::backends::working_backends;
 use crate::commands::context::Context;
 use crate::output::{Failure, tell};
 
-/// What is printed of it stays good after this command.
+/// Attaches to a session so that printed connection settings stay valid after this command: the file of the CA
+/// certificate is kept.
 pub(crate) async fn attach_for_output(context: &Context<'_>, name: &Name) -> Result<Server, Failure> {
     let session = find(context, name).await?;
     let mut server = Server::attach(&session, &context.folders)?;
@@ -17,7 +18,7 @@ pub(crate) async fn attach_for_output(context: &Context<'_>, name: &Name) -> Res
     Ok(server)
 }
 
-/// The session of this name on any backend that works; the error says which sessions there are.
+/// Returns the session with this name on any backend that works. The error names the running sessions.
 pub(super) async fn find(context: &Context<'_>, name: &Name) -> Result<Session, Failure> {
     let backends = backends(context).await?;
     match find_on(context, &backends, name).await?.running.pop() {
@@ -30,14 +31,14 @@ pub(super) async fn not_running(context: &Context<'_>, backends: &[Backend], nam
     let running = sessions_on(context, backends).await?.running;
     let known: Vec<_> = running.iter().map(|session| session.name().to_string()).collect();
     let hint = if known.is_empty() {
-        format!("none runs at all; `pg-ephemeral session start --name {name}` starts this one")
+        format!("no session is running; `pg-ephemeral session start --name {name}` starts it")
     } else {
-        format!("these run: {}", known.join(", "))
+        format!("running sessions: {}", known.join(", "))
     };
-    Ok(Failure::message(format!("no session {name} runs"), hint))
+    Ok(Failure::message(format!("there is no session {name}"), hint))
 }
 
-/// The session of this name on one of these backends.
+/// Returns the session with this name on the first of `backends` that has one.
 pub(super) async fn find_on(
     context: &Context<'_>,
     backends: &[Backend],
@@ -53,7 +54,7 @@ pub(super) async fn find_on(
     Ok(FoundSessions::default())
 }
 
-/// The session of this name, or all that run.
+/// Returns the session with this name, or all running sessions if `name` is `None`.
 pub(super) async fn sessions(context: &Context<'_>, name: Option<&Name>) -> Result<Vec<Session>, Failure> {
     match name {
         Some(name) => Ok(vec![find(context, name).await?]),
@@ -61,12 +62,12 @@ pub(super) async fn sessions(context: &Context<'_>, name: Option<&Name>) -> Resu
     }
 }
 
-/// The backends to look at, without what killed starts have left there and without sessions whose time is over. A command
-/// that has stopped the server of a session for a moment is waited for.
+/// Returns the backends to search, after leftovers of killed commands and expired sessions have been removed from them.
+/// Waits for a command that has stopped a session's server for a moment.
 pub(super) async fn backends(context: &Context<'_>) -> Result<Vec<Backend>, Failure> {
     let backends = working_backends(context).await?;
     for backend in &backends {
-        reap_recorded(&context.folders, backend, Patience::Hurry).await;
+        reap_recorded(&context.folders, backend, LateStarts::Hurry).await;
     }
     Ok(backends)
 }
@@ -76,7 +77,7 @@ pub(super) async fn sessions_on(context: &Context<'_>, backends: &[Backend]) -> 
     for backend in backends {
         let (found, put_back) = FoundSessions::all(&context.folders, backend).await?;
         if let Err(error) = put_back {
-            // The others can be listed all the same.
+            // The other sessions can still be listed.
             let failure = Failure::from(error);
             let hint = failure.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
             tell(context.global, &format!("warning: {}{hint}", failure.in_one_line()));

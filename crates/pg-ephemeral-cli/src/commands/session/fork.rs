@@ -1,4 +1,4 @@
-//! `session fork`: starts another session with the state of one.
+//! `session fork`: starts a new session with the state of an existing one.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::commands::context::Context;
 use crate::commands::working_folder::mountable_folder;
 use crate::output::Failure;
 
-/// Starts another session with the state of one.
+/// Starts the session `to` with the state of the session `name`, or of its snapshot `from`.
 pub(super) async fn fork(
     global: &Global,
     name: &Name,
@@ -24,7 +24,7 @@ pub(super) async fn fork(
     let options = ForkOptions { ttl, transparent_workdir: mountable_folder()? };
     let backends = backends(&context).await?;
     let session = match from {
-        // It has to run, and the error says which do.
+        // Without a snapshot, the session has to run. The error of `find` names the running sessions.
         None => Some(find(&context, name).await?),
         Some(_) => find_on(&context, &backends, name).await?.running.pop(),
     };
@@ -43,7 +43,7 @@ pub(super) async fn fork(
             }
             let Some((backend, snapshot)) = found else {
                 return Err(Failure::message(
-                    format!("no session {name} runs, and it left no such snapshot"),
+                    format!("there is no session {name} and no such snapshot of it"),
                     "`pg-ephemeral session snapshots` lists all there are",
                 ));
             };

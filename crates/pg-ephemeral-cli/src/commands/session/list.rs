@@ -1,4 +1,4 @@
-//! `session list`.
+//! `session list`: prints the running sessions.
 
 use pg_ephemeral_core::session::Name;
 

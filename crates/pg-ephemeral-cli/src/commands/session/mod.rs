@@ -1,4 +1,4 @@
-//! `session …`: named servers that outlive the command.
+//! `session …`: manages sessions, which are named servers that outlive the command.
 
 use clap::error::ErrorKind;
 use pg_ephemeral_core::session::Name;
@@ -23,7 +23,7 @@ mod view;
 
 use attached::Copy;
 
-/// Carries out one session command and gives the exit status.
+/// Runs a session command and returns the exit status.
 pub(crate) async fn run(
     global: &Global,
     arguments: &SessionArguments,
@@ -47,7 +47,7 @@ pub(crate) async fn run(
     attached::run(global, required(name), copy, wrapped, form, signals).await
 }
 
-/// Carries out a command that runs nothing on the session.
+/// Runs a session command that does not wrap another command.
 async fn carry_out(
     global: &Global,
     name: Option<&Name>,
@@ -83,7 +83,8 @@ async fn carry_out(
         SessionCommand::Fork { to, from, ttl } => fork::fork(global, required(name), to, from.as_ref(), *ttl).await,
         SessionCommand::Url => env::url(global, required(name)).await,
         SessionCommand::Env => env::env(global, required(name)).await,
-        // The parser wants one of the two for a snapshot, and the caller runs what is wrapped.
+        // Unreachable: the argument parser requires a snapshot to take or to remove, and `run` handles wrapped
+        // commands.
         SessionCommand::Snapshot { .. }
         | SessionCommand::Attached(_)
         | SessionCommand::Host { .. }
@@ -91,12 +92,12 @@ async fn carry_out(
     }
 }
 
-/// What `--force` asks for.
+/// Returns what to do with a session of another secret, depending on `--force`.
 fn foreign(force: bool) -> AnotherSecret {
     if force { AnotherSecret::TakeOver } else { AnotherSecret::Refuse }
 }
 
-/// The name that was given; without one this is wrong usage, and ends so.
+/// Returns the session name. Exits with a usage error if there is none.
 fn required(name: Option<&Name>) -> &Name {
     match name {
         Some(name) => name,

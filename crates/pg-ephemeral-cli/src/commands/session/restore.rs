@@ -1,4 +1,4 @@
-//! `session restore` and `reset`: put a session back to a snapshot, or to its seeds.
+//! `session restore` and `session reset`: put a session back to a snapshot, or to its seeds.
 
 use pg_ephemeral_core::session::Name;
 use pg_ephemeral_core::snapshot::{self, AnotherSecret};

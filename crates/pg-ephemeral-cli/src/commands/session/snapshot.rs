@@ -1,4 +1,4 @@
-//! `session snapshot` and `snapshots`.
+//! `session snapshot` and `session snapshots`: take, list and remove snapshots.
 
 use ociman::Reference;
 use pg_ephemeral_core::session::Name;
@@ -16,11 +16,11 @@ use crate::output::{Failure, print_json, print_line, print_table, rfc3339};
 struct TakenView<'a> {
     /// The session.
     session: &'a str,
-    /// The snapshot.
+    /// The name of the snapshot.
     name: &'a str,
-    /// Its image.
+    /// The image that holds the snapshot.
     image: Reference,
-    /// Whether the server was stopped for it, and connections were cut.
+    /// Whether the server was stopped for the snapshot, which cut its connections.
     server_was_stopped: bool,
 }
 
@@ -46,24 +46,24 @@ pub(super) async fn take(
     }
 }
 
-/// One snapshot, as `session snapshots --format json` shows it.
+/// A snapshot, as `session snapshots --format json` shows it.
 #[derive(Debug, Serialize)]
 struct ListedSnapshot {
     /// The session.
     session: String,
-    /// Its name.
+    /// The name of the snapshot.
     name: String,
     /// The instance.
     instance: String,
-    /// The backend it is on.
+    /// The backend that the snapshot is on.
     backend: &'static str,
-    /// Its base image.
+    /// The base image.
     base_image: String,
-    /// When it was made (RFC 3339), as far as that is known.
+    /// When the snapshot was taken (RFC 3339), if known.
     created: Option<String>,
-    /// Bytes, with everything that is under it.
+    /// The size in bytes, including the layers below.
     size: u64,
-    /// Its image.
+    /// The image that holds the snapshot.
     image: String,
 }
 
@@ -82,7 +82,7 @@ impl ListedSnapshot {
     }
 }
 
-/// Lists snapshots.
+/// Prints the snapshots of one session, or all snapshots if `name` is `None`.
 pub(super) async fn list(global: &Global, name: Option<&Name>) -> Result<(), Failure> {
     let context = Context::load(global)?;
     let mut listed = Vec::new();
@@ -110,7 +110,7 @@ pub(super) async fn list(global: &Global, name: Option<&Name>) -> Result<(), Fai
     }
 }
 
-/// Removes a snapshot, on whichever backend it is.
+/// Removes a snapshot from the first backend that has it.
 pub(super) async fn remove(global: &Global, name: &Name, snapshot: &snapshot::Name) -> Result<(), Failure> {
     let context = Context::load(global)?;
     let mut missing = None;

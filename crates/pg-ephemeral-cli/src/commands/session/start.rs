@@ -1,4 +1,4 @@
-//! `session start`.
+//! `session start`: starts a session.
 
 use std::time::Duration;
 

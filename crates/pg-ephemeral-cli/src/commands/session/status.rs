@@ -1,4 +1,4 @@
-//! `session status`: whether sessions still match the configuration.
+//! `session status`: prints whether sessions still match the configuration.
 
 use std::collections::BTreeMap;
 
@@ -14,33 +14,33 @@ use crate::args::{Format, Global};
 use crate::commands::context::Context;
 use crate::output::{Failure, print_json, print_table, rfc3339};
 
-/// How one session stands, as `session status --format json` shows it.
+/// The status of a session, as `session status --format json` shows it.
 #[derive(Debug, Serialize)]
 struct Standing {
-    /// Its name.
+    /// The name of the session.
     name: String,
-    /// Its instance.
+    /// The session's instance.
     instance: String,
     /// `sync`, `diverged` or `unknown-instance`.
     status: &'static str,
-    /// What differs first.
+    /// The first difference from the configuration.
     reason: Option<String>,
-    /// What it was put back to last, or forked from; `null` when it never was.
+    /// The state that the session was last put back to or forked from; `null` if it was neither.
     restored: Option<RestoredView>,
-    /// Which secret its password was derived with: `own` or `other`.
+    /// The secret from which the session's password was derived: `own` or `other`.
     secret: &'static str,
 }
 
-/// What a session was put back to, in `session status`.
+/// The state that a session was put back to or forked from, in `session status`.
 #[derive(Debug, Serialize)]
 struct RestoredView {
     /// `seeds`, `snapshot` or `session`.
     to: &'static str,
-    /// The session that the snapshot is of, or that it was forked from.
+    /// The session of the snapshot, or the session that this one was forked from.
     session: Option<String>,
     /// The snapshot.
     snapshot: Option<String>,
-    /// When (RFC 3339).
+    /// The time of the change (RFC 3339).
     at: Option<String>,
 }
 
@@ -54,7 +54,7 @@ impl RestoredView {
         Self { to, session, snapshot, at: restored.time().map(rfc3339) }
     }
 
-    /// In words, for the session of this name.
+    /// Describes the state in words. `name` is the name of the session that has this state.
     fn describe(&self, name: &str) -> String {
         let when = self.at.as_ref().map(|at| format!(" at {at}")).unwrap_or_default();
         match (&self.session, &self.snapshot) {
@@ -69,7 +69,7 @@ impl RestoredView {
 pub(super) async fn status(global: &Global, name: Option<&Name>) -> Result<(), Failure> {
     let context = Context::load(global)?;
     let sessions = sessions(&context, name).await?;
-    // Each instance is loaded once, however many sessions it has.
+    // Seeds are loaded once per backend and instance, even if several sessions share them.
     let key = |session: &Session, metadata: &Metadata| {
         (session.container().backend().kind().as_str(), metadata.instance.clone())
     };
@@ -108,9 +108,9 @@ pub(super) async fn status(global: &Global, name: Option<&Name>) -> Result<(), F
     }
 }
 
-/// One of the sessions that a status is about has labels that can't be used.
+/// The status of a session can't be determined, because its labels are invalid.
 #[derive(Debug, thiserror::Error)]
-#[error("the status of the session {session} can't be told")]
+#[error("failed to determine the status of the session {session}")]
 struct StatusError {
     session: Name,
     source: MetadataError,

@@ -1,4 +1,4 @@
-//! `session stop`.
+//! `session stop`: stops sessions.
 
 use pg_ephemeral_core::MadeWith;
 use pg_ephemeral_core::reap;
@@ -10,7 +10,7 @@ use crate::args::Global;
 use crate::commands::context::Context;
 use crate::output::{Failure, tell};
 
-/// Stops one session, or all of them.
+/// Stops one session, or all sessions if `name` is `None`.
 pub(super) async fn stop(global: &Global, name: Option<&Name>, foreign: AnotherSecret) -> Result<(), Failure> {
     let context = Context::load(global)?;
     let backends = backends(&context).await?;

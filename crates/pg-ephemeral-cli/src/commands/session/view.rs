@@ -1,4 +1,4 @@
-//! A session as commands print it.
+//! Prints sessions, and messages about them.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,10 +11,10 @@ use crate::args::{Format, Global};
 use crate::commands::context::Context;
 use crate::output::{Failure, print_json, print_line, tell};
 
-/// What a session that was started with another secret is listed with.
+/// The mark of a session that was started with another secret.
 const OTHER_SECRET: &str = "other";
 
-/// Which secret a session was started with, as listings show it.
+/// Returns which secret a session was started with: `own` or `other`.
 pub(super) fn secret_of(session: &Session, folders: &Folders) -> Result<&'static str, Failure> {
     Ok(match session.made_with(folders).map_err(Failure::secret)? {
         MadeWith::ThisSecret => "own",
@@ -22,36 +22,36 @@ pub(super) fn secret_of(session: &Session, folders: &Folders) -> Result<&'static
     })
 }
 
-/// The name of a session in a table. Other commands refuse a session of another secret.
+/// Returns the name of a session for a table. A session of another secret is marked, because other commands refuse it.
 pub(super) fn name_in_table(name: String, secret: &str) -> String {
     if secret == OTHER_SECRET { format!("{name} (of another secret)") } else { name }
 }
 
-/// One session, as `session list --format json` shows it.
+/// A session, as `session list --format json` shows it.
 #[derive(Debug, Serialize)]
 pub(crate) struct ListedSession {
-    /// Its name.
+    /// The name of the session.
     name: String,
-    /// Its instance.
+    /// The session's instance.
     instance: Option<String>,
-    /// The backend it runs on.
+    /// The backend that the session runs on.
     backend: &'static str,
-    /// Its base image.
+    /// The base image.
     image: Option<String>,
-    /// How long it has run, in seconds.
+    /// The age of the session in seconds.
     age: Option<u64>,
-    /// In how many seconds it ends; `null` when it does not by itself.
+    /// The number of seconds until the session expires; `null` if it never does.
     expires_in: Option<u64>,
-    /// Its port on this machine.
+    /// The server's port on this machine.
     port: Option<u16>,
-    /// Which secret its password was derived with: `own` or `other`.
+    /// The secret from which the session's password was derived: `own` or `other`.
     secret: &'static str,
 }
 
 impl ListedSession {
     pub(crate) fn of(session: &Session, folders: &Folders) -> Result<Self, Failure> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        // Whole seconds: those that have passed, and those that are still to come.
+        // Both values are rounded down to whole seconds, so the remaining time counts from the next full second.
         let next = now.as_secs() + u64::from(now.subsec_nanos() > 0);
         let labels = &session.summary().labels;
         let text = |key| labels.get(&key).map(ToString::to_string);
@@ -68,7 +68,7 @@ impl ListedSession {
         })
     }
 
-    /// Its row in the table of `session list`.
+    /// Returns the session's row in the table of `session list`.
     pub(super) fn into_row(self) -> [String; 7] {
         [
             name_in_table(self.name, self.secret),

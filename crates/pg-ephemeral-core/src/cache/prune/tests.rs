@@ -11,7 +11,7 @@ fn now() -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(1000 * DAY)
 }
 
-/// A layer of an instance that was made so many days ago.
+/// A layer of an instance that was created this many days ago.
 fn layer(instance: &str, id: &str, days: Option<u64>, depth: usize) -> CachedLayer {
     CachedLayer {
         names: Vec::new(),
@@ -26,7 +26,7 @@ fn layer(instance: &str, id: &str, days: Option<u64>, depth: usize) -> CachedLay
 }
 
 fn gone(layers: &[CachedLayer], rules: PruneRules) -> Vec<&str> {
-    doomed(layers, rules, now()).into_values().flatten().collect()
+    layers_to_remove(layers, rules, now()).into_values().flatten().collect()
 }
 
 fn days(days: u64) -> Option<Duration> {
@@ -34,14 +34,14 @@ fn days(days: u64) -> Option<Duration> {
 }
 
 #[test]
-fn only_layers_beyond_the_age_go() {
+fn only_layers_older_than_the_limit_are_removed() {
     let layers = [layer("a", "1", Some(3), 1), layer("a", "2", Some(2), 2), layer("b", "3", Some(4), 1)];
     assert_eq!(gone(&layers, PruneRules { older_than: days(2), keep: None }), ["1", "3"]);
     assert!(gone(&layers, PruneRules::default()).is_empty());
 }
 
 #[test]
-fn the_newest_of_each_instance_stay() {
+fn the_newest_layers_of_each_instance_are_kept() {
     let layers = [
         layer("a", "1", Some(3), 1),
         layer("a", "2", Some(2), 2),
@@ -53,26 +53,26 @@ fn the_newest_of_each_instance_stay() {
 }
 
 #[test]
-fn of_layers_of_the_same_moment_the_deepest_is_the_newest() {
+fn the_deepest_of_layers_created_at_the_same_time_counts_as_the_newest() {
     let layers = [layer("a", "base", Some(1), 1), layer("a", "top", Some(1), 3), layer("a", "middle", Some(1), 2)];
     assert_eq!(gone(&layers, PruneRules { older_than: None, keep: Some(1) }), ["base", "middle"]);
 }
 
 #[test]
-fn with_both_rules_a_layer_goes_only_when_both_allow_it() {
+fn a_layer_is_removed_only_if_both_rules_allow_it() {
     let layers = [layer("a", "1", Some(9), 1), layer("a", "2", Some(8), 2), layer("a", "3", Some(1), 3)];
     assert_eq!(gone(&layers, PruneRules { older_than: days(5), keep: Some(2) }), ["1"]);
 }
 
 #[test]
-fn a_layer_of_unknown_age_is_not_old_and_not_new() {
+fn a_layer_of_unknown_age_counts_as_neither_old_nor_new() {
     let layers = [layer("a", "1", None, 1), layer("a", "2", Some(900), 1)];
     assert_eq!(gone(&layers, PruneRules { older_than: days(5), keep: None }), ["2"]);
     assert_eq!(gone(&layers, PruneRules { older_than: None, keep: Some(1) }), ["1"]);
 }
 
 #[test]
-fn a_clock_that_was_set_back_makes_layers_of_the_future_and_none_of_them_old() {
+fn a_layer_with_a_creation_time_in_the_future_counts_as_new() {
     let mut future = layer("a", "1", None, 1);
     future.created = Some(now() + Duration::from_secs(400 * DAY));
     let layers = [future, layer("a", "2", Some(3), 1)];

@@ -1,5 +1,5 @@
-//! `cache status`: for each seed whether a boot would take it from the cache. Computed from the chain and the set of
-//! layers that are there, without IO.
+//! `cache status`: tells for each seed whether the next boot takes it from the cache. The status is computed, without
+//! IO, from the chain and the set of layers that exist.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::model::{InstanceName, SeedHash, SeedKind, SeedName};
 use crate::server::Definition;
 use crate::server::resolve::LookedUp;
 
-/// The cache of one instance. Serialised as `cache status --format json` prints it: `instance`, `base_image`,
+/// The cache status of one instance. Serialised as `cache status --format json` prints it: `instance`, `base_image`,
 /// `version`, `summary` and `seeds`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -23,64 +23,65 @@ pub struct CacheStatus {
     pub instance: InstanceName,
     /// The base image that everything is built on.
     pub base_image: Reference,
-    /// Version of pg-ephemeral that says so.
+    /// The version of pg-ephemeral that computed the status.
     pub version: String,
-    /// How many seeds there are of each kind.
+    /// How many seeds have each status.
     pub summary: CacheSummary,
     /// The seeds, in order.
     pub seeds: Vec<SeedCacheStatus>,
-    /// The layer under all seeds, the initialised cluster. It is no seed, and is not serialised.
+    /// The base layer: the initialised cluster before any seed. It is not serialised, since it is not a seed.
     #[serde(skip)]
     pub base: LayerState,
 }
 
-/// How many seeds there are of each kind.
+/// How many seeds have each status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct CacheSummary {
-    /// All seeds.
+    /// The number of all seeds.
     pub total: usize,
-    /// Those that the next boot takes from the cache.
+    /// The number of seeds that the next boot takes from the cache.
     pub hits: usize,
-    /// Those that the next boot runs and then keeps.
+    /// The number of seeds that the next boot runs and then caches.
     pub misses: usize,
-    /// Those that each boot runs.
+    /// The number of seeds that every boot runs.
     pub uncacheable: usize,
 }
 
-/// One seed.
+/// The cache status of one seed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SeedCacheStatus {
-    /// Its name.
+    /// The seed's name.
     pub name: SeedName,
-    /// Its type.
+    /// The seed's type.
     #[serde(rename = "type")]
     pub kind: SeedKind,
-    /// Whether a boot runs it.
+    /// Whether the next boot runs the seed.
     pub status: SeedLayerStatus,
-    /// The image that holds the state after it: its own layer, or a later seed's when only that is there; for a miss
-    /// the image that will be made. `None` when there will be none, or when the base image is not known here.
+    /// The image with the state after this seed: the seed's own layer, or a later seed's layer if only that exists. For
+    /// a miss, the image that the next boot builds. `None` if the seed is uncacheable or the base image is not on this
+    /// machine.
     pub cache_image: Option<Reference>,
-    /// What is to be said about the status, when there is something.
+    /// An explanation of the status, if it needs one.
     pub reason: Option<String>,
-    /// The seed before it that keeps it from being cached.
+    /// The earlier seed that keeps this seed from being cached.
     pub broken_by: Option<SeedName>,
 }
 
-/// Whether a boot runs a seed. Displayed and serialised as `hit`, `miss` and `uncacheable`.
+/// Whether the next boot runs a seed. Displayed and serialised as `hit`, `miss` and `uncacheable`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SeedLayerStatus {
-    /// It does not: a layer has what it does.
+    /// The next boot takes the seed from the cache.
     Hit,
-    /// The next boot does, and keeps a layer.
+    /// The next boot runs the seed and caches the state after it.
     Miss,
-    /// Each boot does.
+    /// Every boot runs the seed.
     Uncacheable,
 }
 
 impl SeedLayerStatus {
-    /// The word for it.
+    /// Returns the status as text: `hit`, `miss` or `uncacheable`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -97,14 +98,14 @@ impl fmt::Display for SeedLayerStatus {
     }
 }
 
-/// Whether a layer is there.
+/// Whether a layer exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LayerState {
-    /// It is, under this name.
+    /// The layer exists and has this name.
     Here(Reference),
-    /// It is not; it would have this name.
+    /// The layer does not exist; it would have this name.
     Missing(Reference),
-    /// Its name is not known, since the base image is not here.
+    /// The layer's name is unknown because the base image is not on this machine.
     Unknown,
 }
 
@@ -112,11 +113,11 @@ pub(super) async fn of(definition: &Definition) -> Result<CacheStatus, CacheErro
     let lookup = Lookup::here(definition).await?;
     match &lookup.looked_up {
         LookedUp::Resolved(found) => status(&definition.instance, &found.image, &found.chain, &found.present),
-        LookedUp::NoImage(image) => Ok(without_image(&definition.instance, image, &lookup.seeds.placeless_chain())),
+        LookedUp::NoImage(image) => Ok(without_image(&definition.instance, image, &lookup.seeds.chain_without_base())),
     }
 }
 
-/// The status of a chain of which these layers are there.
+/// Returns the status of a chain of which these layers exist.
 fn status(
     instance: &InstanceName,
     base_image: &Reference,
@@ -125,7 +126,7 @@ fn status(
 ) -> Result<CacheStatus, CacheError> {
     let name = |hash: &SeedHash| layer::image_reference(None, instance, hash).map_err(CacheError::Name);
     let mut seeds = Vec::new();
-    // From the end: a layer has everything that is before it, too.
+    // Start from the end, because a layer also contains all earlier states.
     let mut holder = None;
     for link in chain.links().iter().rev() {
         let mut seed = SeedCacheStatus::new(&link.name, link.kind, &link.cache);
@@ -147,7 +148,8 @@ fn status(
     Ok(assemble(instance, base_image, seeds, base))
 }
 
-/// The status when the base image is not here, so that no key can be known. `chain` tells what can be cached.
+/// Returns the status if the base image is not on this machine, so that no key is known. `chain` tells which seeds can
+/// be cached.
 fn without_image(instance: &InstanceName, base_image: &Reference, chain: &Chain) -> CacheStatus {
     let seeds = chain.links().iter().map(|link| {
         let mut seed = SeedCacheStatus::new(&link.name, link.kind, &link.cache);
@@ -182,7 +184,7 @@ fn assemble(
 }
 
 impl SeedCacheStatus {
-    /// A seed of which no layer is known.
+    /// Returns the status of a seed without a known layer.
     fn new(name: &SeedName, kind: SeedKind, cache: &LinkCache) -> Self {
         let (status, reason, broken_by) = match cache {
             LinkCache::Cacheable => (SeedLayerStatus::Miss, None, None),

@@ -1,7 +1,7 @@
 use super::*;
 use crate::layer::{NewLink, UncacheableReason};
 
-/// A chain with a seed for each name; `!` behind a name makes it uncacheable.
+/// A chain with a seed for each name; a trailing `!` makes the seed uncacheable.
 fn chain(names: &[&str]) -> Chain {
     let mut chain = Chain::new(SeedHash::of_text("base"));
     for name in names {
@@ -16,7 +16,7 @@ fn chain(names: &[&str]) -> Chain {
     chain
 }
 
-/// The status with the layers of these depths there, 0 being the base layer.
+/// The status if the layers of these depths exist; depth 0 is the base layer.
 fn status_of(chain: &Chain, depths: &[usize]) -> CacheStatus {
     let hashes: Vec<_> = chain.hashes().cloned().collect();
     let present = depths.iter().map(|&depth| hashes[depth].clone()).collect();
@@ -42,7 +42,7 @@ fn a_seed_with_a_layer_is_a_hit_and_one_without_a_miss() {
 }
 
 #[test]
-fn a_seed_that_only_a_later_layer_holds_is_a_hit_in_that_layer() {
+fn a_seed_without_a_layer_of_its_own_is_a_hit_in_a_later_layer() {
     let chain = chain(&["a", "b", "c"]);
     let status = status_of(&chain, &[2]);
     assert_eq!(words(&status), ["hit", "hit", "miss"]);
@@ -53,7 +53,7 @@ fn a_seed_that_only_a_later_layer_holds_is_a_hit_in_that_layer() {
 }
 
 #[test]
-fn what_follows_an_uncacheable_seed_says_which_one_that_is() {
+fn seeds_after_an_uncacheable_seed_name_it() {
     let status = status_of(&chain(&["a", "b!", "c"]), &[0, 1]);
     assert_eq!(words(&status), ["hit", "uncacheable", "uncacheable"]);
     assert_eq!(status.seeds[1].broken_by, None);
@@ -63,7 +63,7 @@ fn what_follows_an_uncacheable_seed_says_which_one_that_is() {
 }
 
 #[test]
-fn without_the_base_image_nothing_is_named() {
+fn without_the_base_image_no_cache_image_is_named() {
     let status = without_image(&InstanceName::main(), &"postgres:17".parse().unwrap(), &chain(&["a", "b!"]));
     assert_eq!(words(&status), ["miss", "uncacheable"]);
     assert_eq!(status.seeds[0].cache_image, None);
@@ -72,7 +72,7 @@ fn without_the_base_image_nothing_is_named() {
 }
 
 #[test]
-fn the_json_has_the_documented_fields_and_no_other() {
+fn the_json_has_exactly_the_documented_fields() {
     let status = status_of(&chain(&["a", "b!", "c"]), &[0, 1]);
     let status = CacheStatus { version: "0.0.0".to_owned(), ..status };
     let json = serde_json::to_string_pretty(&status).unwrap();

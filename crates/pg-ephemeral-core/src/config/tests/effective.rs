@@ -1,4 +1,4 @@
-//! Which of several values holds for an instance.
+//! The precedence of the values for an instance.
 
 use std::path::Path;
 use std::time::Duration;
@@ -99,7 +99,7 @@ fn without_a_file_everything_is_the_default() {
 }
 
 #[test]
-fn the_top_level_holds_for_an_instance_that_sets_nothing() {
+fn the_top_level_applies_to_an_instance_that_sets_nothing() {
     let plain = effective("plain");
     let top_level = Origin::TopLevel;
     assert_eq!(plain.image, Effective { value: "15".parse().unwrap(), origin: top_level });
@@ -117,7 +117,7 @@ fn the_top_level_holds_for_an_instance_that_sets_nothing() {
 }
 
 #[test]
-fn an_instance_is_stronger_than_the_top_level() {
+fn an_instance_overrides_the_top_level() {
     let main = effective("main");
     let own = Origin::Instance;
     assert_eq!(main.image, Effective { value: "16".parse().unwrap(), origin: own });
@@ -132,7 +132,7 @@ fn an_instance_is_stronger_than_the_top_level() {
 }
 
 #[test]
-fn the_command_line_is_stronger_than_the_file() {
+fn the_command_line_overrides_the_file() {
     let main = instance("main", &overrides()).unwrap();
     let command_line = Origin::CommandLine;
     assert_eq!(main.image, Effective { value: "17".parse().unwrap(), origin: command_line });
@@ -157,15 +157,15 @@ fn parameters_merge_by_name_without_case() {
 }
 
 #[test]
-fn an_unknown_instance_is_reported_with_those_there_are() {
+fn an_unknown_instance_is_reported_with_the_known_ones() {
     let error = instance("mian", &Overrides::default()).unwrap_err();
-    insta::assert_snapshot!(error, @"no instance is called `mian`: there are main, plain");
+    insta::assert_snapshot!(error, @"there is no instance `mian`: there are main, plain");
     let EffectiveError::UnknownInstance { closest, known, .. } = error else { panic!("{error}") };
     assert_eq!(closest, Some("main".parse().unwrap()));
     assert_eq!(known.len(), 2);
 
     let error = Config::default().instance(&"reports".parse().unwrap(), &Overrides::default()).unwrap_err();
-    insta::assert_snapshot!(error, @"no instance is called `reports`: there is main");
+    insta::assert_snapshot!(error, @"there is no instance `reports`: there is main");
     assert!(matches!(error, EffectiveError::UnknownInstance { closest: None, .. }));
 }
 
@@ -192,7 +192,7 @@ fn a_cache_registry_is_passed_on_as_written() {
 }
 
 #[test]
-fn an_icu_locale_counts_only_where_icu_sorts() {
+fn an_icu_locale_needs_the_provider_icu() {
     assert_eq!(effective("main").icu_locale, None);
     for text in ["icu_locale = 'de'", "locale_provider = 'libc'\n[instances.main]\nicu_locale = 'de'"] {
         let error = parse(text).instance(&"main".parse().unwrap(), &Overrides::default()).unwrap_err();
@@ -206,14 +206,14 @@ fn an_icu_locale_counts_only_where_icu_sorts() {
 }
 
 #[test]
-fn the_default_locale_is_one_that_the_provider_has() {
+fn the_default_locale_depends_on_the_provider() {
     let config = parse("locale_provider = 'builtin'");
     let main = config.instance(&"main".parse().unwrap(), &Overrides::default()).unwrap();
     assert_eq!(shown(&main.locale), ("C.UTF-8".to_owned(), Origin::Default));
 }
 
 #[test]
-fn the_instance_that_is_asked_for_counts_then_the_default_one_then_main_then_the_only_one() {
+fn the_requested_instance_is_chosen_then_the_default_one_then_main_then_the_only_one() {
     let chosen = |text: &str, asked: Option<&str>| {
         let asked = asked.map(|name| name.parse().unwrap());
         parse(text).choose_instance(asked.as_ref()).map(|name| name.to_string()).map_err(|error| error.to_string())
@@ -224,5 +224,5 @@ fn the_instance_that_is_asked_for_counts_then_the_default_one_then_main_then_the
     assert_eq!(chosen(&format!("default_instance = 'other'\n{both}"), None).unwrap(), "other");
     assert_eq!(chosen(&format!("default_instance = 'other'\n{both}"), Some("main")).unwrap(), "main");
     assert_eq!(chosen("", None).unwrap(), "main");
-    assert_eq!(chosen("[instances.b]\n[instances.a]", None).unwrap_err(), "no instance is named: there are b, a");
+    assert_eq!(chosen("[instances.b]\n[instances.a]", None).unwrap_err(), "no instance is selected: there are b, a");
 }

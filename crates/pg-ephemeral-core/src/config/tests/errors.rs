@@ -1,10 +1,11 @@
-//! How errors look, and those that any file can have: broken TOML, unknown and duplicate keys, names.
+//! The display of errors, and the errors that any file can have: invalid TOML, unknown and duplicate keys, invalid
+//! names.
 
 use super::errors;
 use crate::config::{Config, Diagnostics, Position, Problem};
 
 #[test]
-fn broken_toml_is_shown_in_place() {
+fn invalid_toml_is_shown_with_its_place() {
     insta::assert_snapshot!(errors("image = \"17\ndatabase = 'x'\n"), @r#"
     database.toml:1:12: invalid basic string, expected `"`
       |
@@ -14,7 +15,7 @@ fn broken_toml_is_shown_in_place() {
 }
 
 #[test]
-fn an_end_that_comes_too_early_is_shown_behind_the_last_character() {
+fn an_unexpected_end_of_file_is_shown_after_the_last_character() {
     insta::assert_snapshot!(errors("image = '17'\nparameters = {\n\n"), @"
     database.toml:2:15: unclosed inline table, expected `}`
       |
@@ -24,7 +25,7 @@ fn an_end_that_comes_too_early_is_shown_behind_the_last_character() {
 }
 
 #[test]
-fn each_broken_line_is_reported_once() {
+fn each_invalid_line_is_reported_once() {
     insta::assert_snapshot!(errors("image = \nbackend auto\nunknown = 1\n"), @"
     database.toml:1:9: string values must be quoted, expected literal string
       |
@@ -39,9 +40,9 @@ fn each_broken_line_is_reported_once() {
 }
 
 #[test]
-fn a_key_twice_is_an_error() {
+fn a_duplicate_key_is_an_error() {
     insta::assert_snapshot!(errors("image = '17'\nimage = '18'\n"), @"
-    database.toml:2:1: `image` is there twice
+    database.toml:2:1: `image` is set twice
       |
     2 | image = '18'
       | ^^^^^
@@ -49,10 +50,10 @@ fn a_key_twice_is_an_error() {
 }
 
 #[test]
-fn a_seed_twice_is_an_error() {
+fn a_duplicate_seed_is_an_error() {
     let text = "[instances.main.seeds.schema]\n[instances.main.seeds.other]\n[instances.main.seeds.schema]\n";
     insta::assert_snapshot!(errors(text), @"
-    database.toml:3:23: `schema` is there twice
+    database.toml:3:23: `schema` is set twice
       |
     3 | [instances.main.seeds.schema]
       |                       ^^^^^^
@@ -60,7 +61,7 @@ fn a_seed_twice_is_an_error() {
 }
 
 #[test]
-fn an_unknown_key_is_shown_with_the_closest_and_all_valid_ones() {
+fn an_unknown_key_is_shown_with_the_closest_and_all_valid_keys() {
     insta::assert_snapshot!(errors("imgae = '17'\n"), @"
     database.toml:1:1: unknown key `imgae` at the top level
       |
@@ -71,7 +72,7 @@ fn an_unknown_key_is_shown_with_the_closest_and_all_valid_ones() {
 }
 
 #[test]
-fn an_unknown_key_like_no_other_is_shown_with_all_valid_ones() {
+fn an_unknown_key_without_a_similar_one_is_shown_with_all_valid_keys() {
     insta::assert_snapshot!(errors("[instances.main]\nport = 5432\n"), @"
     database.toml:2:1: unknown key `port` in [instances.main]
       |
@@ -130,7 +131,7 @@ fn a_cache_registry_of_one_instance_is_refused_with_the_reason() {
 }
 
 #[test]
-fn seeds_without_an_instance_are_refused_with_where_they_belong() {
+fn seeds_outside_an_instance_are_refused_with_a_note_of_where_they_belong() {
     insta::assert_snapshot!(errors("[seeds.schema]\ntype = 'sql-file'\n"), @"
     database.toml:1:2: `seeds` can't be set at the top level: seeds belong to an instance, as in [instances.main.seeds.schema]
       |
@@ -160,7 +161,7 @@ fn a_bad_seed_name_is_an_error() {
 }
 
 #[test]
-fn a_table_that_must_be_one_and_is_not_is_an_error() {
+fn a_value_of_another_type_in_place_of_a_table_is_an_error() {
     insta::assert_snapshot!(errors("instances = 1\n"), @"
     database.toml:1:13: `instances` must be a table, not an integer
       |
@@ -223,7 +224,7 @@ fn control_characters_never_reach_the_terminal() {
 }
 
 #[test]
-fn a_file_that_is_all_wrong_is_not_reported_without_end() {
+fn the_number_of_reported_errors_is_limited() {
     let text = "\0 garbage ]\n".repeat(50_000);
     let diagnostics = Config::parse(&text, "database.toml").unwrap_err();
     assert_eq!(diagnostics.iter().count(), Diagnostics::MAX);
@@ -232,7 +233,7 @@ fn a_file_that_is_all_wrong_is_not_reported_without_end() {
 }
 
 #[test]
-fn a_front_end_gets_everything_it_needs_to_draw_its_own_picture() {
+fn a_diagnostic_has_all_data_that_a_front_end_needs_to_draw_it() {
     let text = "image = '17'\n  imgae = '18'\n";
     let diagnostics = Config::parse(text, "x/database.toml").unwrap_err();
     let first = diagnostics.first();

@@ -26,7 +26,7 @@ fn the_file_is_found_in_the_folder_or_its_nearest_parent() {
 }
 
 #[test]
-fn what_has_the_name_and_is_no_file_is_an_error_and_neither_ignored_nor_waited_for() {
+fn a_folder_a_broken_link_or_a_pipe_in_place_of_the_file_is_an_error() {
     type Make = fn(&Path);
     let make: [(&str, Make); 4] = [
         ("folder", |path| fs::create_dir(path).unwrap()),
@@ -50,18 +50,18 @@ fn what_has_the_name_and_is_no_file_is_an_error_and_neither_ignored_nor_waited_f
 }
 
 #[test]
-fn a_device_that_is_empty_is_an_empty_configuration() {
+fn an_empty_device_is_an_empty_configuration() {
     Config::load(Path::new("/dev/null")).unwrap();
 }
 
 #[test]
-fn nothing_is_found_where_there_is_nothing() {
+fn nothing_is_found_in_a_folder_without_the_file() {
     let root = folder();
-    // What is in the parents of temporary folders is not up to this test.
+    // This test can't control whether a parent of the temporary folder has such a file.
     assert!(!matches!(find(root.path()), Ok(Some(found)) if found.starts_with(root.path())));
 }
 
-/// A project with a file at the top, a folder inside, and both open to nobody else.
+/// Creates a project folder with a configuration and a subfolder. Other users can't write to the project or the file.
 fn private_project() -> (tempfile::TempDir, PathBuf, PathBuf) {
     let root = folder();
     let (file, inner) = (root.path().join(FILE_NAME), root.path().join("a"));
@@ -77,7 +77,7 @@ fn set_mode(path: &Path, mode: u32) {
 }
 
 #[test]
-fn a_file_in_a_parent_is_refused_when_others_can_write_it_or_its_folder() {
+fn a_file_in_a_parent_is_refused_if_others_can_write_to_it_or_its_folder() {
     let (root, file, inner) = private_project();
     assert_eq!(find(&inner).unwrap(), Some(file.clone()));
     for (path, closed, open) in [(root.path(), 0o755, 0o757), (root.path(), 0o755, 0o1777), (&file, 0o644, 0o646)] {
@@ -90,9 +90,9 @@ fn a_file_in_a_parent_is_refused_when_others_can_write_it_or_its_folder() {
 }
 
 #[test]
-fn a_file_in_a_parent_is_refused_when_it_or_its_folder_is_another_users() {
+fn a_file_in_a_parent_is_refused_if_it_or_its_folder_belongs_to_another_user() {
     if !rustix::process::geteuid().is_root() {
-        return; // Only root can give a file away.
+        return; // Only root can change the owner of a file.
     }
     let (root, file, inner) = private_project();
     for path in [root.path(), &file] {
@@ -105,7 +105,7 @@ fn a_file_in_a_parent_is_refused_when_it_or_its_folder_is_another_users() {
 }
 
 #[test]
-fn a_file_in_the_working_directory_itself_is_used_whoever_may_write_it() {
+fn a_file_in_the_working_directory_is_used_even_if_others_can_write_to_it() {
     let (root, file, _) = private_project();
     set_mode(root.path(), 0o1777);
     set_mode(&file, 0o666);
@@ -113,7 +113,7 @@ fn a_file_in_the_working_directory_itself_is_used_whoever_may_write_it() {
 }
 
 #[test]
-fn a_loaded_file_knows_its_folder() {
+fn a_loaded_configuration_knows_its_path_and_folder() {
     let root = folder();
     let path = root.path().join("other.toml");
     fs::write(&path, "database = 'x'").unwrap();
@@ -123,7 +123,7 @@ fn a_loaded_file_knows_its_folder() {
 }
 
 #[test]
-fn a_loaded_file_has_an_absolute_folder_even_when_its_name_is_relative() {
+fn the_folder_of_a_loaded_file_is_absolute_even_if_its_path_is_relative() {
     let root = folder();
     fs::write(root.path().join(FILE_NAME), "").unwrap();
     let depth = std::env::current_dir().unwrap().components().count() - 1;
@@ -137,18 +137,18 @@ fn a_loaded_file_has_an_absolute_folder_even_when_its_name_is_relative() {
 }
 
 #[test]
-fn a_file_that_can_not_be_read_is_named() {
+fn the_error_names_a_file_that_can_not_be_read() {
     let root = folder();
     let path = root.path().join("none.toml");
     let error = Config::load(&path).unwrap_err();
-    assert_eq!(error.to_string(), format!("read configuration {}", path.display()));
+    assert_eq!(error.to_string(), format!("failed to read configuration {}", path.display()));
     assert!(matches!(error, LoadError::Read { .. }));
     assert!(matches!(Config::load(root.path()), Err(LoadError::Read { .. })));
     assert!(matches!(Config::load(""), Err(LoadError::Read { .. })));
 }
 
 #[test]
-fn a_file_that_is_not_utf8_is_reported_with_the_place() {
+fn a_file_that_is_not_utf8_is_reported_with_the_position() {
     let root = folder();
     let path = root.path().join(FILE_NAME);
     fs::write(&path, b"image = '17'\n# \xc3\xa4 \xe4\n").unwrap();

@@ -1,4 +1,4 @@
-//! Tests of the whole module; those of a single type stand beside it.
+//! Tests of the whole module. The tests of a single type are in the file of that type.
 
 use super::{Config, EffectiveInstance, Overrides};
 

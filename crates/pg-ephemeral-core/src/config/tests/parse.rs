@@ -1,4 +1,4 @@
-//! What a valid file means.
+//! Tests of valid files.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use super::{main_of, parse};
 use crate::config::{BackendChoice, Config, Durability, template};
 use crate::model::seed::spec::{CacheStrategy, CsvTable, SeedSpec};
 
-/// The example of the contract, word for word.
+/// The example in the specification.
 const EXAMPLE: &str = r#"
 image = "17"                      # default for every instance
 backend = "auto"                  # auto | docker | podman | host; the same for all instances
@@ -47,7 +47,7 @@ fn parameter(value: &str) -> String {
 }
 
 #[test]
-fn the_example_of_the_contract_is_valid() {
+fn the_example_in_the_specification_is_valid() {
     let config = parse(EXAMPLE);
     assert_eq!(config.backend(), Some(BackendChoice::Auto));
     assert_eq!(config.cache_registry().unwrap().as_str(), "ghcr.io/acme");
@@ -79,19 +79,19 @@ fn an_empty_file_means_the_same_as_no_file() {
 }
 
 #[test]
-fn a_file_with_instances_has_these_and_no_others() {
+fn main_exists_by_default_only_if_the_file_has_no_instances() {
     assert_eq!(names(&parse("[instances.reports]")), ["reports"]);
     assert_eq!(names(&parse("[instances]")), ["main"]);
 }
 
 #[test]
-fn instances_keep_the_order_they_stand_in() {
+fn instances_keep_the_order_of_the_file() {
     let text = "[instances.b.parameters]\nx = 1\n[instances.c]\n[instances.a]\n[instances.b]\nimage = '17'\n";
     assert_eq!(names(&parse(text)), ["b", "c", "a"]);
 }
 
 #[test]
-fn seeds_keep_the_order_they_stand_in_however_they_are_written() {
+fn seeds_keep_the_order_of_the_file_in_every_toml_notation() {
     let tables = "
         [instances.main.seeds.z]
         type = 'sql-statement'
@@ -183,7 +183,7 @@ fn every_cache_strategy_is_read() {
 }
 
 #[test]
-fn a_parameter_is_the_text_that_postgresql_takes() {
+fn a_parameter_becomes_the_text_that_postgresql_accepts() {
     for (value, text) in [
         ("'16MB'", "16MB"),
         ("''", ""),
@@ -206,12 +206,12 @@ fn a_quoted_parameter_name_may_have_a_dot() {
 }
 
 #[test]
-fn ssl_parameters_are_fine_without_ssl_config() {
+fn ssl_parameters_are_accepted_without_ssl_config() {
     assert_eq!(main_of("parameters = { ssl = 'on', ssl_cert_file = '/x' }").parameters.len(), 2);
 }
 
 #[test]
-fn a_byte_order_mark_and_windows_line_ends_do_no_harm() {
+fn a_byte_order_mark_and_windows_line_ends_are_accepted() {
     assert_eq!(main_of("\u{feff}image = '16'\r\ndatabase = 'x'\r\n").database.value.as_str(), "x");
 }
 
@@ -236,7 +236,7 @@ fn the_template_with_everything_switched_on_is_valid() {
     let is_prose = |line: &&str| line.starts_with("# ");
     let lines = template().lines().filter(|line| !is_prose(line));
     let text: String = lines.flat_map(|line| [line.trim_start_matches('#'), "\n"]).collect();
-    // With SSL set up, and each type of seed once.
+    // The template sets up SSL and has one seed of each type.
     let main = main_of(&text);
     assert!(main.ssl_config.is_some());
     let types: Vec<&str> = main.seeds.values().map(SeedSpec::type_name).collect();

@@ -1,11 +1,11 @@
-//! What holds for any text at all.
+//! Properties that hold for any text.
 
 use proptest::prelude::*;
 
 use crate::config::{Config, template};
 use crate::fuzzing::config as check;
 
-/// Pieces of files, so that most texts get past the TOML parser and some past everything.
+/// Pieces of files. Most texts that are made of them pass the TOML parser, and some are valid configurations.
 const PIECES: [&str; 40] = [
     "image",
     "backend",
@@ -53,7 +53,7 @@ fn pieces() -> impl Strategy<Value = String> {
     prop::collection::vec(prop::sample::select(&PIECES[..]), 0..40).prop_map(|pieces| pieces.concat())
 }
 
-/// A valid file with a few characters cut out and others put in.
+/// Generates a valid file in which a few characters are replaced by others.
 fn damaged() -> impl Strategy<Value = String> {
     let valid: Vec<char> = template().replace("\n#", "\n").chars().collect();
     (0..valid.len(), 0..20_usize, "\\PC{0,3}").prop_map(move |(start, count, inserted)| {
@@ -66,7 +66,7 @@ fn damaged() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn any_text_is_read_without_a_panic_and_errors_are_inside_it(text in any::<String>()) {
+    fn any_text_is_read_without_a_panic_and_error_positions_are_inside_it(text in any::<String>()) {
         check(&text);
     }
 
@@ -81,14 +81,14 @@ proptest! {
     }
 
     #[test]
-    fn any_name_of_an_instance_is_read_without_a_panic(name in any::<String>(), value in any::<String>()) {
+    fn any_parameter_is_read_without_a_panic(name in any::<String>(), value in any::<String>()) {
         let quoted = |text: &str| toml::Value::from(text).to_string();
         check(&format!("[instances.main.parameters]\n{} = {}", quoted(&name), quoted(&value)));
     }
 }
 
 #[test]
-fn very_deep_tables_are_an_error_and_no_crash() {
+fn deeply_nested_tables_are_an_error_and_do_not_crash() {
     for text in ["a.".repeat(100_000) + "a = 1", "a = ".to_owned() + &"[".repeat(100_000), "{".repeat(100_000)] {
         assert!(Config::parse(&text, "database.toml").is_err());
     }

@@ -1,4 +1,4 @@
-//! The schema and the reader must not drift apart.
+//! Checks that the JSON Schema and the reader accept the same keys.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::config::{Config, Problem, schema};
 use crate::model::seed::spec::{CacheStrategy, SeedSpec};
 
-/// The keys the reader takes where `nonsense` stands.
+/// Returns the keys that the reader accepts in the table that contains the key `nonsense`.
 fn valid_keys(text: &str) -> BTreeSet<String> {
     let diagnostics = Config::parse(text, "database.toml").unwrap_err();
     let valid = diagnostics.iter().find_map(|diagnostic| match diagnostic.problem() {
@@ -80,7 +80,7 @@ fn the_schema_knows_the_keys_of_every_cache_strategy() {
 }
 
 #[test]
-fn every_reference_in_the_schema_leads_somewhere() {
+fn every_reference_in_the_schema_has_a_target() {
     let schema = schema();
     let mut found = Vec::new();
     references(&schema, &mut found);

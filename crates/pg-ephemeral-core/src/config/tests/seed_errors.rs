@@ -25,7 +25,7 @@ fn a_seed_needs_a_type() {
 }
 
 #[test]
-fn an_unknown_type_of_seed_is_shown_with_those_there_are() {
+fn an_unknown_type_of_seed_is_shown_with_the_valid_ones() {
     insta::assert_snapshot!(seed_errors("type = 'sqlfile'"), @"
     database.toml:2:8: unknown value `sqlfile` for `type`
       |
@@ -36,7 +36,7 @@ fn an_unknown_type_of_seed_is_shown_with_those_there_are() {
 }
 
 #[test]
-fn a_seed_without_what_it_needs_is_an_error() {
+fn a_seed_without_a_required_key_is_an_error() {
     for (type_name, key) in [
         ("sql-file", "path"),
         ("sql-statement", "statement"),
@@ -86,7 +86,7 @@ fn a_seed_that_can_not_have_a_cache_strategy_refuses_it() {
 }
 
 #[test]
-fn what_is_read_or_run_can_not_be_empty_or_hold_nul() {
+fn a_path_or_script_can_not_be_empty_or_contain_nul() {
     insta::assert_snapshot!(seed_errors("type = 'sql-file'\npath = ''"), @"
     database.toml:3:8: invalid value for `path`: it can't be empty
       |
@@ -237,7 +237,7 @@ fn a_bad_glob_is_shown_with_its_place() {
 }
 
 #[test]
-fn a_value_of_several_lines_is_marked_in_its_first() {
+fn a_value_of_several_lines_is_marked_on_its_first_line() {
     insta::assert_snapshot!(seed_errors("type = 'sql-file'\npath = [\n  'a',\n]"), @"
     database.toml:3:8: `path` must be a string, not an array
       |

@@ -1,9 +1,9 @@
-//! Errors in what the top level and instances can set.
+//! Errors in the settings of the top level and of instances.
 
 use super::errors;
 
 #[test]
-fn an_image_that_is_none_is_an_error() {
+fn an_invalid_image_is_an_error() {
     insta::assert_snapshot!(errors("image = 'not an image'\n"), @r#"
     database.toml:1:9: invalid value for `image`: image "not an image" is neither a version of the official image nor a full reference
       |
@@ -20,7 +20,7 @@ fn an_image_that_is_none_is_an_error() {
 }
 
 #[test]
-fn an_unknown_backend_is_shown_with_those_there_are() {
+fn an_unknown_backend_is_shown_with_the_valid_ones() {
     insta::assert_snapshot!(errors("backend = 'dokcer'\n"), @"
     database.toml:1:11: unknown value `dokcer` for `backend`
       |
@@ -37,7 +37,7 @@ fn an_unknown_backend_is_shown_with_those_there_are() {
 }
 
 #[test]
-fn a_cache_registry_that_is_none_is_an_error() {
+fn an_invalid_cache_registry_is_an_error() {
     insta::assert_snapshot!(errors("cache_registry = 'acme/layers'\n"), @"
     database.toml:1:18: invalid value for `cache_registry`: it must start with a registry: a host with a dot or a port, or `localhost`
       |
@@ -53,7 +53,7 @@ fn a_cache_registry_that_is_none_is_an_error() {
 }
 
 #[test]
-fn a_time_out_is_a_time_of_some_length() {
+fn a_timeout_is_more_than_zero_and_at_most_a_day() {
     insta::assert_snapshot!(errors("wait_available_timeout = '0s'\n"), @"
     database.toml:1:26: invalid value for `wait_available_timeout`: it must be more than zero
       |
@@ -91,7 +91,7 @@ fn durability_is_a_boolean() {
 }
 
 #[test]
-fn a_superuser_is_a_name_that_postgresql_takes() {
+fn a_superuser_is_a_name_that_postgresql_accepts() {
     insta::assert_snapshot!(errors("superuser = ''\n"), @"
     database.toml:1:13: invalid value for `superuser`: a PostgreSQL name can't be empty
       |
@@ -99,7 +99,7 @@ fn a_superuser_is_a_name_that_postgresql_takes() {
       |             ^^
     ");
     insta::assert_snapshot!(errors("superuser = 'pg_boss'\n"), @"
-    database.toml:1:13: invalid value for `superuser`: PostgreSQL keeps `public`, `none` and role names that start with `pg_` for itself
+    database.toml:1:13: invalid value for `superuser`: PostgreSQL reserves `public`, `none` and role names that start with `pg_`
       |
     1 | superuser = 'pg_boss'
       |             ^^^^^^^^^
@@ -107,7 +107,7 @@ fn a_superuser_is_a_name_that_postgresql_takes() {
 }
 
 #[test]
-fn a_database_is_a_name_that_postgresql_takes() {
+fn a_database_is_a_name_that_postgresql_accepts() {
     insta::assert_snapshot!(errors(&format!("database = '{}'\n", "x".repeat(64))), @"
     database.toml:1:12: invalid value for `database`: a PostgreSQL name has at most 63 bytes, this one has 64
       |
@@ -121,7 +121,7 @@ fn a_database_is_a_name_that_postgresql_takes() {
       |            ^^^^^^^^^^
     "#);
     insta::assert_snapshot!(errors("[instances.main]\ndatabase = 'template0'\n"), @"
-    database.toml:2:12: invalid value for `database`: PostgreSQL lets nobody connect to `template0`
+    database.toml:2:12: invalid value for `database`: PostgreSQL allows no connections to `template0`
       |
     2 | database = 'template0'
       |            ^^^^^^^^^^^
@@ -163,7 +163,7 @@ fn a_locale_and_an_encoding_are_names_that_need_no_quoting() {
 }
 
 #[test]
-fn an_unknown_locale_provider_is_shown_with_those_there_are() {
+fn an_unknown_locale_provider_is_shown_with_the_valid_ones() {
     insta::assert_snapshot!(errors("locale_provider = 'ICU'\n"), @"
     database.toml:1:19: unknown value `ICU` for `locale_provider`
       |
@@ -276,7 +276,7 @@ fn parameters_that_differ_only_in_case_are_an_error() {
 }
 
 #[test]
-fn an_ssl_parameter_beside_ssl_config_is_an_error_in_any_case_of_letters() {
+fn an_ssl_parameter_beside_ssl_config_is_an_error_in_any_letter_case() {
     let text = "ssl_config = { hostname = 'localhost' }\nparameters = { SSL_Cert_File = '/x' }\n";
     insta::assert_snapshot!(errors(text), @"
     database.toml:2:16: parameter `SSL_Cert_File` can't be set beside `ssl_config`, which sets SSL up
@@ -309,9 +309,9 @@ fn an_ssl_parameter_of_the_top_level_beside_ssl_config_of_an_instance_is_an_erro
 }
 
 #[test]
-fn a_default_instance_that_is_not_there_is_an_error() {
+fn a_default_instance_that_does_not_exist_is_an_error() {
     insta::assert_snapshot!(errors("default_instance = 'mian'\n[instances.main]\n"), @"
-    database.toml:1:20: invalid value for `default_instance`: no instance is called that: there is main
+    database.toml:1:20: invalid value for `default_instance`: there is no such instance: there is main
       |
     1 | default_instance = 'mian'
       |                    ^^^^^^

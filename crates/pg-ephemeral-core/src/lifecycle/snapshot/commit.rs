@@ -1,4 +1,4 @@
-//! Committing the files of a session's server as they are, while clients work with it.
+//! Committing the files of a session's server while clients are connected to it.
 
 use ociman::{CommitSpec, Kind};
 use tokio_postgres::Client;
@@ -10,12 +10,14 @@ use crate::postgres::connect;
 use crate::server::{ANY_UNLOGGED, STOP_LIMIT, Server, StartError};
 use crate::state::Stopped;
 
-/// What is of the running process alone. A server that finds another's process in its data folder does not start.
+/// The files that describe the running process. A server that finds the process of another server in its data folder
+/// does not start, so a commit leaves them out.
 const OF_THE_PROCESS: [&str; 3] = ["data/postmaster.pid", "data/postmaster.opts", "run"];
 
 impl Server {
-    /// Commits the server's files, its password too. That it stands still for a moment is enough, unless there are UNLOGGED
-    /// relations: those come back empty from what looks like a crash, and so it is stopped and started again for them.
+    /// Commits the server's files, including its password. Usually the server is only paused for the commit. A server
+    /// that starts from such files recovers as after a crash, which empties UNLOGGED relations. So if there are
+    /// UNLOGGED relations, the server is stopped for the commit and started again.
     pub(crate) async fn commit_as_it_is(
         &self,
         session: &Name,
@@ -27,17 +29,17 @@ impl Server {
         let client = connected.map_err(|source| SnapshotError::Connect { session: session.clone(), source })?;
         let can_stand_still = self.backend() != Kind::Host || cfg!(target_os = "linux");
         if can_stand_still && !any_unlogged(&client).await.map_err(prepare)? {
-            // Little is left to be recovered, and whatever was committed up to now is in the files.
+            // After a checkpoint, the files contain all transactions committed so far, and recovery has little to do.
             client.batch_execute("CHECKPOINT").await.map_err(prepare)?;
             match self.commit_live(&spec).await {
                 Err(ociman::CommandError::CanNotPause { .. }) => {}
                 committed => {
                     committed.map_err(SnapshotError::Commit)?;
-                    // One that was made since then is empty in the commit.
+                    // An UNLOGGED relation that was created since the first check would be empty in the commit.
                     if !any_unlogged(&client).await.map_err(prepare)? {
                         return Ok(Manner::Live);
                     }
-                    // The next commit would take its name away, and leave it without any.
+                    // The next commit would take the name of this image and leave it without one.
                     self.container().backend().remove_image(&spec.image).await.map_err(SnapshotError::Commit)?;
                 }
             }

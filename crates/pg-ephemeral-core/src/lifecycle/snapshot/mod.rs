@@ -1,6 +1,6 @@
-//! Sessions that go back in time. A snapshot is a layer like those of seeds, made of a session while that runs; a session
-//! is put back to it in its place, or another one begins with it. How a server's files are committed and a server is
-//! started from them is the server module's business.
+//! Snapshots of sessions. A snapshot is an image like a layer, but made from a running session. It can be restored into
+//! the session, or be the start of another session. Committing the files of a server and starting a server from them is
+//! done by the `server` module.
 
 mod commit;
 mod restore;
@@ -21,29 +21,30 @@ use crate::model::{Metadata, session};
 use crate::server::layer_images::{CachedLayer, LayerTag, Scope, images};
 use crate::state::{Folders, Lock};
 
-/// How long after it was made an image without a name is some command's that is about to use it.
+/// The minimum age at which [`sweep`] removes a nameless image. A younger one may belong to a command that is about to
+/// use it.
 const PASSING: std::time::Duration = std::time::Duration::from_mins(10);
 
-/// A session's state of some moment, kept as an image.
+/// The state of a session at one moment, stored as an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// Its name.
+    /// The name of the snapshot.
     pub name: Name,
-    /// The session it was taken of.
+    /// The session that the snapshot was taken of.
     pub session: session::Name,
-    /// Its image.
+    /// The image of the snapshot.
     pub image: Reference,
-    /// When it was made, as far as that is known.
+    /// When the image was created; `None` if that is unknown.
     pub created: Option<SystemTime>,
-    /// Size in bytes, with everything that is under it.
+    /// The size in bytes, including the layers below.
     pub size: u64,
-    /// What the labels of its image say.
+    /// The metadata in the labels of the image.
     pub metadata: Metadata,
 }
 
-/// All snapshots of a backend, or those of one session, by session and name. Two engine commands. An image that can't be
-/// read is left out: it may be a later version's.
+/// Returns all snapshots on a backend, or those of one session, sorted by session and name. Runs two engine commands.
+/// Leaves out images whose labels can't be read, because a later version may have made them.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -57,7 +58,7 @@ pub struct Snapshot {
 /// ```
 ///
 /// # Errors
-/// [`SnapshotError::List`].
+/// Returns [`SnapshotError::List`] if the images can't be listed.
 pub async fn list(backend: &Backend, session: Option<&session::Name>) -> Result<Vec<Snapshot>, SnapshotError> {
     let images = images(backend, Scope::All).await.map_err(SnapshotError::List)?;
     let mut snapshots: Vec<Snapshot> = images.into_iter().filter_map(named).collect();
@@ -66,11 +67,12 @@ pub async fn list(backend: &Backend, session: Option<&session::Name>) -> Result<
     Ok(snapshots)
 }
 
-/// Removes the images of forks that are gone and of snapshots that were replaced, once nothing runs on them any more.
-/// Returns those that went.
+/// Removes the nameless images that forks and replaced snapshots have left, if nothing runs on them and they are at
+/// least ten minutes old. Returns the removed images.
 ///
 /// # Errors
-/// [`SnapshotError::List`], and [`SnapshotError::Replace`] when the backend does not remove one.
+/// Returns [`SnapshotError::List`] if the images can't be listed, and [`SnapshotError::Replace`] if one can't be
+/// removed.
 pub async fn sweep(backend: &Backend) -> Result<Vec<Reference>, SnapshotError> {
     let mut removed = Vec::new();
     for image in images(backend, Scope::All).await.map_err(SnapshotError::List)? {
@@ -88,7 +90,7 @@ pub async fn sweep(backend: &Backend) -> Result<Vec<Reference>, SnapshotError> {
     Ok(removed)
 }
 
-/// Removes an image unless something runs on it. Whether it is gone.
+/// Removes an image, unless a container runs on it. Returns `true` if the image is gone.
 async fn discard(backend: &Backend, image: &Reference) -> Result<bool, SnapshotError> {
     match backend.remove_image(image).await {
         Ok(()) | Err(ociman::CommandError::ImageNotFound { .. }) => Ok(true),
@@ -97,21 +99,22 @@ async fn discard(backend: &Backend, image: &Reference) -> Result<bool, SnapshotE
     }
 }
 
-/// A layer as the snapshot that its name says it is.
+/// Converts an image to a snapshot; `None` if its name is not that of a snapshot.
 fn named(layer: CachedLayer) -> Option<Snapshot> {
     let LayerTag::Snapshot(tag) = &layer.tag else { return None };
     let metadata = labels::read_image(&layer.labels).ok()?;
     let label = metadata.snapshot.clone()?;
     let name = label.name?;
-    // One that was replaced has lost its name, and kept its label.
+    // A snapshot that was replaced has lost the name of its image, but its label still says it.
     let image = layer.names.first().filter(|_| *tag == SnapshotTag::of(&label.session, &name))?.clone();
     Some(Snapshot { name, session: label.session, image, created: layer.created, size: layer.size, metadata })
 }
 
-/// Removes a snapshot of a session, which need not run any more. One that a session runs on stays, which is an error.
+/// Removes a snapshot. The session that it was taken of need not exist any more.
 ///
 /// # Errors
-/// [`SnapshotError::NotFound`], [`SnapshotError::InUse`], and what the backend or a lock ends with.
+/// Returns [`SnapshotError::NotFound`] if there is no such snapshot, [`SnapshotError::InUse`] if a session runs on it,
+/// and another error if the backend or a lock fails.
 pub async fn remove(
     folders: &Folders,
     backend: &Backend,
@@ -178,7 +181,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_image_without_a_name_that_was_just_made_is_not_swept() {
+    async fn a_nameless_image_that_was_just_made_is_not_swept() {
         let fake = FakeBackend::podman().with_image(nameless());
         let made = images(&fake.backend(), Scope::All).await.unwrap();
         assert!(matches!(&made[..], [image] if image.created.is_some()), "{made:?}");
@@ -187,7 +190,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_old_images_only_snapshots_without_a_name_that_nothing_runs_on_are_swept() {
+    async fn only_old_nameless_snapshots_that_nothing_runs_on_are_swept() {
         for fake in engines() {
             let fake = fake
                 .with_image(nameless().created(LONG_AGO))
@@ -218,23 +221,23 @@ mod tests {
         all.iter().fold(container, |container, (key, text)| container.label(key.as_str(), text))
     }
 
-    /// Whether a session can't be started because one of the name is there.
+    /// Returns `true` if starting the session `review` fails because the name is taken.
     async fn keeps_its_name(fake: &FakeBackend, home: &Path) -> bool {
         let definition = Definition::in_folders(Folders::at(home)).backend(fake.backend());
-        // Nothing answers in a fake, so that no session is started anyway.
+        // No server of a fake backend accepts connections, so no session starts even if the name is free.
         let definition = definition.image("17".parse().unwrap()).wait_available_timeout(std::time::Duration::ZERO);
         matches!(definition.start_session(&REVIEW, None).await, Err(StartError::SessionExists { .. }))
     }
 
     #[tokio::test]
-    async fn a_session_whose_server_a_running_command_has_stopped_keeps_its_name_as_long_as_its_container_is_there() {
+    async fn a_session_that_a_running_command_has_stopped_keeps_its_name_while_its_container_exists() {
         let name = REVIEW;
         for fake in engines() {
             let (home, own) = (tempfile::tempdir().unwrap(), name.container_name().as_str());
             let (folders, backend) = (Folders::at(home.path()), fake.backend());
             let fake = fake.with_container(container(own, "n"));
             let session = Session::find_any(&backend, &REVIEW).await.unwrap().unwrap();
-            // The lock says that the command runs.
+            // The lock shows that the command still runs.
             let _lock = lock_if_free(&folders, &backend, &REVIEW).unwrap().unwrap();
             Stopped::beginning(&folders, &REVIEW, session.container(), "n").write().unwrap();
             assert!(keeps_its_name(&fake, home.path()).await);
@@ -248,7 +251,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_session_that_a_running_command_replaces_keeps_its_name_as_long_as_its_successor_is_there() {
+    async fn a_session_that_a_running_command_replaces_keeps_its_name_while_its_successor_exists() {
         let name = REVIEW;
         for fake in engines() {
             let (home, own) = (tempfile::tempdir().unwrap(), name.container_name().as_str());

@@ -1,4 +1,4 @@
-//! Putting a session back to an earlier state, and beginning one with another's.
+//! Restoring a session to an earlier state, and starting a session with the state of another.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,37 +18,38 @@ use crate::server::{Definition, Server, SettingsLabel, StartError, StartFromImag
 use crate::session::{self, Inherited, Request, Session, divergence};
 use crate::state::{Folders, MachineSecret, MadeWith, background};
 
-/// How long somebody who gives a restoring up waits for it at most.
+/// The longest time that dropping the future of a restore, reset or fork blocks.
 const LIMIT: Duration = Duration::from_secs(60);
-/// Labels that tell of what is in a server, and go along with it.
+/// Labels that describe the content of a server. They are copied to the new server together with the content.
 const OF_CONTENT: [Key; 3] = [label::IMAGE_KEY, label::SEEDS_KEY, label::LAYER_KEY];
 
-/// How a session that begins with another's state is to be.
+/// Options for a session that starts with the state of another session.
 #[derive(Debug, Clone, Default)]
 pub struct ForkOptions {
-    /// Its time to live.
+    /// The time to live of the new session; `None` means no time limit.
     pub ttl: Option<Duration>,
-    /// The folder that is visible at the same path inside its container; see [`Definition::transparent_workdir`].
+    /// The folder that is visible at the same path inside the container; see [`Definition::transparent_workdir`].
     pub transparent_workdir: Option<PathBuf>,
 }
 
-/// What becomes of a session that was started with another secret, when its server is to be replaced.
+/// What to do with a session that was started with another secret, if its server is to be replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum AnotherSecret {
-    /// It is left alone, which is an error.
+    /// Fail, and leave the session unchanged.
     #[default]
     Refuse,
-    /// It gets a password that is derived from this secret; the one that others know is good no more.
+    /// Replace the server. The session gets a password that is derived from this secret, and the old password becomes
+    /// invalid.
     TakeOver,
 }
 
 impl Session {
-    /// Puts the session back to a snapshot: another server takes its server's place, with the same name, port, password
-    /// and end. Connections to it are cut. Once begun it is done to its end: dropping the future blocks until then. Two
-    /// at once come one after the other.
+    /// Restores the session to a snapshot: a new server replaces the session's server, with the same name, port,
+    /// password and expiry. Connections to the old server are closed. A restore that has begun is completed: dropping
+    /// the future blocks until then, for at most a minute. Concurrent restores of one session run one after the other.
     ///
     /// # Errors
-    /// [`SnapshotError`]. With [`SnapshotError::Lost`] the session is gone, with any other as it was.
+    /// Returns [`SnapshotError::Lost`] if the session is gone. After any other error the session is as it was before.
     pub async fn restore(&self, folders: &Folders, from: &Name, foreign: AnotherSecret) -> Result<Self, SnapshotError> {
         let (session, folders, from) = (self.clone(), folders.clone(), from.clone());
         let restored =
@@ -56,9 +57,9 @@ impl Session {
         restored.await.map_err(SnapshotError::System)?
     }
 
-    /// Puts the session back to the state after the seeds it was started with, as [`Session::restore`] does. When that
-    /// is not kept, as after seeds that are not cached, it is made once more, which takes a definition that still is
-    /// what the session was started with.
+    /// Restores the session to the state after the seeds that it was started with, in the same way as
+    /// [`Session::restore`]. If no layer has this state, for example because a seed is not cached, the seeds are
+    /// applied again. The image and seeds of the definition must then be those that the session was started with.
     ///
     /// # Errors
     /// As [`Session::restore`].
@@ -68,11 +69,13 @@ impl Session {
         reset.await.map_err(SnapshotError::System)?
     }
 
-    /// Starts another session with the state of this one, as it is now or in a snapshot. It has a port, a password and an
-    /// end of its own. This one goes on; see [`Manner`](super::Manner) for when its server is stopped for a moment.
+    /// Starts another session with the state of this one. The state is that of the snapshot `from`, or the current one
+    /// if
+    /// `from` is `None`. The new session has its own port, password and expiry. This session keeps running; its server
+    /// is restarted if the returned manner is [`Manner::Stopped`](super::Manner::Stopped).
     ///
     /// # Errors
-    /// [`SnapshotError`]. Nothing of the new session is left then.
+    /// Returns an error if the snapshot or the new session can't be made. Nothing of the new session is left then.
     pub async fn fork(
         &self,
         folders: &Folders,
@@ -81,7 +84,7 @@ impl Session {
         options: &ForkOptions,
     ) -> Result<(Self, super::Manner), SnapshotError> {
         let backend = self.container().backend();
-        // Before anything is saved in vain.
+        // Checked first, so that no snapshot is made for nothing.
         refuse_existing(folders, backend, to).await?;
         let secret = MachineSecret::load_or_create(folders)?;
         let instance = self.listed_metadata()?.instance;
@@ -103,21 +106,22 @@ impl Session {
         match started.await {
             Ok(session) => Ok((session, taken.manner)),
             Err(error) => {
-                // What stays now is swept once it is old enough.
+                // If the image can't be removed now, `sweep` removes it later.
                 let _ = discard(backend, &taken.image).await;
                 Err(error)
             }
         }
     }
 
-    /// The base image, as the label has it.
+    /// Returns the base image that the session's label names.
     fn image(&self) -> Option<Reference> {
         self.summary().labels.get(&label::IMAGE_KEY)?.as_str().parse().ok()
     }
 }
 
 impl Snapshot {
-    /// Starts a session with this state, also when the session that it was taken of is gone.
+    /// Starts a session with the state of this snapshot. The session that the snapshot was taken of need not exist any
+    /// more.
     ///
     /// # Errors
     /// As [`Session::fork`].
@@ -138,7 +142,7 @@ impl Snapshot {
     }
 }
 
-/// An image that a server is started from, and what is known of it.
+/// An image to start a server from, with everything that the start needs to know about it.
 struct Source {
     image: Reference,
     key: SeedHash,
@@ -164,12 +168,13 @@ impl Source {
             let label = source.metadata.snapshot.as_ref();
             label.is_some_and(|label| label.session == *session && label.name.as_ref() == Some(name))
         };
-        // An image of another session or name only has the name of this one.
+        // The label decides: an image may have this name but hold the snapshot of another session or name.
         let found = found.filter(is_asked_for);
         found.ok_or_else(|| SnapshotError::NotFound { session: session.clone(), name: name.clone() })
     }
 
-    /// One engine command, and one more when the base image is another than was thought.
+    /// Reads the labels of an image; `None` if there is no such image. `base` is the expected base image. Runs one
+    /// engine command, and a second one if the base image is a different one.
     async fn of_image(
         backend: &Backend,
         secret: &MachineSecret,
@@ -265,7 +270,7 @@ async fn reset(session: &Session, definition: Definition, foreign: AnotherSecret
     again(&session, &metadata, definition).await
 }
 
-/// Makes the state after the seeds once more.
+/// Replaces the session's server by one that applies the seeds again.
 async fn again(session: &Session, metadata: &Metadata, definition: Definition) -> Result<Session, SnapshotError> {
     let backend = session.container().backend();
     let folders = &definition.folders.clone();
@@ -283,7 +288,7 @@ async fn again(session: &Session, metadata: &Metadata, definition: Definition) -
     ended_or_lost(folders, session, ended).await
 }
 
-/// Starts a server from an image in the place of a session's.
+/// Replaces the session's server by one that is started from an image.
 async fn replace(
     folders: &Folders,
     session: &Session,
@@ -302,7 +307,7 @@ async fn replace(
     ended_or_lost(folders, session, ended).await
 }
 
-/// Starts a session of its own from an image.
+/// Starts a new session from an image.
 async fn begin(
     folders: &Folders,
     backend: &Backend,
@@ -328,7 +333,7 @@ async fn begin(
     }
 }
 
-/// The session of now: somebody else may have put it back to something before the lock was there.
+/// Looks up the session again, now that its lock is held: another process may have replaced its server in the meantime.
 async fn still_there(session: &Session, folders: &Folders, foreign: AnotherSecret) -> Result<Session, SnapshotError> {
     let found = Session::running(session.container().backend(), session.name()).await?;
     let found = found.ok_or_else(|| SnapshotError::Ended { session: session.name().clone() })?;
@@ -340,7 +345,7 @@ async fn still_there(session: &Session, folders: &Folders, foreign: AnotherSecre
     }
 }
 
-/// A session that takes over one that is there.
+/// Returns the request for the server that is to replace the session's server.
 fn successor(folders: &Folders, session: &Session, labels: Labels, state: State) -> Result<Request, SnapshotError> {
     let mut labels = labels;
     labels.insert(label::RESTORED_KEY, label::json_value(&Restored::now(state)));
@@ -361,7 +366,7 @@ async fn ended_or_lost(
     match ended {
         Ok(session) => {
             before.discard_its_image().await;
-            // A server that speaks TLS has another authority now, and clients read that from the same file.
+            // A server with TLS has a new certificate authority now, and clients read it from the same file as before.
             if let Some(pem) = session.summary().labels.get(&label::SSL_CA_CERT_PEM_KEY) {
                 let kind = session.container().backend().kind();
                 session_ca_file(folders, kind, session.credential(), pem.as_str()).map_err(StartError::from)?;

@@ -1,4 +1,4 @@
-//! Taking a snapshot of a session while clients work with it.
+//! Taking a snapshot of a session while clients are connected to it.
 
 use std::time::Duration;
 
@@ -14,46 +14,48 @@ use crate::server::Server;
 use crate::session::Session;
 use crate::state::{Folders, Lock, MachineSecret, background};
 
-/// How long somebody who gives a snapshot up waits for it at most.
+/// The longest time that dropping the future of a snapshot blocks.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// What becomes of a snapshot that has the name already.
+/// What to do if the session already has a snapshot of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Existing {
-    /// It stays, and there is no new one.
+    /// Fail, and keep the existing snapshot.
     #[default]
     Refuse,
-    /// It loses the name to the new one, and goes when nothing runs on it.
+    /// Give the name to the new snapshot. The existing one is removed once nothing runs on it.
     Replace,
 }
 
-/// How the server was treated for a snapshot.
+/// Whether the server had to be stopped for a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Manner {
-    /// It only stood still for a moment; its clients waited.
+    /// The server was only paused for a moment, and connections stayed open.
     Live,
-    /// It was stopped and started again, for the sake of UNLOGGED tables: connections of clients were cut.
+    /// The server was stopped and started again, to save UNLOGGED tables. This closed all connections.
     Stopped,
 }
 
-/// A snapshot that was taken.
+/// The result of taking a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Taken {
-    /// Its image.
+    /// The image of the snapshot.
     pub image: Reference,
-    /// How the server was treated.
+    /// Whether the server had to be stopped.
     pub manner: Manner,
 }
 
 impl Session {
-    /// Takes a snapshot: all databases as they are at one moment, whatever clients are doing. What was committed before is in it.
-    /// Once begun it is done to its end: dropping the future blocks until then.
+    /// Takes a snapshot of all databases as they are at one moment, even while clients are working with them. The
+    /// snapshot contains every transaction that was committed before the call. A snapshot that has begun is completed:
+    /// dropping the future blocks until then, for at most a minute.
     ///
-    /// Two engine commands when the server need not be stopped for it. See [`Manner`] for when that is.
+    /// Runs two engine commands if the server need not be stopped. See [`Manner::Stopped`] for when it is.
     ///
     /// # Errors
-    /// [`SnapshotError`].
+    /// Returns [`SnapshotError::Exists`] if the session has a snapshot of this name and `existing` is
+    /// [`Existing::Refuse`], and another error if the snapshot can't be taken.
     pub async fn snapshot(&self, folders: &Folders, name: &Name, existing: Existing) -> Result<Taken, SnapshotError> {
         let (session, folders, name) = (self.clone(), folders.clone(), name.clone());
         let taken = background::on_own_thread(async move || named(&session, &folders, &name, existing).await, LIMIT);
@@ -69,12 +71,13 @@ async fn named(session: &Session, folders: &Folders, name: &Name, existing: Exis
     let _lock = lock(folders, backend, session.name()).await?;
     let _layers = Lock::of_build(folders, backend.kind(), &instance).await?;
     let found = backend.inspect_images(std::slice::from_ref(&image)).await.map_err(SnapshotError::LookUp)?;
-    // An image that is no snapshot only has the name, and loses it.
+    // An image that is not a snapshot is not kept: it loses the name without an error.
     let is_there = found.iter().flatten().any(|info| info.labels.get(&label::SNAPSHOT_KEY).is_some());
     if is_there && existing == Existing::Refuse {
         return Err(SnapshotError::Exists { session: session.name().clone(), name: name.clone() });
     }
-    // Only a name tells a snapshot from leftovers; a commit would take it away and leave an image without any.
+    // The commit would leave the existing image without any name, and then it could no longer be recognised as a
+    // snapshot.
     let aside = match is_there {
         true => {
             let tag = nameless_tag()?;
@@ -92,14 +95,14 @@ async fn named(session: &Session, folders: &Folders, name: &Name, existing: Exis
     taken
 }
 
-/// A tag that nobody else has, for a snapshot without a name.
+/// Returns a random tag, for a snapshot without a name.
 pub(super) fn nameless_tag() -> Result<SnapshotTag, SnapshotError> {
     let mut bytes = [0; 32];
     random(&mut bytes).map_err(SnapshotError::System)?;
     Ok(SnapshotTag::of_random(bytes))
 }
 
-/// As a snapshot without a name, for a session that begins with it.
+/// Takes a snapshot without a name, for a session that starts from it.
 pub(super) async fn nameless(session: &Session, folders: &Folders) -> Result<Taken, SnapshotError> {
     let backend = session.container().backend();
     let instance = session.listed_metadata()?.instance;
@@ -121,7 +124,7 @@ async fn commit(
     let nonce = session.credential().to_owned();
     let secret = Some(MachineSecret::load_or_create(folders)?.fingerprint(&nonce));
     let label = SnapshotLabel { session: session.name().clone(), name: name.cloned(), nonce, secret };
-    // An image takes over the labels of its container: those that tell of one server are not for it.
+    // An image inherits the labels of its container. Labels that are only true of this server are emptied.
     let own = [
         label::SESSION_KEY,
         label::OWNER_KEY,

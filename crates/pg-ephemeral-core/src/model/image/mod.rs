@@ -1,6 +1,6 @@
-//! Which image a server runs: a version of the official PostgreSQL image, or any image by its full reference.
+//! The image that a server runs: a version of the official PostgreSQL image, or any image by its full reference.
 //!
-//! Only the text is looked at. Whether the image exists, and what is in it, is for the backend to find out.
+//! Only the syntax is checked here. The backend finds out whether the image exists and what it contains.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -25,10 +25,10 @@ const LATEST: Tag = Tag::from_static("latest");
 ///   dash, such as `17`, `17.2`, `9.6.24`, `18rc1`, `17-alpine` or `18beta1-bookworm`.
 ///
 /// Text with a `/` is a full OCI reference, see [`Reference`] for the grammar. Other text without a `/`, such as
-/// `postgres` or `postgres:17`, is refused, for it could be meant either way.
+/// `postgres` or `postgres:17`, is refused because it is ambiguous.
 ///
-/// Displayed and serialised as it was written. Two images are equal when they mean the same reference, so `17` equals
-/// `docker.io/library/postgres:17`.
+/// An image is displayed and serialised as it was written. Two images are equal if they mean the same reference, so
+/// `17` equals `docker.io/library/postgres:17`.
 ///
 /// ```
 /// use pg_ephemeral_core::image::Image;
@@ -50,24 +50,26 @@ pub struct Image {
 }
 
 impl Image {
-    /// What [`Image::default`] is: the newest version of the official image.
+    /// The text of [`Image::default`]: the newest version of the official image.
     pub const DEFAULT: &'static str = "latest";
 
-    /// The whole reference: with domain, and with tag `latest` when neither tag nor digest is written.
+    /// Returns the full reference. If the image was parsed from text, the reference has a domain, and the tag `latest`
+    /// if neither a tag nor a digest was written.
     #[must_use]
     pub fn reference(&self) -> &Reference {
         &self.reference
     }
 
-    /// The first number of the PostgreSQL version, as far as the text tells it: 17 for `17-alpine`, 9 for `9.6`.
+    /// Returns the first number of the PostgreSQL version in the text: 17 for `17-alpine`, 9 for `9.6`.
     ///
-    /// `None` for `latest`, for a digest alone, for tags that are no version and for images other than the official one.
+    /// `None` for `latest`, for a digest without a tag, for a tag that is not a version, and for images other than the
+    /// official one.
     #[must_use]
     pub fn official_major(&self) -> Option<u32> {
         self.official_tag().and_then(major_version)
     }
 
-    /// Whether this is `latest` of the official image, pinned by a digest or not.
+    /// Returns `true` if this is the tag `latest` of the official image, with or without a digest.
     #[must_use]
     pub fn is_latest(&self) -> bool {
         self.official_tag() == Some(&LATEST)
@@ -78,7 +80,7 @@ impl Image {
         self.reference.tag().filter(|_| is_official)
     }
 
-    /// Reads a tag of the official image; `None` when it is not one.
+    /// Parses a tag of the official image. `None` if the text is not one.
     fn parse_official(text: &str) -> Result<Option<Reference>, DigestError> {
         let (tag, digest) = match text.split_once('@') {
             Some((tag, digest)) => (tag, Some(digest)),
@@ -94,7 +96,7 @@ impl Image {
         }
     }
 
-    /// Reads a full reference and adds what engines would.
+    /// Parses a full reference, and adds the domain and the tag that an engine would add.
     fn parse_reference(text: &str) -> Result<Reference, ReferenceError> {
         let reference = Reference::parse(text)?.canonical();
         if reference.tag().is_none() && reference.digest().is_none() {
@@ -105,7 +107,7 @@ impl Image {
     }
 }
 
-/// The major number of a tag that is a version; `None` for every other tag.
+/// Returns the major number of a tag that is a version. `None` for any other tag.
 fn major_version(tag: &Tag) -> Option<u32> {
     let (version, variant) = match tag.as_str().split_once('-') {
         Some((version, variant)) => (version, Some(variant)),
@@ -130,7 +132,7 @@ fn major_version(tag: &Tag) -> Option<u32> {
     if rest.is_empty() { major.parse().ok() } else { None }
 }
 
-/// Splits the decimal digits off the start of a text; `None` when there are none.
+/// Splits a text after its leading decimal digits. `None` if there are none.
 fn split_number(text: &str) -> Option<(&str, &str)> {
     let end = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
     text.split_at_checked(end).filter(|(digits, _)| !digits.is_empty())
@@ -219,29 +221,29 @@ impl Hash for Image {
     }
 }
 
-/// Why a text is not an [`Image`].
+/// The reason why a text is not a valid [`Image`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImageError {
-    /// There is no text at all.
+    /// The text is empty.
     #[error("image is empty")]
     Empty,
-    /// Text without a `/` that is neither `latest` nor a version.
+    /// The text has no `/` and is neither `latest` nor a version.
     #[error("image {text:?} is neither a version of the official image nor a full reference")]
     BareName {
         /// The text.
         text: String,
     },
-    /// What follows the `@` of a version is not a digest. Offsets count from there.
+    /// The text after the `@` of a version is not a digest. Offsets in the error count from the `@`.
     #[error(transparent)]
     Digest(#[from] DigestError),
-    /// Text with a `/` that is not an OCI reference.
+    /// The text has a `/` and is not an OCI reference.
     #[error(transparent)]
     Reference(#[from] ReferenceError),
 }
 
 impl ImageError {
-    /// What to write instead, where that helps more than the error alone.
+    /// Returns what to write instead. `None` if the message of the error already says enough.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {

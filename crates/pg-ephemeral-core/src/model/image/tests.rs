@@ -80,7 +80,7 @@ fn a_reference_without_tag_and_digest_is_latest() {
 }
 
 #[test]
-fn other_bare_text_is_refused_with_a_hint() {
+fn text_without_a_slash_that_is_not_a_version_is_refused_with_a_hint() {
     for text in [
         "postgres",
         "postgres:17",
@@ -122,7 +122,7 @@ fn an_empty_image_is_refused() {
 }
 
 #[test]
-fn a_bad_reference_tells_what_is_wrong_with_it() {
+fn the_error_of_an_invalid_reference_says_what_is_wrong() {
     let refused = refuse("ghcr.io/Acme");
     assert!(matches!(refused, ImageError::Reference(ReferenceError::Path(_))));
     assert_eq!(refused.to_string(), "path of the image has upper-case 'A' at byte 8, its letters are lower-case");
@@ -137,7 +137,7 @@ fn the_default_is_the_newest_official_image() {
 }
 
 #[test]
-fn images_are_equal_when_they_mean_the_same() {
+fn images_with_the_same_reference_are_equal() {
     let short = parse("17");
     let long = parse("docker.io/library/postgres:17");
     assert_eq!(short, long);
@@ -153,12 +153,12 @@ fn serde_goes_through_the_string_as_written() {
     assert!(refused.to_string().starts_with(r#"image "postgres" is neither"#), "{refused}");
 }
 
-/// The versions that `Image` documents.
+/// The syntax of versions in the documentation of `Image`.
 const VERSION: &str = r"[1-9][0-9]{0,3}(\.[0-9]{1,2}){0,2}((alpha|beta|rc)[0-9]{1,2})?(-[a-z0-9][a-z0-9._-]{0,9})?";
 
 proptest! {
     #[test]
-    fn every_version_has_its_major(version in VERSION) {
+    fn the_major_number_of_every_version_is_found(version in VERSION) {
         let digits: String = version.chars().take_while(char::is_ascii_digit).collect();
         prop_assert_eq!(parse(&version).official_major(), digits.parse().ok());
     }

@@ -1,6 +1,7 @@
 //! Names of instances and of their seeds.
 //!
-//! Both follow one rule, strict enough to be part of an image's path, a container's name and a file's name as they are.
+//! Both follow the same rule. It is so strict that a name can be part of an image path, a container name and a file
+//! name without being escaped.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,28 +12,28 @@ use serde::{Deserialize, Serialize};
 #[cfg(test)]
 mod tests;
 
-/// The longest name of an instance or a seed, in bytes.
+/// The maximum length of the name of an instance or a seed, in bytes.
 pub const MAX_NAME_LENGTH: usize = 63;
 
-/// Why a text is not an [`InstanceName`] or a [`SeedName`].
+/// The reason why a text is not a valid [`InstanceName`] or [`SeedName`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NameError {
-    /// There is no text at all.
+    /// The name is empty.
     #[error("name is empty")]
     Empty,
     /// The name is longer than [`MAX_NAME_LENGTH`].
     #[error("name is {length} bytes long, at most {MAX_NAME_LENGTH} are allowed")]
     TooLong {
-        /// The length found, in bytes.
+        /// The length of the name, in bytes.
         length: usize,
     },
-    /// A character that is no lower-case ASCII letter, digit or dash.
+    /// The name has a character that is not a lower-case ASCII letter, a digit or a dash.
     #[error("name has {character:?} at byte {offset}, allowed are lower-case ASCII letters, digits and inner dashes")]
     Character {
         /// The first character that is not allowed.
         character: char,
-        /// Where it starts, in bytes from the start of the name.
+        /// The offset of the character, in bytes from the start of the name.
         offset: usize,
     },
     /// The name starts with a dash.
@@ -43,7 +44,7 @@ pub enum NameError {
     TrailingDash,
 }
 
-/// Checks the rule of both names: length, then characters, then where dashes are.
+/// Checks the rule for both kinds of names: first the length, then the characters, then the positions of dashes.
 fn check(name: &str) -> Result<(), NameError> {
     if name.is_empty() {
         return Err(NameError::Empty);
@@ -73,7 +74,7 @@ macro_rules! name {
         pub struct $type(Cow<'static, str>);
 
         impl $type {
-            /// The name as text.
+            /// Returns the name as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -148,13 +149,14 @@ name! {
 }
 
 impl InstanceName {
-    /// `main`, the instance there is without a configuration, and the one meant when none is named.
+    /// Returns `main`, the name of the instance that exists without a configuration. It is also the instance that is
+    /// used by default.
     #[must_use]
     pub const fn main() -> Self {
         Self(Cow::Borrowed("main"))
     }
 
-    /// What no name can be, to see what would become of it.
+    /// Returns an invalid name, for tests of code that fails with one.
     #[cfg(test)]
     pub(crate) const fn impossible() -> Self {
         Self(Cow::Borrowed("Not A Name"))

@@ -6,7 +6,7 @@ fn refuse(name: &str) -> NameError {
     name.parse::<InstanceName>().unwrap_err()
 }
 
-/// The rule once more, as one would say it.
+/// The rule for names, written independently of the code under test.
 fn is_name(name: &str) -> bool {
     let words: Vec<&str> = name.split('-').collect();
     let is_word_character = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
@@ -17,7 +17,7 @@ fn is_name(name: &str) -> bool {
 }
 
 #[test]
-fn letters_digits_and_inner_dashes_make_a_name() {
+fn names_of_letters_digits_and_inner_dashes_are_accepted() {
     for name in ["a", "7", "main", "billing-2", "a--b", "0-0"] {
         assert_eq!(name.parse::<InstanceName>().unwrap().as_str(), name);
         assert_eq!(name.parse::<SeedName>().unwrap().as_str(), name);
@@ -25,7 +25,7 @@ fn letters_digits_and_inner_dashes_make_a_name() {
 }
 
 #[test]
-fn a_fault_in_a_name_has_its_own_kind() {
+fn each_fault_in_a_name_has_its_own_error() {
     let character = |character, offset| NameError::Character { character, offset };
     for (name, error) in [
         ("", NameError::Empty),
@@ -76,7 +76,7 @@ fn serde_goes_through_the_string_and_checks_it() {
 
 proptest! {
     #[test]
-    fn exactly_the_names_of_the_rule_are_accepted(
+    fn only_valid_names_are_accepted(
         name in prop_oneof![any::<String>(), "[a-z0-9-]{0,65}", "[aA0_-]{0,6}"],
     ) {
         prop_assert_eq!(name.parse::<InstanceName>().is_ok(), is_name(&name));

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The key of a layer: BLAKE3, written as 64 lower-case hexadecimal characters. It is the tag of the layer's image.
+/// The key of a layer: a BLAKE3 hash, written as 64 lower-case hexadecimal characters. It is the tag of the layer's
+/// image.
 ///
 /// ```
 /// use pg_ephemeral_core::layer::{SeedHash, SeedHashError};
@@ -24,7 +25,7 @@ impl SeedHash {
     /// The length of a key, in characters.
     pub const LENGTH: usize = 64;
 
-    /// The key as text.
+    /// Returns the key as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -34,7 +35,7 @@ impl SeedHash {
         Self(hash.to_hex().to_string())
     }
 
-    /// Some key, the same for the same text.
+    /// Returns a key for tests, which is the same for the same text.
     #[cfg(test)]
     pub(crate) fn of_text(text: &str) -> Self {
         Self::new(blake3::hash(text.as_bytes()))
@@ -81,22 +82,22 @@ impl fmt::Display for SeedHash {
     }
 }
 
-/// Why a text is not a [`SeedHash`].
+/// The reason why a text is not a valid [`SeedHash`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SeedHashError {
-    /// It has another length.
+    /// The text does not have [`SeedHash::LENGTH`] characters.
     #[error("a layer's key has {} characters, this one has {length} bytes", SeedHash::LENGTH)]
     Length {
         /// The length found, in bytes.
         length: usize,
     },
-    /// A character that is no lower-case hexadecimal digit.
-    #[error("a layer's key has lower-case hexadecimal digits, not {character:?} (at byte {offset})")]
+    /// The text has a character that is not a lower-case hexadecimal digit.
+    #[error("a layer's key consists of lower-case hexadecimal digits, not {character:?} (at byte {offset})")]
     Character {
         /// The first such character.
         character: char,
-        /// Where it starts, in bytes from the start of the text.
+        /// The offset of the character, in bytes from the start of the text.
         offset: usize,
     },
 }
@@ -108,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_lower_case_hexadecimal_digits_are_a_key() {
+    fn a_key_has_only_lower_case_hexadecimal_digits() {
         let upper = "A".repeat(64);
         let error = SeedHashError::Character { character: 'A', offset: 0 };
         assert_eq!(upper.parse::<SeedHash>(), Err(error));
@@ -119,7 +120,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_key_survives_text_and_json(text in ".*") {
+        fn a_key_round_trips_through_text_and_json(text in ".*") {
             let hash = SeedHash::of_text(&text);
             prop_assert_eq!(&hash.to_string().parse::<SeedHash>().unwrap(), &hash);
             let json = serde_json::to_string(&hash).unwrap();
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn json_that_is_no_key_is_refused() {
+    fn json_that_is_not_a_key_is_refused() {
         assert!(serde_json::from_str::<SeedHash>("\"latest\"").is_err());
     }
 }

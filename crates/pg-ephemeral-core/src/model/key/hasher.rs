@@ -1,17 +1,17 @@
-//! What a key is computed from: a sequence of named, typed and length-prefixed fields, so that no two sequences are
-//! the same bytes, wherever the boundary between two fields is.
+//! Computes keys from a sequence of named, typed and length-prefixed fields. The encoding is unambiguous: two different
+//! sequences never result in the same bytes.
 
 use super::SeedHash;
 
-/// The version of everything that goes into a key. It is raised whenever the fields, their order or the meaning of a
-/// layer's content change, and makes all earlier layers unknown.
+/// The version of the format of keys, which is part of each key. It is raised whenever the fields, their order or the
+/// meaning of a layer's content change. Layers of an earlier version are not used any more.
 pub const FORMAT: u32 = 3;
 
-/// Hashes fields. Each is one byte for its type, its name and its value, both with their length in front.
+/// Hashes fields. Each field is one byte for its type, then its name and its value, each preceded by its length.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyHasher(blake3::Hasher);
 
-/// The types of fields, as they stand in the hashed bytes.
+/// The types of fields, with the byte that is hashed for each.
 #[derive(Clone, Copy)]
 #[repr(u8)]
 enum FieldType {
@@ -23,7 +23,7 @@ enum FieldType {
 }
 
 impl KeyHasher {
-    /// A hasher for one purpose; keys of different purposes never meet.
+    /// Creates a hasher for one purpose. Keys of different purposes are never equal.
     pub(crate) fn new(purpose: &str) -> Self {
         let mut hasher = Self(blake3::Hasher::new());
         hasher.field(FieldType::Bytes, "format", &FORMAT.to_le_bytes());
@@ -41,7 +41,7 @@ impl KeyHasher {
         self.field(FieldType::Text, name, value.as_bytes());
     }
 
-    /// Adds a text that may be missing, which is not the same as an empty one.
+    /// Adds a text that may be absent. An absent text and an empty one result in different keys.
     pub(crate) fn optional_text(&mut self, name: &str, value: Option<&str>) {
         match value {
             Some(value) => self.text(name, value),
@@ -64,12 +64,12 @@ impl KeyHasher {
         }
     }
 
-    /// The hash of all fields.
+    /// Returns the hash of all fields.
     pub(crate) fn finish(&self) -> blake3::Hash {
         self.0.finalize()
     }
 
-    /// The hash of all fields as the key of a layer.
+    /// Returns the hash of all fields as the key of a layer.
     pub(crate) fn finish_layer(&self) -> SeedHash {
         SeedHash::new(self.finish())
     }
@@ -98,7 +98,7 @@ mod tests {
 
     use super::*;
 
-    /// A field as a test writes it.
+    /// A field of a key, in the form that the tests generate.
     #[derive(Debug, Clone, PartialEq)]
     enum Field {
         Text(String, String),
@@ -108,7 +108,7 @@ mod tests {
     }
 
     impl Field {
-        /// What makes two fields the same one.
+        /// Returns a normal form: two fields must be hashed alike exactly if their normal forms are equal.
         fn meaning(&self) -> Self {
             match self {
                 Self::Optional(name, Some(text)) => Self::Text(name.clone(), text.clone()),
@@ -134,7 +134,7 @@ mod tests {
         hasher.finish_layer()
     }
 
-    /// Few characters and short texts, so that equal bytes with other boundaries come up all the time.
+    /// Generates short texts of few characters, so that the same bytes often occur with different field boundaries.
     fn text() -> impl Strategy<Value = String> {
         "[ab]{0,2}"
     }
@@ -152,14 +152,14 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
         #[test]
-        fn two_sequences_of_fields_have_one_key_only_when_they_are_the_same(left in fields(), right in fields()) {
+        fn two_sequences_of_fields_have_the_same_key_only_if_they_are_equal(left in fields(), right in fields()) {
             let same = left.iter().map(Field::meaning).eq(right.iter().map(Field::meaning));
             prop_assert_eq!(key(&left) == key(&right), same);
         }
     }
 
     #[test]
-    fn the_same_fields_for_another_purpose_have_another_key() {
+    fn the_same_fields_have_different_keys_for_different_purposes() {
         assert_ne!(KeyHasher::new("a").finish(), KeyHasher::new("b").finish());
     }
 }

@@ -1,4 +1,4 @@
-//! The key of a layer, and how one is computed.
+//! The key of a layer, and its computation.
 
 mod hash;
 mod hasher;

@@ -1,4 +1,4 @@
-//! Why labels could not be read: which one, and what is wrong with it.
+//! The errors of reading labels. Each names the label and says what is wrong with it.
 
 use std::num::ParseIntError;
 
@@ -8,52 +8,52 @@ use ociman::{ContainerNameError, ReferenceError};
 use crate::model::instance::NameError;
 use crate::model::setting::{DatabaseNameError, SslHostnameError, SuperuserError};
 
-/// Why the labels of a container or an image could not be read.
+/// The reason why the labels of a container or an image could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// It has no such label, or an empty one.
+    /// The label is missing or empty.
     #[error("the label {key} is missing")]
     Missing {
         /// The label.
         key: Key,
     },
-    /// The value is not what such a label holds.
-    #[error("read the label {key} {value:?}")]
+    /// The value of the label is malformed.
+    #[error("failed to read the label {key} {value:?}")]
     Malformed {
         /// The label.
         key: Key,
-        /// Its value, cut when it is long.
+        /// The value of the label, truncated if it is long.
         value: String,
-        /// What is wrong with it.
+        /// The description of the fault.
         #[source]
         source: Malformed,
     },
-    /// The value contradicts another label, or itself.
+    /// The value of the label contradicts another label or itself.
     #[error("the label {key} is inconsistent: {reason}")]
     Inconsistent {
         /// The label.
         key: Key,
-        /// What it contradicts.
+        /// The description of the contradiction.
         reason: String,
     },
-    /// Only containers have such a label, and this is an image.
-    #[error("the label {key} has no place on an image")]
+    /// An image has a label that only containers can have.
+    #[error("the label {key} is not valid on an image")]
     Misplaced {
         /// The label.
         key: Key,
     },
-    /// It was written by a later version, whose labels may mean something else.
-    #[error("the label {key} says {version}, which is newer than this pg-ephemeral, {}", env!("CARGO_PKG_VERSION"))]
+    /// The labels were written by a newer version of pg-ephemeral, in which they may have another meaning.
+    #[error("the label {key} has version {version}, which is newer than this pg-ephemeral, {}", env!("CARGO_PKG_VERSION"))]
     NewerVersion {
         /// The label.
         key: Key,
-        /// The version that wrote it.
+        /// The version that wrote the labels.
         version: String,
     },
 }
 
 impl ReadError {
-    /// The label that it is about.
+    /// Returns the label that the error is about.
     #[must_use]
     pub fn key(&self) -> &Key {
         match self {
@@ -65,7 +65,7 @@ impl ReadError {
         }
     }
 
-    /// What the user can do about it.
+    /// Returns what the user can do about the error.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -76,47 +76,47 @@ impl ReadError {
     }
 }
 
-/// What is wrong with a label's value.
+/// The reason why a label's value is malformed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Malformed {
-    /// It is no version of the form `1.2.3`.
+    /// The value is not a version of the form `1.2.3`.
     #[error("expected a version such as 1.2.3")]
     Version,
-    /// It is no name of an instance.
+    /// The value is not the name of an instance.
     #[error(transparent)]
     Instance(NameError),
-    /// It is no reference to an image.
+    /// The value is not an image reference.
     #[error(transparent)]
     Image(ReferenceError),
-    /// It is not the JSON of seeds.
+    /// The value is not a JSON array of seeds.
     #[error("expected a JSON array of seeds")]
     Seeds(#[source] serde_json::Error),
-    /// It is not the JSON that such a label holds.
+    /// The value is not the JSON that this label contains.
     #[error("expected the JSON of such a label")]
     Json(#[source] serde_json::Error),
-    /// It is no name of a session.
+    /// The value is not the name of a session.
     #[error(transparent)]
     Session(ContainerNameError),
-    /// It is not the JSON of an owner.
+    /// The value is not the JSON of an owner.
     #[error("expected the JSON of an owner")]
     Owner(#[source] serde_json::Error),
-    /// It is not a number of seconds.
+    /// The value is not a number of seconds.
     #[error("expected a number of seconds")]
     Expires(#[source] ParseIntError),
-    /// The number of seconds is beyond what a clock can show.
-    #[error("no clock can show that time")]
+    /// The number of seconds is so large that the time can't be represented.
+    #[error("the time is out of range")]
     TooLate,
-    /// It is no name of a role.
+    /// The value is not the name of a role.
     #[error(transparent)]
     Superuser(SuperuserError),
-    /// It is no name of a database.
+    /// The value is not the name of a database.
     #[error(transparent)]
     Database(DatabaseNameError),
-    /// It is no host name.
+    /// The value is not a host name.
     #[error(transparent)]
     SslHostname(SslHostnameError),
-    /// It is no certificate in PEM.
+    /// The value is not a certificate in PEM format.
     #[error("expected a certificate in PEM")]
     SslCertificate,
 }

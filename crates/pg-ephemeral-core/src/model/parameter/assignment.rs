@@ -3,9 +3,9 @@ use std::str::FromStr;
 
 use super::{ParameterName, ParameterNameError, ParameterValue, ParameterValueError};
 
-/// A parameter with the value to set, read from and displayed as `NAME=VALUE`.
+/// A parameter with its value, parsed from and displayed as `NAME=VALUE`.
 ///
-/// The first `=` ends the name; everything after it, spaces and further `=` included, is the value.
+/// The first `=` ends the name. Everything after it is the value, including spaces and further `=`.
 ///
 /// ```
 /// use pg_ephemeral_core::parameter::ParameterAssignment;
@@ -17,9 +17,9 @@ use super::{ParameterName, ParameterNameError, ParameterValue, ParameterValueErr
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ParameterAssignment {
-    /// What to set.
+    /// The name of the parameter.
     pub name: ParameterName,
-    /// What to set it to.
+    /// The value to set.
     pub value: ParameterValue,
 }
 
@@ -38,17 +38,17 @@ impl fmt::Display for ParameterAssignment {
     }
 }
 
-/// Why a text is not a [`ParameterAssignment`].
+/// The reason why a text is not a valid [`ParameterAssignment`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParameterAssignmentError {
-    /// Nothing separates name and value.
+    /// The text has no `=`.
     #[error("parameter has no `=` between name and value")]
     NoEqualsSign,
-    /// What stands before the first `=` is not a name.
+    /// The text before the first `=` is not a valid name.
     #[error(transparent)]
     Name(#[from] ParameterNameError),
-    /// What follows the first `=` is not a value.
+    /// The text after the first `=` is not a valid value.
     #[error(transparent)]
     Value(#[from] ParameterValueError),
 }

@@ -1,7 +1,7 @@
 //! Parameters of a PostgreSQL server (`postgresql.conf`), as they are set in the configuration and on the command line.
 //!
-//! Names and values are checked as far as PostgreSQL's syntax goes. Whether a server knows a parameter and takes its
-//! value is for the server to say.
+//! Only the syntax of names and values is checked here. The server checks whether it knows a parameter and accepts its
+//! value.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 
 mod assignment;
 mod parameters;
-/// Whether a parameter is one of those `ssl_config` takes care of.
+/// Returns `true` if a parameter configures SSL, that is, if its name starts with `ssl`. Such a parameter conflicts
+/// with `ssl_config`.
 pub(crate) fn sets_ssl(name: &str) -> bool {
     name.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("ssl"))
 }
@@ -26,8 +27,8 @@ pub use parameters::Parameters;
 
 /// The name of a parameter: `[A-Za-z_][A-Za-z0-9_.]*`.
 ///
-/// Compared, ordered and hashed without regard to ASCII case, as PostgreSQL does; displayed as it was written. The dot
-/// is for parameters of extensions, such as `auto_explain.log_min_duration`.
+/// Names are compared, ordered and hashed without regard to ASCII case, as PostgreSQL does, and displayed as they were
+/// written. Parameters of extensions have a dot in their names, such as `auto_explain.log_min_duration`.
 ///
 /// ```
 /// use pg_ephemeral_core::parameter::ParameterName;
@@ -44,11 +45,11 @@ pub use parameters::Parameters;
 pub struct ParameterName(Cow<'static, str>);
 
 impl ParameterName {
-    /// A name from a literal, for `const` items: a bad literal does not compile.
+    /// Creates a name from a literal, for `const` items. There, an invalid literal is a compile-time error.
     ///
     /// # Panics
     ///
-    /// When `name` is not the name of a parameter. Outside a `const` context use [`FromStr`] instead.
+    /// Panics if `name` is not a valid name. Outside a `const` context use [`FromStr`] instead.
     #[expect(clippy::panic, reason = "meant for const items, where a panic is a compile error")]
     #[must_use]
     pub const fn from_static(name: &'static str) -> Self {
@@ -58,13 +59,13 @@ impl ParameterName {
         Self(Cow::Borrowed(name))
     }
 
-    /// The name as it was written.
+    /// Returns the name as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The name in lower case: the same text for all names that are equal.
+    /// Returns the name in lower case. Equal names result in the same text.
     #[must_use]
     pub fn to_ascii_lowercase(&self) -> String {
         self.0.to_ascii_lowercase()
@@ -75,7 +76,8 @@ impl ParameterName {
     }
 }
 
-/// Where the first byte is that can't be where it is. What stands before it is ASCII, so a character starts there.
+/// Returns the offset of the first byte that is not allowed at its place. All bytes before it are ASCII, so the offset
+/// is the start of a character.
 const fn bad_byte_of_name(name: &str) -> Option<usize> {
     let bytes = name.as_bytes();
     let mut offset = 0;
@@ -133,47 +135,47 @@ impl Hash for ParameterName {
         for byte in self.folded_bytes() {
             state.write_u8(byte);
         }
-        // As `str` does, so that names next to each other in a tuple can't run into one another.
+        // The same terminator as for `str`: it keeps ("a", "bc") and ("ab", "c") apart when a tuple is hashed.
         state.write_u8(0xff);
     }
 }
 
-/// Why a text is not a [`ParameterName`].
+/// The reason why a text is not a valid [`ParameterName`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParameterNameError {
-    /// There is no text at all.
+    /// The text is empty.
     #[error("parameter name is empty")]
     Empty,
     /// The name does not start with an ASCII letter or `_`.
     #[error("parameter name starts with {character:?}, not with an ASCII letter or `_`")]
     FirstCharacter {
-        /// The character it starts with.
+        /// The first character of the name.
         character: char,
     },
-    /// A later character is none of the allowed ones.
+    /// The name has a character that is not allowed after the first one.
     #[error("parameter name has {character:?} at byte {offset}, allowed are ASCII letters, digits, `_` and `.`")]
     Character {
         /// The first character that is not allowed.
         character: char,
-        /// Where it starts, in bytes from the start of the name.
+        /// The offset of the character, in bytes from the start of the name.
         offset: usize,
     },
 }
 
-/// The value of a parameter: any text without NUL, the empty one included.
+/// The value of a parameter: any text without NUL. It may be empty.
 ///
-/// It is the value itself, not quoted in any way: `16MB`, `on`, `schema_a, schema_b`.
+/// The value is not quoted: `16MB`, `on`, `schema_a, schema_b`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ParameterValue(Cow<'static, str>);
 
 impl ParameterValue {
-    /// A value from a literal, for `const` items: a bad literal does not compile.
+    /// Creates a value from a literal, for `const` items. There, an invalid literal is a compile-time error.
     ///
     /// # Panics
     ///
-    /// When `value` holds NUL. Outside a `const` context use [`FromStr`] instead.
+    /// Panics if `value` contains NUL. Outside a `const` context use [`FromStr`] instead.
     #[expect(clippy::panic, reason = "meant for const items, where a panic is a compile error")]
     #[must_use]
     pub const fn from_static(value: &'static str) -> Self {
@@ -188,7 +190,7 @@ impl ParameterValue {
         Self(Cow::Borrowed(value))
     }
 
-    /// The value as text.
+    /// Returns the value as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -206,19 +208,19 @@ impl TryFrom<String> for ParameterValue {
     }
 }
 
-/// Why a text is not a [`ParameterValue`].
+/// The reason why a text is not a valid [`ParameterValue`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParameterValueError {
-    /// The value holds NUL.
+    /// The value contains NUL.
     #[error("parameter value has NUL at byte {offset}")]
     Nul {
-        /// Where it is, in bytes from the start of the value.
+        /// The offset of the first NUL, in bytes from the start of the value.
         offset: usize,
     },
 }
 
-/// What name and value have in common once they are checked: ways in from text and out to it.
+/// Implements the conversions from and to text that names and values have in common.
 macro_rules! checked_text {
     ($type:ident, $error:ident) => {
         impl FromStr for $type {

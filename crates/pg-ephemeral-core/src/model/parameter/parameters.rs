@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, btree_map};
 
 use super::{ParameterAssignment, ParameterName, ParameterValue};
 
-/// Parameters with their values, each name once, in the order of their names.
+/// Parameters with their values, ordered by name. Each name occurs once.
 ///
 /// ```
 /// use pg_ephemeral_core::parameter::{ParameterAssignment, ParameterName, Parameters};
@@ -19,44 +19,44 @@ use super::{ParameterAssignment, ParameterName, ParameterValue};
 pub struct Parameters(BTreeMap<ParameterName, ParameterValue>);
 
 impl Parameters {
-    /// No parameters yet.
+    /// Creates an empty set of parameters.
     #[must_use]
     pub const fn new() -> Self {
         Self(BTreeMap::new())
     }
 
-    /// Sets a parameter, its name spelt as in `name` from now on, and gives back the value it had.
+    /// Sets a parameter and returns its previous value. From now on its name is spelt as in `name`.
     pub fn insert(&mut self, name: ParameterName, value: ParameterValue) -> Option<ParameterValue> {
         let before = self.0.remove(&name);
         self.0.insert(name, value);
         before
     }
 
-    /// Takes over every parameter of `overriding`, which wins where both set the same.
+    /// Inserts all parameters of `overriding`. If both set a parameter, the value of `overriding` wins.
     pub fn merge(&mut self, overriding: &Self) {
         for (name, value) in overriding {
             self.insert(name.clone(), value.clone());
         }
     }
 
-    /// The value of a parameter, however its name is spelt.
+    /// Returns the value of a parameter. The letter case of the name does not matter.
     #[must_use]
     pub fn get(&self, name: &ParameterName) -> Option<&ParameterValue> {
         self.0.get(name)
     }
 
-    /// All parameters, in the order of their names.
+    /// Returns an iterator over all parameters, ordered by name.
     pub fn iter(&self) -> btree_map::Iter<'_, ParameterName, ParameterValue> {
         self.0.iter()
     }
 
-    /// How many parameters there are.
+    /// Returns the number of parameters.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is no parameter.
+    /// Returns `true` if there are no parameters.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -64,7 +64,7 @@ impl Parameters {
 }
 
 impl Extend<ParameterAssignment> for Parameters {
-    /// Sets one after the other: of two with the same name the later one stays.
+    /// Sets the parameters one after the other. If two have the same name, the later one wins.
     fn extend<I: IntoIterator<Item = ParameterAssignment>>(&mut self, assignments: I) {
         for assignment in assignments {
             self.insert(assignment.name, assignment.value);

@@ -21,14 +21,14 @@ fn written(parameters: &Parameters) -> Vec<String> {
 }
 
 #[test]
-fn names_of_the_grammar_are_accepted() {
+fn valid_names_are_accepted() {
     for text in ["a", "_", "work_mem", "DateStyle", "auto_explain.log_min_duration", "a1.", "a..b"] {
         assert_eq!(name(text).as_str(), text);
     }
 }
 
 #[test]
-fn a_fault_in_a_name_has_its_own_kind() {
+fn each_fault_in_a_name_has_its_own_error() {
     let first = |character| ParameterNameError::FirstCharacter { character };
     let later = |character, offset| ParameterNameError::Character { character, offset };
     for (text, error) in [
@@ -46,7 +46,7 @@ fn a_fault_in_a_name_has_its_own_kind() {
 }
 
 #[test]
-fn names_are_equal_whatever_their_case_and_keep_their_spelling() {
+fn names_are_compared_without_case_and_keep_their_spelling() {
     assert_eq!(name("DateStyle"), name("datestyle"));
     assert_eq!(name("DateStyle").cmp(&name("DATESTYLE")), Ordering::Equal);
     assert_eq!(name("DateStyle").to_string(), "DateStyle");
@@ -77,7 +77,7 @@ fn the_first_equals_sign_of_an_assignment_ends_the_name() {
 }
 
 #[test]
-fn a_fault_in_an_assignment_tells_which_part_is_wrong() {
+fn an_error_in_an_assignment_says_which_part_is_wrong() {
     for (text, message) in [
         ("work_mem", "parameter has no `=` between name and value"),
         ("", "parameter has no `=` between name and value"),
@@ -96,7 +96,7 @@ fn parameters_are_ordered_by_name_without_case() {
 }
 
 #[test]
-fn inserting_again_replaces_value_and_spelling() {
+fn inserting_a_name_again_replaces_its_value_and_spelling() {
     let mut parameters = parameters(&["work_mem=1MB"]);
     assert_eq!(parameters.insert(name("Work_Mem"), value("2MB")), Some(value("1MB")));
     assert_eq!(parameters.insert(name("a"), value("1")), None);
@@ -121,13 +121,13 @@ fn serde_goes_through_the_string_and_checks_it() {
     assert!(serde_json::from_str::<ParameterValue>(r#""\u0000""#).is_err());
 }
 
-/// The rule once more, written over characters and independently of the code under test.
+/// The rule for names, written independently of the code under test.
 fn is_name(text: &str) -> bool {
     let rest = text.strip_prefix(|first: char| first.is_ascii_alphabetic() || first == '_');
     rest.is_some_and(|rest| rest.chars().all(|inner| inner.is_ascii_alphanumeric() || "_.".contains(inner)))
 }
 
-/// The same text with some of its letters in the other case.
+/// Generates a name, and the same name with the case of some letters changed.
 fn recased() -> impl Strategy<Value = (String, String)> {
     ("[A-Za-z_][A-Za-z0-9_.]{0,12}", proptest::collection::vec(any::<bool>(), 13)).prop_map(|(text, flips)| {
         let flip = |(character, flip): (char, bool)| match (flip, character.is_ascii_uppercase()) {
@@ -142,7 +142,7 @@ fn recased() -> impl Strategy<Value = (String, String)> {
 
 proptest! {
     #[test]
-    fn exactly_the_names_of_the_grammar_are_accepted(text in prop_oneof![any::<String>(), "[A-Za-z0-9_.]{0,9}"]) {
+    fn only_valid_names_are_accepted(text in prop_oneof![any::<String>(), "[A-Za-z0-9_.]{0,9}"]) {
         match text.parse::<ParameterName>() {
             Ok(name) => {
                 prop_assert!(is_name(&text));
@@ -179,7 +179,7 @@ proptest! {
     }
 
     #[test]
-    fn merging_takes_the_override_where_there_is_one(
+    fn merging_prefers_the_overriding_value(
         below in proptest::collection::vec("[a-cA-C]=[0-9]", 0..6),
         above in proptest::collection::vec("[a-cA-C]=[0-9]", 0..6),
     ) {

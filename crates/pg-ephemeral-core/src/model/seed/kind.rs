@@ -1,4 +1,4 @@
-//! The types of seeds by name, without what they hold.
+//! The types of seeds, without the data of a seed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,20 +23,20 @@ pub enum SeedKind {
     SqlFile,
     /// SQL written in the configuration itself.
     SqlStatement,
-    /// What pg_dump or pg_dumpall wrote.
+    /// A dump that pg_dump or pg_dumpall wrote.
     Dump,
     /// A CSV file.
     CsvFile,
-    /// A shell script on the host.
+    /// A shell script that runs on the host.
     Script,
-    /// A program on the host.
+    /// A program that runs on the host.
     Command,
-    /// A shell script inside the image, with no PostgreSQL running.
+    /// A shell script that runs inside the image while PostgreSQL is not running.
     ContainerScript,
 }
 
 impl SeedKind {
-    /// Every type.
+    /// All types of seeds.
     pub const ALL: [Self; 7] = [
         Self::SqlFile,
         Self::SqlStatement,
@@ -47,7 +47,7 @@ impl SeedKind {
         Self::ContainerScript,
     ];
 
-    /// The name, as in `database.toml`, in labels and in listings.
+    /// Returns the name of the type, as in `database.toml`, in labels and in listings.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -91,11 +91,11 @@ impl FromStr for SeedKind {
     }
 }
 
-/// No type of seeds has that name.
+/// The error for a text that is not the name of a seed type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no seed type is called `{name}`")]
+#[error("there is no seed type `{name}`")]
 pub struct UnknownSeedKind {
-    /// The name.
+    /// The text.
     pub name: String,
 }
 
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_those_of_the_configuration_everywhere() {
+    fn a_seed_type_has_the_same_name_in_the_configuration_and_in_json() {
         assert_eq!(SeedKind::ALL.map(SeedKind::as_str), SeedSpec::TYPE_NAMES);
         for kind in SeedKind::ALL {
             assert_eq!(kind.as_str().parse(), Ok(kind));

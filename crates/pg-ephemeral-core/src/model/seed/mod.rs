@@ -1,4 +1,4 @@
-//! What a seed is, as the user wrote it.
+//! Seeds as the user wrote them.
 
 mod kind;
 pub mod spec;

@@ -1,11 +1,11 @@
-//! Where layers are pushed to and pulled from.
+//! The registry that layers are pushed to and pulled from.
 
 use std::fmt;
 use std::str::FromStr;
 
 use ociman::{Reference, ReferenceError};
 
-/// A registry with its port, and a path in it that layers are kept under: `ghcr.io/acme`, `127.0.0.1:5000`.
+/// A registry, optionally with a port and with a path under which layers are stored: `ghcr.io/acme`, `127.0.0.1:5000`.
 ///
 /// ```
 /// use pg_ephemeral_core::config::CacheRegistry;
@@ -17,7 +17,7 @@ use ociman::{Reference, ReferenceError};
 pub struct CacheRegistry(String);
 
 impl CacheRegistry {
-    /// The registry and path as written; there is no `/` at the end.
+    /// Returns the registry and the path as they were written, without a `/` at the end.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -28,7 +28,7 @@ impl FromStr for CacheRegistry {
     type Err = CacheRegistryError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // What must be valid is what layers are called below it.
+        // The text is valid if the names of the layers below it are valid.
         let reference = Reference::parse(&format!("{text}/pg-ephemeral/main"))?;
         if reference.domain().is_none() {
             return Err(CacheRegistryError::NoRegistry);
@@ -43,14 +43,14 @@ impl fmt::Display for CacheRegistry {
     }
 }
 
-/// Why a text is no place for layers.
+/// The reason why a text is not a valid [`CacheRegistry`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CacheRegistryError {
-    /// It does not start with a registry: an engine would look for it on Docker Hub.
+    /// The text does not start with a registry, so an engine would use Docker Hub.
     #[error("it must start with a registry: a host with a dot or a port, or `localhost`")]
     NoRegistry,
-    /// No image can have a name that starts with it.
+    /// No valid image reference starts with the text.
     #[error("no image can be kept there")]
     Reference(#[from] ReferenceError),
 }
@@ -67,14 +67,14 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_registry_is_refused() {
+    fn a_path_without_a_registry_is_refused() {
         for text in ["acme/layers", "acme"] {
             assert_eq!(text.parse::<CacheRegistry>(), Err(CacheRegistryError::NoRegistry), "{text:?}");
         }
     }
 
     #[test]
-    fn what_no_image_can_be_kept_in_is_refused() {
+    fn a_text_that_no_image_reference_can_start_with_is_refused() {
         for text in [
             "",
             "/acme",

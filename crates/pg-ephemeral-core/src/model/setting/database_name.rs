@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::model::seed::spec::{Identifier, IdentifierError};
 
-/// The database seeds go into and everything connects to; `postgres` unless set.
+/// The database that seeds are applied to and that all connections use; by default `postgres`.
 ///
 /// ```
 /// use pg_ephemeral_core::config::DatabaseName;
@@ -17,7 +17,7 @@ use crate::model::seed::spec::{Identifier, IdentifierError};
 pub struct DatabaseName(String);
 
 impl DatabaseName {
-    /// The database's name, unquoted.
+    /// Returns the database's name, unquoted.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -48,15 +48,15 @@ impl fmt::Display for DatabaseName {
     }
 }
 
-/// Why a text can't name the database.
+/// The reason why a text can't be the name of the database.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DatabaseNameError {
-    /// It is no PostgreSQL name.
+    /// The text is not a valid PostgreSQL name.
     #[error(transparent)]
     Identifier(#[from] IdentifierError),
-    /// PostgreSQL lets nobody connect to it.
-    #[error("PostgreSQL lets nobody connect to `template0`")]
+    /// The text is `template0`, to which PostgreSQL allows no connections.
+    #[error("PostgreSQL allows no connections to `template0`")]
     Template0,
 }
 

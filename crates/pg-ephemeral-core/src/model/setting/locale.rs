@@ -1,14 +1,15 @@
-//! How the text of a cluster is sorted and stored, as the configuration says it. What becomes of it on a backend is the
-//! business of [`crate::locale`].
+//! The settings for the locale and the encoding of a cluster. [`crate::locale`] resolves them for a backend.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The longest name of a locale or an encoding, in bytes.
+/// The maximum length of the name of a locale or an encoding, in bytes.
 const MAX_BYTES: usize = 63;
 
-/// A locale of the operating system, such as `en_US.utf8`, which is the default: that of PostgreSQL's official image.
-/// With the provider `builtin` it is one of PostgreSQL's own: `C`, `C.UTF-8` or `PG_UNICODE_FAST`.
+/// A locale of the operating system. The default is that of PostgreSQL's official image, `en_US.utf8`.
+///
+/// With the provider `builtin` it is one of PostgreSQL's own locales: `C`, `C.UTF-8` (the default) or
+/// `PG_UNICODE_FAST`.
 ///
 /// ```
 /// use pg_ephemeral_core::config::Locale;
@@ -20,7 +21,7 @@ const MAX_BYTES: usize = 63;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Locale(String);
 
-/// The encoding of a cluster's text, such as `LATIN1`; `UTF8` unless set.
+/// The encoding of a cluster's text, such as `LATIN1`; by default `UTF8`.
 ///
 /// ```
 /// use pg_ephemeral_core::config::Encoding;
@@ -43,20 +44,20 @@ pub struct Encoding(String);
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct IcuLocale(String);
 
-// What these names may hold needs no quoting in any shell: on an engine they are words of `POSTGRES_INITDB_ARGS`, which
-// the start script of the image evaluates.
+// Only characters that need no quoting in a shell are allowed in these names: on an engine they are part of
+// `POSTGRES_INITDB_ARGS`, which the entrypoint script of the image evaluates.
 
 impl Locale {
     const WHAT: &'static str = "a locale";
     const PUNCTUATION: &'static [char] = &['_', '.', '@', '+', '-'];
 
-    /// The name as written.
+    /// Returns the name as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What it is where nobody sets it.
+    /// Returns the default locale of a provider.
     #[must_use]
     pub fn default_of(provider: LocaleProvider) -> Self {
         let name = if provider == LocaleProvider::Builtin { "C.UTF-8" } else { "en_US.utf8" };
@@ -68,7 +69,7 @@ impl Encoding {
     const WHAT: &'static str = "an encoding";
     const PUNCTUATION: &'static [char] = &['_', '-'];
 
-    /// The name as written.
+    /// Returns the name as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -79,14 +80,14 @@ impl IcuLocale {
     const WHAT: &'static str = "an ICU locale";
     const PUNCTUATION: &'static [char] = &['_', '-', '@', '='];
 
-    /// The name as written.
+    /// Returns the name as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The one for the language and the country of a locale of the operating system: `en-US` for `en_US.utf8`, and
-    /// ICU's root for `C` and `POSIX`, which have neither.
+    /// Returns the ICU locale for the language and the country of a locale of the operating system: `en-US` for
+    /// `en_US.utf8`, and ICU's root locale `und` for `C` and `POSIX`, which have neither.
     pub(crate) fn of_locale(name: &str) -> Self {
         let end = name.find(['.', '@']).unwrap_or(name.len());
         match name.get(..end).unwrap_or_default() {
@@ -167,38 +168,38 @@ impl fmt::Display for IcuLocale {
     }
 }
 
-/// Why a text can't name a locale or an encoding.
+/// The reason why a text can't be the name of a locale or an encoding.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LocaleNameError {
-    /// It has no character at all.
+    /// The text is empty.
     #[error("the name of {what} can't be empty")]
     Empty {
-        /// What it was to name, such as `a locale`.
+        /// The kind of name, such as `a locale`.
         what: &'static str,
     },
-    /// It is longer than any such name.
+    /// The text is longer than 63 bytes.
     #[error("the name of {what} has at most {MAX_BYTES} bytes, this one has {length}")]
     TooLong {
-        /// What it was to name.
+        /// The kind of name.
         what: &'static str,
-        /// Its length in bytes.
+        /// The length of the text, in bytes.
         length: usize,
     },
-    /// It starts with punctuation.
+    /// The text does not start with an ASCII letter or a digit.
     #[error("the name of {what} starts with an ASCII letter or a digit")]
     Start {
-        /// What it was to name.
+        /// The kind of name.
         what: &'static str,
     },
-    /// It has a character that no such name has.
+    /// The text has a character that is not allowed in such a name.
     #[error("the name of {what} has ASCII letters, digits and {}, not {character:?}", quoted(.punctuation))]
     Character {
-        /// What it was to name.
+        /// The kind of name.
         what: &'static str,
-        /// What it may have besides letters and digits.
+        /// The characters that are allowed besides letters and digits.
         punctuation: &'static [char],
-        /// The character.
+        /// The first character that is not allowed.
         character: char,
     },
 }
@@ -208,24 +209,24 @@ fn quoted(punctuation: &[char]) -> String {
     quoted.join(" ")
 }
 
-/// What sorts text.
+/// The provider of the collation, which sorts text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum LocaleProvider {
     /// The operating system's C library.
     #[default]
     Libc,
-    /// The library ICU, from PostgreSQL 15 on.
+    /// The library ICU; for PostgreSQL 15 and newer.
     Icu,
-    /// PostgreSQL itself, from PostgreSQL 17 on.
+    /// PostgreSQL itself; for PostgreSQL 17 and newer.
     Builtin,
 }
 
 impl LocaleProvider {
-    /// Every provider's name, as files take it.
+    /// The names of all providers, as `database.toml` accepts them.
     pub const NAMES: [&'static str; 3] = ["libc", "icu", "builtin"];
 
-    /// The provider's name, as files and `initdb` take it.
+    /// Returns the provider's name, as `database.toml` and `initdb` accept it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -235,7 +236,7 @@ impl LocaleProvider {
         }
     }
 
-    /// The first major version of PostgreSQL that has it.
+    /// Returns the first major version of PostgreSQL that supports the provider.
     pub(crate) fn since(self) -> u32 {
         match self {
             Self::Libc => 0,
@@ -261,7 +262,7 @@ impl fmt::Display for LocaleProvider {
     }
 }
 
-/// A text that names no provider of locales.
+/// The error for a text that is not the name of a locale provider.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a locale provider: {}", LocaleProvider::NAMES.join(", "))]
 pub struct LocaleProviderError {
@@ -274,7 +275,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_systems_have_are_accepted() {
+    fn common_names_are_accepted() {
         for text in ["C", "POSIX", "en_US.utf8", "en_US.UTF-8", "de_DE.ISO-8859-15@euro", "PG_UNICODE_FAST"] {
             assert_eq!(text.parse::<Locale>().unwrap().as_str(), text);
         }
@@ -287,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_shell_would_take_for_more_than_a_name_is_refused() {
+    fn names_with_characters_that_a_shell_interprets_are_refused() {
         for character in " \t\n'\"\\$`;&|<>(){}[]*?!#~%^,/:\0ü".chars() {
             let text = format!("a{character}b");
             assert!(text.parse::<Locale>().is_err(), "{text:?}");

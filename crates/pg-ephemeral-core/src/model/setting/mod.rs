@@ -1,4 +1,4 @@
-//! The values of single settings.
+//! The types of the values of individual settings.
 
 mod cache_registry;
 mod database_name;

@@ -1,17 +1,17 @@
-//! What the configuration says about SSL. Making certificates is the business of `tls`.
+//! The settings for SSL. The module `tls` makes the certificates.
 
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-/// The `ssl_config` table: when present, servers speak SSL with a certificate of their own.
+/// The `ssl_config` table. If it is present, servers use SSL with a certificate of their own.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SslConfig {
-    /// The name the server's certificate is made for.
+    /// The name that the server's certificate is made for.
     pub hostname: SslHostname,
 }
 
-/// A DNS name or an IP address that can stand in a certificate.
+/// A DNS name or an IP address for which a certificate can be made.
 ///
 /// ```
 /// use pg_ephemeral_core::config::SslHostname;
@@ -24,18 +24,18 @@ pub struct SslConfig {
 pub struct SslHostname(String);
 
 impl SslHostname {
-    /// The longest DNS name, in bytes.
+    /// The maximum length of a DNS name, in bytes.
     pub const MAX_BYTES: usize = 253;
-    /// The longest part of a DNS name between two dots, in bytes.
+    /// The maximum length of a part of a DNS name between two dots, in bytes.
     pub const MAX_LABEL_BYTES: usize = 63;
 
-    /// The name or address as written.
+    /// Returns the name or the address as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The address, when it is one and not a name.
+    /// Returns the IP address. `None` if it is a DNS name.
     #[must_use]
     pub fn as_ip(&self) -> Option<IpAddr> {
         self.0.parse().ok()
@@ -90,39 +90,39 @@ impl fmt::Display for SslHostname {
     }
 }
 
-/// Why a text is neither a DNS name nor an IP address.
+/// The reason why a text is neither a DNS name nor an IP address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SslHostnameError {
-    /// It has no character at all.
+    /// The text is empty.
     #[error("a host name can't be empty")]
     Empty,
-    /// It is longer than a DNS name may be.
+    /// The text is longer than [`SslHostname::MAX_BYTES`].
     #[error("a host name has at most {} bytes, this one has {length}", SslHostname::MAX_BYTES)]
     TooLong {
-        /// Its length in bytes.
+        /// The length of the text, in bytes.
         length: usize,
     },
-    /// There is nothing before, after or between its dots.
+    /// The text starts or ends with a dot, or has two dots in a row.
     #[error("a host name has letters or digits on both sides of each dot")]
     EmptyLabel,
-    /// One of its parts is too long.
+    /// A part between two dots is longer than [`SslHostname::MAX_LABEL_BYTES`].
     #[error("a part of a host name has at most {} bytes, this one has {length}", SslHostname::MAX_LABEL_BYTES)]
     LabelTooLong {
-        /// The part's length in bytes.
+        /// The length of the part, in bytes.
         length: usize,
     },
-    /// One of its parts starts or ends with a dash.
+    /// A part between two dots starts or ends with a dash.
     #[error("no part of a host name starts or ends with `-`")]
     OuterDash,
-    /// It has a character no DNS name has.
+    /// The text has a character that is not allowed in a DNS name.
     #[error("a host name has letters, digits, `-` and `.`, not {character:?}")]
     Character {
         /// The character.
         character: char,
     },
-    /// It looks like an IPv4 address and is none.
-    #[error("a host name that ends in a number is an IPv4 address, and this is none")]
+    /// The last part is a number, as in an IPv4 address, but the text is not a valid address.
+    #[error("a host name that ends in a number must be an IPv4 address")]
     NumericEnd,
 }
 
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_certificate_can_hold_is_refused() {
+    fn invalid_host_names_are_refused() {
         let long_label = "a".repeat(64);
         let long_name = "a.".repeat(127) + "a";
         for (text, error) in [

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::model::seed::spec::{Identifier, IdentifierError};
 
-/// The role `initdb` creates and everything connects as; `postgres` unless set.
+/// The role that `initdb` creates and that all connections use; by default `postgres`.
 ///
 /// ```
 /// use pg_ephemeral_core::config::Superuser;
@@ -17,7 +17,7 @@ use crate::model::seed::spec::{Identifier, IdentifierError};
 pub struct Superuser(String);
 
 impl Superuser {
-    /// The role's name, unquoted.
+    /// Returns the role's name, unquoted.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -51,22 +51,23 @@ impl fmt::Display for Superuser {
     }
 }
 
-/// Why a text can't name the superuser.
+/// The reason why a text can't be the name of the superuser.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SuperuserError {
-    /// It is no PostgreSQL name.
+    /// The text is not a valid PostgreSQL name.
     #[error(transparent)]
     Identifier(#[from] IdentifierError),
-    /// PostgreSQL keeps it for itself.
-    #[error("PostgreSQL keeps `public`, `none` and role names that start with `pg_` for itself")]
+    /// PostgreSQL reserves the name.
+    #[error("PostgreSQL reserves `public`, `none` and role names that start with `pg_`")]
     Reserved,
-    /// `initdb` would fail on it.
+    /// The name has a character with which `initdb` fails.
     #[error("a superuser's name can't have any of `\"`, `$`, `'` and `\\`")]
     Unusable,
 }
 
-/// What the owner of an extension, as every superuser is, can't have in its name.
+/// The characters that are not allowed in the name of the owner of an extension. The superuser owns the extensions that
+/// `initdb` creates.
 const UNUSABLE: [char; 4] = ['"', '$', '\'', '\\'];
 
 #[cfg(test)]
@@ -74,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reserved_role_names_are_refused() {
+    fn reserved_and_unusable_role_names_are_refused() {
         for text in ["public", "none", "pg_monitor"] {
             assert_eq!(text.parse::<Superuser>(), Err(SuperuserError::Reserved), "{text}");
         }

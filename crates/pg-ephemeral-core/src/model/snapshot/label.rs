@@ -1,5 +1,5 @@
-//! What labels say of snapshots, and of sessions that were put back to one. Nothing secret stands in them: from a nonce
-//! only this machine's secret makes a password.
+//! The contents of the labels of snapshots and of restored sessions. They are not secret: to derive a password from a
+//! nonce, this machine's secret is needed.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,75 +12,75 @@ use crate::model::session;
 /// The label [`SNAPSHOT`](crate::label::SNAPSHOT_KEY) of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SnapshotLabel {
-    /// The session that it was taken of.
+    /// The session that the snapshot was taken of.
     #[serde(with = "as_text")]
     pub session: session::Name,
-    /// Its name; `None` for that of a fork, which goes with it.
+    /// The snapshot's name. `None` for the snapshot that a fork starts from, which is removed together with the fork.
     pub name: Option<Name>,
-    /// What the password of the server in it is derived from.
+    /// The text that the password of the server in the snapshot is derived from.
     pub nonce: String,
-    /// What tells the secret that makes the password of it from others; `None` when it was made by a version that does
-    /// not tell.
+    /// A fingerprint of the secret that this password was derived with. `None` if the snapshot was taken by an older
+    /// version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
 }
 
-/// The label [`RESTORED`](crate::label::RESTORED_KEY) of a session's container: what the session was put back to last, or
-/// forked from.
+/// The label [`RESTORED`](crate::label::RESTORED_KEY) of a session's container: the state that the session was last
+/// restored to, or was forked from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Restored {
-    /// To what.
+    /// The state that the session was restored to.
     pub to: State,
-    /// When, in seconds since the Unix epoch.
+    /// The time of the restore, in seconds since the Unix epoch.
     pub at: u64,
 }
 
-/// A state that a session can be put back to, or begin with.
+/// A state that a session can be restored to or start with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// The state after its seeds.
+    /// The state after the session's seeds.
     Seeds,
     /// A snapshot.
     Snapshot {
-        /// Of which session.
+        /// The session that the snapshot was taken of.
         #[serde(with = "as_text")]
         session: session::Name,
-        /// Its name.
+        /// The snapshot's name.
         name: Name,
     },
-    /// Another session, as it was at that moment.
+    /// The state of another session at the time of the fork.
     Session {
-        /// That session.
+        /// The other session.
         #[serde(with = "as_text")]
         session: session::Name,
-        /// The image that goes with this session.
+        /// The image that was made for the fork and is removed together with it.
         image: String,
     },
 }
 
 impl Restored {
-    /// To this state, now.
+    /// Creates the label for a session that is restored to this state now.
     pub(crate) fn now(to: State) -> Self {
         Self { to, at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()) }
     }
 
-    /// When, as a time; `None` when no clock can show it.
+    /// Returns the time of the restore. `None` if [`SystemTime`] can't represent it.
     #[must_use]
     pub fn time(&self) -> Option<SystemTime> {
         UNIX_EPOCH.checked_add(Duration::from_secs(self.at))
     }
 }
 
-/// The label [`LAYER`](crate::label::LAYER_KEY): what a session was started from.
+/// The label [`LAYER`](crate::label::LAYER_KEY): the layer that a session was started from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LayerLabel {
     /// The layer's key.
     pub(crate) key: SeedHash,
-    /// What its password is derived from.
+    /// The key that the layer's password is derived from.
     pub(crate) password: SeedHash,
-    /// Whether it has all seeds, so that none ran after it.
+    /// `true` if the layer contains all seeds, so that none had to be applied when the session was started from it.
     pub(crate) complete: bool,
 }
 
@@ -105,7 +105,7 @@ mod tests {
     use crate::session_name;
 
     #[test]
-    fn labels_read_back_as_they_were_written() {
+    fn labels_are_read_back_as_they_were_written() {
         let label = SnapshotLabel {
             session: session_name!("a"),
             name: Some("b".parse().unwrap()),

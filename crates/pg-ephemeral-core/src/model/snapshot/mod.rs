@@ -1,4 +1,4 @@
-//! The name of a snapshot, and what labels say of snapshots and of the sessions that were put back to one.
+//! The name of a snapshot, and the labels of snapshots and of restored sessions.
 
 mod label;
 mod name;

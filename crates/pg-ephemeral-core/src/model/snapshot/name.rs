@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::key::{KeyHasher, SeedHash, SeedHashError};
 use crate::model::session;
 
-/// The name of a snapshot, by the rules of a container's.
+/// The name of a snapshot. It follows the rules of [`ContainerName`].
 ///
 /// ```
 /// let name: pg_ephemeral_core::snapshot::Name = "before-migration".parse()?;
@@ -22,7 +22,7 @@ use crate::model::session;
 pub struct Name(ContainerName);
 
 impl Name {
-    /// The name as text.
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_str()
@@ -57,8 +57,8 @@ impl fmt::Display for Name {
     }
 }
 
-/// The tag of a snapshot's image: `snapshot-` and the hash of its session's name and its own. No key of a layer has such a
-/// form, and it can be computed, so that a snapshot is looked up and not searched for.
+/// The tag of a snapshot's image: `snapshot-` and a hash of the names of the session and the snapshot. It can be
+/// computed from both names, so a snapshot is found without listing images. No key of a layer has this form.
 ///
 /// ```
 /// use pg_ephemeral_core::session_name;
@@ -73,10 +73,10 @@ impl fmt::Display for Name {
 pub struct SnapshotTag(SeedHash);
 
 impl SnapshotTag {
-    /// What every such tag starts with.
+    /// The prefix of each snapshot tag.
     pub const PREFIX: &'static str = "snapshot-";
 
-    /// The tag of a session's snapshot of this name.
+    /// Computes the tag of the snapshot `name` of a session.
     #[must_use]
     pub fn of(session: &session::Name, name: &Name) -> Self {
         let mut key = KeyHasher::new("snapshot");
@@ -85,14 +85,14 @@ impl SnapshotTag {
         Self(key.finish_layer())
     }
 
-    /// The tag of a snapshot without a name, from bytes that nobody else has.
+    /// Computes the tag of a snapshot without a name from random bytes.
     pub(crate) fn of_random(bytes: [u8; 32]) -> Self {
         let mut key = KeyHasher::new("nameless snapshot");
         key.hash("random", &blake3::Hash::from_bytes(bytes));
         Self(key.finish_layer())
     }
 
-    /// The hash in it.
+    /// Returns the tag's hash, without the prefix.
     pub(crate) fn hash(&self) -> &SeedHash {
         &self.0
     }
@@ -102,7 +102,7 @@ impl FromStr for SnapshotTag {
     type Err = SeedHashError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // Without the prefix it is of another length, and so an error.
+        // Without the prefix the hash is empty, so parsing it fails with an error about its length.
         text.strip_prefix(Self::PREFIX).unwrap_or_default().parse().map(Self)
     }
 }
@@ -124,13 +124,13 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_s_name_is_shown_as_it_was_given() {
+    fn a_snapshot_name_displays_as_it_was_written() {
         assert_eq!(name("before-migration").to_string(), "before-migration");
         assert_eq!(format!("{:>8}", name("clean")), "   clean");
     }
 
     #[test]
-    fn where_the_session_s_name_ends_counts() {
+    fn a_tag_depends_on_where_the_session_name_ends() {
         let one = SnapshotTag::of(&session_name!("ab"), &name("c"));
         assert_eq!(one, SnapshotTag::of(&session_name!("ab"), &name("c")));
         assert_ne!(one, SnapshotTag::of(&session_name!("a"), &name("bc")));
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_s_tag_and_a_layer_s_key_are_never_taken_for_each_other() {
+    fn a_snapshot_tag_is_never_taken_for_a_layer_key_or_the_reverse() {
         let tag = SnapshotTag::of(&session_name!("review"), &name("clean"));
         let reference = snapshot_reference(None, &"main".parse().unwrap(), &tag).unwrap();
         assert_eq!(layer_name(&reference), None);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tag_of_the_longest_names_fits() {
+    fn the_longest_names_make_a_valid_image_reference() {
         let session = "s".repeat(234).parse().unwrap();
         let tag = SnapshotTag::of(&session, &name(&"n".repeat(255)));
         assert!(snapshot_reference(None, &"i".repeat(63).parse().unwrap(), &tag).is_ok());

@@ -13,28 +13,28 @@ use super::socket::SocketLink;
 use crate::io::child::{self, ChildError, Input, Lines, OutputStream};
 use crate::io::content::Content;
 
-/// Where the system gives a program its standard input as a file.
+/// The path at which a program can open its standard input as a file.
 const STANDARD_INPUT: &str = "/dev/stdin";
 
-/// Runs the client programs of an installation.
+/// The client programs of an installation on this machine.
 #[derive(Debug)]
 pub(crate) struct ProgramsHere {
-    /// The folder of the installation's programs. One that is not there is looked up on `PATH`.
+    /// The folder of the installation's programs. A program that is not in it is looked up on `PATH`.
     pub(crate) bin: PathBuf,
-    /// How the server is reached, but for the folder of its socket.
+    /// The environment variables for connecting to the server, except for the folder of its socket.
     pub(crate) environment: Vec<Variable>,
-    /// Where folders that mirror paths of this machine are made.
+    /// The folder in which temporary folders are created that mirror paths of this machine.
     pub(crate) temporary: PathBuf,
-    /// The folder of the server's socket.
+    /// The link to the folder of the server's socket.
     pub(crate) link: SocketLink,
 }
 
-/// What a program reads, as it finds it on this machine.
+/// The input of a program, ready to be read on this machine.
 struct Prepared {
     folder: PathBuf,
     last_argument: PathBuf,
     input: Input,
-    /// Goes when the program has ended.
+    /// Removed when the program has ended.
     mirror: Option<Mirror>,
 }
 
@@ -50,7 +50,7 @@ impl ProgramsHere {
         process.args(&command.arguments).arg(last_argument).current_dir(&folder);
         let mut lines = [Lines::default(), Lines::default()];
         let mirror_path = mirror.as_ref().map(|mirror| mirror.0.to_string_lossy().into_owned());
-        // The program knows the mirror of a path, the user the path.
+        // The program prints paths in the mirror. The user knows them without the path of the mirror.
         let mut show = |line: &str| match &mirror_path {
             Some(mirror) if line.contains(mirror.as_str()) => take(&line.replace(mirror.as_str(), "")),
             _ => take(line),
@@ -69,7 +69,7 @@ impl ProgramsHere {
         Ok(ended.into())
     }
 
-    /// The program, in an environment in which nothing of the caller's own leads to a server, and with messages in
+    /// Returns a command for the program. Variables of the caller that name a server are removed, and messages are in
     /// English, whatever the caller's language.
     fn command(&self, program: &str) -> Command {
         let installed = self.bin.join(program);
@@ -80,7 +80,7 @@ impl ProgramsHere {
             process.env_remove("LC_ALL").env("LANG", all);
         }
         process.envs(PSQL_VARIABLES);
-        // What a script starts is of the server's version too.
+        // This folder is first on `PATH`, so that programs that a script starts have the server's version, too.
         let path = std::env::var_os("PATH").unwrap_or_default();
         let folders = [self.bin.clone()].into_iter().chain(std::env::split_paths(&path));
         if let Ok(path) = std::env::join_paths(folders) {
@@ -130,7 +130,7 @@ impl ProgramsHere {
     }
 }
 
-/// The path by which the user knows what a program reads.
+/// Returns the path of a program's input, as the user knows it.
 pub(super) fn operand_path(operand: Operand<'_>) -> PathBuf {
     match operand {
         Operand::Stream { path: None, .. } => PathBuf::from("standard input"),
@@ -140,7 +140,7 @@ pub(super) fn operand_path(operand: Operand<'_>) -> PathBuf {
     }
 }
 
-/// The decompressed content as a file without a name, which goes with the processes that have it open.
+/// Writes the decompressed content to a file without a name. The file is gone when the last process closes it.
 fn unpack(content: &Content) -> io::Result<File> {
     let mut file = tempfile::tempfile()?;
     let mut written = Ok(());
@@ -154,7 +154,7 @@ fn unpack(content: &Content) -> io::Result<File> {
     Ok(file)
 }
 
-/// A temporary folder in which files stand at their paths of this machine.
+/// A temporary folder in which files have the same paths as on this machine.
 struct Mirror(PathBuf);
 
 impl Mirror {
@@ -184,7 +184,8 @@ impl Mirror {
         }
         if let Operand::Stream { path: Some(path), .. } = command.operand {
             let target = self.place(&command.folder.join(path))?;
-            // An include may be the file itself, which psql then reads anew; it is not read from the stream.
+            // If the script includes itself, its file is already in the mirror. psql reads that file instead of the
+            // stream.
             if !target.is_symlink() && !target.exists() {
                 std::os::unix::fs::symlink(STANDARD_INPUT, target)?;
             }
@@ -192,7 +193,7 @@ impl Mirror {
         Ok(())
     }
 
-    /// Where a file is in the mirror, in a folder that is there.
+    /// Creates the parent folder of a file in the mirror, and returns the path of the file there.
     fn place(&self, path: &Path) -> io::Result<PathBuf> {
         let target = mirrored(&self.0, path);
         if let Some(parent) = target.parent() {
@@ -204,7 +205,7 @@ impl Mirror {
 
 impl Drop for Mirror {
     fn drop(&mut self) {
-        // What stays is swept by the next command.
+        // If this fails, the next command removes the folder.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

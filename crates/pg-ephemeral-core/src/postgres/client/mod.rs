@@ -1,5 +1,5 @@
-//! PostgreSQL's own client programs, such as psql and pg_restore, run where a server is: as processes of this machine, or
-//! inside the server's container. What they are run for, this module does not know.
+//! Runs PostgreSQL's own client programs, such as psql and pg_restore, where the server is: as processes of this
+//! machine, or inside the server's container. This module does not know what they are used for.
 
 mod here;
 mod programs;

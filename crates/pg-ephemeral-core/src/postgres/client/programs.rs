@@ -1,4 +1,4 @@
-//! One interface for both places where client programs run.
+//! A common interface for both places where client programs run.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,11 +9,11 @@ use super::here::ProgramsHere;
 use super::shell::ShellSlot;
 use crate::io::content::Content;
 
-/// Variables that every psql gets which a seed starts, directly or from a script. No start-up file of the user or of the
-/// machine is read; see "Files" in the manual of psql.
+/// The environment variables of every psql that a seed starts, directly or from a script. They keep psql from reading
+/// the start-up files of the user and of the machine; see "Files" in the manual of psql.
 pub(crate) const PSQL_VARIABLES: [(&str, &str); 2] = [("PSQLRC", "/dev/null"), ("PGSYSCONFDIR", "/dev/null")];
 
-/// Where client programs run.
+/// The place where client programs run.
 #[derive(Debug)]
 pub(crate) enum ClientPrograms<'a> {
     /// On this machine.
@@ -22,84 +22,84 @@ pub(crate) enum ClientPrograms<'a> {
     Container(ShellSlot<'a>),
 }
 
-/// A client program with its arguments, and what it reads.
+/// A client program with its arguments and its input.
 #[derive(Debug)]
 pub(crate) struct ClientCommand<'c> {
-    /// Its name, such as `psql`.
+    /// The name of the program, such as `psql`.
     pub(crate) program: &'static str,
-    /// Its arguments. The path of the operand is added as the last one.
+    /// The arguments, except for the path of the operand, which is added as the last one.
     pub(crate) arguments: Vec<String>,
-    /// Its working directory, an absolute path of this machine.
+    /// The working directory, an absolute path on this machine.
     pub(crate) folder: &'c Path,
-    /// What it reads.
+    /// The input.
     pub(crate) operand: Operand<'c>,
-    /// Other files that it may open.
+    /// Other files that the program may open.
     pub(crate) files: &'c [MirroredFile],
-    /// Which of its output is of interest.
+    /// The output that is passed on.
     pub(crate) keep: Keep,
 }
 
-/// What a client program reads.
+/// The input of a client program.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Operand<'c> {
-    /// Something that it reads once, from the start to the end. Without a path it is read from standard input, and the
-    /// last argument is `-`.
+    /// Content that the program reads once, from start to end. If there is no path, the program reads it from standard
+    /// input, and the last argument is `-`.
     Stream {
-        /// What is read.
+        /// The content.
         content: &'c Content,
-        /// The path by which the program knows it, relative to its working directory or absolute.
+        /// The path at which the program opens it, absolute or relative to the working directory.
         path: Option<&'c Path>,
     },
-    /// A file in which it may go back and forth.
+    /// A file in which the program may seek.
     File {
-        /// What is read.
+        /// The content.
         content: &'c Content,
-        /// The path by which the program knows it.
+        /// The path at which the program opens it.
         path: &'c Path,
     },
-    /// A folder. Its files are among those of the command.
+    /// A folder. Its files are among [`ClientCommand::files`].
     Folder {
-        /// The path by which the program knows it.
+        /// The path at which the program opens it.
         path: &'c Path,
     },
 }
 
-/// A file of this machine that a client program may open. Where the program runs in a container, the file is there at
-/// the same place below a temporary folder.
+/// A file of this machine that a client program may open. If the program runs in a container, the file has the same
+/// path there, below a temporary folder.
 #[derive(Debug, Clone)]
 pub(crate) struct MirroredFile {
-    /// The absolute path on this machine. It may have `..` in it.
+    /// The absolute path on this machine. It may contain `..`.
     pub(crate) path: PathBuf,
-    /// What the program finds there.
+    /// The content that the program finds at this path.
     pub(crate) content: Content,
 }
 
 impl MirroredFile {
-    /// Whether the content is that of the file at the path.
+    /// Returns `true` if the content is that of the file at the path.
     pub(crate) fn is_in_place(&self) -> bool {
         self.content.plain_path() == Some(self.path.as_path())
     }
 }
 
-/// Which output of a client program is of interest.
+/// The output of a client program that is passed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Keep {
-    /// What it writes to standard error.
+    /// Only standard error.
     Errors,
-    /// What it writes to both streams.
+    /// Standard output and standard error.
     Everything,
 }
 
-/// Why a client program could not be run.
+/// An error while running a client program.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientProgramError {
-    /// It could not be started.
+    /// The program could not be started.
     #[error("failed to start {program}")]
     Start {
         /// The program, such as `psql`.
         program: String,
-        /// What the system said.
+        /// The underlying I/O error.
         #[source]
         source: io::Error,
     },
@@ -108,7 +108,7 @@ pub enum ClientProgramError {
     Container {
         /// The program.
         program: String,
-        /// What the backend said.
+        /// The error of the backend.
         #[source]
         source: ociman::CommandError,
     },
@@ -117,7 +117,7 @@ pub enum ClientProgramError {
     ShellEnded {
         /// The program.
         program: String,
-        /// What was printed.
+        /// The output of the shell.
         message: String,
     },
     /// A file that the program reads could not be put into the server's container.
@@ -125,7 +125,7 @@ pub enum ClientProgramError {
     Mirror {
         /// The file, by its path on this machine.
         path: PathBuf,
-        /// What was printed there.
+        /// The output of the shell in the container.
         message: String,
     },
     /// A path can't be used in a container.
@@ -139,11 +139,11 @@ pub enum ClientProgramError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The underlying I/O error.
         #[source]
         source: io::Error,
     },
-    /// The temporary folder for what the program reads, or for the way to the server's socket, could not be made.
+    /// The temporary folder for the program's input, or the link to the server's socket, could not be created.
     #[error("failed to make a temporary folder")]
     Temporary(#[source] io::Error),
 }
@@ -154,7 +154,7 @@ fn said(message: &str) -> String {
 }
 
 impl ClientProgramError {
-    /// What the user can do about it.
+    /// Returns what the user can do about the error, if anything.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Start { program, source } if source.kind() == io::ErrorKind::NotFound => Some(format!(
@@ -166,11 +166,11 @@ impl ClientProgramError {
 }
 
 impl ClientPrograms<'_> {
-    /// Runs a program to its end. `read` is told how many bytes of the operand's source were sent so far, and `take` gets
-    /// each line of the output.
+    /// Runs a program until it ends. `read` is called with the number of bytes of the operand's source that were sent
+    /// so far, and `take` with each line of the output.
     ///
     /// # Errors
-    /// What keeps the program from being run. A program that fails tells so by its status.
+    /// Returns an error if the program can't be run. If the program runs and fails, its exit status says so.
     pub(crate) async fn run(
         &mut self,
         command: &ClientCommand<'_>,
@@ -184,7 +184,7 @@ impl ClientPrograms<'_> {
     }
 }
 
-/// Where a path of this machine is below a folder that mirrors it.
+/// Returns the path that stands for a path of this machine in a folder that mirrors such paths.
 pub(super) fn mirrored(mirror: &Path, path: &Path) -> PathBuf {
     mirror.join(path.strip_prefix("/").unwrap_or(path))
 }

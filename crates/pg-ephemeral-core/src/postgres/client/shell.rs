@@ -1,5 +1,5 @@
-//! Client programs inside a server's container. Running a command there takes an engine about a tenth of a second, so one
-//! shell runs all of them, one after the other, until the container stops.
+//! Client programs inside a server's container. An engine takes about a tenth of a second to run a command in a
+//! container, so one shell runs all programs, one after the other, until the container stops.
 
 use std::path::{Path, PathBuf};
 
@@ -12,18 +12,20 @@ use super::programs::{ClientCommand, ClientProgramError, Keep, MirroredFile, Ope
 use crate::io::child::Lines;
 use crate::io::content::Pieces;
 
-/// The block that the shell reads input in, in bytes.
+/// The size of the blocks in which the shell reads input, in bytes.
 const BLOCK: usize = 64 << 10;
 
-/// What the shell runs: `$1` is the folder that mirrors paths of this machine, `$2` begins the line that ends an answer.
+/// The script of the shell. `$1` is the folder that mirrors paths of this machine. `$2` is the mark at the start of the
+/// line that ends an answer.
 ///
-/// A request is a word on a line of its own, and what it needs on further lines. Input follows in pieces, each after a
-/// line that tells how many whole blocks it has and how many bytes after those; two zeros end it. `dd` is the only tool of
-/// every image that reads a certain number of bytes and not one more. What a program reads from a path stands there as a
-/// link to its descriptor 3. A program may end before its input does: the rest is read and dropped.
+/// A request is a line with a keyword, followed by lines with its parameters. Input follows in pieces. A line before
+/// each piece contains the number of its whole blocks and the number of bytes after those; two zeros end the input. The
+/// script uses `dd`, because it is the only tool in every image that reads an exact number of bytes. If a program reads
+/// the input from a path, that path is a link to the program's descriptor 3. If a program ends before its input does,
+/// the rest of the input is read and dropped.
 ///
-/// The programs that stand beside the server's own come first. On Debian, and so in the official image, `/usr/bin/psql` is
-/// a Perl script that looks for a cluster of the machine, which takes it three times as long as psql itself.
+/// The folder of the server's programs is first on `PATH`. On Debian, and so in the official image, `/usr/bin/psql` is
+/// a Perl script that looks for a cluster of the machine, and takes three times as long as psql itself.
 const SCRIPT: &str = r#"
 mirror=$1 mark=$2
 unset PGAPPNAME PGCLIENTENCODING PGDATESTYLE PGGEQO PGHOSTADDR PGOPTIONS PGPASSFILE PGPASSWORD PGREQUIREAUTH PGSERVICE \
@@ -87,33 +89,33 @@ done
 rm -rf "$mirror"
 "#;
 
-/// A container's place for a shell, which is opened when it is first needed.
+/// A container with its shell, which is opened when it is first needed.
 #[derive(Debug)]
 pub(crate) struct ShellSlot<'a> {
     /// The container.
     pub(crate) container: &'a Container,
     /// The user that programs run as in the container.
     pub(crate) user: &'static str,
-    /// How the server is reached there.
+    /// The environment variables for connecting to the server inside the container.
     pub(crate) environment: Vec<Variable>,
     /// The shell, once it is open.
     pub(crate) shell: &'a mut Option<ContainerShell>,
 }
 
-/// A shell in a container that runs client programs. Dropping it ends it.
+/// A shell in a container that runs client programs. Dropping the value ends the shell.
 #[derive(Debug)]
 pub(crate) struct ContainerShell {
     process: Process,
-    /// Paths in the container that stand for those of this machine begin with this.
+    /// The folder in the container that mirrors paths of this machine.
     mirror: PathBuf,
     mark: String,
     lines: Lines,
 }
 
-/// How a request ended.
+/// The result of a request.
 struct Answer {
     status: i32,
-    /// Whether the shell can take another request.
+    /// Whether the shell has received the whole input, and so can take another request.
     in_step: bool,
 }
 
@@ -138,14 +140,14 @@ impl ShellSlot<'_> {
         let mirror = shell.mirror.to_string_lossy().into_owned();
         let mut show = |line: &str| take(&line.replace(&mirror, ""));
         let answer = shell.ask(command, &head, input, read, &mut show).await?;
-        // The program runs in a folder of the mirror, where it may write.
+        // The program ran in a folder of the mirror and may have written files there, so the mirror is removed.
         if answer.in_step && shell.ask(command, "clear\n", None, &mut |_| {}, &mut |_| {}).await?.status == 0 {
             *self.shell = Some(shell);
         }
         Ok(ExitStatus::Exited(answer.status))
     }
 
-    /// The shell itself, until it is given back.
+    /// Takes the shell out of its slot, or opens one. The caller puts it back after use.
     async fn shell(&mut self, program: &str) -> Result<ContainerShell, ClientProgramError> {
         match self.shell.take() {
             Some(shell) => Ok(shell),
@@ -155,7 +157,7 @@ impl ShellSlot<'_> {
         }
     }
 
-    /// Puts a file of this machine into the container.
+    /// Copies a file of this machine into the container.
     async fn put(
         &mut self,
         program: &'static str,
@@ -185,7 +187,7 @@ impl ShellSlot<'_> {
 
 impl ContainerShell {
     async fn open(container: &Container, user: &str, environment: &[Variable]) -> Result<Self, ociman::CommandError> {
-        // Nobody can guess it, so no output of a program looks like the end of an answer.
+        // The mark can't be guessed, so no output of a program looks like the end of an answer.
         let mark = crate::io::random::random_name().unwrap_or_else(|_| container.name().to_string());
         let mirror = PathBuf::from(format!("/tmp/pg-ephemeral-{mark}"));
         let mut spec = ExecSpec::new(["sh", "-c", SCRIPT, "sh", &mirror.to_string_lossy(), &mark]).user(user);
@@ -196,10 +198,11 @@ impl ContainerShell {
         Ok(Self { process, mirror, mark, lines: Lines::default() })
     }
 
-    /// Lets the shell end by itself, and waits for that: its container is about to be used by somebody else.
+    /// Closes the shell's input and waits until the shell ends. This must be done before the container is used for
+    /// something else.
     pub(crate) async fn close(mut self) {
         drop(self.process.stdin.take());
-        // However it ends, it is gone.
+        // The exit status does not matter.
         let _ = self.process.exit.await;
     }
 
@@ -227,7 +230,7 @@ impl ContainerShell {
                     answered = &mut answering => break answered,
                 }
             };
-            // Nobody needs the rest of the input of a program that has failed.
+            // If the program has failed, the rest of its input is not needed.
             if sent.is_none() && matches!(answered, Some(0)) {
                 sent = Some(sending.await.is_ok());
             }
@@ -238,12 +241,12 @@ impl ContainerShell {
         Ok(Answer { status, in_step: sent })
     }
 
-    /// Reads an answer; `None` when the shell has ended.
+    /// Reads an answer and returns its status; `None` if the shell has ended.
     async fn answer(&mut self, take: &mut (dyn FnMut(&str) + Send)) -> Option<i32> {
         let stdout = self.process.stdout.as_mut()?;
         let mut buffer = vec![0; 16 << 10];
         let mut status = None;
-        // The empty line before the mark belongs to it.
+        // The empty line before the mark is not output of the program.
         let mut held_back = false;
         while status.is_none() {
             let length = stdout.read(&mut buffer).await.ok().filter(|length| *length > 0)?;
@@ -265,11 +268,11 @@ impl ContainerShell {
         status
     }
 
-    /// Why the shell is not there any more.
+    /// Returns the error for a shell that has ended.
     async fn ended(&mut self, program: &str) -> ClientProgramError {
         let mut message = String::new();
         if let Some(stderr) = &mut self.process.stderr {
-            // What can't be read is not told.
+            // If reading fails, the error contains only what was read until then.
             let _ = stderr.read_to_string(&mut message).await;
         }
         ClientProgramError::ShellEnded { program: program.to_owned(), message }
@@ -279,7 +282,7 @@ impl ContainerShell {
 enum SendError {
     /// The input could not be read.
     Input(std::io::Error),
-    /// The shell takes no more.
+    /// The shell no longer reads its input.
     Shell,
 }
 
@@ -304,7 +307,7 @@ async fn send(
     stdin.flush().await.map_err(gone)
 }
 
-/// The request that runs a program, and the input that follows it.
+/// Returns the request that runs a program, and the input that follows it.
 fn request(command: &ClientCommand<'_>, mirror: &Path) -> Result<(String, Option<Pieces>), ClientProgramError> {
     let in_container = |path: &Path| match path.is_absolute() {
         true => line(&mirrored(mirror, path)),
@@ -333,7 +336,7 @@ fn request(command: &ClientCommand<'_>, mirror: &Path) -> Result<(String, Option
     Ok((head, Some(input.unwrap_or(&nothing).pieces())))
 }
 
-/// A path as one line of a request.
+/// Formats a path as one line of a request.
 fn line(path: &Path) -> Result<String, ClientProgramError> {
     let text = path.to_str().filter(|text| !text.contains('\n'));
     text.map(str::to_owned).ok_or_else(|| ClientProgramError::Path { path: path.to_owned() })

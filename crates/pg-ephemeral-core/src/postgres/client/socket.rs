@@ -1,16 +1,16 @@
-//! The way to a server's private socket on this machine.
+//! A short path to a server's private socket on this machine.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A symbolic link to the folder of a server's socket. The path of a socket may have no more than about a hundred bytes,
-/// which the state folder alone can exceed; the link's path is short. It is removed when the value is dropped, and by the
-/// next command when this process is killed.
+/// A symbolic link to the folder of a server's socket. The path of a socket is limited to about a hundred bytes, and
+/// the path of the state folder alone can be longer; the link's path is short. The link is removed when the value is
+/// dropped. If this process is killed, the next command removes it.
 #[derive(Debug)]
 pub(crate) struct SocketLink(PathBuf);
 
 impl SocketLink {
-    /// Makes a link in a folder that is closed to other users.
+    /// Creates a link in `sockets`, a folder that other users can't access.
     pub(crate) fn new(sockets: &Path, target: &Path) -> io::Result<Self> {
         let path = ociman::host::temporary(sockets);
         std::os::unix::fs::symlink(target, &path)?;
@@ -24,7 +24,7 @@ impl SocketLink {
 
 impl Drop for SocketLink {
     fn drop(&mut self) {
-        // What stays is swept by the next command.
+        // If this fails, the next command removes the link.
         let _ = std::fs::remove_file(&self.0);
     }
 }

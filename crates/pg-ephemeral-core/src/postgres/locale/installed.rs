@@ -1,5 +1,5 @@
-//! The locales that this machine's C library has, as `locale -a` lists them. The answer is remembered until a place
-//! changes that locales are kept in, so that a warm start pays for a few looks at files and no program.
+//! The locales of this machine's C library, as `locale -a` lists them. The list is remembered until one of `PLACES`
+//! changes, so that a start usually reads the metadata of a few files and runs no program.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,7 +15,7 @@ use crate::model::Locale;
 use crate::state::Folders;
 use crate::state::folders::write_whole;
 
-/// Where C libraries keep locales: glibc, macOS and musl.
+/// The files and folders in which glibc, macOS and musl keep locales.
 const PLACES: [&str; 5] = [
     "/usr/lib/locale",
     "/usr/lib/locale/locale-archive",
@@ -24,14 +24,14 @@ const PLACES: [&str; 5] = [
     "/usr/share/i18n/locales/musl",
 ];
 
-/// What is there on each machine of the kind that this one is, when `locale -a` does not say.
+/// The locale that is used if `locale -a` does not list any. Every machine with this operating system has it.
 const LIKELY: &str = if cfg!(target_os = "linux") { "C.UTF-8" } else { "C" };
 
-/// The names of the locales; none when nobody could be asked.
+/// The names of the installed locales; empty if they could not be listed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct InstalledLocales(Vec<String>);
 
-/// What an earlier command was told, and what the places looked like then.
+/// The list of an earlier command, with the states of `PLACES` at that time.
 #[derive(Serialize, Deserialize)]
 struct Remembered {
     stamps: Vec<Option<[i64; 5]>>,
@@ -39,7 +39,7 @@ struct Remembered {
 }
 
 impl InstalledLocales {
-    /// What is remembered, or what `locale -a` says, which is remembered then.
+    /// Returns the remembered locales. If there are none, runs `locale -a` and remembers its list.
     pub(crate) fn find(folders: &Folders) -> Self {
         let stamps = stamps();
         if let Some(names) = remembered(folders, &stamps) {
@@ -48,7 +48,7 @@ impl InstalledLocales {
         let Some(names) = ask() else { return Self::default() };
         if folders.state_folder("").is_ok() {
             let remember = Remembered { stamps, names: names.clone() };
-            // Not being able to keep it only costs the next command some time.
+            // If this fails, only the next command is slower.
             let _ = serde_json::to_vec(&remember)
                 .map_err(io::Error::from)
                 .and_then(|json| write_whole(&path(folders), &json));
@@ -56,33 +56,35 @@ impl InstalledLocales {
         Self(names)
     }
 
-    /// As [`InstalledLocales::find`], but it writes nothing.
+    /// Finds the locales like [`InstalledLocales::find`], but writes nothing.
     pub(crate) fn look(folders: &Folders) -> Self {
         Self(remembered(folders, &stamps()).or_else(ask).unwrap_or_default())
     }
 
-    /// Their names, as the C library lists them.
+    /// Returns the names of the locales, as the C library lists them.
     pub(crate) fn names(&self) -> &[String] {
         &self.0
     }
 
-    /// The name by which the C library has a locale that may be spelled in another way; `None` when it has none like it.
-    /// When nobody knows what there is, the name is taken as it is, and `initdb` has the last word.
+    /// Returns the C library's name for a locale whose encoding may be spelled differently; `None` if the locale is not
+    /// installed. If the installed locales are not known, returns the name as it is; `initdb` then checks it.
     pub(super) fn find_name(&self, name: &str) -> Option<String> {
         if self.0.is_empty() || self.0.iter().any(|there| there == name) {
             return Some(name.to_owned());
         }
         let same = self.0.iter().find(|there| normalised(there) == normalised(name))?;
-        // Linux takes every spelling of the encoding, so that the cluster has the name that was asked for.
+        // Linux accepts every spelling of the encoding, so the cluster gets the name that the user has set.
         Some(if cfg!(target_os = "linux") { name } else { same }.to_owned())
     }
 
-    /// The same for the default locale, which must be known to be there.
+    /// Finds the name of the default locale like `find_name`, but returns `None` if the installed locales are not
+    /// known.
     pub(super) fn find_default(&self) -> Option<String> {
         if self.0.is_empty() { None } else { self.find_name(Locale::default().as_str()) }
     }
 
-    /// What sorts most like the default locale where that is missing: English of another country, then code points.
+    /// Returns the installed locale that sorts most like the default one: English of another country, or else the order
+    /// of code points.
     pub(super) fn nearest_to_default(&self) -> String {
         if self.0.is_empty() {
             return LIKELY.to_owned();
@@ -94,12 +96,12 @@ impl InstalledLocales {
     }
 }
 
-/// Whether every C library has it.
+/// Returns `true` if every C library has the locale.
 pub(super) fn is_everywhere(name: &str) -> bool {
     matches!(name, "C" | "POSIX")
 }
 
-/// What somebody does to have a locale.
+/// Returns what the user can do to get a locale.
 pub(super) fn how_to_make(name: &str) -> String {
     let (language, rest) = name.split_at(name.find(['.', '@']).unwrap_or(name.len()));
     if cfg!(target_os = "linux") && normalised(rest) == ".utf8" {
@@ -110,7 +112,7 @@ pub(super) fn how_to_make(name: &str) -> String {
     "make it with localedef or locale-gen".to_owned()
 }
 
-/// The encoding in lower-case letters and digits alone, as glibc compares it.
+/// Returns a locale name with only the letters, in lower case, and digits of its encoding, as glibc compares it.
 fn normalised(name: &str) -> String {
     let Some((language, rest)) = name.split_once('.') else { return name.to_owned() };
     let (encoding, modifier) = rest.split_at(rest.find('@').unwrap_or(rest.len()));
@@ -118,8 +120,9 @@ fn normalised(name: &str) -> String {
     format!("{language}.{}{modifier}", encoding.to_ascii_lowercase())
 }
 
-/// No name when the system has no such program, and `None` when it could not be run. Servers of the host backend have an
-/// environment of their own, which names no other place of locales.
+/// Runs `locale -a`. Returns an empty list if the system has no such program, and `None` if the program can't be run.
+/// The caller's variables for other places of locales are removed, because servers of the host backend do not get them
+/// either.
 fn ask() -> Option<Vec<String>> {
     if !is_on_path("locale") {
         return Some(Vec::new());
@@ -140,7 +143,7 @@ fn path(folders: &Folders) -> PathBuf {
     folders.state().join("locales.json")
 }
 
-/// Without the file, or with a broken one, `locale -a` is asked again.
+/// Returns the remembered names; `None` if the file is missing, broken or outdated.
 fn remembered(folders: &Folders, stamps: &[Option<[i64; 5]>]) -> Option<Vec<String>> {
     let remembered: Remembered = serde_json::from_slice(&ociman::files::read(&path(folders)).ok()?).ok()?;
     (remembered.stamps == stamps).then_some(remembered.names)
@@ -184,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_to_english_of_the_united_states_is_other_english_and_then_the_order_of_code_points() {
+    fn the_nearest_locale_to_the_default_is_other_english_and_then_the_order_of_code_points() {
         for (names, nearest) in [
             (&["C", "C.utf8", "POSIX", "en_GB", "en_GB.utf8", "en_AU.iso88591"][..], "en_GB.utf8"),
             (&["C", "C.utf8", "POSIX", "de_DE.utf8", "en_GB"], "C.utf8"),
@@ -196,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nobody_knows_what_there_is_only_the_default_is_replaced() {
+    fn if_the_installed_locales_are_not_known_only_the_default_is_replaced() {
         let unknown = installed(&[]);
         assert_eq!(unknown.find_name("de_DE.utf8").as_deref(), Some("de_DE.utf8"));
         assert_eq!(unknown.find_default(), None);
@@ -204,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_listed_is_remembered_until_a_place_of_locales_changes() {
+    fn the_list_is_remembered_until_a_folder_of_locales_changes() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
         assert_eq!(InstalledLocales::look(&folders), InstalledLocales::find(&folders));
@@ -222,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_locale_comes_with_the_command_that_makes_it() {
+    fn the_advice_for_a_missing_locale_names_the_command_that_makes_it() {
         if cfg!(target_os = "linux") {
             assert!(how_to_make("de_DE.utf8").contains("`localedef -i de_DE -f UTF-8 de_DE.UTF-8`"));
         }

@@ -1,5 +1,6 @@
-//! How a cluster sorts and stores text: what `initdb` is told, from what was asked for and what a machine or an image
-//! has. Only this module decides it, so that what a key holds is what a cluster really has. It starts no server.
+//! Locale and encoding of a cluster, for `initdb`: chosen from the user's settings and the locales that a machine or an
+//! image has. Only this module chooses them, so that the locale in a layer's key is the one that the cluster has. It
+//! starts no server.
 
 mod installed;
 
@@ -14,12 +15,12 @@ pub(crate) use installed::InstalledLocales;
 #[cfg(test)]
 pub(crate) use installed::installed;
 
-/// PostgreSQL's own locales.
+/// The locales of PostgreSQL's `builtin` provider.
 const BUILTIN: [&str; 4] = ["C", "C.UTF-8", "C.UTF8", "PG_UNICODE_FAST"];
-/// What an image's environment says of its locale, the strongest first.
+/// The environment variables that can set the locale of an image, in order of precedence.
 const VARIABLES: [&str; 3] = ["LC_ALL", "LC_COLLATE", "LANG"];
 
-/// What was asked for; `None` where nobody has set it.
+/// The user's locale settings; `None` if a setting is not set.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct LocaleSettings {
     pub(crate) locale: Option<Locale>,
@@ -28,28 +29,28 @@ pub(crate) struct LocaleSettings {
     pub(crate) icu_locale: Option<IcuLocale>,
 }
 
-/// Why there can be no cluster with these settings.
+/// An error in locale settings: no cluster can have them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LocaleError {
-    /// A locale is set for ICU, and it is not ICU that sorts.
+    /// An ICU locale is set, but the locale provider is not ICU.
     #[error("the ICU locale {icu_locale} needs the locale provider icu, not {provider}")]
     IcuLocaleWithoutIcu {
         /// The ICU locale.
         icu_locale: IcuLocale,
-        /// What sorts text.
+        /// The locale provider.
         provider: LocaleProvider,
     },
-    /// The locale is none of PostgreSQL's own, and PostgreSQL itself is to sort.
+    /// The locale provider is `builtin`, which does not have the locale.
     #[error("the locale provider builtin has no locale {locale}: there are C, C.UTF-8 and PG_UNICODE_FAST")]
     NotBuiltin {
         /// The locale.
         locale: Locale,
     },
-    /// This version of PostgreSQL does not have the provider yet.
+    /// This version of PostgreSQL does not have the locale provider yet.
     #[error("the locale provider {provider} needs PostgreSQL {} or newer, not {version}", .provider.since())]
     ProviderTooNew {
-        /// What was to sort text.
+        /// The locale provider.
         provider: LocaleProvider,
         /// The version of PostgreSQL.
         version: String,
@@ -65,7 +66,7 @@ pub enum LocaleError {
 }
 
 impl LocaleError {
-    /// What the user can do about it.
+    /// Returns what the user can do about the error, if anything.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::IcuLocaleWithoutIcu { .. } => Some("set locale_provider to icu, or leave icu_locale out".to_owned()),
@@ -80,7 +81,8 @@ impl LocaleError {
 }
 
 impl LocaleSettings {
-    /// What a cluster of the image gets on an engine. The locale is that of the image unless one was asked for.
+    /// Returns the locale of a cluster in a container. It is the locale of the image, `of_image`, unless the user has
+    /// set one.
     pub(crate) fn on_engine(&self, of_image: Option<&str>) -> Result<ClusterLocale, LocaleError> {
         self.check()?;
         let given = self.system_locale().map(Locale::as_str);
@@ -89,8 +91,8 @@ impl LocaleSettings {
         Ok(ClusterLocale { is_of_image: given.is_none(), ..cluster })
     }
 
-    /// What a cluster of this installation gets on the host. The default locale is replaced by the nearest one where the
-    /// machine does not have it; one that was asked for is not.
+    /// Returns the locale of a cluster on the host backend. If the machine does not have the default locale, the
+    /// nearest one replaces it. A locale that the user has set is never replaced.
     pub(crate) fn on_host(
         &self,
         installation: &Installation,
@@ -105,7 +107,7 @@ impl LocaleSettings {
             Some(locale) => given(locale, installed)?,
             None => default_on_host(&installed()),
         };
-        // What ICU sorts by does not depend on what the machine has.
+        // The ICU locale does not depend on the locales of the machine.
         let wanted = self.system_locale().cloned().unwrap_or_default();
         Ok(self.cluster(Some(locale), Some(wanted.as_str())))
     }
@@ -114,7 +116,7 @@ impl LocaleSettings {
         self.provider.unwrap_or_default()
     }
 
-    /// The locale of the operating system that was asked for.
+    /// Returns the locale that the user has set, if it is one of the operating system.
     fn system_locale(&self) -> Option<&Locale> {
         self.locale.as_ref().filter(|_| self.provider() != LocaleProvider::Builtin)
     }
@@ -150,13 +152,13 @@ impl LocaleSettings {
     }
 }
 
-/// What the environment of an image says of its locale.
+/// Returns the locale that the environment of an image sets, if any.
 pub(crate) fn of_image(info: &ImageInfo) -> Option<String> {
     let set = VARIABLES.into_iter().find_map(|name| info.variable(name).filter(|value| !value.is_empty()));
     set.map(str::to_owned)
 }
 
-/// A locale that somebody asked for, as the C library calls it.
+/// Returns the C library's name for a locale that the user has set.
 fn given(locale: &Locale, installed: impl FnOnce() -> InstalledLocales) -> Result<String, LocaleError> {
     if installed::is_everywhere(locale.as_str()) {
         return Ok(locale.to_string());
@@ -168,7 +170,8 @@ fn given(locale: &Locale, installed: impl FnOnce() -> InstalledLocales) -> Resul
     }
 }
 
-/// The locale of clusters on the host where none was asked for: that of the official image, or the nearest there is.
+/// Returns the locale of clusters on the host backend if the user has set none: that of the official image, or the
+/// nearest one that is installed.
 fn default_on_host(installed: &InstalledLocales) -> String {
     match installed.find_default() {
         Some(name) => name,
@@ -181,13 +184,13 @@ fn default_on_host(installed: &InstalledLocales) -> String {
     }
 }
 
-/// The locale that clusters of the host backend have on this machine unless one is set: `en_US.utf8`, as in the official
-/// image, or the nearest there is.
+/// Returns the locale that clusters of the host backend have on this machine if no locale is set: `en_US.utf8`, as in
+/// the official image, or the nearest one that is installed.
 pub fn default_of_host(folders: &Folders) -> String {
     default_on_host(&InstalledLocales::find(folders))
 }
 
-/// What is wrong with the locales of this machine for instances that ask for these, or for the default.
+/// Returns the locales in `wanted` that this machine does not have. `None` in `wanted` stands for the default locale.
 pub(crate) fn missing_on_host(installed: &InstalledLocales, wanted: &[Option<Locale>]) -> Vec<Missing> {
     let mut missing = Vec::new();
     for locale in wanted {
@@ -214,9 +217,9 @@ pub(crate) fn missing_on_host(installed: &InstalledLocales, wanted: &[Option<Loc
 pub(crate) struct Missing {
     /// The locale.
     pub(crate) locale: Locale,
-    /// What is used in its place; nothing for one that was asked for.
+    /// The locale that is used instead of the default locale; `None` for a locale that the user has set.
     pub(crate) instead: Option<String>,
-    /// What to do to have it.
+    /// What the user can do to get the locale.
     pub(crate) how_to_make: String,
 }
 

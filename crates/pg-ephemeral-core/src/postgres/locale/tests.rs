@@ -37,13 +37,13 @@ fn a_default_cluster_on_the_host_has_the_locale_of_the_official_image() {
 }
 
 #[test]
-fn a_default_cluster_has_the_nearest_locale_where_that_one_is_missing() {
+fn a_default_cluster_has_the_nearest_locale_if_the_default_one_is_missing() {
     let cluster = on_host(&LocaleSettings::default(), "15.2", &["C", "C.utf8", "POSIX"]).unwrap();
     assert_eq!(cluster.locale.as_deref(), Some("C.utf8"));
 }
 
 #[test]
-fn a_locale_that_was_asked_for_is_never_replaced() {
+fn a_locale_that_the_user_has_set_is_never_replaced() {
     let error = on_host(&settings(Some("en_US.utf8"), None, None), "15.2", &["C", "POSIX"]).unwrap_err();
     assert_eq!(error.to_string(), "the locale en_US.utf8 is not installed on this machine: there are C, POSIX");
     assert!(error.hint().unwrap().contains("make it"));
@@ -67,7 +67,7 @@ fn each_setting_becomes_an_argument_of_initdb() {
 }
 
 #[test]
-fn icu_sorts_by_the_language_that_was_asked_for_also_where_the_locale_is_replaced() {
+fn icu_sorts_by_the_wanted_language_even_if_the_locale_is_replaced() {
     let icu = settings(None, Some("icu"), None);
     let cluster = on_host(&icu, "15.2", &["C", "C.utf8", "POSIX"]).unwrap();
     assert_eq!((cluster.locale.as_deref(), cluster.provider_locale.as_deref()), (Some("C.utf8"), Some("en-US")));

@@ -1,5 +1,6 @@
-//! The file that clients of this machine read a server's certificate authority from: mode 0600, in a private folder. It
-//! goes with the value that a server is used by; what a session prints outlives that, and has a file of the session's.
+//! Files with a server's certificate authority, for clients on this machine: mode 0600, in a private folder. A
+//! [`CaFile`] is removed together with the value that owns the server. A session has a file of its own, because the
+//! connection parameters that a command prints for it outlive that command.
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
@@ -11,32 +12,32 @@ use ociman::Kind;
 use crate::state::folders::write_whole;
 use crate::state::{Folders, FoldersError, folders};
 
-/// Why the certificate authority's file could not be written.
+/// An error while writing the file of a certificate authority.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CaFileError {
-    /// Its folder.
+    /// The folder can't be used.
     #[error(transparent)]
     Folders(#[from] FoldersError),
-    /// Clients are told the path in variables and URLs.
+    /// The path is not UTF-8. Clients get the path in environment variables and URLs, as text.
     #[error("the folder for the certificate authority's file, {}, has a path that is not UTF-8: set XDG_STATE_HOME to another", folder.display())]
     NotUtf8 {
         /// The folder.
         folder: PathBuf,
     },
-    /// The file.
-    #[error("write the certificate authority's file in {}", folder.display())]
+    /// The file could not be written.
+    #[error("failed to write the certificate authority's file in {}", folder.display())]
     Write {
-        /// Its folder.
+        /// The folder.
         folder: PathBuf,
-        /// What the system said.
+        /// The underlying I/O error.
         #[source]
         source: io::Error,
     },
 }
 
-/// A file in a folder of its own, both of which go with this value. When its process is killed, the next command sweeps
-/// the folder: its name tells whose it is.
+/// A file in a folder of its own. Dropping the value removes both. If the process is killed before, the next command
+/// removes the folder, whose name contains the ID of the process.
 #[derive(Debug)]
 pub(crate) struct CaFile {
     folder: PathBuf,
@@ -61,12 +62,12 @@ impl CaFile {
 
 impl Drop for CaFile {
     fn drop(&mut self) {
-        // Whatever is in the way now, the sweep of a later command gets it.
+        // If this fails, a later command removes the folder.
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
-/// Where the files are, which clients can be told.
+/// Creates the folder of the files and returns its path, which is UTF-8.
 fn folder_of_files(folders: &Folders) -> Result<PathBuf, CaFileError> {
     let folder = folders.state().join(folders::TLS);
     if folder.to_str().is_none() {
@@ -75,11 +76,11 @@ fn folder_of_files(folders: &Folders) -> Result<PathBuf, CaFileError> {
     Ok(folders.state_folder(folders::TLS)?)
 }
 
-/// Writes the file of a session, which stays until the session is forgotten.
+/// Writes the file of a session, which stays until [`forget_session`] removes it.
 pub(crate) fn session_ca_file(folders: &Folders, kind: Kind, nonce: &str, pem: &str) -> Result<PathBuf, CaFileError> {
     let folder = folder_of_files(folders)?;
     let path = folder.join(name(kind, nonce));
-    // It never changes; and whoever reads it right now must not miss it.
+    // A file that already has this content is not written again, because a client may be reading it.
     match ociman::files::read(&path) {
         Ok(there) if there == pem.as_bytes() => Ok(path),
         _ => match write_whole(&path, pem.as_bytes()) {
@@ -89,17 +90,17 @@ pub(crate) fn session_ca_file(folders: &Folders, kind: Kind, nonce: &str, pem: &
     }
 }
 
-/// What the server of a session is known by.
+/// The values that identify the server of a session.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ServerIdentity<'a> {
-    /// What its password is derived from. The server that takes its place has the same.
+    /// The value that the server's password is derived from. A server that replaces this one has the same credential.
     pub(crate) credential: &'a str,
-    /// What tells its container from all others.
+    /// The nonce of the server's container, which no other container has.
     pub(crate) nonce: &'a str,
 }
 
-/// Notes that the server of a session has another authority than the label of its container says, and writes the session's file.
-/// Labels of a container can't be changed.
+/// Records that the server of a session has another certificate authority than the label of its container says, and
+/// writes the session's file. The record is needed because a container's labels can't be changed.
 pub(crate) fn replace_authority(
     folders: &Folders,
     kind: Kind,
@@ -113,24 +114,26 @@ pub(crate) fn replace_authority(
     session_ca_file(folders, kind, server.credential, pem).map(drop)
 }
 
-/// The authority of a session's server, when it is another than the label of its container says.
+/// Returns the certificate authority of a session's server if it is another one than the label of its container says.
 pub(crate) fn replaced_authority(folders: &Folders, kind: Kind, server: ServerIdentity<'_>) -> Option<String> {
     let name = name_of_note(kind, server.credential);
     let note = ociman::files::read_to_string(&folders.state().join(folders::TLS).join(name)).ok()?;
-    // A container that came in the place of the noted one has the authority that its label says.
+    // The record is only for the container with this nonce. If another container has replaced it, that one's label is
+    // right.
     let (nonce, pem) = note.split_once('\n')?;
     (nonce == server.nonce).then(|| pem.to_owned())
 }
 
-/// Removes the files of a session, when there are any.
+/// Removes the files of a session, if there are any.
 pub(crate) fn forget_session(folders: &Folders, kind: Kind, nonce: &str) {
     for name in [name(kind, nonce), name_of_note(kind, nonce)] {
-        // Most sessions have none.
+        // Most sessions have no such files.
         let _ = fs::remove_file(folders.state().join(folders::TLS).join(name));
     }
 }
 
-/// What a container says of itself must not lead out of the folder.
+/// Returns the file name for a session. The nonce is hashed, because it comes from a container's label: as part of a
+/// path it could lead out of the folder.
 fn name(kind: Kind, nonce: &str) -> String {
     format!("{kind}-{}.pem", blake3::hash(nonce.as_bytes()).to_hex())
 }
@@ -150,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_clients_can_not_be_told_is_refused() {
+    fn a_path_that_is_not_utf8_is_refused() {
         use std::os::unix::ffi::OsStrExt;
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path().join(std::ffi::OsStr::from_bytes(b"a\xff")));
@@ -159,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_private_and_goes_with_its_value() {
+    fn a_file_is_private_and_removed_when_its_value_is_dropped() {
         let home = tempfile::tempdir().unwrap();
         let file = CaFile::write(&Folders::at(home.path()), "pem").unwrap();
         let path = file.path().to_owned();
@@ -169,13 +172,13 @@ mod tests {
     }
 
     #[test]
-    fn the_file_of_a_killed_process_is_swept_and_that_of_a_living_one_is_not() {
+    fn only_the_files_of_processes_that_have_ended_are_swept() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders::at(home.path());
         let living = CaFile::write(&folders, "pem").unwrap();
         let name = living.folder.file_name().unwrap().to_str().unwrap().to_owned();
         let mut parts: Vec<_> = name.split('-').collect();
-        // Nobody's process has this number.
+        // No process has this ID.
         parts[1] = "4194305";
         let dead = living.folder.with_file_name(parts.join("-"));
         fs::create_dir(&dead).unwrap();

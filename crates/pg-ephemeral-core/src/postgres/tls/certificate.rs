@@ -1,5 +1,5 @@
-//! A certificate authority and the one certificate it ever signs. The authority's key is dropped at once, so that nobody
-//! can sign another.
+//! A certificate authority and the only certificate that it signs. The authority's key is dropped after this signature,
+//! so that nobody can sign another certificate.
 
 use ociman::Secret;
 use rcgen::string::Ia5String;
@@ -10,24 +10,24 @@ use rcgen::{
 
 use crate::model::SslHostname;
 
-/// The names under which a container reaches the machine of its engine, by the engine's own doing.
+/// The host names that Docker and Podman define in containers for the machine that the engine runs on.
 pub(crate) const NAMES_IN_CONTAINERS: [&str; 2] = ["host.docker.internal", "host.containers.internal"];
 /// The longest common name of a certificate, in bytes (RFC 5280).
 const LONGEST_COMMON_NAME: usize = 64;
 
-/// Why a certificate could not be made.
+/// An error while making a certificate.
 #[derive(Debug, thiserror::Error)]
-#[error("make a certificate for {hostname}")]
+#[error("failed to make a certificate for {hostname}")]
 #[non_exhaustive]
 pub struct CertificateError {
     /// The host name.
     pub hostname: SslHostname,
-    /// What is wrong.
+    /// The cause.
     #[source]
     pub source: Box<dyn std::error::Error + Send + Sync>,
 }
 
-/// What one server and its clients need.
+/// The certificates and the key that a server and its clients need for TLS.
 #[derive(Debug, Clone)]
 pub(crate) struct Certificates {
     /// The authority's certificate, as PEM.
@@ -37,7 +37,7 @@ pub(crate) struct Certificates {
 }
 
 impl Certificates {
-    /// A fresh authority and a certificate for this name, and for `more` DNS names.
+    /// Generates a new authority, and a server certificate for `hostname` and the DNS names in `more`.
     pub(crate) fn generate(hostname: &SslHostname, more: &[&str]) -> Result<Self, CertificateError> {
         Self::try_generate(hostname, more)
             .map_err(|source| CertificateError { hostname: hostname.clone(), source: Box::new(source) })
@@ -53,7 +53,7 @@ impl Certificates {
 
         let mut server = CertificateParams::default();
         server.subject_alt_names = names(hostname, more)?;
-        // Clients before PostgreSQL 15 look for an IP address here and nowhere else.
+        // Clients before PostgreSQL 15 look for an IP address only in the common name.
         if hostname.as_str().len() <= LONGEST_COMMON_NAME {
             server.distinguished_name.push(DnType::CommonName, hostname.as_str());
         }
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_everybody_may_see_holds_no_key() {
+    fn the_authority_s_certificate_and_the_debug_output_contain_no_private_key() {
         let made = Certificates::generate(&"localhost".parse().unwrap(), &[]).unwrap();
         assert_eq!(made.ca_cert_pem.matches("-----BEGIN").count(), 1);
         assert!(made.ca_cert_pem.starts_with("-----BEGIN CERTIFICATE-----"));
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_any_length_and_an_address_of_both_kinds_get_a_certificate() {
+    fn a_certificate_can_be_made_for_a_long_name_and_for_an_address_of_both_kinds() {
         let long = vec!["a".repeat(60); 4].join(".");
         for hostname in [long.as_str(), "db", "127.0.0.1", "::1", "host.docker.internal"] {
             Certificates::generate(&hostname.parse().unwrap(), &NAMES_IN_CONTAINERS).unwrap();

@@ -1,5 +1,5 @@
-//! This crate's own end of TLS, for `tokio-postgres` over `tokio-rustls`. It trusts the authority of one server and
-//! nobody else, under the name of its certificate alone.
+//! The TLS client of this crate's own connections, for `tokio-postgres` over `tokio-rustls`. It trusts only the
+//! certificate authority of one server, and checks the server's host name.
 
 use std::future::Future;
 use std::io;
@@ -17,7 +17,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::TlsParameters;
 
-/// Connects to one server.
+/// A TLS connector for one server.
 pub(crate) struct Connector {
     inner: TlsConnector,
     name: ServerName<'static>,
@@ -52,11 +52,12 @@ where
     }
 }
 
-/// A conversation that nobody else can read.
+/// An encrypted connection to a server.
 pub(crate) struct Stream<S>(tokio_rustls::client::TlsStream<S>);
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Stream<S> {
-    /// The certificate is of an authority that has signed no other, so there is nothing that a binding would add.
+    /// Returns no channel binding. The authority has signed only this server's certificate, so a binding would add
+    /// nothing.
     fn channel_binding(&self) -> ChannelBinding {
         ChannelBinding::none()
     }
@@ -95,7 +96,8 @@ mod tests {
     use super::*;
     use crate::postgres::tls::Certificates;
 
-    /// Whether a client that was told of `trusted` shakes hands with the server of `served` under this name.
+    /// Runs a TLS handshake for the host name `name` between a client that trusts the authority of `trusted` and a
+    /// server with the certificate of `served`. Returns the client's result.
     async fn agree(trusted: &Certificates, served: &Certificates, name: &str) -> Result<(), String> {
         let pem = served.server_pem.expose().as_bytes();
         let chain = vec![CertificateDer::from_pem_slice(pem).unwrap()];
@@ -117,7 +119,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_name_of_the_certificate_and_the_names_in_containers_are_accepted_and_no_other() {
+    async fn only_the_names_in_the_certificate_are_accepted() {
         let made = Certificates::generate(&"db.example.com".parse().unwrap(), &["host.docker.internal"]).unwrap();
         for name in ["db.example.com", "DB.example.com", "host.docker.internal"] {
             agree(&made, &made, name).await.unwrap();
@@ -138,7 +140,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_authority_of_another_server_of_the_name_is_not_trusted() {
+    async fn the_authority_of_another_server_with_the_same_name_is_not_trusted() {
         let hostname = "localhost".parse().unwrap();
         let [one, other] = [(); 2].map(|()| Certificates::generate(&hostname, &[]).unwrap());
         assert!(agree(&one, &other, "localhost").await.is_err());
@@ -146,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_certificate_is_an_error() {
+    fn an_invalid_certificate_of_the_authority_is_an_error() {
         let hostname = "localhost".parse().unwrap();
         let ca_cert_pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_owned();
         assert!(Connector::new(&TlsParameters { hostname, ca_cert_pem, ca_file: "/nosuch".into() }).is_err());

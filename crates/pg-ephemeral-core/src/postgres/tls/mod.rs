@@ -1,6 +1,5 @@
-//! TLS between clients and one server: certificates that are made for it alone, the file that tells clients of their
-//! authority, and this crate's own end of a conversation. That the server gets its key is the business of
-//! `server::tls`.
+//! TLS between clients and a server: certificates made for one server, the file with their certificate authority, and
+//! the TLS client of this crate's own connections. `server::boot::tls` passes the key to the server.
 
 mod ca_file;
 mod certificate;
@@ -19,19 +18,20 @@ use std::path::PathBuf;
 
 use crate::model::SslHostname;
 
-/// How a client makes sure that a server is the one that was started for it (`sslmode=verify-full`).
+/// The values with which a client verifies a server's identity (`sslmode=verify-full`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsParameters {
-    /// The name in the server's certificate.
+    /// The host name in the server's certificate.
     pub hostname: SslHostname,
-    /// The certificate of the authority that signed it, as PEM. There is one authority for each server.
+    /// The certificate of the authority that signed the server's certificate, as PEM. Each server has its own
+    /// authority.
     pub ca_cert_pem: String,
-    /// A file with the same, as the client sees it.
+    /// The path of a file with the authority's certificate, as the client sees it.
     pub ca_file: PathBuf,
 }
 
 impl TlsParameters {
-    /// Whether a client that only knows the name finds its way to this address, on any machine: then it needs no
+    /// Returns `true` if the host name stands for this address on every machine. If so, a client does not need
     /// `PGHOSTADDR`.
     pub(crate) fn leads_to(&self, address: IpAddr) -> bool {
         match self.hostname.as_ip() {
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_localhost_and_the_address_itself_need_no_address() {
+    fn only_localhost_and_the_address_itself_need_no_hostaddr() {
         let leads = |hostname: &str, address: &str| {
             let hostname = hostname.parse().unwrap();
             TlsParameters { hostname, ca_cert_pem: String::new(), ca_file: PathBuf::new() }

@@ -1,4 +1,4 @@
-//! CSV files into tables, by `COPY … FROM STDIN`.
+//! Loads CSV files into tables, with `COPY … FROM STDIN`.
 
 use std::io::{self, Cursor};
 use std::path::PathBuf;
@@ -12,27 +12,27 @@ use super::PostgresError;
 use crate::seed::csv::CsvFile;
 use crate::seed::events::{ApplyEvent, EventSink};
 
-/// Why a CSV file could not be loaded.
+/// An error while loading a CSV file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CopyError {
-    /// The file could not be read any more.
-    #[error("read {}", path.display())]
+    /// The file could not be read.
+    #[error("failed to read {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The underlying I/O error.
         #[source]
         source: io::Error,
     },
-    /// The file is not what it was when its hash was taken.
+    /// The file has changed since its hash was computed.
     #[error("{} changed while it was in use", path.display())]
     Changed {
         /// The file.
         path: PathBuf,
     },
     /// The header names a column that the table does not have.
-    #[error("load {}:1: the table {table} has no column {column:?}, it has {}", path.display(), known.join(", "))]
+    #[error("failed to load {}:1: the table {table} has no column {column:?}, it has {}", path.display(), known.join(", "))]
     UnknownColumn {
         /// The file.
         path: PathBuf,
@@ -40,11 +40,11 @@ pub enum CopyError {
         table: String,
         /// The column.
         column: String,
-        /// The columns there are.
+        /// The columns that the table has.
         known: Vec<String>,
     },
-    /// The server would take a line for the end of the file, and drop what follows.
-    #[error("load {}:{line}: to this server a line `\\.` is the end of the data, and more follows", path.display())]
+    /// The server would take a line for the end of the data, and drop the lines after it.
+    #[error("failed to load {}:{line}: to this server a line `\\.` is the end of the data, and more follows", path.display())]
     EndMark {
         /// The file.
         path: PathBuf,
@@ -52,23 +52,23 @@ pub enum CopyError {
         line: u64,
     },
     /// The server refused a row, or the whole file.
-    #[error("load {}{}", path.display(), line.map(|line| format!(":{line}")).unwrap_or_default())]
+    #[error("failed to load {}{}", path.display(), line.map(|line| format!(":{line}")).unwrap_or_default())]
     Refused {
         /// The file.
         path: PathBuf,
-        /// The line, from 1, when the server names one.
+        /// The line, from 1, if the server names one.
         line: Option<u64>,
-        /// What the server said.
+        /// The error of the server.
         #[source]
         source: Box<PostgresError>,
     },
-    /// The connection broke, or the server said something unforeseen.
-    #[error("talk to the server")]
+    /// The connection broke, or the server sent an unexpected answer.
+    #[error("failed to talk to the server")]
     Connection(#[source] tokio_postgres::Error),
 }
 
 impl CopyError {
-    /// What the user can do about it.
+    /// Returns what the user can do about the error, if anything.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -82,11 +82,13 @@ impl CopyError {
     }
 }
 
-/// Loads a CSV file into its table, a few pieces at a time. Columns that its header does not name take their defaults.
+/// Loads a CSV file into its table, a few pieces at a time. Columns that the header does not name get their default
+/// values.
 ///
 /// # Errors
-/// What is wrong, with the line where one is known. No row of the file is in the table then, and the connection can't
-/// be used any more: tokio-postgres loses count of the server's answers when a `COPY` does not start.
+/// Returns an error if the file can't be loaded, with the line if it is known. In this case the table contains no row
+/// of the file, and the connection can't be used any more, because tokio-postgres loses count of the server's answers
+/// if a `COPY` does not start.
 pub(crate) async fn copy_csv(client: &Client, file: &CsvFile, events: &EventSink) -> Result<(), CopyError> {
     if let Some(unknown) = unknown_column(client, file).await? {
         return Err(unknown);
@@ -110,13 +112,13 @@ async fn send(sink: CopyInSink<Cursor<Vec<u8>>>, file: &CsvFile, events: &EventS
         let piece = piece.map_err(|source| CopyError::Read { path: file.shown().to_owned(), source })?;
         hasher.update(&piece);
         if let Err(error) = sink.send(Cursor::new(piece)).await {
-            // Why the server takes no more is what it answers at the end.
+            // The server's final answer says why it accepts no more data.
             let error = sink.as_mut().finish().await.err().unwrap_or(error);
             return Err(refused(file, error));
         }
         events.send(ApplyEvent::Copied { bytes: hasher.count(), total });
     }
-    // A sink that is dropped without an end makes the server take nothing.
+    // If the sink is dropped without `finish`, the server discards all rows.
     if hasher.finalize() != *file.content() {
         return Err(CopyError::Changed { path: file.shown().to_owned() });
     }
@@ -134,7 +136,8 @@ fn statement(file: &CsvFile) -> String {
     )
 }
 
-/// The first column of the header that the table does not have. When there is no such table, the server says so better.
+/// Returns an error for the first column of the header that the table does not have. If there is no such table, it
+/// returns `None`, because the server's own error is better.
 async fn unknown_column(client: &Client, file: &CsvFile) -> Result<Option<CopyError>, CopyError> {
     const QUERY: &str = "select a.attname::text \
         from pg_catalog.pg_attribute a \
@@ -159,7 +162,7 @@ async fn unknown_column(client: &Client, file: &CsvFile) -> Result<Option<CopyEr
     }))
 }
 
-/// Whether `\\.` ends the data of CSV, as it does before version 18.
+/// Returns `true` if `\.` ends the data of a CSV file for this server, as it does before PostgreSQL 18.
 async fn knows_end_mark(client: &Client) -> Result<bool, CopyError> {
     const QUERY: &str = "select pg_catalog.current_setting('server_version_num')::int < 180000";
     let row = client.query_one(QUERY, &[]).await.map_err(CopyError::Connection)?;
@@ -172,7 +175,7 @@ fn refused(file: &CsvFile, error: tokio_postgres::Error) -> CopyError {
     CopyError::Refused { path: file.shown().to_owned(), line, source: Box::new(source) }
 }
 
-/// The line in a context such as `COPY orders, line 3, column id: "x"`; below it a trigger's own may stand above.
+/// Returns the line in a context such as `COPY orders, line 3, column id: "x"`. Lines about a trigger may precede it.
 fn line_of(context: &str, table: &str) -> Option<u64> {
     let start = format!("COPY {table}, line ");
     let rest = context.lines().find_map(|line| line.strip_prefix(&start))?;
@@ -185,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_is_taken_from_the_server_s_context() {
+    fn the_line_is_read_from_the_server_s_context() {
         assert_eq!(line_of("COPY orders, line 3, column id: \"x, line 9\"", "orders"), Some(3));
         assert_eq!(line_of("COPY a, line 1, line 12", "a, line 1"), Some(12));
         assert_eq!(line_of("PL/pgSQL function f() line 3 at RAISE\nCOPY t, line 4: \"1\"", "t"), Some(4));

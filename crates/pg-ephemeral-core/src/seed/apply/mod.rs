@@ -1,5 +1,5 @@
-//! Running one loaded seed against a server that is there already. It must not start servers, know how they are
-//! reached beyond what it is given, or decide whether anything is cached.
+//! Applies one seed to a running server. This module must not start servers, know more about reaching them than it is
+//! given, or decide whether anything is cached.
 
 use std::path::PathBuf;
 
@@ -26,106 +26,106 @@ mod psql_output;
 mod restore;
 mod run_sql;
 
-/// The server that a seed is applied to. Nobody is connected to the instance's database meanwhile: a seed may rename it,
-/// or copy it.
+/// The server that a seed is applied to. This crate must not be connected to the instance's database meanwhile, because
+/// a seed may rename or copy that database.
 #[derive(Debug)]
 pub(crate) struct ApplyContext<'a> {
-    /// Where psql and pg_restore run.
+    /// The place where psql and pg_restore run.
     pub(crate) programs: ClientPrograms<'a>,
-    /// How this crate connects.
+    /// The parameters of this crate's own connections.
     pub(crate) connection: ConnectionParameters,
-    /// What scripts and commands get to know of the server.
+    /// The environment variables of scripts and commands.
     pub(crate) environment: ChildEnvironment,
-    /// Who is told what goes on.
+    /// The receiver of events.
     pub(crate) events: &'a EventSink,
 }
 
-/// Why a seed could not be applied.
+/// An error while applying a seed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApplyError {
-    /// Its SQL.
+    /// The SQL of the seed failed.
     #[error("seed \"{seed}\" failed{}", source.at())]
     Sql {
         /// The seed.
         seed: SeedName,
-        /// What came of it.
+        /// The cause.
         #[source]
         source: Box<SqlError>,
     },
-    /// Its dump.
+    /// The dump of the seed could not be restored.
     #[error("seed \"{seed}\" failed to restore {}{}", path.display(), at_line(source))]
     Restore {
         /// The seed.
         seed: SeedName,
         /// The dump, by the path that the user gave.
         path: PathBuf,
-        /// What came of it.
+        /// The cause.
         #[source]
         source: Box<RestoreError>,
     },
-    /// Its CSV file.
+    /// The CSV file of the seed could not be loaded.
     #[error("seed \"{seed}\" failed")]
     Copy {
         /// The seed.
         seed: SeedName,
-        /// What came of it.
+        /// The cause.
         #[source]
         source: CopyError,
     },
-    /// Its script or command.
+    /// The script or command of the seed failed.
     #[error("seed \"{seed}\" failed")]
     Program {
         /// The seed.
         seed: SeedName,
-        /// What came of it.
+        /// The cause.
         #[source]
         source: ProgramError,
     },
-    /// Its script inside the image.
-    #[error("seed \"{seed}\" failed: its script ended with status {status}{}", last_words(log))]
+    /// The container script of the seed failed.
+    #[error("seed \"{seed}\" failed: its script ended with status {status}{}", log_tail(log))]
     ContainerScript {
         /// The seed.
         seed: SeedName,
-        /// The status of its shell.
+        /// The exit status of the script's shell.
         status: i32,
-        /// The last lines it printed.
+        /// The last lines that the script printed.
         log: String,
     },
-    /// A file that its script needs, or that follows from it, could not be written in the container.
+    /// A file that the container script needs, or that results from it, could not be written in the container.
     #[error("seed \"{seed}\" failed to write {file} in its container: {message}")]
     ScriptFile {
         /// The seed.
         seed: SeedName,
-        /// The file there.
+        /// The file in the container.
         file: String,
-        /// What was said inside.
+        /// The message from inside the container.
         message: String,
     },
-    /// There was no connection for its CSV file.
+    /// The connection for the CSV file could not be made.
     #[error("seed \"{seed}\" failed to connect")]
     Connect {
         /// The seed.
         seed: SeedName,
-        /// What came of it.
+        /// The cause.
         #[source]
         source: ConnectError,
     },
-    /// It changed the superuser or the instance's database so that nobody can log in any more.
-    #[error("after seed \"{seed}\" the superuser can't log in any more: {refusal}")]
+    /// The seed changed the superuser or the instance's database so that the superuser can't log in any more.
+    #[error("after seed \"{seed}\" the superuser can no longer log in: {refusal}")]
     LockedOut {
         /// The seed.
         seed: SeedName,
-        /// What the server said.
+        /// The message of the server.
         refusal: String,
     },
-    /// It made the superuser's password expire.
-    #[error("after seed \"{seed}\" the superuser can't log in any more: its password has expired")]
+    /// The seed made the superuser's password expire.
+    #[error("after seed \"{seed}\" the superuser can no longer log in: its password has expired")]
     Expired {
         /// The seed.
         seed: SeedName,
     },
-    /// It does not run against a server at all.
+    /// The seed is a container script, which runs in an image and not against a server.
     #[error("seed \"{seed}\" can't run here: a container script runs in an image, with no server")]
     NeedsImage {
         /// The seed.
@@ -140,18 +140,18 @@ fn at_line(error: &RestoreError) -> String {
     }
 }
 
-fn last_words(log: &str) -> String {
+fn log_tail(log: &str) -> String {
     let log = log.trim();
     if log.is_empty() { String::new() } else { format!("; its last words:\n{log}") }
 }
 
-/// Applies one seed to a running server. When the future is dropped, a program is killed with all it started; a statement
-/// goes on until its server is removed.
+/// Applies one seed to a running server. If the future is dropped, a program of the seed is killed with everything that
+/// it started; a statement continues until its server is removed.
 ///
-/// Container scripts are for [`Place::Image`](crate::layer::Place::Image) and refused here.
+/// Container scripts are refused here, because they run in an image ([`Place::Image`](crate::layer::Place::Image)).
 ///
 /// # Errors
-/// What the server, or the seed's program, said; with the file and line where one is known.
+/// Returns the error of the server or of the seed's program, with the file and line if they are known.
 pub(crate) async fn apply(seed: &ReadSeed, context: &mut ApplyContext<'_>) -> Result<(), ApplyError> {
     let name = || seed.name.clone();
     match &seed.body {
@@ -174,7 +174,7 @@ pub(crate) async fn apply(seed: &ReadSeed, context: &mut ApplyContext<'_>) -> Re
 }
 
 impl ApplyError {
-    /// The seed.
+    /// Returns the name of the seed.
     #[must_use]
     pub fn seed(&self) -> &SeedName {
         match self {
@@ -191,7 +191,7 @@ impl ApplyError {
         }
     }
 
-    /// What the user can do about it.
+    /// Returns what the user can do about the error, if anything.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -1,26 +1,26 @@
-//! What the server says when it refuses something.
+//! Errors that the server reports.
 
 use std::fmt;
 
 use tokio_postgres::error::{DbError, ErrorPosition};
 
-/// An error of the server, with everything that helps to understand it.
+/// An error that the server reports.
 ///
-/// Its text is the message, and a line each for detail, hint and context when there are any.
+/// Displayed as the message, followed by a line each for detail, hint and context if there are any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PostgresError {
-    /// The five characters that say what kind of error it is (SQLSTATE).
+    /// The SQLSTATE code, which has five characters.
     pub code: String,
     /// The message.
     pub message: String,
-    /// More about it.
+    /// More about the error.
     pub detail: Option<String>,
-    /// What the server suggests.
+    /// The server's suggestion for what to do.
     pub hint: Option<String>,
-    /// Where the server was, such as a line of a function.
+    /// The place in the server's work, such as a line of a function.
     pub context: Option<String>,
-    /// The character of the SQL that was sent at which the error is, from 1.
+    /// The position of the error in the SQL that was sent, in characters from 1.
     pub position: Option<u32>,
 }
 
@@ -29,7 +29,7 @@ impl From<&DbError> for PostgresError {
         let own = |text: Option<&str>| text.map(str::to_owned);
         let position = match error.position() {
             Some(ErrorPosition::Original(position)) => Some(*position),
-            // That is a place in a function's body, which the context tells of.
+            // An internal position is in the body of a function. The context names that place.
             Some(ErrorPosition::Internal { .. }) | None => None,
         };
         Self {

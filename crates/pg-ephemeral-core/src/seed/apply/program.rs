@@ -1,4 +1,4 @@
-//! Scripts and commands that work on the server from outside, and what they get to know of it.
+//! Runs scripts and commands on this machine, with environment variables that lead them to the server.
 
 use std::collections::VecDeque;
 use std::io;
@@ -12,19 +12,19 @@ use crate::postgres::client::PSQL_VARIABLES;
 use crate::seed::events::{ApplyEvent, EventSink};
 use crate::seed::process::Program;
 
-/// How many lines of a failed program's output its error quotes.
+/// How many lines of a failed program's output the error quotes.
 const LAST_LINES: usize = 20;
 
-/// Stands in place of a secret.
-const STRUCK_OUT: &str = "[secret]";
+/// The text that replaces a secret.
+const REDACTED: &str = "[secret]";
 
-/// The variables a program gets on top of the caller's environment, from which everything that would lead it to
-/// another server (`PG…`, `DATABASE_URL`) is taken out first.
+/// The variables that a program gets in addition to the caller's environment. Variables of the caller that would lead
+/// it to another server (`PG…`, `DATABASE_URL`) are removed first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ChildEnvironment(Vec<Variable>);
 
 impl ChildEnvironment {
-    /// These variables and no other about a server.
+    /// Creates an environment with these variables about a server, and no others.
     pub(crate) fn new(variables: Vec<Variable>) -> Self {
         Self(variables)
     }
@@ -37,42 +37,42 @@ impl ChildEnvironment {
         }
     }
 
-    /// Strikes the secrets out of a line.
-    fn strike_out(&self, line: &str) -> String {
+    /// Replaces the secrets in a line.
+    fn redact_secrets(&self, line: &str) -> String {
         let mut line = line.to_owned();
         for variable in &self.0 {
             if let VariableValue::Secret(secret) = &variable.value
                 && !secret.expose().is_empty()
                 && line.contains(secret.expose())
             {
-                line = line.replace(secret.expose(), STRUCK_OUT);
+                line = line.replace(secret.expose(), REDACTED);
             }
         }
         line
     }
 }
 
-/// Why a script or a command did not do its work.
+/// An error while running a script or a command.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProgramError {
-    /// It could not be started.
-    #[error("start {program}")]
+    /// The program could not be started.
+    #[error("failed to start {program}")]
     Start {
-        /// What was to be started, in words.
+        /// The program, described for the user.
         program: String,
-        /// What the user can do about it.
+        /// What the user can do about the error, if anything.
         hint: Option<&'static str>,
-        /// What the system said.
+        /// The underlying I/O error.
         #[source]
         source: io::Error,
     },
-    /// It ended with a failure.
+    /// The program failed.
     #[error("{program} ended with {status}{}", quoted(output))]
     Failed {
-        /// What was run, in words.
+        /// The program, described for the user.
         program: String,
-        /// How it ended.
+        /// The exit status.
         status: ExitStatus,
         /// The last lines of its output, without secrets.
         output: Vec<String>,
@@ -83,7 +83,8 @@ fn quoted(output: &[String]) -> String {
     if output.is_empty() { String::new() } else { format!("; its last words:\n{}", output.join("\n")) }
 }
 
-/// Runs a program in its folder until it ends; when the future is dropped it is killed with everything it started.
+/// Runs a program in its folder until it ends. If the future is dropped, the program is killed with everything that it
+/// started.
 pub(super) async fn run_program(
     program: &Program,
     environment: &ChildEnvironment,
@@ -91,7 +92,7 @@ pub(super) async fn run_program(
 ) -> Result<(), ProgramError> {
     let mut last = VecDeque::with_capacity(LAST_LINES);
     let mut emit = |stream, line: &str| {
-        let line = environment.strike_out(line);
+        let line = environment.redact_secrets(line);
         events.send(ApplyEvent::Output { stream, line: &line });
         if last.len() == LAST_LINES {
             last.pop_front();
@@ -153,8 +154,8 @@ mod tests {
         });
         let program = script("echo $PGHOST; printf '%s' \"password $PGPASSWORD\" >&2; exit 4");
         let error = run_program(&program, &environment(), &events).await.unwrap_err();
-        let story = error.to_string();
-        assert_eq!(story, "the script ended with exit status: 4; its last words:\n127.0.0.1\npassword [secret]");
+        let error_chain = error.to_string();
+        assert_eq!(error_chain, "the script ended with exit status: 4; its last words:\n127.0.0.1\npassword [secret]");
         let expected =
             [(OutputStream::Stdout, "127.0.0.1".to_owned()), (OutputStream::Stderr, "password [secret]".to_owned())];
         assert_eq!(*lines.lock().unwrap(), expected);

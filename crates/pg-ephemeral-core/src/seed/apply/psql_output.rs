@@ -1,24 +1,26 @@
-//! What psql writes to its standard error: messages, of which the last tells why it stopped.
+//! Reads the messages that psql writes to its standard error. If psql fails, the last message says why.
 
 use std::path::{Path, PathBuf};
 
 use crate::io::child::OutputStream;
 use crate::seed::events::{ApplyEvent, EventSink};
 
-/// How many lines of one message are kept.
+/// How many lines of a message are kept at most.
 const MOST_LINES: usize = 200;
 
-/// Hands out messages as they come, each when it is complete, so that the one that ends psql is not handed out.
+/// The messages of one psql. Each is sent as an event when it is complete, but the last one is kept: if psql fails, it
+/// becomes the error.
 pub(super) struct PsqlOutput<'e> {
     events: &'e EventSink,
-    /// The lines of the message that may not be complete.
+    /// The lines of the last message, which may not be complete.
     pending: Vec<String>,
 }
 
 /// A message of psql about a place in a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PsqlMessage {
-    /// The script as psql was told of it, and the line in it, from 1. psql knows the line in which a statement ends.
+    /// The script, by the path that psql got, and the line in it, from 1. psql reports the line in which a statement
+    /// ends.
     pub(super) place: Option<(PathBuf, u64)>,
     /// The message with all its lines: `LINE`, `DETAIL`, `HINT` and others.
     pub(super) text: String,
@@ -30,23 +32,24 @@ impl<'e> PsqlOutput<'e> {
     }
 
     pub(super) fn take(&mut self, line: &str) {
-        // What ends the connection is followed by psql's own words on that.
+        // psql's own message about a lost connection belongs to the message before it, which says why the connection
+        // ended.
         let ends_connection =
             |first: &String| first.contains(": FATAL:  ") || first.ends_with("closed the connection unexpectedly");
         if line.starts_with("psql:") && !self.pending.first().is_some_and(ends_connection) {
-            self.hand_out();
+            self.forward();
         }
         if self.pending.len() < MOST_LINES {
             self.pending.push(without_socket(line));
         }
     }
 
-    /// Hands out the rest, of a psql that did its work.
+    /// Sends the last message, after psql has succeeded.
     pub(super) fn succeed(mut self) {
-        self.hand_out();
+        self.forward();
     }
 
-    /// The last message, of a psql that did not; `None` when it wrote nothing.
+    /// Returns the last message, after psql has failed; `None` if psql wrote nothing.
     pub(super) fn fail(self) -> Option<PsqlMessage> {
         let first = self.pending.first()?;
         let (place, text) = match first.strip_prefix("psql:").and_then(place_and_text) {
@@ -57,21 +60,21 @@ impl<'e> PsqlOutput<'e> {
         Some(PsqlMessage { place, text: lines.join("\n").trim_end().to_owned() })
     }
 
-    fn hand_out(&mut self) {
+    fn forward(&mut self) {
         for line in self.pending.drain(..) {
             self.events.send(ApplyEvent::Output { stream: OutputStream::Stderr, line: &line });
         }
     }
 }
 
-/// The line without the path of the private socket, which means nothing to a user.
+/// Returns the line without the path of the private socket, which means nothing to a user.
 pub(super) fn without_socket(line: &str) -> String {
     const BEFORE: &str = " on socket \"";
     let cut = line.split_once(BEFORE).and_then(|(before, rest)| Some((before, rest.split_once('"')?.1)));
     cut.map_or_else(|| line.to_owned(), |(before, after)| format!("{before}{after}"))
 }
 
-/// Takes `schema.sql:3: ERROR:  …` apart. The path may have colons in it.
+/// Splits a message such as `schema.sql:3: ERROR:  …` into path, line and text. The path may contain colons.
 fn place_and_text(message: &str) -> Option<((PathBuf, u64), &str)> {
     let mut start = 0;
     loop {
@@ -100,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_message_tells_the_place_and_all_that_the_server_said() {
+    fn the_last_message_contains_the_place_and_all_lines_of_the_server() {
         let message = failed(&[
             "psql:a.sql:1: NOTICE:  table \"t\" does not exist, skipping",
             "psql:dir/b c.sql:12: ERROR:  relation \"nope\" does not exist",
@@ -122,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_the_connection_is_told_with_what_psql_says_about_it() {
+    fn a_fatal_error_of_the_server_is_reported_with_psql_s_message_about_the_connection() {
         let message = failed(&[
             "psql:a.sql:2: FATAL:  terminating connection due to administrator command",
             "psql:a.sql:2: error: connection to server was lost",
@@ -138,14 +141,14 @@ mod tests {
     }
 
     #[test]
-    fn a_message_about_no_script_has_no_place() {
+    fn a_message_that_is_not_about_a_script_has_no_place() {
         let message = failed(&["psql: error: connection to server failed"]).unwrap();
         assert_eq!(message, PsqlMessage { place: None, text: "error: connection to server failed".to_owned() });
         assert_eq!(failed(&[]), None);
     }
 
     #[test]
-    fn messages_are_handed_out_but_for_the_one_that_ends_psql() {
+    fn all_messages_except_the_last_are_sent_as_events() {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let kept = lines.clone();
         let events = EventSink::new(move |event| {

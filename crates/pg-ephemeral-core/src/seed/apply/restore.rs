@@ -1,4 +1,4 @@
-//! Dumps, restored by pg_restore or psql.
+//! Restores dumps with pg_restore or psql.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -15,8 +15,8 @@ use crate::postgres::endpoint::ConnectionParameters;
 use crate::seed::dump::{Dump, DumpForm, RoleNames, SkipExisting};
 use crate::seed::events::{ApplyEvent, EventSink};
 
-/// Restores the archive that the last argument names, and says before how many objects that are: a comment begins with a
-/// semicolon in the list.
+/// A shell script that prints the number of objects in an archive, and then restores it. The last argument is the
+/// archive. In the list of pg_restore, the lines of objects begin with a digit and comments with a semicolon.
 const RESTORE: &str = r#"
 for archive do true; done
 list=$(pg_restore --list "$archive") || exit
@@ -24,59 +24,59 @@ printf 'objects: %s\n' "$(printf '%s\n' "$list" | grep -c '^[0-9]')"
 exec pg_restore "$@"
 "#;
 
-/// How many lines of an error are kept.
+/// How many lines of an error are kept at most.
 const MOST_LINES: usize = 60;
 
-/// Why a dump could not be restored.
+/// An error while restoring a dump.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RestoreError {
     /// The server refused something in the dump.
     #[error("{message}")]
     Refused {
-        /// The line of a plain dump, from 1.
+        /// The line of a plain dump, from 1, if it is known.
         line: Option<u64>,
-        /// What pg_restore or psql says, with the message of the server.
+        /// The message of pg_restore or psql, which contains that of the server.
         message: String,
     },
-    /// Roles that the dump needs are not in the server.
+    /// The server does not have roles that the dump needs.
     #[error("the dump needs roles that the server does not have: {}", roles.join(", "))]
     MissingRoles {
-        /// All of them, sorted.
+        /// The missing roles, sorted.
         roles: Vec<String>,
-        /// Whether pg_restore reads the dump, which can leave roles out.
+        /// Whether the dump is an archive. For archives, pg_restore can leave out owners and privileges.
         is_archive: bool,
     },
-    /// An extension that the dump needs is not installed beside the server.
+    /// An extension that the dump needs is not installed where the server runs.
     #[error("the dump needs the extension {extension}, which is not installed where the server runs")]
     MissingExtension {
         /// The extension.
         extension: String,
     },
-    /// The archive is of a later version than pg_restore.
+    /// The archive was made by a pg_dump that is newer than pg_restore.
     #[error("the archive was made by a pg_dump that is newer than the server's pg_restore: {message}")]
     NewerArchive {
-        /// What pg_restore says.
+        /// The message of pg_restore.
         message: String,
     },
-    /// pg_restore or psql failed without a word.
+    /// pg_restore or psql failed without a message.
     #[error("{program} ended with {status}")]
     Silent {
         /// The program.
         program: &'static str,
-        /// How it ended.
+        /// The exit status.
         status: ExitStatus,
     },
     /// The program could not be run.
     #[error(transparent)]
     Program(#[from] ClientProgramError),
-    /// There was no connection to ask the server for its roles.
+    /// The connection for listing the server's roles could not be made.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// The server could not be asked for its roles.
+    /// The server's roles could not be listed.
     #[error("failed to list the server's roles")]
     Roles(#[source] tokio_postgres::Error),
-    /// A file is not what it was when its hash was taken.
+    /// A file has changed since its hash was computed.
     #[error("{} changed while it was in use", path.display())]
     Changed {
         /// The file.
@@ -85,7 +85,7 @@ pub enum RestoreError {
 }
 
 impl RestoreError {
-    /// What the user can do about it.
+    /// Returns what the user can do about the error, if anything.
     pub(super) fn hint(&self) -> Option<String> {
         match self {
             Self::MissingRoles { is_archive: true, .. } => Some(
@@ -115,10 +115,10 @@ impl RestoreError {
     }
 }
 
-/// Restores a dump into the instance's database, or into those that it names itself.
+/// Restores a dump into the instance's database, or into the databases that the dump itself names.
 ///
 /// # Errors
-/// What is wrong with the dump, or keeps it from being restored.
+/// Returns an error if the dump can't be restored, or if one of its files has changed.
 pub(super) async fn restore(
     programs: &mut ClientPrograms<'_>,
     dump: &Dump,
@@ -238,7 +238,7 @@ async fn run_archive(
     Err(RestoreError::Refused { line: None, message })
 }
 
-/// What pg_restore reads, and the files that it opens for that.
+/// Returns the operand of pg_restore, and the files that it opens.
 fn operand(dump: &Dump) -> (Operand<'_>, &[crate::postgres::client::MirroredFile]) {
     match &dump.form {
         DumpForm::Folder(files) => (Operand::Folder { path: &dump.path }, files),
@@ -246,12 +246,12 @@ fn operand(dump: &Dump) -> (Operand<'_>, &[crate::postgres::client::MirroredFile
     }
 }
 
-/// A shell script in one line: arguments may have no line breaks.
+/// Joins the lines of a shell script into one, because arguments must not contain line breaks.
 fn one_line(script: &str) -> String {
     script.trim().lines().collect::<Vec<_>>().join("; ")
 }
 
-/// Whether a line of pg_restore's tells only how far it is.
+/// Returns `true` if a line of pg_restore's output only reports progress.
 fn is_progress(line: &str) -> bool {
     const WORDS: [&str; 9] = [
         "connecting to database",
@@ -267,7 +267,7 @@ fn is_progress(line: &str) -> bool {
     line.strip_prefix("pg_restore: ").is_some_and(|rest| WORDS.iter().any(|word| rest.starts_with(word)))
 }
 
-/// Whether a line of pg_restore's stands for one object of its list.
+/// Returns `true` if a line of pg_restore's output stands for one object of its list.
 fn is_object(line: &str) -> bool {
     let rest = line.strip_prefix("pg_restore: ").unwrap_or_default();
     ["creating ", "processing data for table ", "executing "].iter().any(|word| rest.starts_with(word))
@@ -290,7 +290,7 @@ fn missing_extension(message: &str) -> Option<String> {
     })
 }
 
-/// Every role that the dump's statements name.
+/// Returns every role that the dump's statements name.
 async fn needed_roles(programs: &mut ClientPrograms<'_>, dump: &Dump) -> Result<BTreeSet<String>, RestoreError> {
     let mut roles = RoleNames::default();
     if let DumpForm::Plain(content) = &dump.form {
@@ -328,7 +328,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_missing_extension_is_told_by_every_version_s_message() {
+    fn a_missing_extension_is_recognised_by_the_messages_of_all_versions() {
         let old = "pg_restore: error: could not execute query: ERROR:  could not open extension control file \
                    \"/usr/share/postgresql/13/extension/postgis.control\": No such file or directory";
         let new = "ERROR:  extension \"postgis\" is not available\nDETAIL:  …";
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_role_is_told_from_other_things_that_are_missing() {
+    fn a_missing_role_is_distinguished_from_other_missing_objects() {
         assert!(has_missing_role("pg_restore: error: could not execute query: ERROR:  role \"a b\" does not exist"));
         assert!(!has_missing_role("ERROR:  relation \"role\" does not exist"));
     }

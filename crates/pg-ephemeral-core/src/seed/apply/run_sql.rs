@@ -1,4 +1,4 @@
-//! SQL as psql runs it, by running psql.
+//! Runs SQL with psql.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -11,22 +11,22 @@ use crate::seed::events::{ApplyEvent, EventSink};
 use crate::seed::sql::SqlScript;
 use crate::seed::sql::SqlSource;
 
-/// The options of psql under which a script runs: no start-up file, and the first error is the last.
+/// The options of psql for a script: psql reads no start-up file, and stops at the first error.
 pub(super) const PSQL_OPTIONS: [&str; 4] = ["-X", "-v", "ON_ERROR_STOP=1", "-f"];
 
-/// How psql calls what it reads from standard input.
+/// The name that psql's messages use for standard input.
 const STANDARD_INPUT: &str = "<stdin>";
 
-/// What psql says of a folder that it was to include, behind the path.
+/// The end of psql's message about a folder that a script includes. The path comes before it.
 const NOT_READABLE: &str = ": error: could not read from input file: Is a directory";
 
-/// A line of SQL. Displayed as `file:line`.
+/// A line of SQL, displayed as `file:line`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Location {
-    /// What the SQL was read from: the script itself, or a file that it includes.
+    /// The source of the SQL: the script itself, or a file that it includes.
     pub source: SqlSource,
-    /// The line, from 1. Of a statement with several lines it is the last.
+    /// The line, from 1. For a statement of several lines, it is the last one.
     pub line: u64,
 }
 
@@ -39,29 +39,29 @@ impl fmt::Display for Location {
     }
 }
 
-/// Why SQL could not be run.
+/// An error while running SQL.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SqlError {
     /// psql stopped at an error; statements before it may have been run.
     #[error("{message}")]
     Stopped {
-        /// Where psql stopped, if it says so.
+        /// The place where psql stopped, if psql reports it.
         location: Option<Location>,
-        /// What psql says: the message of the server with its lines `LINE`, `DETAIL`, `HINT` and `CONTEXT`, or a message
-        /// of its own.
+        /// The message: that of the server with its lines `LINE`, `DETAIL`, `HINT` and `CONTEXT`, or one of psql
+        /// itself.
         message: String,
     },
-    /// psql failed without a word.
+    /// psql failed without a message.
     #[error("psql ended with {status}")]
     Silent {
-        /// How it ended.
+        /// The exit status.
         status: ExitStatus,
     },
     /// psql could not be run.
     #[error(transparent)]
     Program(#[from] ClientProgramError),
-    /// A file is not what it was when its hash was taken.
+    /// A file has changed since its hash was computed.
     #[error("{} changed while it was in use", path.display())]
     Changed {
         /// The file.
@@ -70,7 +70,7 @@ pub enum SqlError {
 }
 
 impl SqlError {
-    /// What the user can do about it.
+    /// Returns what the user can do about the error, if anything.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Stopped { message, .. } => hint_for(message),
@@ -80,7 +80,7 @@ impl SqlError {
         }
     }
 
-    /// The place of the error as words behind "failed": empty if none is known.
+    /// Returns the place of the error as text that follows "failed"; empty if the place is not known.
     pub(crate) fn at(&self) -> String {
         match self {
             Self::Stopped { location: Some(location), .. } => format!(" at {location}"),
@@ -89,7 +89,7 @@ impl SqlError {
     }
 }
 
-/// What may help against a message.
+/// Returns what the user can do about a message, if anything.
 fn hint_for(message: &str) -> Option<String> {
     if message.starts_with("error: ") && message.ends_with("No such file or directory") {
         return Some(
@@ -103,10 +103,11 @@ fn hint_for(message: &str) -> Option<String> {
     Some(format!("a seed with `type = \"dump\"` skips the {what}that is there from the start"))
 }
 
-/// Runs a script: as `psql -X -v ON_ERROR_STOP=1 -f FILE` in the script's folder.
+/// Runs a script like `psql -X -v ON_ERROR_STOP=1 -f FILE` in the script's folder.
 ///
 /// # Errors
-/// What is wrong, with its place in the SQL.
+/// Returns an error if psql fails or can't be run, or if a file has changed. The error contains the place in the SQL if
+/// psql reports it.
 pub(crate) async fn run_sql(
     programs: &mut ClientPrograms<'_>,
     script: &SqlScript,
@@ -142,14 +143,15 @@ pub(crate) async fn run_sql(
     Err(SqlError::Stopped { location, message })
 }
 
-/// The folder that psql was to include, which it calls unreadable on this machine, and missing in a container.
+/// Returns the folder that a script includes, if the message is about one. psql reports it as unreadable on this
+/// machine, and as missing in a container.
 fn included_folder<'m>(message: &'m str, folder: &Path) -> Option<&'m str> {
     let unreadable = message.strip_prefix("psql:").and_then(|rest| rest.strip_suffix(NOT_READABLE));
     let missing = || message.strip_prefix("error: ").and_then(|rest| rest.strip_suffix(": No such file or directory"));
     unreadable.or_else(missing).filter(|path| folder.join(path).is_dir())
 }
 
-/// What a file is that psql names in a message.
+/// Returns the source for a file that psql names in a message.
 fn source_of(file: &Path, script: &SqlSource) -> SqlSource {
     if file == script.path().unwrap_or(Path::new(STANDARD_INPUT)) {
         return script.clone();
@@ -167,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_that_a_script_includes_is_told_from_a_missing_file() {
+    fn a_folder_that_a_script_includes_is_distinguished_from_a_missing_file() {
         let root = tempfile::tempdir().unwrap();
         std::fs::create_dir(root.path().join("db")).unwrap();
         let named = |message: &'static str| included_folder(message, root.path());

@@ -1,13 +1,13 @@
-//! A line of `\.` in a CSV file. Before version 18 PostgreSQL takes it for the end of the data, and what follows is lost
-//! without a word.
+//! Finds a line `\.` in a CSV file. PostgreSQL before version 18 takes it for the end of the data, and drops the lines
+//! after it without an error.
 
-/// Takes a file piece by piece and finds such a line that has something after it.
+/// A search for a line `\.` with data after it, in a file that is read piece by piece.
 #[derive(Debug)]
 pub(super) struct EndMarkFinder {
     state: RowState,
     quoted: bool,
     line: u64,
-    /// The line of a mark, and whether anything follows.
+    /// The line of the mark, and whether data follows it.
     mark: Option<(u64, bool)>,
 }
 
@@ -52,12 +52,12 @@ impl EndMarkFinder {
             (RowState::Backslash, b'.') => RowState::Mark,
             _ => RowState::Within,
         };
-        // A doubled quote inside of quotes is two changes, and so none.
+        // A doubled quote inside quotes flips `quoted` twice, which has no effect.
         self.quoted ^= byte == b'"';
         self.line += u64::from(byte == b'\n');
     }
 
-    /// The line, from 1, of the mark that hides data.
+    /// Returns the line, from 1, of a mark that has data after it.
     pub(super) fn found(&self) -> Option<u64> {
         self.mark.and_then(|(line, follows)| follows.then_some(line))
     }
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_mark_or_hides_nothing_is_let_pass() {
+    fn other_lines_and_a_mark_at_the_end_of_the_file_are_accepted() {
         for text in [
             "a\n\\.\n",
             "a\n\\.",

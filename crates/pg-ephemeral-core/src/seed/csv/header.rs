@@ -1,16 +1,16 @@
-//! The first row of a CSV file, quoted as PostgreSQL reads it.
+//! Reads the first row of a CSV file, with quotes as in PostgreSQL.
 
 use std::collections::HashSet;
 
 use crate::model::seed::spec::CsvDelimiter;
 
-/// The longest header, in bytes: PostgreSQL's longest column names, as many as a table can have.
+/// The maximum length of a header, in bytes. PostgreSQL's longest column names fit, as many as a table can have.
 const LONGEST: usize = 256 * 1024;
 
 /// The mark that some programs put at the start of a UTF-8 file.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// Takes a file piece by piece until its first row is complete.
+/// A reader that takes a file piece by piece until its first row is complete.
 #[derive(Debug)]
 pub(super) struct HeaderReader {
     delimiter: u8,
@@ -22,28 +22,28 @@ pub(super) struct HeaderReader {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Outside of quotes.
+    /// Outside quotes.
     Plain,
-    /// Inside of quotes.
+    /// Inside quotes.
     Quoted,
-    /// After a quote inside of quotes: the end of the quoted part, or the first half of a quote.
+    /// After a quote inside quotes: it is the end of the quoted part, or the first half of a doubled quote.
     Quote,
-    /// The row is over.
+    /// The row is complete.
     Done,
 }
 
-/// Why the first row of a file does not name columns.
+/// An error in the first row of a CSV file, which names the columns.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CsvHeaderError {
     /// The file is empty.
-    #[error("there is none: the file is empty")]
+    #[error("the file is empty")]
     Empty,
-    /// The row does not end for a very long time.
-    #[error("it has no end within {LONGEST} bytes")]
+    /// The row is longer than 256 KiB.
+    #[error("the header is longer than {LONGEST} bytes")]
     TooLong,
-    /// A quote has no counterpart.
-    #[error("a quote in it is not closed")]
+    /// A quote is not closed.
+    #[error("a quote in the header is not closed")]
     OpenQuote,
     /// A name is not UTF-8.
     #[error("the name of column {number} is not UTF-8")]
@@ -57,8 +57,8 @@ pub enum CsvHeaderError {
         /// The column, from 1.
         number: usize,
     },
-    /// Two columns have one name.
-    #[error("two columns are called {name:?}")]
+    /// Two columns have the same name.
+    #[error("two columns have the name {name:?}")]
     Duplicate {
         /// The name.
         name: String,
@@ -77,7 +77,7 @@ impl HeaderReader {
         }
     }
 
-    /// Takes the next piece of the file; of what follows the row, nothing.
+    /// Takes the next piece of the file. Everything after the first row is ignored.
     pub(super) fn take(&mut self, piece: &[u8]) {
         for &byte in piece {
             if self.state == State::Done || self.length > LONGEST {
@@ -112,7 +112,7 @@ impl HeaderReader {
         self.fields.push(std::mem::take(&mut self.field));
     }
 
-    /// The names of the columns, once the whole file was taken.
+    /// Returns the names of the columns, after the whole file was taken.
     pub(super) fn columns(mut self) -> Result<Vec<String>, CsvHeaderError> {
         if self.length > LONGEST {
             return Err(CsvHeaderError::TooLong);
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn names_end_with_delimiters_and_the_row_with_its_line() {
+    fn names_end_at_delimiters_and_the_row_ends_at_the_line_break() {
         assert_eq!(columns(b"id,name\n1,x\n", ",").unwrap(), ["id", "name"]);
         assert_eq!(columns(b"id;a,b\r\n1;x\r\n", ";").unwrap(), ["id", "a,b"]);
         assert_eq!(columns("id\tüber".as_bytes(), "\t").unwrap(), ["id", "über"]);
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_is_no_part_of_the_first_name() {
+    fn a_byte_order_mark_is_not_part_of_the_first_name() {
         assert_eq!(columns("\u{feff}id,x\n".as_bytes(), ",").unwrap(), ["id", "x"]);
         assert_eq!(columns("\u{feff}\"id\"\n".as_bytes(), ",").unwrap(), ["id"]);
     }

@@ -1,5 +1,5 @@
-//! CSV files: their hash and their header, read without holding more than a piece of the file. PostgreSQL reads
-//! everything after the header itself.
+//! Reads the hash and the header of CSV files, a few pieces of the file at a time. The rows after the header are parsed
+//! by PostgreSQL.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -16,7 +16,7 @@ pub use header::CsvHeaderError;
 mod end_mark;
 mod header;
 
-/// How much of a file is held at a time, in bytes; a few such pieces may be on their way.
+/// The size of the pieces in which a file is read, in bytes. A few pieces are in memory at a time.
 const PIECE: usize = 256 * 1024;
 
 /// A CSV file whose header and hash are known.
@@ -31,35 +31,35 @@ pub struct CsvFile {
     end_mark: Option<u64>,
 }
 
-/// Why a CSV file could not be read.
+/// An error while reading a CSV file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CsvFileError {
     /// The file could not be opened or read.
-    #[error("open {}", path.display())]
+    #[error("failed to open {}", path.display())]
     Open {
         /// The file, by the path that the user gave.
         path: PathBuf,
-        /// What the system said.
+        /// The underlying I/O error.
         #[source]
         source: io::Error,
     },
-    /// Its first row does not name columns.
-    #[error("read the header of {}", path.display())]
+    /// The first row of the file does not name columns.
+    #[error("failed to read the header of {}", path.display())]
     Header {
         /// The file, by the path that the user gave.
         path: PathBuf,
-        /// What is wrong with the row.
+        /// The cause.
         #[source]
         source: CsvHeaderError,
     },
 }
 
 impl CsvFile {
-    /// Reads a whole file once, piece by piece. `shown` is the path by which errors name it.
+    /// Reads a whole file, piece by piece, for its hash and its columns. `shown` is the path that errors name.
     ///
     /// # Errors
-    /// The file can't be read, or its first row does not name columns.
+    /// Returns an error if the file can't be read, or if its first row does not name columns.
     pub async fn read(
         path: PathBuf,
         shown: PathBuf,
@@ -81,41 +81,41 @@ impl CsvFile {
         Ok(Self { path, shown, table, delimiter, columns, content: hasher.finalize(), end_mark })
     }
 
-    /// The path by which the user knows it.
+    /// Returns the path of the file, as the user gave it.
     #[must_use]
     pub fn shown(&self) -> &Path {
         &self.shown
     }
 
-    /// The table that takes its rows.
+    /// Returns the table that the rows are loaded into.
     #[must_use]
     pub fn table(&self) -> &CsvTable {
         &self.table
     }
 
-    /// What stands between two fields.
+    /// Returns the character between two fields.
     #[must_use]
     pub fn delimiter(&self) -> CsvDelimiter {
         self.delimiter
     }
 
-    /// The columns its header names, in the order of the file.
+    /// Returns the columns that the header names, in the order of the file.
     #[must_use]
     pub fn columns(&self) -> &[String] {
         &self.columns
     }
 
-    /// The line of a `\\.` that hides what follows it from PostgreSQL before version 18.
+    /// Returns the line of a `\.` after which PostgreSQL before version 18 drops data.
     pub(super) fn end_mark(&self) -> Option<u64> {
         self.end_mark
     }
 
-    /// The hash of the whole file.
+    /// Returns the hash of the whole file.
     pub(super) fn content(&self) -> &blake3::Hash {
         &self.content
     }
 
-    /// The file again, piece by piece, and its size in bytes as it is now.
+    /// Reads the file again: returns its current size in bytes, and its pieces.
     pub(super) fn pieces(&self) -> (u64, mpsc::Receiver<io::Result<Vec<u8>>>) {
         let size = std::fs::metadata(&self.path).map(|file| file.len()).unwrap_or_default();
         (size, pieces(self.path.clone()))
@@ -135,7 +135,8 @@ impl CsvFile {
     }
 }
 
-/// Looks at every byte, which takes longer than a hash: it is only done for files that have a backslash.
+/// Finds the line of an end mark that has data after it. This takes longer than a hash, because it examines every byte,
+/// so it is only done for files that contain a backslash.
 async fn end_mark(path: &Path, shown: &Path) -> Result<Option<u64>, CsvFileError> {
     let mut pieces = pieces(path.to_owned());
     let mut finder = EndMarkFinder::new();
@@ -145,7 +146,7 @@ async fn end_mark(path: &Path, shown: &Path) -> Result<Option<u64>, CsvFileError
     Ok(finder.found())
 }
 
-/// The columns that the first row of a file names, whose pieces are given.
+/// Returns the columns that the first row of a file names, which comes in pieces.
 #[cfg(any(test, feature = "fuzzing"))]
 pub(super) fn columns_of<'p>(
     pieces: impl IntoIterator<Item = &'p [u8]>,
@@ -156,19 +157,19 @@ pub(super) fn columns_of<'p>(
     header.columns()
 }
 
-/// Reads a file on a thread that may wait, no faster than its pieces are taken.
+/// Reads a file on a thread that may block, no faster than the receiver takes its pieces.
 fn pieces(path: PathBuf) -> mpsc::Receiver<io::Result<Vec<u8>>> {
     let (sender, receiver) = mpsc::channel(4);
     let refused = sender.clone();
     let started = ociman::blocking::start(move || {
         let read = ociman::files::open(&path).and_then(|file| send_pieces(file, &sender));
         if let Err(error) = read {
-            // When nobody takes pieces any more, nobody wants to know.
+            // If the receiver is gone, the error is not needed.
             let _ = sender.blocking_send(Err(error));
         }
     });
     if let Err(error) = started {
-        // It is empty, so it has room.
+        // The channel is empty, so it has room.
         let _ = refused.try_send(Err(error));
     }
     receiver
@@ -206,8 +207,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_bad_header_names_the_file_as_the_user_does() {
+    async fn the_error_for_a_bad_header_names_the_file_as_the_user_gave_it() {
         let error = read(b"").await.unwrap_err();
-        assert_eq!(error.to_string(), "read the header of t.csv");
+        assert_eq!(error.to_string(), "failed to read the header of t.csv");
     }
 }

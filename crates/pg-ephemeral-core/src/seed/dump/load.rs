@@ -1,4 +1,4 @@
-//! Looks at a dump: its format, and what its key is made of.
+//! Reads a dump: its format, and the values that its key is computed from.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,11 +20,11 @@ pub(crate) struct Dump {
     pub(crate) options: DumpOptions,
     /// The hash of the file, or of the names and contents of a folder's files.
     pub(crate) hash: blake3::Hash,
-    /// The files that were read, and their states then.
+    /// The files that were read, with their states at that time.
     stamps: Vec<(PathBuf, Stamp)>,
 }
 
-/// What a dump is made of.
+/// The form of a dump, with its content.
 #[derive(Debug, Clone)]
 pub(crate) enum DumpForm {
     /// A script for psql.
@@ -35,7 +35,7 @@ pub(crate) enum DumpForm {
     Folder(Vec<MirroredFile>),
 }
 
-/// Why a dump can't be used.
+/// An error in a dump, or while reading it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadDumpError {
@@ -44,23 +44,23 @@ pub enum LoadDumpError {
     Open {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The underlying I/O error.
         #[source]
         source: io::Error,
     },
-    /// It is a folder, and not one that pg_dump wrote.
+    /// The path is a folder that pg_dump did not write.
     #[error("{} is a folder without a file toc.dat, which pg_dump writes in directory format", path.display())]
     NoArchive {
         /// The folder.
         path: PathBuf,
     },
-    /// It is a part of a dump in directory format.
+    /// The file is only a part of a dump in directory format.
     #[error("{} is the table of contents of a dump in directory format", path.display())]
     TableOfContents {
         /// The file.
         path: PathBuf,
     },
-    /// It is in a format that has to be unpacked.
+    /// The file has to be unpacked first.
     #[error("{} is {format}", path.display())]
     Foreign {
         /// The file.
@@ -68,7 +68,7 @@ pub enum LoadDumpError {
         /// The format.
         format: ForeignFormat,
     },
-    /// A script for psql is restored as it is.
+    /// The dump is a script for psql, and an option is set that only pg_restore supports.
     #[error("{} is a plain dump, and `{option}` is for what pg_restore reads", path.display())]
     PlainWithOption {
         /// The file.
@@ -85,7 +85,7 @@ pub enum LoadDumpError {
 }
 
 impl LoadDumpError {
-    /// What the user can do about it.
+    /// Returns what the user can do about the error, if anything.
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
             Self::PlainWithOption { .. } => Some("leave the option out, or dump with `pg_dump --format=custom`"),
@@ -98,7 +98,7 @@ impl LoadDumpError {
 }
 
 impl Dump {
-    /// Reads a dump for its key. A relative path starts from `folder`, an absolute path.
+    /// Reads a dump and computes its hash. A relative path starts from `folder`, an absolute path.
     pub(crate) async fn load(path: &Path, options: &DumpOptions, folder: &Path) -> Result<Self, LoadDumpError> {
         let (path, folder, options) = (path.to_owned(), folder.to_owned(), options.clone());
         let shown = path.clone();
@@ -138,20 +138,20 @@ impl Dump {
         Ok(Self { path, folder, form, options, hash, stamps })
     }
 
-    /// Adds what decides on the effect to a key. How many jobs there are does not.
+    /// Adds everything that changes the dump's effect to a key. The number of jobs does not change it.
     pub(crate) fn add_to(&self, key: &mut KeyHasher) {
         key.hash("dump", &self.hash);
         key.text("owner", self.options.owner.unwrap_or_default().as_str());
         key.texts("sections", self.options.sections.iter().copied().map(DumpSection::as_str));
     }
 
-    /// The first file that is not what it was when it was read.
+    /// Returns the first file that has changed since it was read.
     pub(crate) fn changed_file(&self) -> Option<&Path> {
         let is_changed = |(path, stamp): &&(PathBuf, Stamp)| Stamp::of(path).ok().as_ref() != Some(stamp);
         self.stamps.iter().find(is_changed).map(|(path, _)| path.as_path())
     }
 
-    /// The options of pg_restore.
+    /// Returns the options of pg_restore.
     pub(crate) fn restore_options(&self) -> Vec<String> {
         let mut words = Vec::new();
         if self.options.owner == Some(DumpOwner::Drop) {

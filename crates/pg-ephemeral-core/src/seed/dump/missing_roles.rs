@@ -1,8 +1,8 @@
-//! The roles that a dump needs.
+//! Finds the roles that a dump needs.
 
 use std::collections::BTreeSet;
 
-/// Collects the roles that the statements of a dump name, line by line. It knows the lines that pg_dump writes.
+/// The roles that the statements of a dump name, collected line by line from the lines that pg_dump writes.
 #[derive(Debug, Default)]
 pub(crate) struct RoleNames {
     names: BTreeSet<String>,
@@ -23,7 +23,7 @@ impl RoleNames {
         }
         let starts = |word: &str| line.starts_with(word);
         if starts("CREATE ROLE ") {
-            // It comes with the dump.
+            // The dump itself creates this role.
             return;
         }
         if let Some(rest) = line.strip_prefix("SET SESSION AUTHORIZATION ") {
@@ -50,7 +50,7 @@ impl RoleNames {
         }
     }
 
-    /// Adds the names in a list.
+    /// Adds the names in a list that is separated by commas.
     fn add(&mut self, mut list: &str) {
         loop {
             let (name, rest) = name(list);
@@ -64,13 +64,13 @@ impl RoleNames {
         }
     }
 
-    /// The names, sorted.
+    /// Returns the names, sorted.
     pub(crate) fn finish(self) -> BTreeSet<String> {
         self.names
     }
 }
 
-/// The name that a text starts with, and what follows it.
+/// Returns the name that a text starts with, and the rest of the text.
 fn name(text: &str) -> (String, &str) {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find(|character: char| character.is_whitespace() || ";,()".contains(character));

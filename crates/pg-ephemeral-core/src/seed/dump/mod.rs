@@ -1,4 +1,4 @@
-//! What pg_dump and pg_dumpall wrote, on its way into a server. How psql and pg_restore are run is not known here.
+//! Reads dumps of pg_dump and pg_dumpall, and prepares them for a server. This module does not run psql and pg_restore.
 
 mod load;
 mod missing_roles;

@@ -1,22 +1,25 @@
-//! Leaves out of a plain dump what makes, or drops, the role and the database that are there from the start.
+//! Leaves out the statements of a plain dump that create or drop the role and the database that a server has from the
+//! start.
 
 use std::io::{self, Read};
 
-/// Reads a plain dump without the statements `CREATE ROLE`, `DROP ROLE`, `CREATE DATABASE` and `DROP DATABASE` for one role
-/// and one database. In their place stands an empty line, so that the numbers of lines hold.
+/// A reader of a plain dump that leaves out the statements `CREATE ROLE`, `DROP ROLE`, `CREATE DATABASE` and
+/// `DROP DATABASE` for one role and one database. An empty line replaces each of them, so that line numbers stay the
+/// same.
 ///
-/// pg_dump and pg_dumpall write each of them on a line of its own. Roles stand before the first `\connect`; a database is
-/// announced by a comment such as `-- Name: shop; Type: DATABASE; Schema: -; Owner: postgres`, and dropped before anything
-/// of it is announced. The same words elsewhere, such as in the rows of a table, are data.
+/// pg_dump and pg_dumpall write each of these statements on a line of its own. Statements about roles come before the
+/// first `\connect`. `CREATE DATABASE` follows a comment that announces the database, such as
+/// `-- Name: shop; Type: DATABASE; Schema: -; Owner: postgres`. `DROP DATABASE` comes before the first comment of this
+/// kind. The same text elsewhere, such as in the rows of a table, is data and stays.
 pub(crate) struct SkipExisting<R> {
     reader: R,
     role: Vec<Vec<u8>>,
     database: Vec<Vec<u8>>,
     state: State,
     buffer: Vec<u8>,
-    /// What was read and not looked at.
+    /// The bytes that were read but not yet examined.
     unread: Vec<u8>,
-    /// What can be given out.
+    /// The bytes that can be returned to the caller.
     ready: Vec<u8>,
     given: usize,
     has_ended: bool,
@@ -24,21 +27,21 @@ pub(crate) struct SkipExisting<R> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Before anything was announced: roles, and what is dropped.
+    /// Before the first `-- Name:` comment: statements about roles, and statements that drop objects.
     Start,
-    /// The head of the dump of one database, before anything was announced: the database may be dropped.
+    /// The head of the dump of one database, before its first `-- Name:` comment. The database may be dropped here.
     Head,
-    /// The lines behind the announcement of the database.
+    /// The lines after the comment that announces the database.
     Announced,
     /// The rows of a `COPY`.
     Rows,
     /// Anything else.
     Objects,
-    /// The rest of a line that is too long to be one of those.
+    /// The rest of a line that is too long to be one of the statements.
     LongLine(Then),
 }
 
-/// What follows a long line.
+/// The state after a long line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Then {
     Start,
@@ -46,7 +49,7 @@ enum Then {
     Objects,
 }
 
-/// The longest line that is looked at, in bytes. A name has at most 63.
+/// The maximum length of a line that is examined, in bytes. A name has at most 63.
 const LONGEST_LINE: usize = 16 << 10;
 
 impl<R: Read> SkipExisting<R> {
@@ -64,7 +67,7 @@ impl<R: Read> SkipExisting<R> {
         }
     }
 
-    /// Looks at the lines that are complete.
+    /// Examines the lines that are complete.
     fn advance(&mut self) {
         let unread = std::mem::take(&mut self.unread);
         let mut rest = unread.as_slice();
@@ -109,13 +112,13 @@ impl<R: Read> SkipExisting<R> {
         };
     }
 
-    /// Whether a line is the comment before the database is made.
+    /// Returns `true` if a line is the comment that announces the database.
     fn announces(&self, text: &[u8]) -> bool {
         let announced = text.strip_prefix(b"-- Name: ").and_then(|rest| rest.strip_prefix(self.bare_database()));
         announced.is_some_and(|rest| rest.starts_with(b"; Type: DATABASE;"))
     }
 
-    /// Comments have names without quotes.
+    /// Returns the name of the database as it is in comments, without quotes.
     fn bare_database(&self) -> &[u8] {
         self.database.first().map_or(b"", Vec::as_slice)
     }
@@ -170,7 +173,7 @@ impl<R: Read> Read for SkipExisting<R> {
     }
 }
 
-/// A name without quotes, and in quotes: pg_dump quotes what is no plain name.
+/// Returns a name without quotes and in quotes, because pg_dump quotes a name only if it is not a plain one.
 fn spellings(name: &str) -> Vec<Vec<u8>> {
     vec![name.as_bytes().to_vec(), format!("\"{}\"", name.replace('"', "\"\"")).into_bytes()]
 }
@@ -179,7 +182,7 @@ fn spellings(name: &str) -> Vec<Vec<u8>> {
 mod tests {
     use super::*;
 
-    /// Gives a few bytes at a time.
+    /// A reader that returns a few bytes at a time.
     struct Slow<'t>(&'t [u8], usize);
 
     impl Read for Slow<'_> {
@@ -203,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_role_and_the_database_that_are_there_are_left_out_and_nothing_else() {
+    fn only_the_statements_about_the_existing_role_and_database_are_left_out() {
         let text = "--\n-- Roles\n--\n\nDROP ROLE IF EXISTS me;\nCREATE ROLE me;\nCREATE ROLE other;\nALTER ROLE me WITH LOGIN;\n\n\
                     --\n-- Name: shop; Type: DATABASE; Schema: -; Owner: me\n--\n\nCREATE DATABASE shop WITH TEMPLATE = template0;\n\n\n\
                     ALTER DATABASE shop OWNER TO me;\n\\connect shop\n\n\
@@ -216,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_that_a_dump_of_the_cluster_drops_first_is_kept() {
+    fn a_drop_database_at_the_head_of_a_dump_of_a_cluster_is_left_out() {
         let text = "DROP ROLE IF EXISTS me;\n\\connect template1\n\n--\n-- PostgreSQL database dump\n--\n\nSET lock_timeout = 0;\n\
                     DROP DATABASE IF EXISTS shop;\n--\n-- Name: shop; Type: DATABASE; Schema: -; Owner: me\n--\n\n\
                     CREATE DATABASE shop WITH TEMPLATE = template0;\n\\connect shop\nDROP DATABASE IF EXISTS shop;\n";
@@ -228,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn names_in_quotes_are_known() {
+    fn names_in_quotes_are_recognised() {
         let text = "CREATE ROLE \"My \"\"Role\";\n-- Name: The Shop; Type: DATABASE; Schema: -; Owner: x\n--\n\nCREATE DATABASE \"The Shop\" WITH X;\n";
         assert_eq!(
             without(text, "My \"Role", "The Shop"),
@@ -237,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_the_same_in_data_stays() {
+    fn the_same_text_in_data_stays() {
         let text = "-- Name: t; Type: TABLE; Schema: public; Owner: me\nCREATE ROLE me;\nCOPY public.t (line) FROM stdin;\n\
                     -- Name: shop; Type: DATABASE; Schema: -; Owner: me\n--\n\nCREATE DATABASE shop;\n\\.\n\
                     DROP DATABASE shop;\nCREATE DATABASE shop;\n";

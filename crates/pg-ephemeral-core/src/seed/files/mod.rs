@@ -1,4 +1,4 @@
-//! Files that globs name: which they are, and hashes of their contents. This module knows no seeds and no keys.
+//! Finds the files that globs match, and hashes their contents. This module knows neither seeds nor keys.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -11,14 +11,15 @@ use glob::MatchOptions;
 
 use super::spec::{FileGlob, GlobPart};
 
-/// How names are compared: `*` and `?` match no leading dot.
+/// How names are compared: `*` and `?` match neither a slash nor a leading dot.
 const MATCHING: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
 /// A file that a glob matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FoundFile {
-    /// Relative to the folder that globs start from; absolute when an absolute glob matches outside of it.
+    /// The path relative to the folder that globs start from; absolute if an absolute glob matches outside of that
+    /// folder.
     pub(crate) name: PathBuf,
     /// The path to open.
     pub(crate) path: PathBuf,
@@ -27,7 +28,7 @@ pub(crate) struct FoundFile {
 /// A file that a glob matches, with the hash of its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HashedFile {
-    /// As [`FoundFile::name`].
+    /// The same as [`FoundFile::name`].
     pub(crate) name: PathBuf,
     /// The path to open.
     pub(crate) path: PathBuf,
@@ -35,7 +36,7 @@ pub(crate) struct HashedFile {
     pub(crate) hash: blake3::Hash,
 }
 
-/// Why the files that globs name could not be read.
+/// An error while finding or reading the files that globs match.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FilesError {
@@ -52,7 +53,7 @@ pub enum FilesError {
     List {
         /// The folder.
         path: PathBuf,
-        /// What the system said.
+        /// The underlying I/O error.
         #[source]
         source: io::Error,
     },
@@ -61,7 +62,7 @@ pub enum FilesError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The underlying I/O error.
         #[source]
         source: io::Error,
     },
@@ -70,7 +71,7 @@ pub enum FilesError {
 impl FilesError {
     pub(crate) const FOLDER_HINT: &str = "the glob names a folder; add `/**/*` to it for all files in the folder";
 
-    /// What the user can do about it.
+    /// Returns what the user can do about the error, if anything.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
@@ -83,11 +84,11 @@ impl FilesError {
     }
 }
 
-/// Finds the regular files that globs match below a folder, each once, sorted by name. Symbolic links are followed.
-/// It blocks.
+/// Finds the regular files that globs match, each once, sorted by name. Relative globs start from `folder`, and
+/// symbolic links are followed. This function blocks.
 ///
 /// # Errors
-/// A glob matches no file, or a folder on its way can't be listed.
+/// Returns an error if a glob matches no file, or if a folder can't be listed.
 pub(crate) fn find(folder: &Path, globs: &[FileGlob]) -> Result<Vec<FoundFile>, FilesError> {
     let mut found = BTreeMap::new();
     for glob in globs {
@@ -101,23 +102,23 @@ pub(crate) fn find(folder: &Path, globs: &[FileGlob]) -> Result<Vec<FoundFile>, 
     Ok(found.into_iter().map(|(name, path)| FoundFile { name, path }).collect())
 }
 
-/// As [`find`], on a thread where it may block.
+/// Finds files like [`find`], on a thread that may block.
 ///
 /// # Errors
-/// As [`find`].
+/// Returns the same errors as [`find`].
 pub(crate) async fn find_on_a_thread(folder: &Path, globs: &[FileGlob]) -> Result<Vec<FoundFile>, FilesError> {
     on_a_thread(folder, globs, find).await
 }
 
-/// Whether a glob matches a regular file. It blocks, and stops at the first one.
+/// Returns `true` if a glob matches a regular file. This function blocks, and stops at the first match.
 pub(crate) fn matches_any(folder: &Path, glob: &FileGlob) -> bool {
     find_at_most(folder, glob, 1).is_ok_and(|found| !found.is_empty())
 }
 
-/// As [`find`], with the hash of each file's content, which is read in constant memory on another thread.
+/// Finds files like [`find`], and hashes the content of each. The files are read in constant memory, on another thread.
 ///
 /// # Errors
-/// As [`find`], or a file can't be read.
+/// Returns the same errors as [`find`], and an error if a file can't be read.
 pub(crate) async fn hash(folder: &Path, globs: &[FileGlob]) -> Result<Vec<HashedFile>, FilesError> {
     on_a_thread(folder, globs, |folder, globs| find(folder, globs)?.into_iter().map(hash_file).collect()).await
 }
@@ -144,7 +145,7 @@ fn hash_file(file: FoundFile) -> Result<HashedFile, FilesError> {
     }
 }
 
-/// The files by name, and the path of each.
+/// Finds at most `limit` files that a glob matches. The keys are their names, the values their paths.
 fn find_at_most(folder: &Path, glob: &FileGlob, limit: usize) -> Result<BTreeMap<PathBuf, PathBuf>, FilesError> {
     let start = if glob.is_absolute() { PathBuf::from("/") } else { PathBuf::new() };
     let mut walk = Walk { folder, limit, found: BTreeMap::new(), above: Vec::new() };
@@ -157,12 +158,12 @@ struct Walk<'a> {
     folder: &'a Path,
     limit: usize,
     found: BTreeMap<PathBuf, PathBuf>,
-    /// The device and inode of each folder that `**` is in: a symbolic link back to one of them is not followed.
+    /// The device and inode of each folder that `**` has entered. A symbolic link back to one of them is not followed.
     above: Vec<(u64, u64)>,
 }
 
 impl Walk<'_> {
-    /// Goes on from `at`, which is relative to the folder or absolute, with the parts that are left.
+    /// Matches the remaining parts of the glob from `at` on, a path that is absolute or relative to the folder.
     fn go(&mut self, at: PathBuf, parts: &[GlobPart]) -> Result<(), FilesError> {
         if self.found.len() >= self.limit {
             return Ok(());
@@ -185,7 +186,7 @@ impl Walk<'_> {
         }
     }
 
-    /// `**`: what is left is matched here, and in each folder below that is not hidden.
+    /// Handles `**`: matches the rest of the glob in this folder, and in each folder below it that is not hidden.
     fn go_deeper(&mut self, at: PathBuf, parts: &[GlobPart], rest: &[GlobPart]) -> Result<(), FilesError> {
         let Ok(metadata) = self.folder.join(&at).metadata() else { return Ok(()) };
         let identity = (metadata.dev(), metadata.ino());
@@ -211,7 +212,7 @@ impl Walk<'_> {
         }
     }
 
-    /// The names in a folder, sorted; none when there is no such folder.
+    /// Returns the names in a folder, sorted; none if there is no such folder.
     fn list(&self, at: &Path) -> Result<Vec<OsString>, FilesError> {
         let path = self.folder.join(at);
         let listed = fs::read_dir(&path).and_then(|entries| {
@@ -224,7 +225,7 @@ impl Walk<'_> {
                 Ok(names)
             }
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(Vec::new()),
-            // A symbolic link that leads to itself names nothing.
+            // A symbolic link that points to itself has no files.
             Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => Ok(Vec::new()),
             Err(source) => Err(FilesError::List { path, source }),
         }

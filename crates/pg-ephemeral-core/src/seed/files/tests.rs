@@ -34,7 +34,7 @@ fn files_are_found_once_and_sorted_by_name() {
 }
 
 #[test]
-fn hidden_files_are_found_only_where_the_dot_is_named() {
+fn hidden_files_are_found_only_by_globs_that_name_the_dot() {
     let root = folder(&[".env", "a", ".git/config", "m/.keep", "m/a"]);
     assert_eq!(names(&root, &["**/*"]), ["a", "m/a"]);
     assert_eq!(names(&root, &[".env", ".git/*", "m/.*"]), [".env", ".git/config", "m/.keep"]);
@@ -69,7 +69,7 @@ fn a_name_that_is_not_utf8_is_found() {
     let root = folder(&["a"]);
     let odd = std::ffi::OsStr::from_bytes(b"odd\xff.sql");
     if fs::write(root.path().join("project").join(odd), "").is_err() {
-        // Some file systems have no such names.
+        // Some file systems do not allow such names.
         return;
     }
     let found = find(&root.path().join("project"), &globs(&["*.sql"])).unwrap();

@@ -1,5 +1,5 @@
-//! From what the user wrote to seeds that can be applied: bodies are read, CSV files hashed, key programs run. It knows
-//! no server, and what it reads it does not judge.
+//! Turns seeds as the user wrote them into seeds that can be applied: reads their bodies, hashes CSV files, runs key
+//! programs. This module connects to no server, and does not check the SQL that it reads.
 
 use std::path::{Component, Path, PathBuf};
 use std::process::ExitStatus;
@@ -21,51 +21,51 @@ use super::sql::{LoadSqlError, SqlScript};
 use crate::io::child::{self, Input};
 use crate::model::SeedName;
 
-/// How many seeds are loaded at once: some run programs.
+/// The number of seeds that are read at the same time. It is limited because some of them run programs.
 const AT_ONCE: usize = 8;
 
-/// How much of what a key program wrote to its standard error is kept, in bytes.
+/// How much of a key program's standard error is kept, in bytes from its end.
 const LONGEST_MESSAGE: usize = 4096;
 
-/// Why a seed could not be loaded.
+/// An error while reading a seed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
     /// The folder that paths start from is relative, and there is no working directory.
-    #[error("find the folder {}", path.display())]
+    #[error("failed to find the folder {}", path.display())]
     Folder {
         /// The folder.
         path: PathBuf,
-        /// What the system said.
+        /// The underlying I/O error.
         #[source]
         source: std::io::Error,
     },
     /// The file named in the configuration could not be read.
-    #[error("read seed {seed}: open {}", path.display())]
+    #[error("failed to read seed \"{seed}\": can't open {}", path.display())]
     Open {
         /// The seed.
         seed: SeedName,
         /// The file, as the user wrote it.
         path: PathBuf,
-        /// What the system said.
+        /// The underlying I/O error.
         #[source]
         source: std::io::Error,
     },
-    /// The files that globs of the seed match could not be read.
-    #[error("read seed {seed}")]
+    /// The files that the seed's globs match could not be read.
+    #[error("failed to read seed \"{seed}\"")]
     Files {
         /// The seed.
         seed: SeedName,
-        /// Which glob or file, and what came of it.
+        /// The cause, which names the glob or file.
         #[source]
         source: FilesError,
     },
-    /// Two files of a container script would be one.
-    #[error("read seed {seed}: two of its files are {name} inside the image")]
+    /// Two files of a container script would have the same path inside the image.
+    #[error("failed to read seed \"{seed}\": two of its files are {name} inside the image")]
     SameFile {
         /// The seed.
         seed: SeedName,
-        /// The file, from the script's working directory.
+        /// The path of the file, relative to the script's working directory.
         name: String,
     },
     /// The file of a `sql-file` seed is an archive, which psql can't read.
@@ -78,7 +78,7 @@ pub enum ReadError {
         /// The format of the archive.
         format: ArchiveFormat,
     },
-    /// The file of a `sql-file` seed has to be unpacked.
+    /// The file of a `sql-file` seed has to be unpacked first.
     #[error("seed \"{seed}\" can't run {}: it is {format}", path.display())]
     Foreign {
         /// The seed.
@@ -93,53 +93,53 @@ pub enum ReadError {
     Dump {
         /// The seed.
         seed: SeedName,
-        /// What is wrong with it.
+        /// The cause.
         #[source]
         source: LoadDumpError,
     },
     /// A CSV file could not be read.
-    #[error("read seed {seed}")]
+    #[error("failed to read seed \"{seed}\"")]
     Csv {
         /// The seed.
         seed: SeedName,
-        /// What came of it.
+        /// The cause.
         #[source]
         source: CsvFileError,
     },
     /// A file of a git revision could not be read.
-    #[error("read seed {seed}: {}", path.display())]
+    #[error("failed to read seed \"{seed}\": {}", path.display())]
     Git {
         /// The seed.
         seed: SeedName,
         /// The file, as the user wrote it.
         path: PathBuf,
-        /// What came of it.
+        /// The cause.
         #[source]
         source: GitError,
     },
-    /// The program that makes a part of the key could not be run.
-    #[error("read seed {seed}: start {program} of its cache key")]
+    /// The program of the seed's cache key could not be started.
+    #[error("failed to read seed \"{seed}\": can't start {program} of its cache key")]
     StartKey {
         /// The seed.
         seed: SeedName,
-        /// What was to be started, in words.
+        /// The program, described for the user.
         program: String,
-        /// What the user can do about it.
+        /// What the user can do about the error, if anything.
         hint: Option<&'static str>,
-        /// What the system said.
+        /// The underlying I/O error.
         #[source]
         source: std::io::Error,
     },
-    /// The program that makes a part of the key failed.
-    #[error("read seed {seed}: {program} of its cache key ended with {status}{}", quoted(message))]
+    /// The program of the seed's cache key failed.
+    #[error("failed to read seed \"{seed}\": {program} of its cache key ended with {status}{}", quoted(message))]
     Key {
         /// The seed.
         seed: SeedName,
-        /// What was run, in words.
+        /// The program, described for the user.
         program: String,
-        /// How it ended.
+        /// The exit status of the program.
         status: ExitStatus,
-        /// The end of what it wrote to its standard error.
+        /// The end of its standard error, at most 4096 bytes.
         message: String,
     },
 }
@@ -149,10 +149,11 @@ fn quoted(message: &str) -> String {
     if message.is_empty() { String::new() } else { format!(": {message}") }
 }
 
-/// Reads everything that seeds point to. `folder` is where their relative paths start and their programs run.
+/// Reads everything that seeds point to, and runs the programs of their cache keys. Relative paths start from `folder`,
+/// and programs run in it.
 ///
 /// # Errors
-/// The first seed, in their order, that can't be loaded.
+/// Returns the error of the first seed, in their order, that can't be read.
 pub async fn read(seeds: &IndexMap<SeedName, SeedSpec>, folder: &Path) -> Result<ReadSeeds, ReadError> {
     let folder = std::path::absolute(folder).map_err(|source| ReadError::Folder { path: folder.to_owned(), source })?;
     let loading: Vec<_> = seeds.iter().map(|(name, spec)| Loader { name, folder: &folder }.load(spec)).collect();
@@ -160,7 +161,7 @@ pub async fn read(seeds: &IndexMap<SeedName, SeedSpec>, folder: &Path) -> Result
     loaded.into_iter().collect::<Result<_, _>>().map(ReadSeeds::new)
 }
 
-/// Loads one seed.
+/// The context in which one seed is read.
 struct Loader<'a> {
     name: &'a SeedName,
     folder: &'a Path,
@@ -282,8 +283,8 @@ impl Loader<'_> {
     }
 }
 
-/// Where a container script finds a file, from its working directory: where the configuration does, unless that is
-/// outside of its folder.
+/// Returns the path of a file, relative to the working directory of a container script. It is the path relative to the
+/// configuration's folder; for a file outside of that folder, it is the file's name.
 fn name_inside(path: &Path) -> String {
     let below: Option<PathBuf> = path
         .components()
@@ -295,7 +296,7 @@ fn name_inside(path: &Path) -> String {
 }
 
 impl ReadError {
-    /// What the user can do about it.
+    /// Returns what the user can do about the error, if anything.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {

@@ -4,7 +4,7 @@ use super::*;
 use crate::layer::LinkCache;
 use crate::model::SeedHash;
 
-/// Seeds as the configuration has them, with paths from a folder of the test.
+/// Reads the seeds of a configuration, with paths relative to a folder of the test.
 async fn load_toml(folder: &Path, seeds: &str) -> Result<ReadSeeds, ReadError> {
     use crate::config::{Config, Overrides};
     let config = Config::parse(seeds, folder.join("database.toml")).unwrap();
@@ -20,15 +20,15 @@ fn hash(seeds: &ReadSeeds) -> SeedHash {
     seeds.chain(SeedHash::of_text("base")).links().last().unwrap().hash.clone()
 }
 
-/// An error with all its causes.
-fn story(error: &ReadError) -> String {
-    let mut story = error.to_string();
+/// Returns the text of an error with all its causes.
+fn error_chain(error: &ReadError) -> String {
+    let mut error_chain = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
-        story += &format!(" <- {error}");
+        error_chain += &format!(" <- {error}");
         cause = error.source();
     }
-    story
+    error_chain
 }
 
 async fn text(folder: &Path, body: &str) -> String {
@@ -44,7 +44,8 @@ fn git(folder: &Path, arguments: &[&str]) {
     assert!(status.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&status.stderr));
 }
 
-/// A repository with `db/a.sql` in two versions, tagged `one` and `two`, and gone by now.
+/// Creates a repository with two versions of `db/a.sql`, tagged `one` and `two`. The working tree does not have the
+/// file.
 fn repository() -> tempfile::TempDir {
     let root = tempfile::tempdir().unwrap();
     let path = root.path();
@@ -61,7 +62,7 @@ fn repository() -> tempfile::TempDir {
 }
 
 #[tokio::test]
-async fn a_file_is_taken_from_a_git_revision_from_any_folder() {
+async fn a_file_of_a_git_revision_is_read_from_any_folder() {
     let root = repository();
     let deep = root.path().join("config/deep");
     std::fs::create_dir_all(&deep).unwrap();
@@ -88,11 +89,11 @@ async fn symbolic_links_of_a_git_revision_are_followed() {
     let body = |path: &str| format!("type = 'sql-file'\npath = '{path}'\ngit_revision = 'HEAD'");
     assert_eq!(text(root.path(), &body("links/one.sql")).await, "select 'two'");
     let error = load_toml(root.path(), &seed(&body("links/loop.sql"))).await.unwrap_err();
-    assert!(story(&error).contains("too many symbolic links"), "{}", story(&error));
+    assert!(error_chain(&error).contains("too many symbolic links"), "{}", error_chain(&error));
 }
 
 #[tokio::test]
-async fn a_file_is_taken_from_a_git_revision_in_a_worktree() {
+async fn a_file_of_a_git_revision_is_read_in_a_worktree() {
     let root = repository();
     let other = tempfile::tempdir().unwrap();
     let worktree = other.path().join("worktree");
@@ -102,20 +103,20 @@ async fn a_file_is_taken_from_a_git_revision_in_a_worktree() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_git_revision_is_told() {
+async fn errors_about_git_revisions_say_what_is_missing() {
     let root = repository();
     let outside = tempfile::tempdir().unwrap();
     let failed = async |folder: &Path, path: &str, revision: &str| {
         let body = format!("type = 'sql-file'\npath = '{path}'\ngit_revision = '{revision}'");
-        story(&load_toml(folder, &seed(&body)).await.unwrap_err())
+        error_chain(&load_toml(folder, &seed(&body)).await.unwrap_err())
     };
     let unknown = failed(root.path(), "db/a.sql", "three").await;
-    assert!(unknown.starts_with("read seed it: db/a.sql <- the repository of "), "{unknown}");
+    assert!(unknown.starts_with("failed to read seed \"it\": db/a.sql <- the repository of "), "{unknown}");
     assert!(unknown.ends_with(" has no commit three"), "{unknown}");
     let unknown = failed(root.path(), "db/a.sql", &"a".repeat(40)).await;
     assert!(unknown.contains(" has no commit aaaa"), "{unknown}");
     let missing = failed(root.path(), "db/b.sql", "one").await;
-    assert!(missing.starts_with("read seed it: db/b.sql <- commit one has no such file: "), "{missing}");
+    assert!(missing.starts_with("failed to read seed \"it\": db/b.sql <- commit one has no such file: "), "{missing}");
     let no_repository = failed(outside.path(), "a.sql", "one").await;
     assert!(no_repository.contains("find the git repository of "), "{no_repository}");
 }
@@ -145,7 +146,7 @@ async fn moving_a_file_keeps_its_key_and_changing_it_does_not() {
 }
 
 #[tokio::test]
-async fn what_a_key_program_writes_is_part_of_the_key() {
+async fn the_output_of_a_key_program_is_part_of_the_key() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("version"), "1").unwrap();
     let script = seed("type = 'script'\nscript = 'true'\ncache = { type = 'key-script', script = 'cat version' }");
@@ -165,24 +166,28 @@ async fn what_a_key_program_writes_is_part_of_the_key() {
 }
 
 #[tokio::test]
-async fn a_key_program_that_fails_is_quoted() {
+async fn the_error_for_a_failed_key_program_quotes_its_output() {
     let folder = tempfile::tempdir().unwrap();
     let cache = "cache = { type = 'key-script', script = 'echo no network >&2; exit 3' }";
     let error =
         load_toml(folder.path(), &seed(&format!("type = 'script'\nscript = 'true'\n{cache}"))).await.unwrap_err();
-    assert_eq!(error.to_string(), "read seed it: the script of its cache key ended with exit status: 3: no network");
+    assert_eq!(
+        error.to_string(),
+        "failed to read seed \"it\": the script of its cache key ended with exit status: 3: no network"
+    );
     let cache = "cache = { type = 'key-command', command = './gone' }";
     let error =
         load_toml(folder.path(), &seed(&format!("type = 'script'\nscript = 'true'\n{cache}"))).await.unwrap_err();
     assert!(
-        story(&error).starts_with("read seed it: start the command ./gone of its cache key <- "),
+        error_chain(&error)
+            .starts_with("failed to read seed \"it\": can't start the command ./gone of its cache key <- "),
         "{}",
-        story(&error)
+        error_chain(&error)
     );
 }
 
 #[tokio::test]
-async fn a_seed_with_cache_none_ends_the_prefix() {
+async fn a_seed_with_cache_none_ends_the_cached_part_of_the_chain() {
     let folder = tempfile::tempdir().unwrap();
     let seeds = "[instances.main.seeds]\na = { type = 'script', script = 'x', cache = { type = 'none' } }\n\
                  b = { type = 'sql-statement', statement = 'select 1' }\n";
@@ -194,11 +199,11 @@ async fn a_seed_with_cache_none_ends_the_prefix() {
 #[tokio::test]
 async fn a_file_that_can_not_be_read_is_named_as_the_user_wrote_it() {
     let folder = tempfile::tempdir().unwrap();
-    let failed = async |body: &str| story(&load_toml(folder.path(), &seed(body)).await.unwrap_err());
+    let failed = async |body: &str| error_chain(&load_toml(folder.path(), &seed(body)).await.unwrap_err());
     let missing = failed("type = 'sql-file'\npath = 'db/a.sql'").await;
-    assert_eq!(missing, "read seed it: open db/a.sql <- No such file or directory (os error 2)");
+    assert_eq!(missing, "failed to read seed \"it\": can't open db/a.sql <- No such file or directory (os error 2)");
     let csv = failed("type = 'csv-file'\npath = 'gone.csv'\ntable = { schema = 'public', table = 't' }").await;
-    assert_eq!(csv, "read seed it <- open gone.csv <- No such file or directory (os error 2)");
+    assert_eq!(csv, "failed to read seed \"it\" <- failed to open gone.csv <- No such file or directory (os error 2)");
 }
 
 #[tokio::test]
@@ -208,7 +213,7 @@ async fn the_first_of_several_broken_seeds_is_reported() {
                  a = { type = 'script', script = 'x', cache = { type = 'key-script', script = 'sleep 0.1; exit 1' } }\n\
                  b = { type = 'sql-file', path = 'gone.sql' }\n";
     let error = load_toml(folder.path(), seeds).await.unwrap_err();
-    assert!(error.to_string().starts_with("read seed a: "), "{error}");
+    assert!(error.to_string().starts_with("failed to read seed \"a\": "), "{error}");
 }
 
 #[tokio::test]
@@ -239,7 +244,7 @@ async fn names_and_contents_of_included_files_are_part_of_a_script_s_key() {
 }
 
 #[tokio::test]
-async fn files_of_a_container_script_keep_their_place_and_are_part_of_the_key() {
+async fn files_of_a_container_script_keep_their_paths_and_are_part_of_the_key() {
     let root = tempfile::tempdir().unwrap();
     let folder = root.path().join("project");
     std::fs::create_dir_all(folder.join("lists")).unwrap();
@@ -261,9 +266,9 @@ async fn files_of_a_container_script_keep_their_place_and_are_part_of_the_key() 
     std::fs::create_dir(folder.join("../other")).unwrap();
     std::fs::write(folder.join("../other/shared.deb"), "").unwrap();
     let twice = load_toml(&folder, &script("'../*/*.deb', '../*.deb'")).await.unwrap_err();
-    assert_eq!(story(&twice), "read seed it: two of its files are shared.deb inside the image");
+    assert_eq!(error_chain(&twice), "failed to read seed \"it\": two of its files are shared.deb inside the image");
     let missing = load_toml(&folder, &script("'lists/none'")).await.unwrap_err();
-    assert_eq!(story(&missing), "read seed it <- no file matches \"lists/none\"");
+    assert_eq!(error_chain(&missing), "failed to read seed \"it\" <- no file matches \"lists/none\"");
     assert!(missing.hint().unwrap().contains("globs start from"));
 }
 
@@ -302,7 +307,7 @@ async fn names_and_contents_of_files_are_part_of_the_key_of_a_script_and_of_a_co
 }
 
 #[tokio::test]
-async fn a_seed_without_files_keeps_the_key_it_had_and_cache_none_stays_uncached() {
+async fn an_empty_list_of_files_does_not_change_the_key_and_cache_none_stays_uncached() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("a"), "").unwrap();
     let script = "type = 'script'\nscript = 'true'";
@@ -315,7 +320,7 @@ async fn a_seed_without_files_keeps_the_key_it_had_and_cache_none_stays_uncached
 }
 
 #[tokio::test]
-async fn a_dump_or_script_that_has_to_be_unpacked_or_is_a_part_of_a_folder_is_told_as_such() {
+async fn a_packed_dump_or_script_and_a_part_of_a_dump_folder_are_refused_with_a_hint() {
     let root = tempfile::tempdir().unwrap();
     let write = |name: &str, bytes: &[u8]| std::fs::write(root.path().join(name), bytes).unwrap();
     std::fs::create_dir(root.path().join("dump")).unwrap();
@@ -336,7 +341,7 @@ async fn a_dump_or_script_that_has_to_be_unpacked_or_is_a_part_of_a_folder_is_to
         ("sql-file", "dump.tgz", "seed \"it\" can't run dump.tgz: it is a tar archive, which pg_dump did not write"),
     ] {
         let error = load_toml(root.path(), &seed(&format!("type = '{kind}'\npath = '{path}'"))).await.unwrap_err();
-        assert_eq!(story(&error), expected);
+        assert_eq!(error_chain(&error), expected);
         assert!(error.hint().is_some(), "{expected}");
     }
 }

@@ -1,5 +1,5 @@
-//! Seeds with everything read that they point to. Plain values; how they came here and what becomes of them is known
-//! elsewhere.
+//! Seeds, with the content of everything that they point to. These are plain values; this module neither reads files
+//! nor applies seeds.
 
 use std::fmt;
 
@@ -21,14 +21,15 @@ impl ReadSeeds {
         Self(seeds)
     }
 
-    /// The chain of their layers on top of the base layer.
+    /// Returns the chain of the seeds' layers on top of the base layer.
     #[must_use]
     pub fn chain(&self, base: SeedHash) -> Chain {
         self.chain_with_libraries(base, &Parameters::new())
     }
 
-    /// As [`chain`](Self::chain), where `libraries` are the parameters that hold from the last container script on: the
-    /// seed after that is the first whose effect they change.
+    /// Returns the chain like [`chain`](Self::chain), where `libraries` are parameters that apply after the last
+    /// container script. They are part of the key of the seed after that script, which is the first seed that they can
+    /// affect.
     pub(crate) fn chain_with_libraries(&self, base: SeedHash, libraries: &Parameters) -> Chain {
         let mut chain = Chain::new(base);
         let last_script = self.0.iter().rposition(|seed| seed.kind() == SeedKind::ContainerScript);
@@ -46,46 +47,47 @@ impl ReadSeeds {
         chain
     }
 
-    /// Whether there is a container script.
-    pub(crate) fn have_container_script(&self) -> bool {
+    /// Returns `true` if one of the seeds is a container script.
+    pub(crate) fn has_container_script(&self) -> bool {
         self.0.iter().any(|seed| seed.kind() == SeedKind::ContainerScript)
     }
 
-    /// The chain on top of nothing: it tells what can be cached, and its keys are nobody's.
-    pub(crate) fn placeless_chain(&self) -> Chain {
+    /// Returns a chain without a real base layer. It shows which seeds can be cached, but its keys are those of no
+    /// layer.
+    pub(crate) fn chain_without_base(&self) -> Chain {
         self.chain(KeyHasher::new("no base").finish_layer())
     }
 
-    /// The seed at a place of the chain, as [`Step::seed`](crate::layer::Step::seed) counts them.
+    /// Returns the seed at an index of the chain, such as [`Step::seed`](crate::layer::Step::seed).
     #[must_use]
     pub fn get(&self, index: usize) -> Option<&ReadSeed> {
         self.0.get(index)
     }
 
-    /// The seeds, in order.
+    /// Returns an iterator over the seeds, in order.
     pub fn iter(&self) -> std::slice::Iter<'_, ReadSeed> {
         self.0.iter()
     }
 
-    /// How many seeds there are.
+    /// Returns the number of seeds.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is no seed.
+    /// Returns `true` if there are no seeds.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// One seed, ready to be applied. Two are equal if they have the same name and do the same.
+/// A seed that is ready to be applied. Two seeds are equal if they have the same name and the same effect.
 #[derive(Debug, Clone)]
 pub struct ReadSeed {
     pub(super) name: SeedName,
     pub(super) body: Body,
-    /// The hash of everything that changes its effect.
+    /// The hash of everything that changes the seed's effect.
     content: blake3::Hash,
 }
 
@@ -97,7 +99,7 @@ impl PartialEq for ReadSeed {
 
 impl Eq for ReadSeed {}
 
-/// What a seed does.
+/// The content of a seed.
 #[derive(Debug, Clone)]
 pub(super) enum Body {
     Sql(SqlScript),
@@ -110,7 +112,7 @@ pub(super) enum Body {
 /// A file that a container script finds in its working directory.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct ScriptFile {
-    /// Where it is, from there.
+    /// The path, relative to the working directory.
     pub(crate) name: String,
     pub(crate) content: Vec<u8>,
 }
@@ -121,13 +123,13 @@ impl fmt::Debug for ScriptFile {
     }
 }
 
-/// What a program's cache strategy adds to the key.
+/// The part of the key that comes from a program's cache strategy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum CacheKey {
     Nothing,
     /// The seed is not cached.
     Uncacheable,
-    /// The hash of what the key's program wrote.
+    /// The hash of the standard output of the key's program.
     Output(blake3::Hash),
 }
 
@@ -146,19 +148,20 @@ impl ReadSeed {
         key.finish()
     }
 
-    /// Its name.
+    /// Returns the name.
     #[must_use]
     pub fn name(&self) -> &SeedName {
         &self.name
     }
 
-    /// Its type.
+    /// Returns the type.
     #[must_use]
     pub fn kind(&self) -> SeedKind {
         self.body.kind()
     }
 
-    /// A few words on it: where its content comes from, or its size. Never its body, nor a command's arguments.
+    /// Returns a short description: where the content comes from, such as a path, or its size. It contains neither the
+    /// body nor the arguments of a command.
     #[must_use]
     pub fn description(&self) -> String {
         match &self.body {
@@ -176,7 +179,7 @@ impl ReadSeed {
         }
     }
 
-    /// The text of a container script; `None` for every other seed.
+    /// Returns the text of a container script; `None` for every other seed.
     #[must_use]
     pub fn container_script(&self) -> Option<&str> {
         match &self.body {
@@ -185,7 +188,7 @@ impl ReadSeed {
         }
     }
 
-    /// What a container script finds in its working directory.
+    /// Returns the files that a container script finds in its working directory.
     pub(crate) fn script_files(&self) -> &[ScriptFile] {
         match &self.body {
             Body::ContainerScript { files, .. } => files,
@@ -223,7 +226,8 @@ impl Body {
         }
     }
 
-    /// The hash of the type and of all that changes the effect. Where a file lies does not, what it holds does.
+    /// Returns the hash of the type and of everything that changes the seed's effect. The content of the seed's own
+    /// file is part of it, the file's path is not.
     fn hash(&self) -> blake3::Hash {
         let mut key = KeyHasher::new("seed");
         key.text("type", self.kind().as_str());

@@ -30,7 +30,7 @@ fn csv(content: &str, schema: &str, table: &str, delimiter: &str) -> Body {
     Body::Csv(CsvFile::of_content(Path::new("data.csv"), table, delimiter, blake3::hash(content.as_bytes())))
 }
 
-/// Few characters and short texts, so that equal texts in other places come up all the time.
+/// Generates short texts of few characters, so that equal texts in different fields are frequent.
 fn text() -> impl Strategy<Value = String> {
     "[ab]{0,2}"
 }
@@ -74,7 +74,7 @@ fn layers(bodies: &[Body]) -> Vec<SeedHash> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
     #[test]
-    fn two_chains_share_the_keys_of_what_they_start_alike_with_and_no_other(
+    fn two_chains_share_the_keys_of_their_common_start_and_no_others(
         left in vec(body(), 0..4),
         right in vec(body(), 0..4),
     ) {
@@ -86,7 +86,7 @@ proptest! {
 }
 
 #[test]
-fn where_a_file_lies_is_not_part_of_its_hash() {
+fn the_path_of_a_file_is_not_part_of_its_hash() {
     let elsewhere = SqlSource::File(PathBuf::from("db/b.sql"));
     let revision = SqlSource::Revision { revision: "HEAD".parse().unwrap(), path: PathBuf::from("a.sql") };
     let hash = sql("select 1", SqlSource::File(PathBuf::from("a.sql"))).hash();
@@ -101,7 +101,7 @@ fn the_name_of_a_seed_is_not_part_of_its_hash() {
 }
 
 #[test]
-fn a_description_tells_neither_bodies_nor_arguments() {
+fn a_description_contains_neither_bodies_nor_arguments() {
     let describe = |body| ReadSeed::new("s".parse().unwrap(), body).description();
     assert_eq!(describe(sql("select 'secret';\nselect 2\n", SqlSource::Statement)), "2 lines");
     assert_eq!(describe(program(ProgramText::Script("echo secret".to_owned()), CacheKey::Nothing)), "1 line");
@@ -113,7 +113,7 @@ fn a_description_tells_neither_bodies_nor_arguments() {
 }
 
 #[test]
-fn libraries_change_the_keys_of_what_comes_after_the_last_container_script() {
+fn libraries_change_the_keys_of_the_seeds_after_the_last_container_script() {
     let script = |text: &str| Body::ContainerScript { script: text.to_owned(), files: Vec::new() };
     let statement = |text: &str| sql(text, SqlSource::Statement);
     let bodies = [statement("1"), script("a"), statement("2"), script("b"), statement("3"), statement("4")];

@@ -29,34 +29,34 @@ pub(crate) struct SqlScript {
 /// A file that a script names.
 #[derive(Debug, Clone)]
 pub(crate) struct Include {
-    /// Its path from the working directory of psql, or absolute, as the scripts name it.
+    /// The path as the scripts name it, absolute or relative to the working directory of psql.
     pub(crate) name: PathBuf,
     pub(crate) file: MirroredFile,
     pub(crate) hash: blake3::Hash,
     stamp: Option<Stamp>,
 }
 
-/// Why a script could not be read.
+/// An error while reading a script.
 #[derive(Debug)]
 pub(crate) enum LoadSqlError {
     /// The file, by the path that the user gave, can't be read.
     Open { path: PathBuf, source: io::Error },
-    /// git can't tell the content of the file.
+    /// git can't read the file.
     Git { path: PathBuf, source: GitError },
-    /// It is something that only pg_restore reads.
+    /// The file is an archive that only pg_restore can read.
     Archive { path: PathBuf, format: ArchiveFormat },
-    /// It is in a format that has to be unpacked.
+    /// The file has to be unpacked first.
     Foreign { path: PathBuf, format: ForeignFormat },
 }
 
-/// Where files are read from.
+/// The place that files are read from.
 #[derive(Debug, Clone, Copy)]
 enum Origin<'a> {
     WorkingTree,
     Revision(&'a GitRevision),
 }
 
-/// Something that was read: what it holds, and what it names.
+/// A script or file that was read: its content, and the files that it names.
 struct Examined {
     content: Content,
     hash: blake3::Hash,
@@ -67,14 +67,15 @@ struct Examined {
 }
 
 impl SqlScript {
-    /// A script that is a text. What it includes is looked for from `folder`, an absolute path.
+    /// Creates a script from a text. Files that it includes are looked for from `folder`, an absolute path.
     pub(crate) async fn of_text(text: &str, folder: &Path) -> Result<Self, LoadSqlError> {
         let failed = |source| LoadSqlError::Open { path: PathBuf::new(), source };
         let examined = examine(Content::text(text)).await.map_err(failed)?;
         Self::assemble(SqlSource::Statement, examined, Path::new(""), folder, Origin::WorkingTree).await
     }
 
-    /// A script in a file, or in a file of a git revision. A relative path starts from `folder`, an absolute path.
+    /// Reads a script from a file, or from a file of a git revision. A relative path starts from `folder`, an absolute
+    /// path.
     pub(crate) async fn of_file(
         path: &Path,
         revision: Option<&GitRevision>,
@@ -135,7 +136,7 @@ impl SqlScript {
         })
     }
 
-    /// A script that was not read.
+    /// Creates a script without reading any file.
     #[cfg(test)]
     pub(crate) fn of_content(source: SqlSource, text: &str) -> Self {
         let hash = blake3::hash(text.as_bytes());
@@ -143,7 +144,7 @@ impl SqlScript {
         Self { source, content: Content::text(text), folder, hash, stamp: None, includes: Vec::new() }
     }
 
-    /// The same script, which reads these files too.
+    /// Adds files that the script reads, except for those that it has already.
     pub(crate) fn with_files(mut self, files: Vec<HashedFile>) -> Self {
         for HashedFile { name, path, hash } in files {
             if self.includes.iter().any(|include| include.file.path == path) {
@@ -156,7 +157,7 @@ impl SqlScript {
         self
     }
 
-    /// The first file that is not what it was when it was read.
+    /// Returns the first file that has changed since it was read.
     pub(crate) fn changed_file(&self) -> Option<PathBuf> {
         let is_changed = |content: &Content, stamp: &Option<Stamp>| content.stamp().ok().as_ref() != Some(stamp);
         if is_changed(&self.content, &self.stamp) {
@@ -167,8 +168,8 @@ impl SqlScript {
     }
 }
 
-/// Reads the files that a script at `path` names, and those that they name. One that is not there is left out: psql says
-/// so when it gets there.
+/// Reads the files that a script at `path` names, and the files that those name. A missing file is left out; psql
+/// reports it if it gets to that place.
 async fn includes(
     references: Vec<Reference>,
     path: &Path,
@@ -210,7 +211,7 @@ async fn includes(
     Ok(includes)
 }
 
-/// The files that a script at `script` names, by their paths from the working directory of psql.
+/// Returns the files that a script at `script` names, by their paths from the working directory of psql.
 fn named(references: Vec<Reference>, script: &Path) -> impl Iterator<Item = (PathBuf, Purpose)> + use<> {
     let script_folder = script.parent().unwrap_or(Path::new("")).to_owned();
     references.into_iter().map(move |reference| {
@@ -222,8 +223,8 @@ fn named(references: Vec<Reference>, script: &Path) -> impl Iterator<Item = (Pat
     })
 }
 
-/// The commands of a script at `path`, and of the files that it includes, whose file only psql knows. What can't be read
-/// has none. It blocks.
+/// Returns the commands of a script at `path`, and of the files that it includes, whose file is only known when psql
+/// runs. Files that can't be read are skipped. This function blocks.
 pub(crate) fn unknown_includes(script: Content, path: &Path, folder: &Path) -> Vec<String> {
     let mut unknown = Vec::new();
     let mut seen = BTreeSet::new();
@@ -248,7 +249,8 @@ pub(crate) fn unknown_includes(script: Content, path: &Path, folder: &Path) -> V
 
 async fn examine(content: Content) -> io::Result<Examined> {
     blocking(move || {
-        // A change from here on makes the stamp differ from that of the file once the script has run.
+        // The stamp is taken first: if the file changes from here on, its stamp is another one after the script has
+        // run.
         let stamp = content.stamp()?;
         let mut scan = Scan::default();
         let mut start = Vec::new();

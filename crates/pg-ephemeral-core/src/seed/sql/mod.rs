@@ -1,7 +1,7 @@
 //! SQL that psql runs, and the files that it includes.
 //!
-//! Which files those are is found by a [scan](scan) that reads no SQL: it looks for psql's commands wherever a backslash
-//! stands. A file that is found without need only adds to the key.
+//! A [scan](scan) finds these files without parsing SQL: it looks for psql's commands after every backslash. If it
+//! finds a file that psql does not read, the only effect is that the key depends on this file, too.
 
 mod load;
 mod scan;

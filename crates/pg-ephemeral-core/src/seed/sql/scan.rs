@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use indexmap::IndexSet;
 
-/// The longest command that is read, in bytes: psql's path with what stands before it.
+/// The maximum length of a command that is read, in bytes, up to the end of the path in it.
 const LONGEST_COMMAND: usize = 8 << 10;
 
 /// A file that a script names.
@@ -14,47 +14,48 @@ const LONGEST_COMMAND: usize = 8 << 10;
 pub(crate) struct Reference {
     /// The path as written, without its quotes.
     pub(crate) path: PathBuf,
-    /// Where a relative path starts.
+    /// The folder that a relative path starts from.
     pub(crate) start: Start,
     /// What psql does with the file.
     pub(crate) purpose: Purpose,
 }
 
-/// Where psql looks for a file that a script names by a relative path.
+/// The folder in which psql looks for a file that a script names by a relative path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Start {
-    /// In its working directory.
+    /// The working directory of psql.
     WorkingDirectory,
-    /// In the folder of the script.
+    /// The folder of the script.
     Script,
 }
 
-/// What psql does with a file that a script names.
+/// The use of a file that a script names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Purpose {
-    /// It runs it as a script.
+    /// psql runs the file as a script.
     Run,
-    /// It reads its content as data.
+    /// psql reads the file as data.
     Read,
 }
 
-/// Looks through a script that comes in pieces.
+/// A scan of a script that comes in pieces.
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
-    /// From the first backslash of a line on.
+    /// The current line, from its first backslash on.
     line: Vec<u8>,
-    /// The working directory, from that at the start: a script can change it.
+    /// The working directory, relative to the one at the start. A script can change it with `\cd`.
     folder: PathBuf,
     found: IndexSet<Reference>,
     unknown: IndexSet<String>,
 }
 
-/// What a script names.
+/// The files that a script names.
 #[derive(Debug)]
 pub(crate) struct Found {
     /// The files, each once, in order.
     pub(crate) references: Vec<Reference>,
-    /// The commands whose file only psql knows: a variable, the output of a program or the home folder is part of its path.
+    /// The commands whose file is only known when psql runs, because a variable, the output of a program or the home
+    /// folder is part of its path.
     pub(crate) unknown: Vec<String>,
 }
 
@@ -91,7 +92,8 @@ impl Scan {
         }
     }
 
-    /// Reads the commands in the first half of a long line, and keeps what may be the start of one.
+    /// Reads the commands in the first half of a long line, and keeps the rest from the next backslash on, which may
+    /// start a command.
     fn end_half(&mut self) {
         let line = std::mem::take(&mut self.line);
         for backslash in memchr::memchr_iter(b'\\', &line) {
@@ -103,7 +105,7 @@ impl Scan {
         }
     }
 
-    /// Reads what may be a command, from behind its backslash.
+    /// Reads the text after a backslash, which may be a command.
     fn command(&mut self, text: &[u8]) {
         let name_end = text.iter().position(|byte| !(byte.is_ascii_lowercase() || *byte == b'_')).unwrap_or(text.len());
         let (name, rest) = text.split_at(name_end);
@@ -135,7 +137,7 @@ impl Scan {
     }
 }
 
-/// The references of a whole text.
+/// Returns the references in a whole script, which comes in pieces.
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) fn references_in<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> Vec<Reference> {
     let mut scan = Scan::default();
@@ -143,7 +145,8 @@ pub(crate) fn references_in<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> V
     scan.finish().references
 }
 
-/// Whether the first argument of a command, which is no plain path, is one that a variable or a program makes.
+/// Returns `true` if the first argument of a command, which is not a plain path, contains a variable or the output of a
+/// program.
 fn names_unknown_file(text: &[u8]) -> bool {
     let word = trim_start(text);
     let word = word.split(|byte| matches!(byte, b' ' | b'\t' | b'\r')).next().unwrap_or_default();
@@ -151,7 +154,7 @@ fn names_unknown_file(text: &[u8]) -> bool {
     !word.is_empty() && is_closed
 }
 
-/// A command and its first argument, as they stand in the script.
+/// Returns a command and its first argument as they are in the script, at most 60 characters.
 fn shown(command: &[u8]) -> String {
     const MOST_CHARACTERS: usize = 60;
     let command = String::from_utf8_lossy(command);
@@ -160,12 +163,12 @@ fn shown(command: &[u8]) -> String {
     format!("\\{}", shown.join(" ")).chars().take(MOST_CHARACTERS).collect()
 }
 
-/// The first argument of a command, as psql reads a file name: quotes are removed, a semicolon at the end too. `None` if
-/// a variable or the output of a program is part of it.
+/// Returns the first argument of a command, as psql reads a file name: without quotes, and without semicolons at the
+/// end. Returns `None` if a variable or the output of a program is part of it, or if a quote is not closed.
 fn argument(text: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = trim_start(text).iter().copied().peekable();
     let mut argument = Vec::new();
-    // How many bytes at the end stand outside of quotes.
+    // The number of bytes at the end that are outside of quotes.
     let mut unquoted = 0_usize;
     while let Some(byte) = bytes.next() {
         match byte {
@@ -196,7 +199,7 @@ fn argument(text: &[u8]) -> Option<Vec<u8>> {
     Some(argument)
 }
 
-/// The byte that a backslash and what follows it stand for inside quotes.
+/// Returns the byte for an escape sequence inside quotes, reading it from the character after the backslash on.
 fn escaped(bytes: &mut std::iter::Peekable<impl Iterator<Item = u8>>) -> Option<u8> {
     Some(match bytes.next()? {
         b'n' => b'\n',
@@ -210,7 +213,7 @@ fn escaped(bytes: &mut std::iter::Peekable<impl Iterator<Item = u8>>) -> Option<
     })
 }
 
-/// Reads up to `most` digits behind those that give `value`.
+/// Reads up to `most` digits more, and returns the number that starts with the digits of `value`.
 fn digits(bytes: &mut std::iter::Peekable<impl Iterator<Item = u8>>, radix: u8, most: usize, mut value: u8) -> u8 {
     for _ in 0..most {
         let digit = bytes.peek().and_then(|byte| char::from(*byte).to_digit(radix.into()));
@@ -230,12 +233,12 @@ fn trim_start(text: &[u8]) -> &[u8] {
     &text[start..]
 }
 
-/// The file that a `\copy` reads; `None` if it writes, or reads from a program or the script.
+/// Returns the file that a `\copy` reads; `None` if it writes, or reads from a program or the script.
 fn copy_source(text: &[u8]) -> Option<Vec<u8>> {
     let mut words = CopyWords(text);
     loop {
         match words.next()? {
-            // A query can only be written.
+            // A `\copy … to` writes its file.
             CopyWord::Bare(word) if word.eq_ignore_ascii_case(b"to") => return None,
             CopyWord::Bare(word) if word.eq_ignore_ascii_case(b"from") => break,
             _ => {}
@@ -252,7 +255,7 @@ fn copy_source(text: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// The words of a `\copy`, in which variables are not replaced.
+/// The words of a `\copy`. psql does not replace variables in them.
 struct CopyWords<'t>(&'t [u8]);
 
 enum CopyWord<'t> {
@@ -286,7 +289,7 @@ impl<'t> Iterator for CopyWords<'t> {
     }
 }
 
-/// What stands between quotes, and the length with both of them. A doubled quote stands for itself.
+/// Returns the text between quotes, and the length including both quotes. A doubled quote stands for one quote.
 fn quoted(text: &[u8], quote: u8) -> Option<(Vec<u8>, usize)> {
     let mut content = Vec::new();
     let mut index = 1;
@@ -305,7 +308,7 @@ fn quoted(text: &[u8], quote: u8) -> Option<(Vec<u8>, usize)> {
     }
 }
 
-/// The length of what is in parentheses, with them.
+/// Returns the length of a text in parentheses, including the parentheses.
 fn parenthesised(text: &[u8]) -> Option<usize> {
     let mut depth = 0_usize;
     let mut index = 0;
@@ -340,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn quotes_and_escapes_are_those_of_psql() {
+    fn quotes_and_escapes_are_read_as_psql_reads_them() {
         assert_eq!(found(r"\i 'it''s \x41\102.sql'"), ["it's AB.sql"]);
         assert_eq!(found(r"\i 'open"), Vec::<String>::new());
         assert_eq!(found("\\i a.sql;;\r\n"), ["a.sql"]);
@@ -354,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_whose_file_only_psql_knows_is_told() {
+    fn a_command_with_an_unknown_file_is_reported() {
         let unknown = |text: &str| {
             let mut scan = Scan::default();
             scan.take(text.as_bytes());

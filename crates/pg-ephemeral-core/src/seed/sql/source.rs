@@ -1,11 +1,11 @@
-//! Where the SQL of a seed comes from.
+//! The source of a seed's SQL.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::model::seed::spec::GitRevision;
 
-/// Where SQL comes from. Displayed in short, as in errors.
+/// The source of SQL. Displayed in a short form, as in errors.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SqlSource {
     /// A file, by the path that the user gave.
@@ -17,7 +17,7 @@ pub enum SqlSource {
         /// The file, by the path that the user gave.
         path: PathBuf,
     },
-    /// The configuration or a program itself.
+    /// A statement in the configuration or in a program.
     Statement,
 }
 
@@ -32,7 +32,7 @@ impl fmt::Display for SqlSource {
 }
 
 impl SqlSource {
-    /// The file's path as the user gave it; `None` for a statement.
+    /// Returns the file's path as the user gave it; `None` for a statement.
     pub(crate) fn path(&self) -> Option<&Path> {
         match self {
             Self::File(path) | Self::Revision { path, .. } => Some(path),

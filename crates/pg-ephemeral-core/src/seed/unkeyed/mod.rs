@@ -1,5 +1,5 @@
-//! Files of the project that a script or a command names and that no cache key covers: when such a file changes, its seed
-//! does not run again. This module looks at files, runs nothing and prints nothing.
+//! Finds files of the project that a script or a command names, but no cache key covers. If such a file changes, its
+//! seed does not run again. This module only reads files; it runs and prints nothing.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -15,10 +15,10 @@ use crate::model::{InstanceName, SeedName};
 
 mod words;
 
-/// How deep scripts in quotes in scripts are looked into.
+/// How deep scripts in quotes may be nested in other scripts to be examined.
 const DEEPEST: usize = 3;
 
-/// The files that a seed names and that its layer's key does not cover. Displayed as a sentence without a full stop.
+/// The files that a seed names, but its layer's key does not cover. Displayed as a sentence without a full stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnkeyedFiles {
@@ -26,36 +26,37 @@ pub struct UnkeyedFiles {
     pub instance: InstanceName,
     /// The seed.
     pub seed: SeedName,
-    /// What the seed names: a file, a folder (with a slash at its end) or a glob, relative to the configuration's folder; or
-    /// a command of psql, such as `\i :file`, whose file only psql knows.
+    /// The files, folders (with a slash at the end) and globs that the seed names, relative to the configuration's
+    /// folder; or commands of psql, such as `\i :file`, whose file is only known when psql runs.
     pub named: Vec<String>,
-    /// The globs that the seed's `files` needs to cover them, with those that it has already.
+    /// The globs that the seed's `files` needs to cover them, including those that it has already.
     pub files: Vec<FileGlob>,
     remedy: Remedy,
 }
 
-/// What makes the files a part of the key.
+/// The change to the seed that makes the files a part of the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Remedy {
     /// The seed needs `files`.
     Add,
     /// The seed's `files` need more globs.
     Change,
-    /// The seed needs `files`, with what only its author knows.
+    /// The seed needs `files`, with paths that only its author knows.
     AddUnknown,
-    /// A seed of another type is needed, which has `files`.
+    /// A seed of another type is needed, one that has `files`.
     OtherType,
 }
 
 impl UnkeyedFiles {
-    /// The line of `database.toml` that adds the files to the key; `None` when it is not known which files they are.
+    /// Returns the line of `database.toml` that adds the files to the key; `None` if it is not known which files they
+    /// are.
     #[must_use]
     pub fn line(&self) -> Option<String> {
         let globs = self.files.iter().map(|glob| toml::Value::from(glob.as_str()));
         (!self.files.is_empty()).then(|| format!("files = {}", toml::Value::Array(globs.collect())))
     }
 
-    /// What the user can do about it.
+    /// Returns what the user can do about the files.
     #[must_use]
     pub fn hint(&self) -> String {
         let line = self.line().unwrap_or_default();
@@ -95,9 +96,11 @@ impl fmt::Display for UnkeyedFiles {
     }
 }
 
-/// Finds the files that each seed of an instance names and that no key covers, in the order of the seeds. It blocks.
+/// Finds the files that each seed of an instance names, but no key covers, in the order of the seeds. This function
+/// blocks.
 ///
-/// A file that an earlier seed's key covers is covered, since each layer's key is made of the one before.
+/// If the key of an earlier seed covers a file, the file is covered, because each layer's key is computed from the one
+/// before.
 #[must_use]
 pub fn unkeyed_files(
     instance: &InstanceName,
@@ -107,7 +110,7 @@ pub fn unkeyed_files(
     (0..seeds.len()).filter_map(|index| of_seed(instance, seeds, index, folder)).collect()
 }
 
-/// As [`unkeyed_files`], of the seed at one place of the chain.
+/// Finds the files like [`unkeyed_files`], for the seed at one index of the chain.
 pub(crate) fn of_seed(
     instance: &InstanceName,
     seeds: &IndexMap<SeedName, SeedSpec>,
@@ -145,8 +148,8 @@ pub(crate) fn of_seed(
     })
 }
 
-/// The commands of psql in SQL whose file is not known; `None` without any, or where the seed has `files`, which may be
-/// them.
+/// Returns the commands of psql in a seed's SQL whose file is not known. Returns `None` if there are none, or if the
+/// seed has `files`, which may list these files.
 fn unknown_files(spec: &SeedSpec, folder: &Path) -> Option<(Vec<String>, Remedy)> {
     let (content, path, remedy) = match spec {
         SeedSpec::SqlFile { path, git_revision: None, files } if files.is_empty() => {
@@ -159,7 +162,8 @@ fn unknown_files(spec: &SeedSpec, folder: &Path) -> Option<(Vec<String>, Remedy)
     (!commands.is_empty()).then_some((commands, remedy))
 }
 
-/// Every text of a seed that may name a file; none for a seed whose key covers what it needs by itself.
+/// Returns every text of a seed that may name a file; none for a seed whose key already covers everything that it
+/// reads.
 fn texts(spec: &SeedSpec) -> Vec<String> {
     let mut texts = Vec::new();
     match spec {
@@ -170,7 +174,7 @@ fn texts(spec: &SeedSpec) -> Vec<String> {
             }
             for argument in arguments {
                 add_word(argument, &mut texts);
-                // The argument of `sh -c`.
+                // This may be a script, the argument of `sh -c`.
                 if argument.contains(char::is_whitespace) {
                     add_script(argument, 0, &mut texts);
                 }
@@ -211,7 +215,8 @@ fn add_word(word: &str, texts: &mut Vec<String>) {
     }
 }
 
-/// The files that the key of a seed covers, relative to the folder. Those of globs that match nothing are none.
+/// Returns the files that the key of a seed covers, relative to the folder. If one of its globs matches nothing, the
+/// files of its globs are left out.
 fn covered_by(spec: &SeedSpec, folder: &Path) -> Vec<PathBuf> {
     let path = match spec {
         SeedSpec::SqlFile { path, git_revision: None, .. }
@@ -223,7 +228,7 @@ fn covered_by(spec: &SeedSpec, folder: &Path) -> Vec<PathBuf> {
     path.into_iter().chain(found.iter().filter_map(|file| below(folder, &file.name))).collect()
 }
 
-/// What a text names in the project. All paths are relative to the project's folder.
+/// A file, folder or glob of the project that a text names. All paths are relative to the project's folder.
 #[derive(Debug, PartialEq, Eq)]
 enum Named {
     File { path: PathBuf, glob: FileGlob },
@@ -243,7 +248,7 @@ impl Named {
                 let glob = FileGlob::of_path(plain).ok()?;
                 Some(Self::File { path, glob })
             }
-            // A bare word, as in `npm test`, seldom means the folder.
+            // A word without a slash, as in `npm test`, seldom means a folder.
             Ok(metadata) if metadata.is_dir() && text.contains('/') => {
                 let glob = format!("{}/**/*", FileGlob::of_path(plain).ok()?).parse().ok()?;
                 files::matches_any(folder, &glob).then_some(Self::Folder { path, glob })
@@ -263,7 +268,8 @@ impl Named {
         }
     }
 
-    /// A folder is covered when anything in it is: not every file in it need be one that the seed reads.
+    /// Returns `true` if the named files are among `covered`. For a folder, one of its files is enough, because the
+    /// seed may not read all of them.
     fn is_covered(&self, covered: &BTreeSet<PathBuf>) -> bool {
         match self {
             Self::File { path, .. } => covered.contains(path),
@@ -283,7 +289,8 @@ impl fmt::Display for Named {
     }
 }
 
-/// A path relative to the folder, without `.` and `..`; `None` for the folder itself and for what is outside of it.
+/// Returns a path relative to the folder, without `.` and `..`; `None` for the folder itself and for paths outside of
+/// it.
 fn below(folder: &Path, path: &Path) -> Option<PathBuf> {
     let relative = if path.is_absolute() { path.strip_prefix(folder).ok()? } else { path };
     let mut below = PathBuf::new();

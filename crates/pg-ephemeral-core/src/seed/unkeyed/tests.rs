@@ -1,7 +1,7 @@
 use super::*;
 use crate::config::{Config, Overrides};
 
-/// A project with these files, whose content does not matter.
+/// Creates a project with these files, which are empty.
 fn project(files: &[&str]) -> tempfile::TempDir {
     let root = tempfile::tempdir().unwrap();
     for file in files {
@@ -18,7 +18,7 @@ fn check(root: &tempfile::TempDir, seeds: &str) -> Vec<UnkeyedFiles> {
     unkeyed_files(&main.name, &main.seeds, &main.folder)
 }
 
-/// What one seed names, by the globs that are proposed.
+/// Returns the globs that are proposed for the files of one seed.
 fn proposed(root: &tempfile::TempDir, body: &str) -> Vec<String> {
     let found = check(root, &format!("[instances.main.seeds.it]\n{body}\n"));
     assert!(found.len() < 2);
@@ -88,7 +88,7 @@ fn a_script_names_folders_and_globs() {
 }
 
 #[test]
-fn what_is_no_file_of_the_project_is_left_alone() {
+fn words_that_are_not_files_of_the_project_are_ignored() {
     let root = project(&["project/a.sql", "outside.sql", "project/test", "project/make"]);
     let project = root.path().join("project");
     for script in ["psql -f ../outside.sql", "psql -f /etc/passwd", "test -n x", "make", "# a.sql", "psql >a.sql", "x"]
@@ -101,7 +101,7 @@ fn what_is_no_file_of_the_project_is_left_alone() {
 }
 
 #[test]
-fn a_command_names_files_by_itself_and_by_its_arguments() {
+fn a_command_and_its_arguments_can_name_files() {
     let root = project(&["bin/load", "a.sql", "make"]);
     assert_eq!(proposed(&root, "type = 'command'\ncommand = './bin/load'"), ["bin/load"]);
     assert_eq!(proposed(&root, "type = 'command'\ncommand = 'make'"), [""; 0]);
@@ -110,7 +110,7 @@ fn a_command_names_files_by_itself_and_by_its_arguments() {
 }
 
 #[test]
-fn a_file_that_some_key_covers_is_left_alone() {
+fn a_file_that_a_key_covers_is_not_reported() {
     let root = project(&["a.sql", "m/1.sql", "m/README"]);
     for rest in [
         "files = ['a.sql', 'm/*.sql']",
@@ -131,7 +131,7 @@ fn a_file_that_some_key_covers_is_left_alone() {
 }
 
 #[test]
-fn a_file_that_only_a_variable_or_the_home_folder_names_is_a_warning_unless_the_seed_has_files() {
+fn a_path_with_a_variable_or_the_home_folder_is_a_warning_unless_the_seed_has_files() {
     let root = project(&["parts/a.sql"]);
     let write = |name: &str, text: &str| std::fs::write(root.path().join(name), text).unwrap();
     write("main.sql", "\\i b.sql\n\\ir ~/home.sql\n");

@@ -1,5 +1,4 @@
-//! Splits a shell script into words, roughly: enough to see which files it names, and no more. It runs and expands
-//! nothing.
+//! Splits a shell script into words, just well enough to find the files that it names. It runs and expands nothing.
 
 /// A word of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +14,8 @@ pub(super) struct Word {
 /// Words after which the shell still expects a program.
 const KEYWORDS: [&str; 11] = ["if", "then", "else", "elif", "while", "until", "do", "!", "{", "}", "exec"];
 
-/// The words of a script in order. The targets of `>` are left out, since the script writes to them, and so are comments.
+/// Returns the words of a script in order. Comments are left out, and so are the targets of `>`, because the script
+/// writes to them.
 pub(super) fn words(script: &str) -> Vec<Word> {
     let mut splitter = Splitter { words: Vec::new(), word: None, expects_program: true, is_target: false };
     splitter.split(script);
@@ -27,7 +27,7 @@ struct Splitter {
     /// The word that is being read, and whether any of it was quoted.
     word: Option<(String, bool)>,
     expects_program: bool,
-    /// Whether the next word is what `>` writes to.
+    /// Whether the next word is the target of `>`.
     is_target: bool,
 }
 
@@ -87,7 +87,7 @@ impl Splitter {
     }
 }
 
-/// `NAME=value` before a program.
+/// Returns `true` for `NAME=value`, which may precede a program.
 fn is_assignment(text: &str) -> bool {
     let is_part_of_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
     text.split_once('=').is_some_and(|(name, _)| !name.is_empty() && name.chars().all(is_part_of_name))
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn quotes_escapes_and_line_ends_make_no_words_of_their_own() {
+    fn quotes_escapes_and_separators_are_not_part_of_words() {
         assert_eq!(split("psql -f 'my file.sql'"), ["psql", "-f", "my file.sql"]);
         assert_eq!(split("psql -f \"a \\\"b\\\".sql\"''"), ["psql", "-f", "a \"b\".sql"]);
         assert_eq!(split("psql -f my\\ file.sql \\\n  -q"), ["psql", "-f", "my file.sql", "-q"]);
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_and_substituted_counts_and_what_is_written_does_not() {
+    fn files_that_are_read_are_among_the_words_and_files_that_are_written_are_not() {
         assert_eq!(split("psql <x.sql >out.log 2>&1"), ["psql", "x.sql", "2"]);
         assert_eq!(split("psql >>out.log -f a"), ["psql", "-f", "a"]);
         assert_eq!(split("echo $(cat x) `cat y`"), ["echo", "cat", "x", "cat", "y"]);

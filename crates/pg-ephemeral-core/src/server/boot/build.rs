@@ -1,4 +1,5 @@
-//! Building layers: one server is started, seed after seed is applied to it, and its files are committed after each.
+//! Building layers: a server is started, the seeds are applied to it one after the other, and its files are committed
+//! after each seed.
 
 use std::time::Duration;
 
@@ -19,17 +20,19 @@ use crate::server::error::{LOG_LINES, StartError};
 use crate::server::guard::Guard;
 use crate::state::secret;
 
-/// How long a clean stop may take.
+/// The time limit for a clean stop of a server.
 pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(300);
 
 /// The working directory of a container script that has files.
 const FILES_IN_CONTAINER: &str = "/tmp/pg-ephemeral-files";
 
-/// Whether any database has an UNLOGGED relation, in any tablespace: those have a fork of their own in the file system.
-/// The catalog of each database would tell the same, at the price of a connection to each.
+/// A query that tells whether any database has an UNLOGGED relation, in any tablespace. Such a relation has an `_init`
+/// fork in the file system, which the query looks for. Using the catalogs instead would take a connection to each
+/// database.
 ///
-/// Folders are made of what catalogs tell, as PostgreSQL makes them, and not looked for: it expects a thousand entries of
-/// a folder, and for a thousand times a thousand it would compile the query, which takes a hundred times its own time.
+/// The query derives the paths of the folders from the catalogs, instead of listing the parent folders. For each listed
+/// folder the planner expects a thousand entries, and with nested lists the estimated cost would be so high that the
+/// query is JIT-compiled, which takes a hundred times as long as the query itself.
 pub(crate) const ANY_UNLOGGED: &str = "WITH version (folder) AS ( \
         SELECT concat('PG_', current_setting('server_version_num')::int / 10000, '_', catalog_version_no) \
         FROM pg_control_system()), \
@@ -39,13 +42,14 @@ pub(crate) const ANY_UNLOGGED: &str = "WITH version (folder) AS ( \
         FROM version, pg_tablespace AS space, pg_database AS base WHERE spcname NOT IN ('pg_default', 'pg_global')) \
     SELECT EXISTS (SELECT FROM folder, LATERAL pg_ls_dir(path, true, false) AS file WHERE file LIKE '%\\_init')";
 
-/// A hash of the server's configuration files. Their times would tell changes too, but are given in whole seconds.
+/// A query that returns a hash of the server's configuration files. Modification times would not show all changes,
+/// because PostgreSQL reports them in whole seconds.
 const CONFIGURATION: &str = "SELECT string_agg(sha256(pg_read_binary_file(file, 0, 100000000, true)), '' ORDER BY file) \
     FROM unnest(ARRAY[current_setting('config_file'), current_setting('hba_file'), current_setting('ident_file'), \
         current_setting('data_directory') || '/postgresql.auto.conf']) AS file";
 
 impl Boot<'_> {
-    /// Does everything of a plan up to its last commit. The server goes on to run when there is one at that point.
+    /// Executes a plan up to its last commit. Returns the server if one runs at that point.
     pub(super) async fn build_layers(&self, plan: &Plan) -> Result<Option<Running>, StartError> {
         let steps: Vec<_> = plan.steps.iter().map_while(|step| Some((step, step.commit_after.as_ref()?))).collect();
         let reach = self.builder_reach(plan);
@@ -56,9 +60,10 @@ impl Boot<'_> {
         let first = self.initialise().await?;
         let Some((next, _)) = steps.first() else { return Ok(first) };
         let Some(first) = first else { return self.build_from(None, at, &steps, reach).await };
-        // The server of the first start gives way to one that runs on the base layer. A commit holds everything that
-        // differs from the image of its container: on the base image that is the whole cluster, each time. It goes
-        // while the seeds are applied, since removing a container is mostly waiting.
+        // The server of the first start is replaced by one that runs on the base layer. A commit contains everything
+        // that differs from the image of the container, so each commit of the first server would contain the whole
+        // cluster. The first server is removed while the seeds are applied, because a removal mostly waits for the
+        // engine.
         let running = match next.place {
             Place::Server => Some(self.boot_layer(at, reach, Role::Builder).await?),
             Place::Image => None,
@@ -68,7 +73,8 @@ impl Boot<'_> {
         built
     }
 
-    /// Applies and commits, from a server at the state `at` or from the layer of it.
+    /// Applies and commits seeds. Begins with the given server, which is at the state `at`, or else with the layer of
+    /// that state.
     async fn build_from(
         &self,
         mut running: Option<Running>,
@@ -115,8 +121,8 @@ impl Boot<'_> {
         }
     }
 
-    /// Commits the files of a server under a key, with that layer's password in them: while the server runs, where that is
-    /// possible.
+    /// Commits the files of a server as the layer with this key, after setting the password of that layer. The server
+    /// keeps running if possible; otherwise it is stopped for the commit and started again.
     pub(super) async fn commit(
         &self,
         mut running: Running,
@@ -132,7 +138,7 @@ impl Boot<'_> {
         let started = self.start_again(&running).await;
         running.client = Some(match (started, seed) {
             (Err(error), Some(seed)) => {
-                // Every start from this layer would fail.
+                // The layer is useless, because no server starts from it.
                 let _ = self.backend.remove_image(&self.resolved.layer(hash)?).await;
                 let instance = self.definition.instance.clone();
                 return Err(StartError::StartAfterSeed { instance, seed, source: Box::new(error) });
@@ -147,10 +153,13 @@ impl Boot<'_> {
         self.wait(&running.launched, &running.password, self.definition.wait_available_timeout).await
     }
 
-    /// Gives a server a layer's password, and commits its files as they are, and tells whether it did. On the host it does
-    /// not, nor when an engine can't make the server hold still, nor with UNLOGGED relations: those come back empty from
-    /// what looks like a crash. Nor after a seed that has changed the server's configuration: the seeds that follow run
-    /// under it, as they do on the host, and a server that does not start with it is that seed's failure.
+    /// Sets the password of a layer on a server, and commits the server's files while it runs. Returns `false` if the
+    /// files have not been committed, because the server has to be stopped for that:
+    /// - on the host backend;
+    /// - if the engine can't pause the container;
+    /// - if there are UNLOGGED relations, which the recovery of a server that starts from the layer would empty;
+    /// - if the last seed has changed the server's configuration, because the following seeds have to run with that
+    ///   configuration, as they do on the host backend. If the server does not start with it, the seed has failed.
     pub(super) async fn commit_running(
         &self,
         running: &mut Running,
@@ -159,7 +168,7 @@ impl Boot<'_> {
     ) -> Result<bool, StartError> {
         let password = self.layer_password(hash);
         let verified = password.clone();
-        // It takes milliseconds to compute, as logging in does.
+        // The verifier is computed while the client connects, because both take milliseconds.
         let verifier = ociman::blocking::run(move || secret::verifier(&verified));
         let client = self.client(running).await?;
         self.definition.observer.begin(Step::Commit);
@@ -186,7 +195,7 @@ impl Boot<'_> {
         }
     }
 
-    /// Notes the configuration that a server was started with, before the first seed that may change it.
+    /// Stores a hash of the configuration that a server was started with, before the first seed that may change it.
     async fn note_configuration(&self, running: &mut Running) -> Result<(), StartError> {
         if self.backend.kind() != Kind::Host && running.configuration.is_none() {
             let client = self.client(running).await?;
@@ -207,15 +216,15 @@ impl Boot<'_> {
         running.launched.guard.commit(self.commit_spec(hash, seeds)?).await
     }
 
-    /// An image takes over the labels of its container. Those that tell of one server must not be of an image, and
-    /// the seeds are those that are in it.
+    /// Returns the name and the labels of a layer that contains the first `seeds` seeds. An image inherits the labels
+    /// of its container, so labels that are only true of one server are emptied.
     pub(super) fn commit_spec(&self, hash: &SeedHash, seeds: usize) -> Result<CommitSpec, StartError> {
         let mut labels = Labels::from_iter(
             [label::OWNER_KEY, label::NONCE_KEY, label::STARTED_KEY, label::FOLDER_KEY]
                 .map(|key| (key, label::value(""))),
         );
         if let Some(ssl) = &self.definition.ssl_config {
-            // Whoever starts a server from it makes another authority.
+            // Each start from the layer creates its own certificate authority.
             labels.insert(label::SSL_HOSTNAME_KEY, label::value(ssl.hostname.as_str()));
             labels.insert(label::SSL_CA_CERT_PEM_KEY, label::value(""));
         }
@@ -224,13 +233,14 @@ impl Boot<'_> {
         Ok(CommitSpec { image: self.resolved.layer(hash)?, labels })
     }
 
-    /// Runs a container script on a layer, with no server, and commits what comes of it.
+    /// Runs a container script on a layer, without a server, and commits the result.
     async fn run_container_script(&self, from: &SeedHash, hash: &SeedHash, index: usize) -> Result<(), StartError> {
         let Some(seed) = self.seeds.get(index) else { return Ok(()) };
         let Some(script) = seed.container_script() else { return Ok(()) };
         self.begin_seed(seed, index);
         let has_files = !seed.script_files().is_empty();
-        // With files to come first it waits for them, and the script is run inside.
+        // If the script has files, the container first has to wait for them, and the script is run with `exec`
+        // afterwards.
         let entrypoint: &[&str] = if has_files { &["tail", "-f", "/dev/null"] } else { &["sh", "-e", "-c", script] };
         let layer = self.resolved.layer(from)?;
         let mut spec = RunSpec::new(self.container_name(OWNED_PREFIX)?, layer).entrypoint(entrypoint.iter().copied());
@@ -242,7 +252,7 @@ impl Boot<'_> {
         } else {
             let status = guard.container().wait().await.map_err(StartError::Watch)?;
             if !status.success() {
-                let log = self.last_words(guard.container()).await;
+                let log = self.log_tail(guard.container()).await;
                 let source = ApplyError::ContainerScript { seed: seed.name().clone(), status: status.code(), log };
                 return Err(self.seed_failed(source));
             }
@@ -252,8 +262,8 @@ impl Boot<'_> {
         guard.remove().await.map_err(StartError::Watch)
     }
 
-    /// Runs a container script that no layer can have, in the server's own container, and starts the server anew with
-    /// what it installed.
+    /// Runs a container script whose result is not cached. Runs it in the server's own container, and then restarts the
+    /// server, so that it uses what the script has installed.
     pub(super) async fn run_script_in_container(&self, running: &mut Running, index: usize) -> Result<(), StartError> {
         let Some(seed) = self.seeds.get(index) else { return Ok(()) };
         self.begin_seed(seed, index);
@@ -270,7 +280,8 @@ impl Boot<'_> {
         Ok(())
     }
 
-    /// Tells which files a seed that is about to run for its layer names, though a change of them would not run it again.
+    /// Reports the files that a seed refers to without their content being part of its key, so that a change of them
+    /// would not run the seed again.
     async fn tell_unkeyed_files(&self, index: usize) {
         let Definition { instance, seeds, folder, seed_events, .. } = self.definition;
         let (instance, seeds, folder) = (instance.clone(), seeds.clone(), folder.clone());
@@ -278,7 +289,7 @@ impl Boot<'_> {
             let folder = std::path::absolute(folder).ok()?;
             seed::unkeyed_files_of_seed(&instance, &seeds, index, &folder)
         };
-        // It is a warning: without the thread there is none.
+        // This is only a warning, so it is left out if no thread can be started.
         if let Ok(Some(unkeyed)) = ociman::blocking::run(look).await {
             seed_events.send(ApplyEvent::Unkeyed(&unkeyed));
         }
@@ -289,13 +300,13 @@ impl Boot<'_> {
         self.definition.observer.begin(Step::Seed { name: seed.name().clone(), position: index + 1, total });
     }
 
-    /// Runs a container script in a container that runs, with its files in a folder that goes with it.
+    /// Runs a container script in a running container, with its files in a folder that is removed afterwards.
     async fn exec_script(&self, container: &Container, seed: &ReadSeed) -> Result<(), StartError> {
         let Some(script) = seed.container_script() else { return Ok(()) };
         for file in seed.script_files() {
             self.append(container, seed, &format!("{FILES_IN_CONTAINER}/{}", file.name), &file.content).await?;
         }
-        // One stream, so that the last words are the last.
+        // Both outputs go to one stream, so that its last lines are the last output of the script.
         let run = match seed.script_files() {
             [] => "exec sh -e -c \"$1\" 2>&1",
             _ => "cd \"$2\" && sh -e -c \"$1\" 2>&1 && cd / && rm -rf \"$2\"",
@@ -310,8 +321,9 @@ impl Boot<'_> {
         Err(self.seed_failed(source))
     }
 
-    /// Gives a server that was started without its libraries, since they were not there yet, those from its next start
-    /// on: what its container runs does not change any more, its files do.
+    /// Makes a server load its libraries from its next start on. It was started without them, because they were not
+    /// installed yet. The arguments of the container can't be changed any more, so this writes to the server's
+    /// configuration file.
     async fn add_libraries(&self, container: &Container, seed: &ReadSeed) -> Result<(), StartError> {
         let libraries = self.definition.parameters.iter().filter(|(name, _)| layer::preloads(name.as_str()));
         let line = |(name, value): (&ParameterName, &ParameterValue)| {
@@ -325,7 +337,7 @@ impl Boot<'_> {
         self.append(container, seed, &format!("{DATA}/postgresql.auto.conf"), lines.as_bytes()).await
     }
 
-    /// Adds to the end of a file in a container, which may not be there yet.
+    /// Appends to a file in a container. Creates the file if it does not exist.
     async fn append(
         &self,
         container: &Container,

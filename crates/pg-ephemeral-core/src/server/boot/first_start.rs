@@ -1,5 +1,5 @@
-//! The first start of a base image, which makes the cluster: by the image's own start script on an engine, by `initdb`
-//! on the host. What comes of it is committed as the base layer.
+//! The first start of a base image, which creates the database cluster. On an engine, the image's own start script
+//! creates it; on the host backend, `initdb` does. The result is committed as the base layer.
 
 use std::time::Duration;
 
@@ -16,22 +16,24 @@ use crate::server::error::{LOG_LINES, StartError};
 use crate::server::guard::Guard;
 use crate::state::secret;
 
-/// Where the data stands in a container: not where an image has a volume, since a commit leaves volumes out.
+/// The data folder in a container. It is not in a volume of the image, because commits do not include volumes.
 pub(super) const DATA: &str = "/var/lib/pg-ephemeral/data";
-/// How many lines of a log are looked through for an error.
+/// The number of lines at the end of a log that are searched for an error.
 const LOG_LINES_READ: usize = 500;
-/// How long the first start of an image may take at least, whatever the limit for a start.
+/// The minimum time limit for the first start of an image, even if the limit for a start is lower.
 const INITIALISE_LIMIT: Duration = Duration::from_secs(120);
-/// What runs as the first start on the host: `$0` is `initdb`. It is told no password, since it prints it when it
-/// fails: single-user mode sets what is stored for it, and needs neither password nor port. With `-j` a statement ends
-/// at a semicolon before an empty line.
+/// The shell script of the first start on the host backend. `$0` is `initdb`. The password is not passed to `initdb`,
+/// which prints its input when it fails. Instead, single-user mode sets the verifier of the password, and needs neither
+/// a password nor a port. With `-j`, a statement ends at a semicolon followed by an empty line.
 ///
-/// Servers of `initdb` that are killed leave segments of shared memory, on Linux files with names that say nothing of
-/// whose they are, and before PostgreSQL 16 `initdb` can't be told to use another kind. So the signal of a removal makes
-/// the script, whose session all of them are in, stop them, look up what they have, and remove it once they are dead.
-/// A segment that is being made is only open yet, and one that is going is nothing of its server's any more when that was
-/// stopped, so that it is looked for before that too.
-/// A shell takes a signal up at once only while it waits for what runs in the background.
+/// If the servers that `initdb` starts are killed, they leave shared memory segments. On Linux these are files whose
+/// names do not show which process they belong to, and before PostgreSQL 16 `initdb` can't be configured to use another
+/// kind of shared memory. So the script traps the signal of a removal. All processes of `initdb` are in the script's
+/// session. The script suspends them, finds their segments, kills them, and then removes the segments. It searches
+/// before and after it suspends a process: a segment that is being created is only visible as an open file, and a
+/// segment that is being removed may no longer be visible once its server is suspended.
+///
+/// The programs run in the background because a shell handles a signal immediately only while it executes `wait`.
 const INITIALISE_ON_HOST: &str = r#"
 segments_of() {
     for number; do
@@ -74,17 +76,19 @@ printf '%s;\n\n' "$SET_UP_SQL" | "$POSTGRES" --single -j -c fsync=off -c dynamic
 wait "$!"
 "#;
 
-/// The pipe through which a first start is told its password. Where containers are fakes, all of them share one folder.
+/// Returns the path of the pipe through which a first start receives its password. The path contains the name of the
+/// container, because fake containers share one file system.
 fn password_pipe(container: &ContainerName) -> String {
     format!("/tmp/.{container}-password")
 }
 
 impl Boot<'_> {
-    /// First start on an engine. The start script's server goes on to run, and has the base layer's password, unless it had
-    /// to be stopped.
+    /// Runs the first start on an engine, and commits the base layer. Returns the server, which has the password of the
+    /// base layer, unless it had to be stopped for the commit.
     pub(super) async fn initialise_on_engine(&self) -> Result<Option<Running>, StartError> {
         let password = self.layer_password(self.resolved.chain.base());
-        // The start script's passing server answers on every socket, but not on a published port.
+        // The start script first runs a temporary server, which accepts connections on sockets but not over TCP. A
+        // connection to a published port therefore reaches only the final server.
         let libraries = self.libraries_at(self.resolved.chain.base());
         let complete = |spec| self.scripted(spec);
         let launched = self.launch(&self.resolved.image, Reach::Published, Role::Builder, libraries, complete).await?;
@@ -95,22 +99,22 @@ impl Boot<'_> {
         if self.commit_running(&mut running, self.resolved.chain.base(), 0).await? {
             return Ok(Some(running));
         }
-        // Its start script would wait for the password once more.
+        // The server is not started again, because the start script would wait for the password again.
         self.commit_stopped(&running, self.resolved.chain.base(), 0).await?;
         running.launched.guard.remove().await.map_err(StartError::Watch)?;
         Ok(None)
     }
 
-    /// The image's start script reads the password from its environment, where no inspection shows it, since it comes
-    /// there through a pipe.
+    /// Makes the container run the image's start script. The script reads the password from its environment. A shell
+    /// reads it from a pipe and exports it, so that inspecting the container does not show it.
     fn scripted(&self, spec: RunSpec) -> RunSpec {
         let pipe = password_pipe(&spec.name);
         let script = format!(
             "mkfifo -m 600 {pipe} && read -r POSTGRES_PASSWORD <{pipe} && rm {pipe} && \
              export POSTGRES_PASSWORD && exec docker-entrypoint.sh postgres \"$@\""
         );
-        // The image trusts everybody who connects from inside its container, and some network modes of engines make any
-        // user of this machine such a one. Small segments: less to commit with every layer.
+        // By default, the image trusts all connections from inside its container. With some network modes of engines,
+        // connections of any user of this machine count as such. Small WAL segments make every layer smaller.
         let own = ["--auth-local=trust", "--auth-host=scram-sha-256", "--no-sync", "--wal-segsize=1"];
         let mut arguments = own.map(str::to_owned).to_vec();
         arguments.extend(self.resolved.locale.initdb_arguments());
@@ -121,7 +125,7 @@ impl Boot<'_> {
             Variable::plain("POSTGRES_USER", self.definition.superuser.as_str()),
             Variable::plain("POSTGRES_DB", self.definition.database.as_str()),
             Variable::plain("POSTGRES_INITDB_ARGS", &initdb_arguments),
-            // An image may have another value, such as `trust`, in its environment.
+            // The environment of an image may contain another value, such as `trust`.
             Variable::plain("POSTGRES_HOST_AUTH_METHOD", "scram-sha-256"),
         ]);
         spec
@@ -134,7 +138,7 @@ impl Boot<'_> {
         self.exec_in_container(container, ExecSpec::new(["sh", "-c", &script]), &input).await
     }
 
-    /// A layer made under another secret has another password; inside its container none is needed.
+    /// Sets the superuser's password from inside the container, where no password is needed.
     pub(super) async fn set_password_in_container(
         &self,
         container: &Container,
@@ -148,7 +152,7 @@ impl Boot<'_> {
                 .variable(Variable::plain("PGDATABASE", self.definition.database.as_str()))
                 .variable(Variable::plain("PGOPTIONS", connect::SET_UP_OPTIONS));
         let sql = connect::set_password_sql(user, &secret::verifier(password));
-        self.exec_in_container(container, spec, &format!("{};\n{sql}", connect::BE_QUIET)).await
+        self.exec_in_container(container, spec, &format!("{};\n{sql}", connect::DISABLE_LOGGING_SQL)).await
     }
 
     async fn exec_in_container(&self, container: &Container, spec: ExecSpec, input: &str) -> Result<(), StartError> {
@@ -167,7 +171,7 @@ impl Boot<'_> {
         Err(StartError::Password { message: format!("{}: {}", output.status, text.trim()) })
     }
 
-    /// First start on the host: no server, only `initdb`, whose result becomes the base layer as it is.
+    /// Runs the first start on the host backend: `initdb` without a server. The result is committed as the base layer.
     pub(super) async fn initialise_on_host(&self, installation: &Installation) -> Result<(), StartError> {
         let program = |name: &str| installation.bin.join(name).to_string_lossy().into_owned();
         let mut spec = RunSpec::new(self.container_name(OWNED_PREFIX)?, self.resolved.image.clone())
@@ -175,11 +179,12 @@ impl Boot<'_> {
             .arguments(["--username", self.definition.superuser.as_str()])
             .arguments(self.resolved.locale.initdb_arguments())
             .variable(Variable::plain("POSTGRES", program("postgres")))
-            // The zone that `initdb` writes down: what a seed makes of a time must not depend on the caller's.
+            // `initdb` writes the time zone to the configuration. It is fixed, so that the results of seeds do not
+            // depend on the time zone of the caller.
             .variable(Variable::plain("TZ", "Etc/UTC"))
             .variable(Variable::secret("SET_UP_SQL", self.set_up_sql()));
         if installation.major() >= 11 {
-            // Small segments: less to copy for each new server.
+            // With small WAL segments, there is less to copy for each new server.
             spec = spec.arguments(["--wal-segsize=1"]);
         }
         spec.labels = self.labels(&random_name().map_err(StartError::Thread)?);
@@ -194,7 +199,7 @@ impl Boot<'_> {
         guard.remove().await.map_err(StartError::Watch)
     }
 
-    /// What single-user mode runs to finish a new cluster.
+    /// Returns the statements that single-user mode runs to complete a new cluster.
     fn set_up_sql(&self) -> Secret {
         let verifier = secret::verifier(&self.layer_password(self.resolved.chain.base()));
         let superuser = self.definition.superuser.as_str();
@@ -206,16 +211,17 @@ impl Boot<'_> {
         Secret::new(statements.join(";\n\n"))
     }
 
-    /// The end of a server's log. An image's start script may have made PostgreSQL print the password.
-    pub(super) async fn last_words(&self, container: &Container) -> String {
+    /// Returns the end of a server's log. Replaces the password in it, because an image's start script may have made
+    /// PostgreSQL log it.
+    pub(super) async fn log_tail(&self, container: &Container) -> String {
         let log = container.last_log_lines(LOG_LINES_READ).await.unwrap_or_default();
-        last_words(&log).replace(self.layer_password(self.resolved.chain.base()).expose(), "[secret]")
+        log_tail(&log).replace(self.layer_password(self.resolved.chain.base()).expose(), "[secret]")
     }
 }
 
-/// The last lines of a log, after the last one that tells of an error when none of them does: what follows an error, such
-/// as a long statement, would hide it.
-fn last_words(log: &str) -> String {
+/// Returns the last lines of a log. If none of them is an error, the last error before them is added, because a long
+/// statement after it would otherwise hide it.
+fn log_tail(log: &str) -> String {
     const ERRORS: [&str; 4] = ["PANIC:  ", "FATAL:  ", "ERROR:  ", "initdb: error: "];
     let is_error = |line: &&&str| ERRORS.iter().any(|error| line.contains(error));
     let lines: Vec<&str> = log.lines().collect();
@@ -230,13 +236,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_words_of_a_server_have_its_error_in_them() {
+    fn the_end_of_a_log_includes_the_last_error() {
         let statement = "  a long statement\n".repeat(LOG_LINES);
         let log = format!("starting\nPANIC:  could not write: No space left on device\n{statement}");
-        let told = last_words(&log);
+        let told = log_tail(&log);
         assert!(told.starts_with("PANIC:  could not write: No space left on device\n…\n  a long"), "{told}");
         assert_eq!(told.lines().count(), LOG_LINES + 2);
-        assert_eq!(last_words("ERROR:  one\nFATAL:  two\n"), "ERROR:  one\nFATAL:  two");
-        assert_eq!(last_words(&statement).lines().count(), LOG_LINES);
+        assert_eq!(log_tail("ERROR:  one\nFATAL:  two\n"), "ERROR:  one\nFATAL:  two");
+        assert_eq!(log_tail(&statement).lines().count(), LOG_LINES);
     }
 }

@@ -1,4 +1,4 @@
-//! Starting one container with a server in it and waiting until that answers.
+//! Starting one container with a server in it, and waiting until the server accepts connections.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::path::PathBuf;
@@ -29,46 +29,46 @@ use crate::server::settings_label::SettingsLabel;
 use crate::server::wait::WATCH_AFTER;
 use crate::state::{Folders, secret};
 
-/// What the name of a container starts with that goes with its owner.
+/// The prefix of the names of containers that are removed together with their owner.
 pub(super) const OWNED_PREFIX: &str = "pg-ephemeral-";
-/// Size of `/dev/shm`, of which engines give too little for parallel queries.
+/// The size of `/dev/shm` in bytes. The default of engines is too small for parallel queries.
 const SHARED_MEMORY: u64 = 1 << 30;
 
-/// What a container is started for.
+/// The purpose of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// To build layers. It never has the name or the label of a session.
+    /// The container builds layers. It never has the name or the label of a session.
     Builder,
-    /// To be the server that was asked for.
+    /// The container runs the requested server.
     Server,
 }
 
-/// Whether a server has the libraries that `shared_preload_libraries` and its like name.
+/// Whether a server loads the libraries of `shared_preload_libraries` and similar parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Libraries {
-    /// It has.
+    /// The server loads them.
     Loaded,
-    /// A container script that is still to run may install them: it starts without.
+    /// The server starts without them, because a container script that has yet to run may install them.
     ToCome,
 }
 
-/// A container that was asked to start a server, and how that will be reached.
+/// A container in which a server is starting, and how to reach the server.
 #[derive(Debug)]
 pub(super) struct Launched {
     pub(super) guard: Guard,
-    /// The server's own password, which it is yet to be told.
+    /// The server's own password, which is set once the server runs.
     pub(super) own_password: Secret,
-    /// What the server is to store for its own password. It takes milliseconds to compute, while the server starts.
+    /// The SCRAM verifier of the server's own password. It takes milliseconds to compute, while the server starts.
     pub(super) verifier: Blocking<String>,
     pub(super) endpoint: Endpoint,
-    /// Who was to reach it.
+    /// The requested reach.
     pub(super) reach: Reach,
-    /// What it is to speak TLS with, once it has been told.
+    /// The certificates, if the server is to use TLS. They are sent once the server runs.
     pub(super) tls: Option<ServerTls>,
 }
 
 impl Boot<'_> {
-    /// Starts a container with everything that does not depend on what runs in it.
+    /// Starts a container with a server. `complete` adds the settings that depend on the program in the container.
     pub(super) async fn launch(
         &self,
         image: &Reference,
@@ -107,7 +107,8 @@ impl Boot<'_> {
         let open = self.definition.cross_container_access && role == Role::Server;
         let mut listens_on = if open { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
         let mut folder = None;
-        // A socket would be in a folder of the engine's machine, which is a virtual one where this is not Linux.
+        // A socket can only be shared with an engine on this machine. On systems other than Linux, the engine runs in a
+        // virtual machine.
         let is_remote = self.backend.remote_host().is_some() || !cfg!(target_os = "linux");
         let reached = if is_remote { Reach::Published } else { reach };
         let endpoint = match (self.backend.kind(), reached) {
@@ -148,7 +149,7 @@ impl Boot<'_> {
             spec.mounts.extend(transparent);
         }
         if let Some(replaced) = inherited.and_then(|inherited| inherited.replaces.as_ref()) {
-            // The last moment at which nothing has changed yet.
+            // The note is written immediately before the first change to the old container.
             replaced.write_successor(&name, &nonce)?;
             replaced.container().stop(STOP_LIMIT).await.map_err(StartError::Run)?;
         }
@@ -156,7 +157,7 @@ impl Boot<'_> {
         Ok(Launched { guard, own_password, verifier, endpoint, reach, tls })
     }
 
-    /// Waits until the server lets us in with this password.
+    /// Waits until the server accepts connections with this password.
     pub(super) async fn wait(
         &self,
         launched: &Launched,
@@ -186,16 +187,16 @@ impl Boot<'_> {
             Err(WaitEnd::Died(Err(error))) => Err(StartError::Watch(error)),
             Err(WaitEnd::Refused(error)) => Err(StartError::Connect(error)),
             Err(WaitEnd::TimedOut(source)) => {
-                let log = self.last_words(container).await;
+                let log = self.log_tail(container).await;
                 Err(StartError::TimedOut { limit, log, source })
             }
         }
     }
 
-    /// What became of a server that ended by itself.
+    /// Creates the error for a server that has ended by itself.
     pub(super) async fn death(&self, container: &Container) -> StartError {
         let status = container.inspect().await.ok().and_then(|info| info.exit_code).unwrap_or(-1);
-        StartError::Died { status, log: self.last_words(container).await }
+        StartError::Died { status, log: self.log_tail(container).await }
     }
 
     pub(super) fn parameters(&self, endpoint: Endpoint, password: Secret) -> ConnectionParameters {
@@ -209,13 +210,14 @@ impl Boot<'_> {
         }
     }
 
-    /// `-c NAME=VALUE` for everything: what makes a throw-away server fast, the caller's own, and what is reserved.
+    /// Returns all server parameters as `-c NAME=VALUE`: first those that make a throw-away server fast, then those of
+    /// the caller, then the reserved ones. Later ones override earlier ones.
     fn settings(&self, endpoint: &Endpoint, listens_on: Ipv4Addr, libraries: Libraries) -> Vec<String> {
         let mut settings = Vec::new();
         if self.definition.durability == Durability::Off {
             settings.extend(["fsync=off", "synchronous_commit=off", "full_page_writes=off"].map(str::to_owned));
             if self.backend.kind() == Kind::Host {
-                // What never reaches the disk need not be put back afterwards, and what is small starts fast.
+                // These parameters avoid disk writes, and a small buffer pool starts faster.
                 let lean =
                     ["checkpoint_timeout=1d", "max_wal_size=4GB", "bgwriter_lru_maxpages=0", "shared_buffers=32MB"];
                 settings.extend(lean.map(str::to_owned));
@@ -228,9 +230,9 @@ impl Boot<'_> {
             (Kind::Host, Endpoint::Tcp { port, .. }) => settings.extend([
                 format!("listen_addresses={listens_on}"),
                 format!("port={port}"),
-                // Only whoever may enter the state folder reaches it, for it asks for no password.
+                // The socket needs no password. It is in the state folder, which only this user can access.
                 format!("unix_socket_directories={SOCKET_ON_HOST}"),
-                // Segments live in the data folder and go with it, however the server ends.
+                // Shared memory segments are in the data folder and are removed with it, even if the server is killed.
                 "dynamic_shared_memory_type=mmap".to_owned(),
             ]),
             (_, Endpoint::Tcp { .. }) => {
@@ -267,13 +269,13 @@ impl Boot<'_> {
         labels.into_iter().chain(folder).collect()
     }
 
-    /// The first seeds of the chain, as a label tells them.
+    /// Returns the value of the label for the first `count` seeds of the chain.
     pub(super) fn seeds_label(&self, count: usize) -> String {
         let seeds: Vec<_> = self.resolved.chain.links().iter().take(count).map(Link::entry).collect();
         serde_json::to_string(&seeds).unwrap_or_default()
     }
 
-    /// A name that no other container has.
+    /// Returns a random container name with this prefix.
     pub(super) fn container_name(&self, prefix: &str) -> Result<ContainerName, StartError> {
         let id = random_name().map_err(StartError::Thread)?;
         let name = format!("{prefix}{id}").parse();
@@ -281,12 +283,12 @@ impl Boot<'_> {
     }
 }
 
-/// A folder that can be written inside.
+/// Returns a writable mount of a folder.
 pub(crate) fn bind(source: PathBuf, target: PathBuf) -> Mount {
     Mount::Bind { source, target, access: Access::ReadWrite }
 }
 
-/// Where this machine reaches what a backend publishes.
+/// Returns the address at which this machine reaches the published ports of a backend.
 async fn address_of(backend: &Backend) -> Result<IpAddr, StartError> {
     if backend.remote_host().is_none() {
         return Ok(Ipv4Addr::LOCALHOST.into());
@@ -296,13 +298,14 @@ async fn address_of(backend: &Backend) -> Result<IpAddr, StartError> {
     found.map_err(StartError::Thread)?.map_err(StartError::Run)
 }
 
-/// All addresses of another machine: whatever translates between it and us, the one that we reach need not be its own.
+/// Returns the address to publish a port on. For another machine, this is the unspecified address, because the address
+/// at which we reach the machine need not be its own, for example because of address translation.
 fn published_on(address: IpAddr, listens_on: Ipv4Addr) -> IpAddr {
     if address.is_ipv6() { Ipv6Addr::UNSPECIFIED.into() } else { listens_on.into() }
 }
 
-/// A port that nobody has right now on this machine. Somebody may take it before the server does, and on another machine
-/// it may be taken: then another is tried.
+/// Returns a port that is free on this machine at the moment. Another process may take the port before the server does,
+/// and on a remote machine it may be taken already. The caller then tries another port.
 fn free_port(address: Ipv4Addr) -> std::io::Result<u16> {
     Ok(TcpListener::bind((address, 0))?.local_addr()?.port())
 }
@@ -320,7 +323,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_published_on_another_machine_is_published_on_all_its_addresses() {
+    fn a_port_on_another_machine_is_published_on_all_its_addresses() {
         let (here, all) = (Ipv4Addr::LOCALHOST, Ipv4Addr::UNSPECIFIED);
         assert_eq!(published_on(here.into(), here), here);
         assert_eq!(published_on([10, 0, 0, 7].into(), all), all);

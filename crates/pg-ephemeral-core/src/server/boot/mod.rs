@@ -1,5 +1,5 @@
-//! How a server comes to run, one way without going back: look up, plan, build what is missing under a lock, start from
-//! the deepest layer, apply the seeds that no layer has, and give the server its own password.
+//! Starting a server in a fixed sequence: make a plan, build missing layers under a lock, start from the deepest layer,
+//! apply the seeds that no layer contains, and give the server its own password.
 
 pub(crate) mod build;
 mod first_start;
@@ -14,7 +14,7 @@ use tokio_postgres::Client;
 use self::launch::{Launched, Libraries, OWNED_PREFIX, Role, port_was_taken};
 use self::tls::ServerTls;
 use super::definition::{Definition, Reach};
-use super::displaced::{Displaced, remove_displaced};
+use super::displaced::{DisplacedLayers, remove_displaced};
 use super::error::StartError;
 use super::guard::Guard;
 use super::resolve::{self, Resolved};
@@ -30,31 +30,32 @@ use crate::seed::{self, ApplyError, ChildEnvironment, ReadSeeds};
 use crate::session::Request;
 use crate::state::{Folders, Lock, MachineSecret, secret};
 
-/// The socket's folder in every official image.
+/// The folder of the socket in every official image.
 pub(super) const SOCKET_IN_CONTAINER: &str = "/var/run/postgresql";
-/// The folder of the socket on the host backend, from the data folder. The start script of TLS makes it anew.
+/// The folder of the socket on the host backend, relative to the data folder. With TLS, the start script recreates it.
 const SOCKET_ON_HOST: &str = "../run";
-/// Where the caller's folder for a socket is mounted.
+/// The path in the container where a folder of this machine is mounted for a second socket.
 const SOCKET_SHARED: &str = "/pg-ephemeral";
-/// Ends with [`PROGRAM_IS_MISSING`] when there is no program `$1`.
+/// A shell script that exits with [`PROGRAM_IS_MISSING`] if there is no program `$1`.
 const LOOK_FOR_PROGRAM: &str = r#"command -v -- "$1" >/dev/null || exit 33"#;
 const PROGRAM_IS_MISSING: i32 = 33;
-/// How often another port is tried when one turns out to be taken.
+/// The maximum number of attempts to start if the chosen port is taken.
 const PORT_ATTEMPTS: u32 = 5;
-/// What this crate sets itself.
+/// The server parameters that this crate sets itself.
 const RESERVED_PARAMETERS: [&str; 4] = ["data_directory", "listen_addresses", "port", "unix_socket_directories"];
-/// What it sets itself for a server that speaks TLS.
+/// The server parameters that this crate sets itself for a server with TLS.
 const RESERVED_FOR_TLS: [&str; 2] = ["config_file", "hba_file"];
 
-/// Whether the superuser's password is not valid any more, and whether a login loads libraries, which may not be there.
+/// A query that tells whether the superuser's password has expired, and whether a login loads libraries, which may be
+/// missing.
 const LOGIN: &str = "SELECT coalesce(rolvaliduntil < pg_catalog.clock_timestamp(), false), \
     EXISTS (SELECT FROM pg_catalog.pg_db_role_setting WHERE setconfig::text LIKE '%preload_libraries%') \
     FROM pg_catalog.pg_roles WHERE rolname = session_user";
 
-/// Everything a start has found out.
+/// A start for which everything has been looked up.
 pub(crate) struct Boot<'a> {
     definition: &'a Definition,
-    /// The session that the server is to be, when it is to be one.
+    /// The session to start, if the server is for a session.
     request: Option<&'a Request>,
     backend: Backend,
     secret: MachineSecret,
@@ -63,19 +64,20 @@ pub(crate) struct Boot<'a> {
     resolved: Resolved,
 }
 
-/// A server that answers, and the password that counts right now.
+/// A server that accepts connections, and its current password.
 #[derive(Debug)]
 pub(super) struct Running {
     launched: Launched,
     password: Secret,
-    /// A connection for this crate's own statements. None is open while a seed is applied: the seed may rename the
-    /// database, or copy it.
+    /// A connection for this crate's own statements. It is closed while a seed is applied, because the seed may rename
+    /// or copy the database, which fails if there is another connection.
     client: Option<Client>,
-    /// Runs client programs in the container, once one was needed.
+    /// The shell that runs client programs in the container, once one was needed.
     shell: Option<ContainerShell>,
-    /// The seed that was applied last, since the superuser was given its password.
+    /// The last seed that was applied, if the superuser's password has not been set since.
     applied: Option<SeedName>,
-    /// A hash of the configuration files that it was started with, where seeds are to be committed from it while it runs.
+    /// A hash of the configuration files that the server was started with. Only set if seeds are to be committed while
+    /// the server runs.
     configuration: Option<Vec<u8>>,
 }
 
@@ -84,7 +86,7 @@ impl Running {
         Self { launched, password, client: Some(client), shell: None, applied: None, configuration: None }
     }
 
-    /// Gives up what ends when the server stops.
+    /// Drops everything that becomes invalid when the server stops.
     fn disconnect(&mut self) {
         self.client = None;
         self.shell = None;
@@ -92,7 +94,7 @@ impl Running {
     }
 }
 
-/// Refuses parameters that this crate sets itself.
+/// Returns an error if the definition sets parameters that this crate sets itself.
 pub(crate) fn refuse_reserved(definition: &Definition) -> Result<(), StartError> {
     let has_tls = definition.ssl_config.is_some();
     if let Some((name, _)) = definition.parameters.iter().find(|(name, _)| has_tls && sets_ssl(name.as_str())) {
@@ -109,7 +111,7 @@ pub(crate) fn refuse_reserved(definition: &Definition) -> Result<(), StartError>
 }
 
 impl<'a> Boot<'a> {
-    /// A start that has read its seeds and found out what there is.
+    /// Creates a start from its seeds, which have been read, and the result of the look-up.
     pub(crate) fn new(
         definition: &'a Definition,
         request: Option<&'a Request>,
@@ -121,14 +123,14 @@ impl<'a> Boot<'a> {
         Self { definition, request, backend, secret, owner: Owner::current(), seeds, resolved }
     }
 
-    /// The backend that it is on.
+    /// Returns the backend of the start.
     pub(crate) fn backend(&self) -> &Backend {
         &self.backend
     }
 
     /// Starts the server.
     pub(crate) async fn start(mut self) -> Result<Server, StartError> {
-        for _ in 0..self.most_lost_layers() {
+        for _ in 0..self.max_lost_layers() {
             match self.serve_or_build().await {
                 Err(error) => self.look_up_after(error).await?,
                 ended => return ended,
@@ -137,13 +139,13 @@ impl<'a> Boot<'a> {
         self.serve_or_build().await
     }
 
-    /// Builds the layers that are missing and leaves no server.
+    /// Builds the missing layers without leaving a server running.
     pub(crate) async fn populate(mut self) -> Result<(), StartError> {
         if self.plan_known()?.is_some_and(|plan| !plan.builds()) {
             return Ok(());
         }
         let mut built = self.build().await;
-        for _ in 0..self.most_lost_layers() {
+        for _ in 0..self.max_lost_layers() {
             match built {
                 Err(error) => self.look_up_after(error).await?,
                 ended => {
@@ -184,13 +186,14 @@ impl<'a> Boot<'a> {
         }
     }
 
-    /// Checks that the program that the server is for is in the image, where a container script can't add it. An image in
-    /// which it can't be looked for is taken to have it.
+    /// Checks that the image contains the program that was set with [`Definition::program`], unless a container script
+    /// may add it. If the check can't run in the image, for example because it has no shell, the program counts as
+    /// present.
     async fn look_for_program(&self) -> Result<(), StartError> {
         let Some(program) = self.definition.program.as_deref().filter(|_| self.backend.kind() != Kind::Host) else {
             return Ok(());
         };
-        if self.seeds.have_container_script() {
+        if self.seeds.has_container_script() {
             return Ok(());
         }
         let argv = ["sh", "-c", LOOK_FOR_PROGRAM, "sh", program];
@@ -210,24 +213,24 @@ impl<'a> Boot<'a> {
         Ok(())
     }
 
-    /// Builds every layer that is missing, unless another process has done so by then. The server of the build goes on
-    /// to run, when there was one.
+    /// Builds all layers that are missing and that no other process has built in the meantime. Returns the server of
+    /// the build, which still runs, if there was one.
     async fn build(&mut self) -> Result<Option<Running>, StartError> {
         self.definition.observer.begin(Step::WaitForBuild);
         let _lock = Lock::of_build(&self.definition.folders, self.backend.kind(), &self.definition.instance).await?;
         resolve::look_again(&self.backend, &mut self.resolved).await?;
-        let plan = self.flat_enough(self.plan()?);
+        let plan = self.limit_depth(self.plan()?);
         let built = self.build_layers(&plan).await?;
         if plan.builds() && self.backend.kind() != Kind::Host {
             let keys: Vec<_> = plan.commits().collect();
-            remove_displaced(&self.backend, Displaced::Of(&keys)).await.map_err(StartError::Commit)?;
+            remove_displaced(&self.backend, DisplacedLayers::Of(&keys)).await.map_err(StartError::Commit)?;
         }
         self.resolved.present.extend(plan.commits().cloned());
         Ok(built)
     }
 
-    /// The plan, as long as it is known what there is: on an engine only whether the last layer is, until a build looks
-    /// for all.
+    /// Returns the plan if it is known which layers exist. On an engine that is the case if the last layer exists.
+    /// Otherwise the other layers are only looked up when a build begins.
     fn plan_known(&self) -> Result<Option<Plan>, StartError> {
         let is_known = self.resolved.is_complete() || self.backend.kind() == Kind::Host;
         is_known.then(|| self.plan()).transpose()
@@ -244,9 +247,10 @@ impl<'a> Boot<'a> {
         Ok(plan)
     }
 
-    /// Starts a build that would go too deep from a shallower layer. Seeds whose layers are there run once more, for
-    /// the others' sake. On the host layers do not lie on one another.
-    fn flat_enough(&self, plan: Plan) -> Plan {
+    /// Changes a plan that would build on a layer with too many file system layers, so that it builds on a shallower
+    /// one. Seeds above that one then run again, even if their layers exist. On the host backend, layers are
+    /// independent of each other.
+    fn limit_depth(&self, plan: Plan) -> Plan {
         let is_host = self.backend.kind() == Kind::Host;
         match &plan.boot_from {
             BootFrom::Layer(hash) if !is_host && plan.builds() && self.resolved.deep.contains(hash) => layer::plan(
@@ -257,7 +261,7 @@ impl<'a> Boot<'a> {
         }
     }
 
-    /// Starts from a layer and does what is left.
+    /// Starts a server from a layer and executes the rest of the plan.
     async fn serve(&self, plan: &Plan) -> Result<Server, StartError> {
         let BootFrom::Layer(hash) = &plan.boot_from else {
             return Err(StartError::Commit(CommandError::ImageNotFound { image: self.resolved.image.to_string() }));
@@ -275,21 +279,21 @@ impl<'a> Boot<'a> {
         self.finish(running, plan).await
     }
 
-    /// Whether the server of a build can be the one that was asked for, as far as that is known beforehand. One that
-    /// speaks TLS is started for that.
+    /// Returns `true` if the server of a build may become the requested server. A session, a server with TLS, and a
+    /// server for other containers need a start of their own.
     fn may_keep_builder(&self) -> bool {
         let Definition { ssl_config, cross_container_access, .. } = self.definition;
         self.request.is_none() && ssl_config.is_none() && !cross_container_access
     }
 
-    /// Who has to reach the server of a build: as the one that was asked for, where it may become that.
+    /// Returns the reach of the server of a build. It is that of the requested server if the builder may become that.
     fn builder_reach(&self, plan: &Plan) -> Reach {
         if self.may_keep_builder() { self.reach(plan) } else { Reach::Published }
     }
 
-    /// Who has to reach the server that does what is left of a plan. Scripts and commands of this machine need a port,
-    /// and whatever else is applied may need a network: a script inside the container to fetch what it installs, SQL to
-    /// read what is on another server.
+    /// Returns the reach of a server that executes the rest of a plan. Scripts and commands on this machine need a
+    /// port. Other seeds may need a network: a container script to download what it installs, and SQL to read from
+    /// another server.
     fn reach(&self, plan: &Plan) -> Reach {
         let mut left = plan.steps.iter().filter_map(|step| self.seeds.get(step.seed));
         let needs_port = left.any(|seed| matches!(seed.kind(), SeedKind::Script | SeedKind::Command));
@@ -317,12 +321,13 @@ impl<'a> Boot<'a> {
         self.boot_image(&self.resolved.layer(hash)?, &self.layer_password(hash), reach, role, libraries, None).await
     }
 
-    /// What a server on this state of the chain can load.
+    /// Tells whether a server at this state of the chain can load its libraries.
     fn libraries_at(&self, state: &SeedHash) -> Libraries {
         if self.resolved.chain.awaits_container_script(state) { Libraries::ToCome } else { Libraries::Loaded }
     }
 
-    /// Starts an image that holds a cluster with this password. A session's label tells the layer that it is.
+    /// Starts a server from an image that contains a cluster with this password. If the server is for a session,
+    /// `origin` becomes its layer label.
     pub(super) async fn boot_image(
         &self,
         image: &Reference,
@@ -362,7 +367,7 @@ impl<'a> Boot<'a> {
         let limit = self.definition.wait_available_timeout;
         let client = match self.wait(&launched, password, limit).await {
             Err(StartError::Connect(error)) if error.is_wrong_password() => {
-                self.open_foreign(&launched, layer, password).await?;
+                self.reset_layer_password(&launched, layer, password).await?;
                 self.wait(&launched, password, limit).await?
             }
             ended => ended?,
@@ -370,8 +375,13 @@ impl<'a> Boot<'a> {
         Ok(Running::new(launched, password.clone(), client))
     }
 
-    /// Gives a layer that was made under another secret the password that counts, over a socket that asks for none.
-    async fn open_foreign(&self, launched: &Launched, layer: &Reference, password: &Secret) -> Result<(), StartError> {
+    /// Sets the password of a layer that was made with another secret, over a socket that needs no password.
+    async fn reset_layer_password(
+        &self,
+        launched: &Launched,
+        layer: &Reference,
+        password: &Secret,
+    ) -> Result<(), StartError> {
         if self.backend.kind() != Kind::Host {
             return self.set_password_in_container(launched.guard.container(), password).await;
         }
@@ -381,12 +391,12 @@ impl<'a> Boot<'a> {
         self.set_password(&client, password).await
     }
 
-    /// How many attempts may end with a layer that can't be opened: each layer of the chain may be one.
-    fn most_lost_layers(&self) -> usize {
+    /// Returns how many attempts may fail because a layer is lost. Each layer of the chain may be lost once.
+    fn max_lost_layers(&self) -> usize {
         self.resolved.chain.links().len() + 1
     }
 
-    /// The server's program itself is what runs; nothing of the image's start script is needed any more.
+    /// Makes the container run the server's program directly, because a layer does not need the image's start script.
     fn direct(&self, mut spec: RunSpec) -> RunSpec {
         if self.backend.kind() != Kind::Host {
             spec.user = Some("postgres".to_owned());
@@ -395,14 +405,15 @@ impl<'a> Boot<'a> {
         spec
     }
 
-    /// Looks again for what a second attempt can start from. Gives the error back when a second one would end as well.
+    /// Resolves the image and the layers again for another attempt. Returns the error if another attempt would fail
+    /// too.
     async fn look_up_after(&mut self, error: StartError) -> Result<(), StartError> {
         match error {
             StartError::LostLayer { layer } => match self.backend.remove_image(&layer).await {
                 Ok(()) | Err(CommandError::ImageNotFound { .. }) => {}
                 Err(error) => return Err(StartError::Commit(error)),
             },
-            // Somebody else has removed it since it was looked up.
+            // Another process has removed the image since it was looked up.
             StartError::Run(CommandError::ImageNotFound { .. }) => {}
             error => return Err(error),
         }
@@ -435,7 +446,7 @@ impl<'a> Boot<'a> {
         StartError::Seed { instance: self.definition.instance.clone(), source: Box::new(source) }
     }
 
-    /// A connection for this crate's own statements.
+    /// Returns a connection for this crate's own statements.
     async fn client(&self, running: &mut Running) -> Result<Client, StartError> {
         if let Some(client) = running.client.take() {
             return Ok(client);
@@ -443,13 +454,13 @@ impl<'a> Boot<'a> {
         let Some(seed) = &running.applied else {
             return connect::connect_for_set_up(&self.current(running)).await.map_err(StartError::Connect);
         };
-        // What a seed does to the superuser, other than changing its password, can't be served.
+        // A seed may change the superuser's password. If it makes logins of the superuser impossible, that is an error.
         let locked_out = |refusal| self.seed_failed(ApplyError::LockedOut { seed: seed.clone(), refusal });
         let expired = || self.seed_failed(ApplyError::Expired { seed: seed.clone() });
         let client = match self.connect_after_seed(running).await {
             Ok(client) => client,
             Err(StartError::Password { message }) => return Err(locked_out(message)),
-            // It was given the right one just now.
+            // The correct password was set just now, so it must have expired.
             Err(StartError::Connect(refused)) if refused.is_unknown_password() => return Err(expired()),
             Err(StartError::Connect(refused @ ConnectError::Refused(_))) => {
                 return Err(locked_out(refused.server_message()));
@@ -457,11 +468,11 @@ impl<'a> Boot<'a> {
             Err(error) => return Err(error),
         };
         let row = client.query_one(LOGIN, &[]).await.map_err(StartError::SetUp)?;
-        // Over a socket no password is asked for, and so none has expired.
+        // A login over a socket needs no password, so it succeeds even if the password has expired.
         if row.get::<_, bool>(0) {
             return Err(expired());
         }
-        // This connection loads no libraries; one of the user's does.
+        // This connection does not load the libraries, but those of the user do, so a login with them is tried.
         if row.get::<_, bool>(1) {
             let (connection, _link) = self.private_connection(&running.launched, &running.password).await?;
             connect::connect(&connection).await.map_err(|refused| locked_out(refused.server_message()))?;
@@ -469,7 +480,7 @@ impl<'a> Boot<'a> {
         Ok(client)
     }
 
-    /// Connects to a server whose superuser a seed may have given another password.
+    /// Connects to a server after a seed that may have changed the superuser's password.
     async fn connect_after_seed(&self, running: &Running) -> Result<Client, StartError> {
         let (connection, _link) = self.private_connection(&running.launched, &running.password).await?;
         match connect::connect_for_set_up(&connection).await {
@@ -482,8 +493,8 @@ impl<'a> Boot<'a> {
         .map_err(StartError::Connect)
     }
 
-    /// How to connect to a server whose superuser may have any password: on the host by the private socket, which asks for
-    /// none and is reached as long as the link is kept.
+    /// Returns connection parameters for a server whose superuser's password may be unknown. On the host backend, they
+    /// use the private socket, which needs no password. They are valid until the returned link is dropped.
     async fn private_connection(
         &self,
         launched: &Launched,
@@ -498,7 +509,7 @@ impl<'a> Boot<'a> {
         Ok((connection, Some(link)))
     }
 
-    /// Gives the superuser the password that counts, which a seed may have changed.
+    /// Sets the superuser's password again, because a seed may have changed it.
     async fn restore_password(&self, running: &mut Running) -> Result<(), StartError> {
         let client = self.client(running).await?;
         self.set_password(&client, &running.password).await
@@ -516,12 +527,12 @@ impl<'a> Boot<'a> {
         self.parameters(running.launched.endpoint.clone(), running.password.clone())
     }
 
-    /// The password a layer was committed with.
+    /// Returns the password that a layer was committed with.
     fn layer_password(&self, hash: &SeedHash) -> Secret {
         self.secret.layer_password(self.resolved.chain.password_key(hash))
     }
 
-    /// Gives the server its own password, and the caller the server.
+    /// Sets the server's own password, enables TLS if requested, and returns the server.
     pub(super) async fn hand_over(&self, mut running: Running) -> Result<Server, StartError> {
         let client = self.client(&mut running).await?;
         let mut launched = running.launched;
@@ -529,9 +540,9 @@ impl<'a> Boot<'a> {
         let verifier = verifier.map_err(StartError::Thread)?;
         let user = self.definition.superuser.as_str();
         connect::set_password(&client, user, &verifier).await.map_err(StartError::SetUp)?;
-        self.turn_tls_on(&client, &launched).await?;
-        // Its connection is closed by a task that has to run for that: a caller that blocks the thread from here on, or
-        // copies the database, must not find it connected still.
+        self.enable_tls(&client, &launched).await?;
+        // A separate task closes the connection, and yielding lets that task run. Otherwise the connection could still
+        // be open when the caller copies the database or blocks the thread.
         drop(client);
         tokio::task::yield_now().await;
         if let Some(shell) = running.shell {
@@ -565,8 +576,8 @@ impl<'a> Boot<'a> {
     }
 }
 
-/// Where the client programs of a server run: the installation's on this machine, or the image's in the container. `shell`
-/// is the container's place for the shell that runs them.
+/// Returns the client programs of a server: on the host backend those of the installation, otherwise those of the
+/// image, which run in the container. `shell` stores the shell that runs them there.
 pub(super) async fn client_programs<'a>(
     container: &'a Container,
     connection: &ConnectionParameters,
@@ -587,7 +598,7 @@ pub(super) async fn client_programs<'a>(
     }))
 }
 
-/// The way to the private socket of a server of the host backend.
+/// Creates a link to the private socket of a server on the host backend.
 async fn socket_link(container: &Container) -> Result<SocketLink, StartError> {
     let gone = || StartError::Watch(CommandError::ContainerNotFound { container: container.name().to_string() });
     let host = container.backend().as_host().ok_or_else(gone)?;

@@ -1,7 +1,8 @@
-//! How a server comes to speak TLS. It starts without, and gets its key over its first connection, so that no argument,
-//! variable, label, image or log ever holds it: as a setting of that one session, which is written where a commit
-//! finds nothing, read by the server, and removed again. All that makes the server use it stands beside it and not in
-//! the data folder: a layer of its files would start without TLS.
+//! Enabling TLS on a server. The server starts without TLS and receives its private key over its first connection, so
+//! that the key is never in an argument, variable, label, image or log. The key is sent as a setting of that
+//! connection, written to a file in a folder that commits do not include, read by the server, and removed. The
+//! configuration that enables TLS is in the same folder, not in the data folder, so that a layer committed from the
+//! server starts without TLS.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,16 +22,16 @@ use crate::server::running::Server;
 use crate::session::Session;
 use crate::state::Folders;
 
-/// In a container: in its memory, which no commit holds.
+/// The folder for the key in a container. It is in memory, so commits do not include it.
 const FOLDER_IN_CONTAINER: &str = "/dev/shm/pg-ephemeral";
-/// How long to wait between two looks at whether a server that can't be reached by TCP has turned TLS on.
+/// The pause between checks whether a server that can't be reached over TCP has enabled TLS.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// A setting is in the memory of one session only.
+/// Sets the key and the certificate authority as settings, which are only in the memory of one database session.
 const TAKE: &str = "SELECT pg_catalog.set_config('pg_ephemeral.server', $1, false), \
     pg_catalog.set_config('pg_ephemeral.authority', $2, false)";
 
-/// What one server is to speak TLS with.
+/// The TLS certificates of one server.
 #[derive(Debug)]
 pub(super) struct ServerTls {
     hostname: SslHostname,
@@ -39,12 +40,12 @@ pub(super) struct ServerTls {
 }
 
 impl ServerTls {
-    /// How clients of this machine make sure of the server.
+    /// Returns the parameters with which clients on this machine verify the server.
     pub(super) fn seen_here(&self) -> TlsParameters {
         self.seen_at(self.ca_file.path().to_owned())
     }
 
-    /// How clients inside its container do.
+    /// Returns the parameters with which clients inside the container verify the server.
     pub(super) fn seen_in_container(&self) -> TlsParameters {
         self.seen_at(ca_file_in_container())
     }
@@ -66,7 +67,8 @@ impl ServerTls {
     }
 }
 
-/// The certificate authority's file inside the server's container, which every user there can read.
+/// Returns the path of the file with the certificate authority inside the server's container. Every user there can read
+/// it.
 pub(in crate::server) fn ca_file_in_container() -> PathBuf {
     PathBuf::from(FOLDER_IN_CONTAINER).join("ca.pem")
 }
@@ -79,7 +81,8 @@ impl Boot<'_> {
         Ok(ServerTls { hostname: ssl.hostname.clone(), certificates, ca_file })
     }
 
-    /// Lets the server start from a configuration and rules of its own that only refer to those of its data folder.
+    /// Makes the server start with a configuration file outside of the data folder, which includes that of the data
+    /// folder, and a copy of the data folder's `pg_hba.conf`.
     pub(super) fn ready_for_tls(&self, spec: RunSpec) -> RunSpec {
         let (program, folder, data) = match &self.resolved.installation {
             Some(installation) => {
@@ -98,8 +101,9 @@ impl Boot<'_> {
         spec.entrypoint(["sh", "-e", "-c", &script, &program])
     }
 
-    /// Gives a server its key, lets it speak TLS and nothing else over TCP, and waits until it does.
-    pub(super) async fn turn_tls_on(&self, client: &Client, launched: &Launched) -> Result<(), StartError> {
+    /// Sends the server its key, enables TLS, and waits until the server uses it. From then on, the server refuses TCP
+    /// connections without TLS.
+    pub(super) async fn enable_tls(&self, client: &Client, launched: &Launched) -> Result<(), StartError> {
         let Some(tls) = &launched.tls else { return Ok(()) };
         let kind = self.backend.kind();
         hand_key_over(client, kind, &tls.certificates).await?;
@@ -118,7 +122,7 @@ impl Boot<'_> {
             Endpoint::Socket { .. } => match tokio::time::timeout(limit, until_on(&parameters)).await {
                 Ok(on) => on,
                 Err(_) => {
-                    let log = self.last_words(launched.guard.container()).await;
+                    let log = self.log_tail(launched.guard.container()).await;
                     let source = connect::ConnectError::Unreachable(std::io::ErrorKind::TimedOut.into());
                     Err(StartError::TimedOut { limit, log, source })
                 }
@@ -128,8 +132,9 @@ impl Boot<'_> {
 }
 
 impl Server {
-    /// Lets the server of a session speak TLS that was started again and has lost its key. It gets a new key, of a new
-    /// authority, whose certificate clients find where they found the last one. `client` is connected without TLS.
+    /// Enables TLS on a session's server that was started again and so has lost its key. The server gets a new key from
+    /// a new certificate authority, whose certificate replaces the old one in the same file. `client` is connected
+    /// without TLS.
     pub(crate) async fn turn_tls_on_again(
         &self,
         client: &Client,
@@ -149,30 +154,31 @@ impl Server {
     }
 }
 
-/// Gives a server its key, and makes it read that.
+/// Sends a server its key, and makes the server read it.
 async fn hand_key_over(client: &Client, kind: Kind, certificates: &Certificates) -> Result<(), StartError> {
     let library = "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'ssl_library'";
     let library = client.query_opt(library, &[]).await.map_err(StartError::TurnTlsOn)?;
     if library.is_some_and(|row| row.get::<_, &str>(0).is_empty()) {
         return Err(StartError::BuiltWithoutTls);
     }
-    client.batch_execute(connect::BE_QUIET).await.map_err(StartError::TurnTlsOn)?;
+    client.batch_execute(connect::DISABLE_LOGGING_SQL).await.map_err(StartError::TurnTlsOn)?;
     let pem = [certificates.server_pem.expose(), certificates.ca_cert_pem.as_str()];
     client.query_one(TAKE, &[&pem[0], &pem[1]]).await.map_err(StartError::TurnTlsOn)?;
     client.batch_execute(&hand_over_sql(folder_of(kind))).await.map_err(StartError::TurnTlsOn)
 }
 
-/// Removes the file of the key, once the server has read it.
+/// Removes the key file. The server must have read it before.
 async fn remove_key(client: &Client, kind: Kind) -> Result<(), StartError> {
     client.batch_execute(&remove_key_sql(folder_of(kind))).await.map_err(StartError::TurnTlsOn)
 }
 
-/// Where the server finds its key and its configuration.
+/// Returns the folder in which the server finds its key and its configuration.
 fn folder_of(kind: Kind) -> &'static str {
     if kind == Kind::Host { SOCKET_ON_HOST } else { FOLDER_IN_CONTAINER }
 }
 
-/// A new connection sees what the server has read anew, once it has.
+/// Waits until TLS is on, by opening new connections, because only a new connection is sure to see the reloaded
+/// configuration.
 async fn until_on(parameters: &ConnectionParameters) -> Result<(), StartError> {
     loop {
         let client = connect::connect(parameters).await.map_err(StartError::Connect)?;
@@ -184,8 +190,8 @@ async fn until_on(parameters: &ConnectionParameters) -> Result<(), StartError> {
     }
 }
 
-/// SQL that writes down what the session was told. It holds no key itself. Rules for any connection become rules for
-/// those that are encrypted.
+/// Returns the SQL that writes the settings of the database session to files. The SQL itself does not contain the key.
+/// It also changes all `host` rules in `pg_hba.conf` to `hostssl`.
 fn hand_over_sql(folder: &str) -> String {
     let lines = |setting: &str| {
         format!(
@@ -193,7 +199,7 @@ fn hand_over_sql(folder: &str) -> String {
              pg_catalog.chr(10))"
         )
     };
-    // Paths as they are: the folders above may be closed to the server, and then a shell can't change to a folder.
+    // The commands use full paths and no `cd`, which fails if the server has no access to a parent folder.
     format!(
         "COPY ({}) TO PROGRAM 'umask 077 && cat >{folder}/server.pem'; \
          COPY ({}) TO PROGRAM 'umask 077 && cat >{folder}/ca.pem && chmod 644 {folder}/ca.pem && \
@@ -205,7 +211,8 @@ fn hand_over_sql(folder: &str) -> String {
     )
 }
 
-/// The server keeps what it has read, also when it is told to read its configuration once more.
+/// Returns the SQL that removes the key file. The server keeps the key in memory, even if it reloads its configuration
+/// later.
 fn remove_key_sql(folder: &str) -> String {
     format!("COPY (SELECT 1 WHERE false) TO PROGRAM 'rm {folder}/server.pem'")
 }
@@ -215,10 +222,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_said_in_sql_has_a_place_for_the_key_and_not_the_key() {
+    fn the_sql_statements_contain_parameters_instead_of_the_key() {
         for folder in [FOLDER_IN_CONTAINER, SOCKET_ON_HOST] {
-            let said =
-                [hand_over_sql(folder), remove_key_sql(folder), connect::BE_QUIET.to_owned(), TAKE.to_owned()].concat();
+            let said = [
+                hand_over_sql(folder),
+                remove_key_sql(folder),
+                connect::DISABLE_LOGGING_SQL.to_owned(),
+                TAKE.to_owned(),
+            ]
+            .concat();
             assert!(!said.contains("BEGIN") && !said.contains('\n'), "{said}");
             assert!(said.contains("umask 077") && said.contains(&format!("rm {folder}/server.pem")));
         }

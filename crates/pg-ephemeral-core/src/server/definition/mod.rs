@@ -1,4 +1,4 @@
-//! [`Definition`]: everything that decides what server will run. A plain value; only [`Definition::start`] acts on it.
+//! [`Definition`]: the description of a server to start. It is a plain value, and building one has no side effects.
 
 mod seeds;
 
@@ -25,23 +25,23 @@ use crate::postgres::locale::LocaleSettings;
 use crate::seed::EventSink;
 use crate::state::{Folders, FoldersError};
 
-/// Who has to reach a server.
+/// Where a server has to be reachable from.
 ///
-/// Other than [`Reach::Published`] is for engines of this very machine, which share their folders and sockets with it: a
-/// server of any other engine is published.
+/// The values other than [`Reach::Published`] only take effect with an engine that runs on this machine and shares
+/// folders and sockets with it. With any other engine, the server's port is published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Reach {
-    /// Processes of this machine, by TCP on its loopback.
+    /// From processes of this machine, over TCP on the loopback interface.
     #[default]
     Published,
-    /// Only what runs inside the server's container, which still joins the engine's network.
+    /// Only from inside the server's container. The container is still connected to the engine's network.
     Inside,
-    /// Only what runs inside the server's container, which joins no network unless seeds are still to be applied. The
-    /// fastest to start.
+    /// Only from inside the server's container. The container is connected to no network, unless seeds have yet to be
+    /// applied. This starts fastest.
     InsideWithoutNetwork,
 }
 
-/// What server to start.
+/// The description of a server to start: its backend, image, settings and seeds.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -72,11 +72,11 @@ pub struct Definition {
     pub(crate) program: Option<String>,
     pub(crate) observer: Observer,
     pub(crate) seeds: IndexMap<SeedName, SeedSpec>,
-    /// What relative paths of seeds start from, and where their programs run.
+    /// The folder that relative paths of seeds are resolved against, and in which their programs run.
     pub(crate) folder: PathBuf,
     pub(crate) seed_events: EventSink,
     pub(crate) cache_registry: Option<CacheRegistry>,
-    /// The session that a start is to make.
+    /// The name of the session that [`Definition::start`] starts.
     pub(crate) session_name: Option<Name>,
     pub(crate) ssl_config: Option<SslConfig>,
     pub(crate) cross_container_access: bool,
@@ -88,21 +88,22 @@ pub(crate) enum BackendSource {
     Given(Backend),
 }
 
-/// What somebody has set.
+/// Returns the value of a setting unless it is the default.
 fn set<T: Clone>(setting: &Effective<T>) -> Option<T> {
     (setting.origin != Origin::Default).then(|| setting.value.clone())
 }
 
 impl Definition {
-    /// The default: the instance `main`, the newest PostgreSQL that is at hand, the first backend that works.
+    /// Creates a definition with the defaults: the instance `main`, the newest PostgreSQL version that is available
+    /// locally, and the first backend that works.
     ///
     /// # Errors
-    /// [`FoldersError::NoHome`] when the user has no home folder.
+    /// Returns [`FoldersError::NoHome`] if the user has no home folder.
     pub fn new() -> Result<Self, FoldersError> {
         Ok(Self::in_folders(Folders::of_user()?))
     }
 
-    /// The same, with other folders than the user's.
+    /// Creates a definition with the defaults, as [`Definition::new`], but with other folders than the user's.
     pub fn in_folders(folders: Folders) -> Self {
         Self {
             folders,
@@ -130,7 +131,7 @@ impl Definition {
         }
     }
 
-    /// What an instance of a configuration says.
+    /// Creates a definition from the settings of an instance in the configuration.
     pub fn of_instance(folders: Folders, instance: &EffectiveInstance) -> Self {
         let backend = instance.backend.value;
         let (caller, configured) = match instance.backend.origin {
@@ -160,73 +161,74 @@ impl Definition {
         }
     }
 
-    /// Uses this backend and looks for no other.
+    /// Sets the backend. No other backend is tried.
     #[must_use]
     pub fn backend(mut self, backend: Backend) -> Self {
         self.backend = BackendSource::Given(backend);
         self
     }
 
-    /// Executes engine commands by something else than the operating system; for tests.
+    /// Sets the executor of engine commands. Tests use it to replace the operating system.
     #[must_use]
     pub fn executor(mut self, executor: Arc<dyn Executor>) -> Self {
         self.executor = executor;
         self
     }
 
-    /// Chooses the backend by name; `OCIMAN_BACKEND` and configuration no longer count.
+    /// Chooses the backend by name. This overrides `OCIMAN_BACKEND` and the configuration.
     #[must_use]
     pub fn backend_choice(mut self, choice: BackendChoice) -> Self {
         self.backend = BackendSource::Choice { caller: Some(choice), configured: BackendChoice::Auto };
         self
     }
 
-    /// The image. Without one it is the newest official PostgreSQL image on the engine, or `latest` from the registry;
-    /// on the host backend the newest PostgreSQL that is installed.
+    /// Sets the image. The default on an engine is the newest official PostgreSQL image that the engine has, or
+    /// `latest` from the registry if it has none. The default on the host backend is the newest installed PostgreSQL.
     #[must_use]
     pub fn image(mut self, image: Image) -> Self {
         self.image = Some(image);
         self
     }
 
-    /// The name of the instance.
+    /// Sets the name of the instance; `main` by default.
     #[must_use]
     pub fn instance(mut self, instance: InstanceName) -> Self {
         self.instance = instance;
         self
     }
 
-    /// Server parameters, passed as `-c NAME=VALUE`.
+    /// Sets all server parameters, which are passed as `-c NAME=VALUE`. Replaces those that were set before.
     #[must_use]
     pub fn parameters(mut self, parameters: Parameters) -> Self {
         self.parameters = parameters;
         self
     }
 
-    /// One more server parameter; it replaces one of the same name.
+    /// Adds a server parameter. Replaces a parameter of the same name.
     #[must_use]
     pub fn parameter(mut self, parameter: ParameterAssignment) -> Self {
         self.parameters.insert(parameter.name, parameter.value);
         self
     }
 
-    /// The name of the superuser.
+    /// Sets the name of the superuser.
     #[must_use]
     pub fn superuser(mut self, superuser: Superuser) -> Self {
         self.superuser = superuser;
         self
     }
 
-    /// The name of the database.
+    /// Sets the name of the database.
     #[must_use]
     pub fn database(mut self, database: DatabaseName) -> Self {
         self.database = database;
         self
     }
 
-    /// The locale of the cluster. Without one it is that of the image, which is `en_US.utf8` in the official ones, and
-    /// on the host backend the same or, where this machine does not have it, the nearest there is. One that is set and
-    /// missing is an error. With [`LocaleProvider::Builtin`] it is one of PostgreSQL's own.
+    /// Sets the locale of the cluster. The default on an engine is the locale of the image, which is `en_US.utf8` for
+    /// the official images. The default on the host backend is `en_US.utf8` or, if this machine does not have it, the
+    /// most similar locale that it has. The start fails if a locale that is set does not exist. With
+    /// [`LocaleProvider::Builtin`], the locale must be one that is built into PostgreSQL.
     ///
     /// ```no_run
     /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -245,75 +247,79 @@ impl Definition {
         self
     }
 
-    /// The encoding of the cluster's text; `UTF8` by default.
+    /// Sets the encoding of the cluster; `UTF8` by default.
     #[must_use]
     pub fn encoding(mut self, encoding: Encoding) -> Self {
         self.locale.encoding = Some(encoding);
         self
     }
 
-    /// What sorts text; the C library by default. ICU needs PostgreSQL 15 or newer, and PostgreSQL itself can from 17 on.
+    /// Sets the library that sorts text; the C library by default. [`LocaleProvider::Icu`] needs PostgreSQL 15 or
+    /// newer, and [`LocaleProvider::Builtin`] PostgreSQL 17 or newer.
     #[must_use]
     pub fn locale_provider(mut self, provider: LocaleProvider) -> Self {
         self.locale.provider = Some(provider);
         self
     }
 
-    /// The locale that ICU sorts by, with [`LocaleProvider::Icu`]; by default the one for the language and the country
-    /// of the [locale](Self::locale).
+    /// Sets the locale that ICU sorts by, with [`LocaleProvider::Icu`]. The default is the ICU locale for the language
+    /// and country of the [locale](Self::locale).
     #[must_use]
     pub fn icu_locale(mut self, icu_locale: IcuLocale) -> Self {
         self.locale.icu_locale = Some(icu_locale);
         self
     }
 
-    /// Whether the server writes safely to disk; off by default.
+    /// Sets whether committed data must survive a crash; off by default, which is faster.
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
         self
     }
 
-    /// How long a started server may take until it answers; 30 s by default.
+    /// Sets how long a started server may take until it accepts connections; 30 seconds by default.
     #[must_use]
     pub fn wait_available_timeout(mut self, limit: Duration) -> Self {
         self.wait_available_timeout = limit;
         self
     }
 
-    /// Who has to reach the server.
+    /// Sets where the server has to be reachable from; [`Reach::Published`] by default.
     #[must_use]
     pub fn reach(mut self, reach: Reach) -> Self {
         self.reach = reach;
         self
     }
 
-    /// Makes this folder visible at the same path inside the container. The host backend needs no such thing.
+    /// Makes this folder visible at the same path inside the container. Has no effect on the host backend, where it is
+    /// not needed.
     #[must_use]
     pub fn transparent_workdir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.transparent_workdir = Some(folder.into());
         self
     }
 
-    /// The program of the image that the server is for. A start on an engine that builds layers or applies seeds fails
-    /// before that when the image lacks it, with [`StartError::ProgramNotInImage`](crate::StartError::ProgramNotInImage).
-    /// With a container script among the seeds, which may install it, nothing is checked.
+    /// Sets the program of the image that the caller wants to run with the server. If the image lacks it, a start on an
+    /// engine fails with [`StartError::ProgramNotInImage`](crate::StartError::ProgramNotInImage) before it builds
+    /// layers or applies seeds. If the seeds contain a container script, which may install the program, this is not
+    /// checked.
     #[must_use]
     pub fn program(mut self, name: impl Into<String>) -> Self {
         self.program = Some(name.into());
         self
     }
 
-    /// Makes [`Definition::start`] start a session of this name, without an end, and attach to it: the server outlives
-    /// its [`Server`](crate::Server) and this process. [`Definition::start_session`] names its session itself.
+    /// Makes [`Definition::start`] start a session of this name, without a time limit, and attach to it. The server
+    /// outlives the [`Server`](crate::Server) value and this process. [`Definition::start_session`] ignores this name.
     #[must_use]
     pub fn session_name(mut self, name: Name) -> Self {
         self.session_name = Some(name);
         self
     }
 
-    /// Lets the server speak TLS, with an authority and a certificate for this host name that are made for it alone.
-    /// Clients that are told how to connect check both (`sslmode=verify-full`), and nobody gets in over TCP without TLS.
+    /// Enables TLS with a certificate for this host name. The certificate and its certificate authority are created for
+    /// this server alone. The connection parameters tell clients to verify both (`sslmode=verify-full`), and the server
+    /// refuses TCP connections without TLS.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -334,40 +340,45 @@ impl Definition {
         self
     }
 
-    /// Lets other containers reach the server: it is published on all addresses of the engine's machine, and so to
-    /// whoever reaches that over a network, and knows the password. They find it at the port of
-    /// [`Server::connection`](crate::Server::connection), under `host.docker.internal` (in containers of Docker that were started with
-    /// `--add-host host.docker.internal:host-gateway`) or `host.containers.internal` (in those of Podman). With
-    /// [TLS](Self::ssl_config) the certificate is for these two names as well. Off by default.
+    /// Sets whether other containers can reach the server; off by default.
+    ///
+    /// If on, the server is published on all addresses of the engine's machine. Any machine that can reach that one
+    /// over the network can then connect to the server, if it has the password. Other containers reach the server at
+    /// the port of [`Server::connection`](crate::Server::connection) and one of these host names:
+    /// - `host.docker.internal` in Docker containers that were started with
+    ///   `--add-host host.docker.internal:host-gateway`;
+    /// - `host.containers.internal` in Podman containers.
+    ///
+    /// With [TLS](Self::ssl_config), the certificate is also valid for these two names.
     #[must_use]
     pub fn cross_container_access(mut self, access: bool) -> Self {
         self.cross_container_access = access;
         self
     }
 
-    /// Adds a seed to the end of the chain; one of the same name is replaced.
+    /// Adds a seed to the end of the chain. If there is a seed of the same name, replaces that instead.
     #[must_use]
     pub fn seed(mut self, name: SeedName, spec: SeedSpec) -> Self {
         self.seeds.insert(name, spec);
         self
     }
 
-    /// What relative paths of seeds start from, and where their scripts and commands run; the working directory by
-    /// default.
+    /// Sets the folder that relative paths of seeds are resolved against, and in which their scripts and commands run;
+    /// the working directory by default.
     #[must_use]
     pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.folder = folder.into();
         self
     }
 
-    /// Is told what seeds print and how far they are.
+    /// Sets the sink for seed output and progress.
     #[must_use]
     pub fn seed_events(mut self, events: EventSink) -> Self {
         self.seed_events = events;
         self
     }
 
-    /// All that decides what server a start gives, as a text to be compared.
+    /// Returns a text of everything that determines the started server, so that two definitions can be compared.
     pub(crate) fn description(&self) -> String {
         let Self { folders, image, instance, superuser, database, locale, .. } = self;
         let Self { durability, parameters, seeds, folder, .. } = self;
@@ -377,17 +388,17 @@ impl Definition {
         format!("{:?}", (server, seeds, folder, &self.ssl_config, self.cross_container_access))
     }
 
-    /// Is told each step of a start and a stop.
+    /// Sets the observer that is notified of each step of a start and a stop.
     #[must_use]
     pub fn observer(mut self, observer: Observer) -> Self {
         self.observer = observer;
         self
     }
 
-    /// The backend that a start would use.
+    /// Finds the backend that a start would use.
     ///
     /// # Errors
-    /// [`ChooseError`] when there is none.
+    /// Returns an error if the choice is invalid, or if no backend works.
     pub async fn find_backend(&self) -> Result<Backend, ChooseError> {
         match &self.backend {
             BackendSource::Given(backend) => Ok(backend.clone()),
@@ -399,8 +410,8 @@ impl Definition {
         }
     }
 
-    /// Does `work` on the backend of a start. Podman, where it is asked for, is trusted to work: that is made sure of
-    /// meanwhile, and when it does not, that is the error.
+    /// Runs `work` on the backend that a start would use. If Podman was chosen explicitly, `work` begins before it is
+    /// known whether Podman works. The check runs at the same time, and if it fails, its error is returned.
     pub(crate) async fn on_backend<T>(
         &self,
         work: impl AsyncFnOnce(&Backend) -> Result<T, StartError>,
@@ -422,8 +433,9 @@ impl Definition {
         Ok((backend, done))
     }
 
-    /// The kind of the backend of a start, when that is certain without asking anything: it was given, or chosen by name.
-    /// What calls itself Docker may be Podman.
+    /// Returns the kind of the backend that a start would use, if it is known without running an engine command,
+    /// because the backend was given or was chosen by name. The choice of Docker returns `None`, because the program
+    /// `docker` may be Podman.
     #[must_use]
     pub fn certain_kind(&self) -> Option<Kind> {
         match &self.backend {
@@ -435,7 +447,8 @@ impl Definition {
         }
     }
 
-    /// Whether root in a container of the backend is an ordinary user, as far as that is certain without asking anything.
+    /// Returns `true` if it is known, without running an engine command, that the engine is rootless: root in a
+    /// container is then an ordinary user of this machine.
     #[must_use]
     pub fn is_rootless(&self) -> bool {
         match &self.backend {
@@ -444,7 +457,7 @@ impl Definition {
         }
     }
 
-    /// A backend that can be worked with before it has answered.
+    /// Returns the backend that may be used before it is known to work, which is Podman if it was chosen explicitly.
     fn trusted_backend(&self) -> Option<Backend> {
         let is_podman = matches!(self.backend, BackendSource::Choice { .. }) && self.certain_kind()? == Kind::Podman;
         is_podman.then(|| Backend::podman_with(self.executor.clone()))

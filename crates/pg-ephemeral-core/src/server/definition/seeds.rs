@@ -1,4 +1,4 @@
-//! The seeds of a [`Definition`], one method a type: what `database.toml` says in tables, said in Rust.
+//! The methods of [`Definition`] that add seeds, one for each type of seed in `database.toml`.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,8 @@ use super::Definition;
 use crate::model::SeedName;
 use crate::model::seed::spec::{CacheStrategy, CsvDelimiter, CsvTable, FileGlob, GitRevision, SeedSpec};
 
-/// Each adds a seed to the end of the chain. [`Definition::seed`] takes all that a type has, such as a delimiter.
+/// Each of these methods adds a seed to the end of the chain. Use [`Definition::seed`] for options that they lack, such
+/// as the delimiter of a CSV file.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -26,37 +27,39 @@ use crate::model::seed::spec::{CacheStrategy, CsvDelimiter, CsvTable, FileGlob, 
 /// # }
 /// ```
 impl Definition {
-    /// Runs a file of SQL.
+    /// Adds a seed that runs an SQL file.
     #[must_use]
     pub fn sql_file(self, name: SeedName, path: impl Into<PathBuf>) -> Self {
         self.seed(name, SeedSpec::SqlFile { path: path.into(), git_revision: None, files: Vec::new() })
     }
 
-    /// Runs a file of SQL as it is in a git revision, whatever the working tree holds.
+    /// Adds a seed that runs an SQL file as it is in a git revision, regardless of the working tree.
     #[must_use]
     pub fn sql_file_at(self, name: SeedName, path: impl Into<PathBuf>, revision: GitRevision) -> Self {
         self.seed(name, SeedSpec::SqlFile { path: path.into(), git_revision: Some(revision), files: Vec::new() })
     }
 
-    /// Runs one or more SQL statements.
+    /// Adds a seed that runs one or more SQL statements.
     #[must_use]
     pub fn sql_statement(self, name: SeedName, statement: impl Into<String>) -> Self {
         self.seed(name, SeedSpec::SqlStatement { statement: statement.into() })
     }
 
-    /// Loads a CSV file with commas, whose first row names columns, into a table.
+    /// Adds a seed that loads a comma-separated file into a table. The first row of the file has the names of the
+    /// columns.
     #[must_use]
     pub fn csv_file(self, name: SeedName, path: impl Into<PathBuf>, table: CsvTable) -> Self {
         self.seed(name, SeedSpec::CsvFile { path: path.into(), table, delimiter: CsvDelimiter::default() })
     }
 
-    /// Runs a shell script on this machine.
+    /// Adds a seed that runs a shell script on this machine.
     #[must_use]
     pub fn script(self, name: SeedName, script: impl Into<String>, cache: CacheStrategy) -> Self {
         self.seed(name, SeedSpec::Script { script: script.into(), files: Vec::new(), cache })
     }
 
-    /// Runs a shell script on this machine, again whenever a file that the globs match changes.
+    /// Adds a seed that runs a shell script on this machine. The script runs again if a file that matches the globs has
+    /// changed.
     #[must_use]
     pub fn script_with_files(
         self,
@@ -68,7 +71,7 @@ impl Definition {
         self.seed(name, SeedSpec::Script { script: script.into(), files, cache: CacheStrategy::CommandHash })
     }
 
-    /// Runs a program on this machine.
+    /// Adds a seed that runs a program on this machine.
     #[must_use]
     pub fn command<A: Into<String>>(
         self,
@@ -81,7 +84,8 @@ impl Definition {
         self.seed(name, SeedSpec::Command { command: command.into(), arguments, files: Vec::new(), cache })
     }
 
-    /// Runs a program on this machine, again whenever a file that the globs match changes.
+    /// Adds a seed that runs a program on this machine. The program runs again if a file that matches the globs has
+    /// changed.
     #[must_use]
     pub fn command_with_files<A: Into<String>>(
         self,
@@ -95,13 +99,14 @@ impl Definition {
         self.seed(name, SeedSpec::Command { command, arguments, files: files.into_iter().collect(), cache })
     }
 
-    /// Runs a shell script inside the image while PostgreSQL is not running.
+    /// Adds a seed that runs a shell script inside the image while PostgreSQL is not running.
     #[must_use]
     pub fn container_script(self, name: SeedName, script: impl Into<String>) -> Self {
         self.seed(name, SeedSpec::ContainerScript { script: script.into(), files: Vec::new() })
     }
 
-    /// Runs a shell script inside the image, which finds the files that the globs match in its working directory.
+    /// Adds a seed that runs a shell script inside the image, while PostgreSQL is not running. The files that match the
+    /// globs are in its working directory.
     #[must_use]
     pub fn container_script_with_files(
         self,
@@ -122,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_method_says_what_its_table_in_the_configuration_says() {
+    fn each_method_adds_the_same_seed_as_the_configuration() {
         let text = r#"
             [instances.main.seeds]
             a = { type = "sql-file", path = "a.sql" }

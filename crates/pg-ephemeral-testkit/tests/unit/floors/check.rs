@@ -1,4 +1,4 @@
-//! Holding the imports of a crate against its floors.
+//! Checks the imports of a crate against its floors.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -7,7 +7,7 @@ use super::source::paths;
 
 /// One file of a crate.
 pub(crate) struct Source {
-    /// Below the folder of sources.
+    /// The path of the file, relative to the folder of sources.
     place: String,
     module: Vec<String>,
     text: String,
@@ -21,7 +21,8 @@ impl Source {
         Self { place: place.to_str().unwrap().to_owned(), module, text }
     }
 
-    /// The floor and the module of it, for a file of a floor that is no test.
+    /// Returns the floor and the module of the file, or `None` if the file belongs to no module of a floor or is only
+    /// for tests or fuzzing.
     pub(crate) fn module_of_floor(&self) -> Option<&[String]> {
         let is_fuzzing = self.module.iter().any(|part| part == "fuzzing");
         self.module.get(..2).filter(|_| !self.is_for_tests() && !is_fuzzing)
@@ -32,13 +33,13 @@ impl Source {
     }
 }
 
-/// A module of a floor; `None` for the floor's own file.
+/// A module of a floor, or `None` for the floor's own file.
 type Part = Option<String>;
 
-/// An import within one floor, and where it is.
+/// The imports within one floor, each with the file and line of its first occurrence.
 type Imports = BTreeMap<(Part, Part), String>;
 
-/// What is wrong with the imports of a crate.
+/// Returns the problems with the imports of a crate.
 pub(crate) fn check(floors: &[&[&str]], tangled: &[&str], sources: &[Source]) -> Vec<String> {
     let order: Vec<&str> = floors.iter().copied().flatten().copied().collect();
     let sources: Vec<&Source> = sources.iter().filter(|source| !source.is_for_tests()).collect();
@@ -91,7 +92,7 @@ fn child(module: &[String], name: &str) -> Vec<String> {
     module.iter().cloned().chain([name.to_owned()]).collect()
 }
 
-/// Where the thing at the end of a path really is, when modules on the way only hand it on.
+/// Follows re-exports, and returns the path at which the item at the end of a path is defined.
 fn followed(
     from: &String,
     path: &[String],
@@ -103,7 +104,7 @@ fn followed(
         if modules.contains(start) {
             continue;
         }
-        // A thing that a floor hands on from below is the floor's own to those above it.
+        // To floors above it, an item that a floor re-exports from below counts as the floor's own.
         match handed_on
             .get(start)
             .filter(|target| length == 1 || target.first() == path.first() || path.first() == Some(from))
@@ -117,7 +118,7 @@ fn followed(
     path.to_vec()
 }
 
-/// Whether a module imports another, directly or not.
+/// Returns `true` if a module imports another, directly or indirectly.
 fn leads_to(imports: &Imports, from: &Part, to: &Part) -> bool {
     let (mut seen, mut waiting) = (BTreeSet::new(), vec![from]);
     while let Some(part) = waiting.pop() {

@@ -1,5 +1,5 @@
-//! Modules import from below only. Each crate that is laid out so has its floors in [`CRATES`]: this list is the only place that says what
-//! stands on what. ARCHITECTURE.md tells what each module is for.
+//! Checks that modules import only from floors below. [`CRATES`] defines the floors of each crate, and is the only
+//! place that does. ARCHITECTURE.md describes the purpose of each module.
 
 mod check;
 mod source;
@@ -12,9 +12,10 @@ use check::{Source, check};
 /// The floors of one crate.
 struct Crate {
     name: &'static str,
-    /// Rows of modules, from the bottom up. A module imports from rows below its own, and from its own row's left.
+    /// The rows of modules, from the bottom up. A module may import from rows below its own, and from modules to its
+    /// left in its own row.
     floors: &'static [&'static [&'static str]],
-    /// Modules whose own modules still import each other in circles. None may be added.
+    /// The modules whose submodules still import each other in circles. No module may be added.
     tangled: &'static [&'static str],
 }
 
@@ -56,7 +57,7 @@ const CRATES: &[Crate] = &[
     },
 ];
 
-/// The sources of a crate.
+/// Returns the sources of a crate.
 fn sources(name: &str) -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name).join("src");
     let (mut sources, mut folders) = (Vec::new(), vec![root.clone()]);
@@ -95,7 +96,7 @@ fn the_map_in_architecture_md_has_every_module_of_the_core() {
     assert!(untold.is_empty(), "{untold:?}");
 }
 
-/// What is found in a crate of two floors, `high` above `low`.
+/// Returns the problems of a crate with two floors, `high` above `low`.
 fn found(sources: &[(&str, &str)]) -> Vec<String> {
     let sources: Vec<Source> =
         sources.iter().map(|(path, text)| Source::new(Path::new(path), (*text).to_owned())).collect();
@@ -103,7 +104,7 @@ fn found(sources: &[(&str, &str)]) -> Vec<String> {
 }
 
 #[test]
-fn an_import_from_above_is_named_with_its_place() {
+fn an_import_from_above_is_reported_with_its_file_and_line() {
     let high = ("high/mod.rs", "pub struct Server;");
     let upward =
         |text: &str| found(&[("lib.rs", "mod high;\nmod low;\npub use high::Server;"), high, ("low.rs", text)]);
@@ -119,7 +120,7 @@ fn an_import_from_above_is_named_with_its_place() {
 }
 
 #[test]
-fn a_circle_of_modules_of_one_floor_is_named_with_each_import_in_it() {
+fn a_circle_of_modules_of_one_floor_is_reported_with_each_import_in_it() {
     let circle = found(&[
         ("lib.rs", ""),
         ("high/mod.rs", "mod a;\nmod b;\nmod c;\npub use b::B;"),
@@ -133,7 +134,7 @@ fn a_circle_of_modules_of_one_floor_is_named_with_each_import_in_it() {
 }
 
 #[test]
-fn a_floor_s_own_file_is_a_module_of_it() {
+fn the_file_of_a_floor_counts_as_a_module_of_the_floor() {
     let circle = found(&[
         ("lib.rs", ""),
         ("high/mod.rs", "mod a;\npub struct S;\nfn f() { a::g() }"),
@@ -144,7 +145,7 @@ fn a_floor_s_own_file_is_a_module_of_it() {
 }
 
 #[test]
-fn a_module_without_a_floor_and_a_floor_without_a_module_are_named() {
+fn a_module_without_a_floor_and_a_floor_without_a_module_are_reported() {
     let problems = found(&[("lib.rs", ""), ("low.rs", ""), ("attic.rs", "")]);
     assert_eq!(problems, ["`attic` has no floor", "there is no module `high`"]);
 }

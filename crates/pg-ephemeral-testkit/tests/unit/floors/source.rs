@@ -1,20 +1,20 @@
-//! Reading the paths of modules out of Rust's text: just enough of the language for that.
+//! Reads the paths of modules from Rust source text. It understands only as much of the language as that needs.
 
 use std::collections::BTreeSet;
 
-/// A path from the root of the crate, and the line that it is in.
+/// A line number, and a path from the root of the crate.
 pub(crate) type PathAt = (usize, Vec<String>);
 
-/// One file's paths.
+/// The paths in one file.
 #[derive(Debug, Default)]
 pub(crate) struct Paths {
-    /// What it imports or names.
+    /// The paths that the file imports or uses.
     pub(crate) used: Vec<PathAt>,
-    /// What it hands on by `pub use`, and under which name.
+    /// The paths that the file re-exports by `pub use`, with their new names.
     pub(crate) handed_on: Vec<(String, PathAt)>,
 }
 
-/// The paths in a file of this module. Tests are left out. `modules` tells whether a path is a module.
+/// Returns the paths in a file of this module, except those in tests. `modules` has the paths of all modules.
 pub(crate) fn paths(text: &str, module: &[String], modules: &BTreeSet<Vec<String>>) -> Paths {
     let tokens = tokens(&without_tests(&without_text(text)));
     let mut reader = Reader { tokens: &tokens, modules, paths: Paths::default() };
@@ -35,7 +35,7 @@ impl Reader<'_> {
 
     fn read(&mut self, module: &[String]) {
         let mut module = module.to_vec();
-        // The depths of braces at which modules in this file end.
+        // The depths of braces at which inline modules end.
         let (mut ends, mut depth, mut at, mut is_public) = (Vec::new(), 0, 0, false);
         while at < self.tokens.len() {
             let token = self.token(at).to_owned();
@@ -87,7 +87,7 @@ impl Reader<'_> {
         at.checked_sub(1).map_or("", |before| self.token(before))
     }
 
-    /// Reads an import from behind its `use` on, and gives the place of its end.
+    /// Reads an import that starts after its `use`, and returns the position of its end.
     fn import(&mut self, start: usize, module: &[String], is_public: bool) -> usize {
         let (mut at, mut prefixes, mut path) = (start, Vec::<Vec<String>>::new(), Vec::<String>::new());
         let mut line = 0;
@@ -133,7 +133,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A path as it is from the crate's root; `None` when it leads to another crate.
+    /// Converts a path to a path from the crate's root. Returns `None` if the path leads to another crate.
     fn rooted(&self, path: Vec<String>, module: &[String]) -> Option<Vec<String>> {
         let mut base = module.to_vec();
         let mut rest = path.as_slice();
@@ -165,7 +165,7 @@ fn is_name(token: &str) -> bool {
     token.starts_with(|first: char| first.is_alphabetic() || first == '_')
 }
 
-/// Names, `::`, and every other character that is no space by itself, each with its line.
+/// Splits code into tokens with their lines. A token is a name, `::`, or any other single character except white space.
 fn tokens(text: &str) -> Vec<(usize, String)> {
     let mut tokens = Vec::new();
     let (mut line, mut rest) = (1, text);
@@ -185,7 +185,7 @@ fn tokens(text: &str) -> Vec<(usize, String)> {
     tokens
 }
 
-/// The code without comments and the content of texts; every line stays where it is.
+/// Removes comments and literals from code. Line breaks are kept.
 fn without_text(text: &str) -> String {
     let mut code = String::new();
     let mut rest = text;
@@ -203,7 +203,7 @@ fn without_text(text: &str) -> String {
     code
 }
 
-/// How long the comment or literal is that a text begins with; 0 when it begins with neither.
+/// Returns the length of the comment or literal at the start of a text, or 0 if there is none.
 fn text_length(text: &str) -> usize {
     let until = |end: &str, from: usize| text[from..].find(end).map_or(text.len(), |at| from + at + end.len());
     if text.starts_with("//") {
@@ -237,7 +237,7 @@ fn text_length(text: &str) -> usize {
     }
 }
 
-/// The code without what is only there in tests.
+/// Removes items that are compiled only for tests.
 fn without_tests(code: &str) -> String {
     let mut kept = String::new();
     let mut rest = code;

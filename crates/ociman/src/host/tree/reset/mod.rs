@@ -1,5 +1,5 @@
-//! Puts a used copy of a tree back to what its original holds, in place: what is unknown goes, what changed is
-//! written over, what is missing is made again. What a manifest shows to be untouched is not even opened.
+//! Resets a used copy of a tree to its original, in place: unknown entries are removed, changed ones are overwritten,
+//! and missing ones are created again. Files that the manifest shows to be untouched are not even opened.
 
 use std::collections::HashMap;
 use std::io;
@@ -11,16 +11,16 @@ use crate::files::remove;
 use crate::host::tree::copy;
 use crate::host::tree::entry::{Entry, EntryKind, Stamp, join, permissions, place};
 
-/// A clock of the file system may be this much behind, in nanoseconds: two of the longest timer ticks.
+/// How far a clock of the file system may be behind, in nanoseconds: two of the longest timer ticks.
 const CLOCK_SLACK: i64 = 20_000_000;
 
-/// How far the stamps of a manifest are believed.
+/// How far the stamps of a manifest are trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trust {
-    /// A file whose stamp is the same is untouched, if it was last changed well before `used`, nanoseconds since the
-    /// epoch, when processes first could write to it: within one tick of the clock a change does not show.
+    /// A file with an unchanged stamp is untouched if it was last changed well before `used`. Within one tick of the
+    /// clock, a change does not show in the stamp.
     Stamps {
-        /// When the copy was taken into use.
+        /// When the copy was taken into use, so that processes could first write to it, in nanoseconds since the epoch.
         used: i64,
     },
     /// Every file is written again, as after a crash of the machine.
@@ -30,14 +30,14 @@ pub(crate) enum Trust {
 /// Whether the manifest must be written again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// All was as the manifest says.
+    /// Everything was as the manifest says.
     Untouched,
     /// Stamps in the manifest have changed.
     Restored,
 }
 
-/// Makes `tree` equal to what `entries` says `original` holds, and brings the stamps in `entries` up to date. No
-/// process may be using the tree.
+/// Makes `tree` equal to `original`, as listed in `entries`, and updates the stamps in `entries`. No process may be
+/// using the tree.
 pub(crate) fn reset(tree: &OwnedFd, original: &OwnedFd, entries: &mut [Entry], trust: Trust) -> io::Result<Outcome> {
     let index = entries.iter().enumerate().map(|(position, entry)| (entry.path.clone(), position)).collect();
     let mut reset = Reset { tree, original, trust, found: vec![false; entries.len()], entries, index, written: 0 };
@@ -52,27 +52,27 @@ struct Reset<'a> {
     entries: &'a mut [Entry],
     /// Positions in `entries` by path.
     index: HashMap<Vec<u8>, usize>,
-    /// Which of `entries` are in the tree, as they should be.
+    /// Which of `entries` are in the tree as they should be.
     found: Vec<bool>,
     written: usize,
 }
 
 impl Reset<'_> {
     fn run(&mut self) -> io::Result<()> {
-        // The root is given, it can't be missing.
+        // The root always exists.
         if let Some(found) = self.found.first_mut() {
             *found = true;
         }
         remove::open_up(self.tree)?;
         self.visit(&[])?;
-        // Folders stand before what is in them, so each finds its place made.
+        // Folders come before their content, so the parent of each entry exists.
         for position in 0..self.entries.len() {
             if !self.found[position] {
                 self.entries[position].stamp = copy::create(&self.entries[position], self.original, self.tree)?;
                 self.written += 1;
             }
         }
-        // Last, and innermost first: the rights of a folder may keep us from changing what is in it.
+        // Last, and innermost first, because the permissions of a folder may prevent changes to its content.
         for position in (0..self.entries.len()).rev() {
             if self.entries[position].kind == EntryKind::Folder {
                 self.restore_folder(position)?;
@@ -132,8 +132,8 @@ impl Reset<'_> {
             && (stat.st_uid, stat.st_gid) == (entry.uid, entry.gid)
     }
 
-    /// Writes a file again where it stands; `false` when it must be made anew. A file with a second name may be
-    /// another entry's by now.
+    /// Overwrites a file in place. Returns `false` if the file must be created again instead: a file with a second name
+    /// may meanwhile belong to another entry.
     fn overwrite(&mut self, position: usize, stat: &Stat) -> io::Result<bool> {
         let entry = &mut self.entries[position];
         if stat.st_nlink != 1 {

@@ -54,7 +54,7 @@ impl Trees {
             .unwrap()
     }
 
-    /// As if the copy had been taken into use now.
+    /// Returns the trust for a copy that is taken into use now.
     fn now() -> Trust {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
         Trust::Stamps { used: i64::try_from(now.as_nanos()).unwrap() }
@@ -66,7 +66,7 @@ impl Trees {
     }
 }
 
-/// Everything that counts of a tree, by path.
+/// Returns the mode and content of everything in a tree, by path.
 fn content(root: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
     let mut found = BTreeMap::new();
     for path in paths(root) {
@@ -83,10 +83,10 @@ fn content(root: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
     found
 }
 
-/// The root and all that is in it.
+/// Returns the root and everything in it.
 fn paths(root: &Path) -> Vec<PathBuf> {
     let mut found = vec![root.to_owned()];
-    // One that can't be looked at is in a folder that a mutation has closed.
+    // A path that can't be read is in a folder that a mutation has closed.
     if fs::symlink_metadata(root).is_ok_and(|metadata| metadata.is_dir()) {
         let mut entries: Vec<PathBuf> =
             fs::read_dir(root).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
@@ -96,7 +96,7 @@ fn paths(root: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// What a process may do to one entry of the tree, of which the numbers choose one.
+/// A change that a process may make to an entry of the tree. The numbers select the entries.
 #[derive(Debug, Clone)]
 enum Mutation {
     Write(usize, Vec<u8>),
@@ -109,7 +109,7 @@ enum Mutation {
     MakeLink(usize, u8),
     MakeSecondName(usize, usize),
     Chmod(usize, u32),
-    /// Other content of the same size, and the time of the last change put back.
+    /// Replaces the content by other content of the same size, and restores the modification time.
     Forge(usize, u8),
 }
 
@@ -131,7 +131,7 @@ fn mutation() -> impl Strategy<Value = Mutation> {
     ]
 }
 
-/// Does it if it can be done: many can't, such as writing to a folder.
+/// Applies a mutation if it is possible. Many are not, such as writing to a folder.
 fn apply(mutation: &Mutation, root: &Path) -> std::io::Result<()> {
     let paths = paths(root);
     let chosen = |number: usize| paths[number % paths.len()].as_path();
@@ -169,7 +169,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_was_done_to_a_copy_a_reset_makes_it_equal_to_its_original(
+    fn a_reset_makes_a_changed_copy_equal_to_its_original(
         rounds in prop::collection::vec(prop::collection::vec(mutation(), 0..12), 1..4)
     ) {
         let mut trees = Trees::new();
@@ -192,7 +192,7 @@ fn a_reset_of_an_untouched_copy_writes_nothing() {
 }
 
 #[test]
-fn a_file_that_was_copied_within_a_tick_of_the_start_is_not_believed() {
+fn a_file_that_was_copied_within_a_clock_tick_of_the_start_is_restored() {
     let mut trees = Trees::new();
     assert_eq!(trees.reset(Trees::now()), Outcome::Restored);
     trees.assert_equal();
@@ -201,7 +201,7 @@ fn a_file_that_was_copied_within_a_tick_of_the_start_is_not_believed() {
 #[test]
 fn without_trust_every_file_is_restored_whatever_its_stamp_says() {
     let mut trees = Trees::new();
-    // As after a crash of the machine: the content is lost, the stamps are not.
+    // As after a crash of the machine: the content is lost, but the stamps are not.
     let path = trees.copy().join("version");
     fs::write(&path, "??\n").unwrap();
     for entry in trees.entries.iter_mut().filter(|entry| entry.path == b"version") {
@@ -212,7 +212,7 @@ fn without_trust_every_file_is_restored_whatever_its_stamp_says() {
 }
 
 #[test]
-fn a_reset_keeps_the_files_where_they_are() {
+fn a_reset_overwrites_files_in_place() {
     let mut trees = Trees::new();
     let path = trees.copy().join("wal/large");
     let inode = fs::metadata(&path).unwrap().ino();
@@ -234,7 +234,7 @@ fn a_file_with_two_names_is_not_written_through_the_wrong_one() {
 }
 
 #[test]
-fn what_is_outside_is_not_reached_by_a_link() {
+fn a_reset_does_not_follow_links_out_of_the_tree() {
     let mut trees = Trees::new();
     let outside = trees.folder.path().join("outside");
     fs::create_dir(&outside).unwrap();

@@ -1,5 +1,5 @@
-//! All labels of a container or a layer image as one typed value. An empty label counts as absent: a commit can only
-//! empty the labels that an image takes over from its container.
+//! All labels of a container or a layer image as one typed value. An empty label counts as absent, because an image
+//! inherits the labels of its container and a commit can't remove them, only empty them.
 
 use std::collections::BTreeSet;
 use std::time::SystemTime;
@@ -23,89 +23,90 @@ use crate::model::session::Name;
 use crate::model::setting::{DatabaseName, SslHostname, Superuser};
 use crate::model::snapshot::{Restored, SnapshotLabel};
 
-/// How much of a label's value an error shows, in characters.
+/// The length to which an error truncates a label's value, in characters.
 const SHOWN: usize = 200;
 
-/// What the labels of a container or a layer image say.
+/// The labels of a container or a layer image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metadata {
-    /// Version of pg-ephemeral that made it.
+    /// The version of pg-ephemeral that made the container or the image.
     pub version: String,
-    /// The instance it is of.
+    /// The instance.
     pub instance: InstanceName,
     /// The base image; never a layer.
     pub image: Reference,
-    /// The seeds that are in it or, on a container, that it was started for.
+    /// The seeds that the image contains or that the container was started with.
     pub seeds: Vec<SeedEntry>,
-    /// The role everything connects as.
+    /// The superuser, which all connections use.
     pub superuser: Superuser,
-    /// The database everything connects to.
+    /// The database, which all connections use.
     pub database: DatabaseName,
-    /// Its certificate, when it speaks SSL.
+    /// The server's certificate, if the server uses SSL.
     pub ssl: Option<SslMetadata>,
-    /// The session that it is; never on an image.
+    /// The name of the session, if the container is that of a session; never on an image.
     pub session: Option<Name>,
-    /// Whose end makes it garbage; never on an image.
+    /// The process that started the container; never on an image.
     pub owner: Option<Owner>,
-    /// When it becomes garbage; never on an image.
+    /// The time after which a session may be removed; never on an image.
     pub expires: Option<SystemTime>,
-    /// What its password is derived from; never on an image.
+    /// The random text that identifies the container; never on an image.
     pub nonce: Option<String>,
-    /// The snapshot that an image is. A container that was made of it has it too.
+    /// The snapshot, if the image is one or the container was started from one.
     pub snapshot: Option<SnapshotLabel>,
-    /// What a session was put back to last; never on an image.
+    /// The state that a session was last restored to; never on an image.
     pub restored: Option<Restored>,
 }
 
-/// One seed of the label [`SEEDS_KEY`].
+/// One seed in the label [`SEEDS_KEY`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SeedEntry {
-    /// Its name.
+    /// The name of the seed.
     pub name: SeedName,
-    /// Its type.
+    /// The type of the seed.
     #[serde(rename = "type")]
     pub kind: SeedKind,
-    /// The key of the layer after it; `None` when that state is not cached.
+    /// The key of the layer after the seed. `None` if that state is not cached.
     #[serde(default)]
     pub hash: Option<SeedHash>,
-    /// The key of the state after it, when there is no layer.
+    /// The key of the state after the seed, if that state is not cached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) uncached_state: Option<SeedHash>,
-    /// A few words on it, such as a path; never its body.
+    /// A short description such as a path; never the seed's body.
     #[serde(default)]
     pub description: String,
 }
 
 impl SeedEntry {
-    /// A seed that has been applied.
+    /// Creates an entry with an empty description.
     ///
-    /// `hash` is the key of the layer after it; `None` when that state is not cached.
+    /// `hash` is the key of the layer after the seed; `None` if that state is not cached.
     #[must_use]
     pub fn new(name: SeedName, kind: SeedKind, hash: Option<SeedHash>) -> Self {
         Self { name, kind, hash, uncached_state: None, description: String::new() }
     }
 
-    /// The key of the state after it, whether or not that state is cached.
+    /// Returns the key of the state after the seed, whether or not that state is cached.
     pub(crate) fn state(&self) -> Option<&SeedHash> {
         self.hash.as_ref().or(self.uncached_state.as_ref())
     }
 }
 
-/// What the labels say about SSL.
+/// The labels about SSL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SslMetadata {
-    /// The name that the server's certificate is made for.
+    /// The host name that the server's certificate is made for.
     pub hostname: SslHostname,
-    /// The certificate of the authority that made it, as PEM; always there on a container. A session's server that was started
-    /// again after a killed command has another, which [`Server::attach`](crate::Server::attach) knows.
+    /// The certificate of the certificate authority that issued the server's certificate, as PEM. It is always present
+    /// on a container. It is outdated if a session's server was started again after a command was killed;
+    /// [`Server::attach`](crate::Server::attach) then uses the current one.
     pub ca_cert_pem: Option<String>,
 }
 
 /// Reads the labels of a server's container.
 ///
 /// # Errors
-/// [`ReadError`], which names the label.
+/// Returns a [`ReadError`], which names the label, if a label is missing, malformed or inconsistent.
 pub fn read_container(labels: &Labels) -> Result<Metadata, ReadError> {
     let metadata = read(labels)?;
     if metadata.owner.is_none() {
@@ -134,7 +135,8 @@ pub fn read_container(labels: &Labels) -> Result<Metadata, ReadError> {
 /// ```
 ///
 /// # Errors
-/// [`ReadError`], which names the label.
+/// Returns a [`ReadError`], which names the label, if a label is missing, malformed or inconsistent, or if it is not
+/// valid on an image.
 pub fn read_image(labels: &Labels) -> Result<Metadata, ReadError> {
     let misplaced = [SESSION_KEY, OWNER_KEY, EXPIRES_KEY, NONCE_KEY, RESTORED_KEY]
         .into_iter()
@@ -184,12 +186,12 @@ fn seeds(labels: &Labels) -> Result<Vec<SeedEntry>, ReadError> {
         required(labels, SEEDS_KEY, |text| serde_json::from_str(text).map_err(Malformed::Seeds))?;
     let mut names = BTreeSet::new();
     match seeds.iter().find(|seed| !names.insert(&seed.name)) {
-        Some(twice) => Err(inconsistent(SEEDS_KEY, format!("the seed {} is there twice", twice.name))),
+        Some(twice) => Err(inconsistent(SEEDS_KEY, format!("the seed {} is listed twice", twice.name))),
         None => Ok(seeds),
     }
 }
 
-/// What the labels say about SSL, if anything.
+/// Reads the labels about SSL. `None` if there are none.
 pub(crate) fn ssl(labels: &Labels) -> Result<Option<SslMetadata>, ReadError> {
     let hostname = optional(labels, SSL_HOSTNAME_KEY, |text| text.parse().map_err(Malformed::SslHostname))?;
     let ca_cert_pem =
@@ -204,12 +206,12 @@ pub(crate) fn ssl(labels: &Labels) -> Result<Option<SslMetadata>, ReadError> {
     }
 }
 
-/// The value of a label that must be there.
+/// Reads a label that must exist.
 fn required<T>(labels: &Labels, key: Key, parse: impl FnOnce(&str) -> Result<T, Malformed>) -> Result<T, ReadError> {
     optional(labels, key.clone(), parse)?.ok_or(ReadError::Missing { key })
 }
 
-/// The value of a label that may be absent.
+/// Reads a label that may be absent.
 pub(super) fn optional<T>(
     labels: &Labels,
     key: Key,
@@ -220,7 +222,7 @@ pub(super) fn optional<T>(
     parse(text).map(Some).map_err(|source| ReadError::Malformed { key, value: value(), source })
 }
 
-/// The value of a label that holds JSON and may be absent.
+/// Reads a label that contains JSON and may be absent.
 pub(super) fn json<T: DeserializeOwned>(labels: &Labels, key: Key) -> Result<Option<T>, ReadError> {
     optional(labels, key, |text| serde_json::from_str(text).map_err(Malformed::Json))
 }
@@ -233,7 +235,7 @@ fn inconsistent(key: Key, reason: String) -> ReadError {
     ReadError::Inconsistent { key, reason }
 }
 
-/// Major, minor and patch of a version; what follows a dash or a plus does not count.
+/// Returns the major, minor and patch number of a version. The text after a dash or a plus is ignored.
 fn numbers(version: &str) -> Option<[u64; 3]> {
     let core = version.split(['-', '+']).next()?;
     let mut parts = core.split('.').map(|part| part.parse::<u64>().ok());

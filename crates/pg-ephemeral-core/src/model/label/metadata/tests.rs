@@ -7,7 +7,7 @@ fn seeds_json() -> String {
     format!(r#"[{{"name":"schema","type":"sql-file","hash":"{HASH}","description":"schema.sql"}}]"#)
 }
 
-/// The labels of a layer image, with changes.
+/// Returns the labels of a layer image, with changes.
 fn image_labels(changes: &[(Key, &str)]) -> Labels {
     let mut labels = Labels::from_iter([
         (VERSION_KEY, value(env!("CARGO_PKG_VERSION"))),
@@ -33,7 +33,7 @@ fn container_labels(changes: &[(Key, &str)]) -> Labels {
 }
 
 #[test]
-fn a_layer_image_tells_what_is_in_it() {
+fn the_labels_of_a_layer_image_are_read() {
     let metadata = read_image(&image_labels(&[])).unwrap();
     assert_eq!(metadata.instance.as_str(), "billing");
     assert_eq!(metadata.image.to_string(), "docker.io/library/postgres:17");
@@ -44,7 +44,7 @@ fn a_layer_image_tells_what_is_in_it() {
 }
 
 #[test]
-fn a_container_tells_whose_it_is() {
+fn the_labels_of_a_container_name_its_owner_and_its_session() {
     let metadata = read_container(&container_labels(&[(SESSION_KEY, "review"), (EXPIRES_KEY, "1000")])).unwrap();
     assert_eq!(metadata.owner, Some(Owner::current()));
     assert_eq!(metadata.nonce.as_deref(), Some("n"));
@@ -53,7 +53,7 @@ fn a_container_tells_whose_it_is() {
 }
 
 #[test]
-fn each_label_that_must_be_there_is_named_when_it_is_not() {
+fn the_error_names_a_missing_label() {
     for key in [VERSION_KEY, INSTANCE_KEY, IMAGE_KEY, SEEDS_KEY, SUPERUSER_USER_KEY, SUPERUSER_DATABASE_KEY] {
         let error = read_image(&image_labels(&[(key.clone(), "")])).unwrap_err();
         assert!(matches!(&error, ReadError::Missing { key: named } if *named == key), "{error}");
@@ -68,7 +68,7 @@ fn each_label_that_must_be_there_is_named_when_it_is_not() {
 }
 
 #[test]
-fn each_label_that_can_not_be_read_is_named_with_its_value() {
+fn the_error_names_a_malformed_label_and_its_value() {
     let broken = [
         (VERSION_KEY, "seven"),
         (VERSION_KEY, "1.2"),
@@ -95,7 +95,7 @@ fn each_label_that_can_not_be_read_is_named_with_its_value() {
 }
 
 #[test]
-fn labels_that_contradict_each_other_are_named() {
+fn the_error_names_a_label_that_contradicts_another_one() {
     let twice = format!("[{0},{0}]", seeds_json().trim_matches(['[', ']']));
     let layer = format!("pg-ephemeral/main:{HASH}");
     let certificate = "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n";
@@ -108,7 +108,7 @@ fn labels_that_contradict_each_other_are_named() {
 }
 
 #[test]
-fn what_belongs_to_one_server_has_no_place_on_an_image() {
+fn the_labels_of_a_single_server_are_refused_on_an_image() {
     let owner = serde_json::to_string(&Owner::current()).unwrap();
     for (key, text) in [(SESSION_KEY, "s"), (OWNER_KEY, owner.as_str()), (EXPIRES_KEY, "1"), (NONCE_KEY, "n")] {
         let error = read_image(&image_labels(&[(key.clone(), text)])).unwrap_err();
@@ -117,7 +117,7 @@ fn what_belongs_to_one_server_has_no_place_on_an_image() {
 }
 
 #[test]
-fn labels_of_a_newer_version_are_not_guessed_at() {
+fn the_labels_of_a_newer_version_are_refused() {
     let error = read_image(&image_labels(&[(VERSION_KEY, "99.0.0"), (SEEDS_KEY, "?")])).unwrap_err();
     assert!(matches!(&error, ReadError::NewerVersion { key, .. } if *key == VERSION_KEY), "{error:?}");
     assert_eq!(error.hint().unwrap(), "use pg-ephemeral 99.0.0 or later");

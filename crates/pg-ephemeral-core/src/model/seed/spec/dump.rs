@@ -1,20 +1,20 @@
-//! How a dump is restored, as the user wrote it.
+//! The options of a `dump` seed, as the user wrote them.
 
 use std::num::NonZeroU16;
 
-/// How a dump is restored. A plain dump has none of these options.
+/// The options for restoring a dump. None of them can be set for a plain dump.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DumpOptions {
-    /// How many connections restore at the same time. For the formats custom and directory.
+    /// The number of connections that restore in parallel. Only for the formats custom and directory.
     pub jobs: Option<NonZeroU16>,
-    /// What becomes of owners and privileges; [`DumpOwner::Keep`] if it is not set.
+    /// Whether owners and privileges are restored; [`DumpOwner::Keep`] if it is not set.
     pub owner: Option<DumpOwner>,
-    /// The sections that are restored; empty: all.
+    /// The sections that are restored. If the list is empty, all sections are restored.
     pub sections: Vec<DumpSection>,
 }
 
 impl DumpOptions {
-    /// The name of the first option that is set.
+    /// Returns the name of the first option that is set.
     pub(crate) fn first_set(&self) -> Option<&'static str> {
         let set =
             [("jobs", self.jobs.is_some()), ("owner", self.owner.is_some()), ("sections", !self.sections.is_empty())];
@@ -22,21 +22,21 @@ impl DumpOptions {
     }
 }
 
-/// What becomes of the owners and privileges in an archive.
+/// Whether the owners and privileges in an archive are restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum DumpOwner {
-    /// They are restored. Every role that the archive names has to be there.
+    /// Owners and privileges are restored. Every role that the archive names must exist.
     #[default]
     Keep,
-    /// They are left out: the superuser owns everything.
+    /// Owners and privileges are left out. The superuser owns everything.
     Drop,
 }
 
 impl DumpOwner {
-    /// Every name, as `owner` in `database.toml` takes it.
+    /// All names, as the key `owner` in `database.toml` accepts them.
     pub const NAMES: [&'static str; 2] = ["keep", "drop"];
 
-    /// The name, as in `database.toml`.
+    /// Returns the name, as in `database.toml`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -49,7 +49,7 @@ impl DumpOwner {
 /// A section of an archive; see `--section` in the manual of pg_restore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DumpSection {
-    /// Definitions that the data needs.
+    /// Definitions that must exist before the data is restored, such as those of tables.
     PreData,
     /// The rows of tables, large objects and the values of sequences.
     Data,
@@ -58,10 +58,10 @@ pub enum DumpSection {
 }
 
 impl DumpSection {
-    /// Every section.
+    /// All sections.
     pub const ALL: [Self; 3] = [Self::PreData, Self::Data, Self::PostData];
 
-    /// The name, as in `database.toml` and as pg_restore takes it.
+    /// Returns the name, as in `database.toml` and as pg_restore accepts it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,14 +1,14 @@
-//! Globs of files, as `files` of a seed has them.
+//! The globs in the key `files` of a seed.
 
 use std::fmt;
 use std::str::FromStr;
 
 use glob::Pattern;
 
-/// A glob that names files, relative to the configuration's folder unless it is absolute. A plain path is a glob too.
+/// A glob that names files. A relative glob starts from the configuration's folder. A plain path is a glob too.
 ///
-/// `*`, `?` and `[…]` match within one name and `**` matches any number of folders. Hidden files and folders are matched
-/// only where the glob names the leading dot. Which files a glob matches is decided when a seed is loaded.
+/// `*`, `?` and `[…]` match within one name and `**` matches any number of folders. Hidden files and folders are
+/// matched only if the glob contains the leading dot. The files are looked up when a seed is loaded.
 ///
 /// ```
 /// use pg_ephemeral_core::seed::spec::{FileGlob, FileGlobError};
@@ -25,24 +25,24 @@ pub struct FileGlob(String);
 /// A part of a glob between two slashes.
 #[derive(Debug, Clone)]
 pub(crate) enum GlobPart {
-    /// Exactly this name, which may be `..`.
+    /// A plain name, which may be `..`.
     Name(String),
-    /// Every name that the pattern matches.
+    /// A pattern for a single name.
     Pattern(Pattern),
     /// `**`: any number of folders.
     Folders,
 }
 
 impl FileGlob {
-    /// The glob that matches this path and no other.
+    /// Creates a glob that matches only this path.
     ///
     /// # Errors
-    /// The path is empty, ends with a slash or holds the NUL character.
+    /// Returns an error if the path is empty, ends with a slash or contains the NUL character.
     pub fn of_path(path: &str) -> Result<Self, FileGlobError> {
         Pattern::escape(path).parse()
     }
 
-    /// The glob as written.
+    /// Returns the glob as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -52,7 +52,7 @@ impl FileGlob {
         self.0.starts_with('/')
     }
 
-    /// The parts between slashes. `**` at the end means every file below the folder, as `**/*` does.
+    /// Returns the parts between slashes. `**` at the end means every file below the folder, like `**/*`.
     pub(crate) fn parts(&self) -> Vec<GlobPart> {
         let mut parts: Vec<GlobPart> = parts(&self.0).filter_map(|(_, text)| GlobPart::new(text).ok()).collect();
         parts.dedup_by(|later, earlier| matches!((later, earlier), (GlobPart::Folders, GlobPart::Folders)));
@@ -74,7 +74,7 @@ impl GlobPart {
     }
 }
 
-/// Each part with its place in bytes; `.` and nothing are left out.
+/// Returns each part with its byte offset. Empty parts and `.` are left out.
 fn parts(glob: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut next = 0;
     let with_place = glob.split('/').map(move |part| {
@@ -114,14 +114,14 @@ impl fmt::Display for FileGlob {
     }
 }
 
-/// Why a text is not a [`FileGlob`].
+/// The reason why a text is not a valid [`FileGlob`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileGlobError {
     /// The text is empty or blank.
     #[error("a glob can't be empty")]
     Empty,
-    /// The text holds the NUL character.
+    /// The text contains the NUL character.
     #[error("a glob can't hold the NUL character")]
     Nul,
     /// The text ends with a slash, so it names a folder.
@@ -130,9 +130,9 @@ pub enum FileGlobError {
     /// The wildcards are malformed.
     #[error("{message} (at byte {offset})")]
     Syntax {
-        /// What is wrong.
+        /// The description of the fault.
         message: &'static str,
-        /// Where it is, in bytes from the start of the text.
+        /// The offset of the fault, in bytes from the start of the text.
         offset: usize,
     },
 }
@@ -142,14 +142,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plain_paths_and_wildcards_are_globs() {
+    fn plain_paths_and_wildcards_are_accepted() {
         for text in ["a.sql", "./a b/ü", "../shared/*.sql", "/etc/*", "**/*.sql", "migrations/**", "V[0-9]?.sql"] {
             assert_eq!(text.parse::<FileGlob>().unwrap().to_string(), text);
         }
     }
 
     #[test]
-    fn a_malformed_glob_is_refused_with_its_place() {
+    fn a_malformed_glob_is_refused_with_the_offset_of_the_fault() {
         for (text, error) in [
             ("", FileGlobError::Empty),
             (" ", FileGlobError::Empty),

@@ -1,9 +1,9 @@
-//! Names of things inside PostgreSQL. How to quote one in SQL is not this module's business.
+//! Names of objects in PostgreSQL. This module does not quote them for SQL.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A name PostgreSQL takes for a role, a database, a schema or a table, kept exactly as written.
+/// A name that PostgreSQL accepts for a role, a database, a schema or a table. It is kept exactly as written.
 ///
 /// ```
 /// use pg_ephemeral_core::seed::spec::{Identifier, IdentifierError};
@@ -16,10 +16,10 @@ use std::str::FromStr;
 pub struct Identifier(String);
 
 impl Identifier {
-    /// The longest name PostgreSQL keeps whole, in bytes (`NAMEDATALEN` less one).
+    /// The length of the longest name that PostgreSQL does not truncate, in bytes (`NAMEDATALEN` minus one).
     pub const MAX_BYTES: usize = 63;
 
-    /// The name, unquoted.
+    /// Returns the name, unquoted.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -49,23 +49,23 @@ impl fmt::Display for Identifier {
     }
 }
 
-/// Why a text is no PostgreSQL name.
+/// The reason why a text is not a valid PostgreSQL name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdentifierError {
-    /// It has no character at all.
+    /// The text is empty.
     #[error("a PostgreSQL name can't be empty")]
     Empty,
-    /// PostgreSQL would cut it off.
+    /// The text is longer than [`Identifier::MAX_BYTES`], so PostgreSQL would truncate it.
     #[error("a PostgreSQL name has at most {} bytes, this one has {length}", Identifier::MAX_BYTES)]
     TooLong {
-        /// Its length in bytes.
+        /// The length of the text, in bytes.
         length: usize,
     },
-    /// It holds the NUL character.
+    /// The text contains the NUL character.
     #[error("a PostgreSQL name can't hold the NUL character (at byte {offset})")]
     Nul {
-        /// Where it is, in bytes from the start of the text.
+        /// The offset of the character, in bytes from the start of the text.
         offset: usize,
     },
 }
@@ -75,13 +75,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_measured_in_bytes() {
+    fn the_length_of_a_name_is_counted_in_bytes() {
         assert!("x".repeat(63).parse::<Identifier>().is_ok());
         assert_eq!("é".repeat(32).parse::<Identifier>(), Err(IdentifierError::TooLong { length: 64 }));
     }
 
     #[test]
-    fn a_name_holds_anything_but_nul() {
+    fn a_name_may_contain_any_character_but_nul() {
         assert_eq!("a \"b\"; --".parse::<Identifier>().unwrap().as_str(), "a \"b\"; --");
         assert_eq!("a\0".parse::<Identifier>(), Err(IdentifierError::Nul { offset: 1 }));
         assert_eq!("".parse::<Identifier>(), Err(IdentifierError::Empty));

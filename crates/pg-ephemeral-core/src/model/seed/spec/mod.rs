@@ -1,8 +1,8 @@
-//! What a seed is, as the user wrote it: plain values, checked where a wrong one could do harm.
+//! Seeds as the user wrote them: plain values, checked where a wrong value could do harm.
 //!
-//! Loading bodies, hashing and applying a seed happen elsewhere; this module must not read files, start
-//! processes or know PostgreSQL connections. Paths and commands stay as written: whoever loads a seed resolves them
-//! against the folder of the configuration.
+//! Other modules load, hash and apply seeds. This module must not read files, start processes or use PostgreSQL
+//! connections. Paths and commands stay as written; they are resolved against the folder of the configuration when the
+//! seed is loaded.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -25,9 +25,11 @@ pub enum SeedSpec {
     SqlFile {
         /// The file, relative to the configuration's folder.
         path: PathBuf,
-        /// Take the file, and those that it includes, from this git revision instead of the working tree.
+        /// The git revision that the file and the files that it includes are read from. Without a revision they are
+        /// read from the working tree.
         git_revision: Option<GitRevision>,
-        /// More files of the working tree that the script reads: those whose paths only a variable names.
+        /// More files of the working tree that the script reads. A file has to be listed here if the script names it
+        /// only by a variable.
         files: Vec<FileGlob>,
     },
     /// A script for psql, written in the configuration itself.
@@ -35,57 +37,58 @@ pub enum SeedSpec {
         /// One or more statements.
         statement: String,
     },
-    /// What pg_dump or pg_dumpall wrote, restored by the server's own pg_restore or psql.
+    /// A dump that pg_dump or pg_dumpall wrote. It is restored by the server's own pg_restore or psql.
     Dump {
-        /// The file, or the folder in directory format, relative to the configuration's folder.
+        /// The file, or the folder of a dump in directory format, relative to the configuration's folder.
         path: PathBuf,
-        /// How it is restored.
+        /// The options for restoring it.
         options: DumpOptions,
     },
     /// A CSV file whose first row names the columns.
     CsvFile {
         /// The file, relative to the configuration's folder.
         path: PathBuf,
-        /// The table that takes the rows.
+        /// The table that the rows are loaded into.
         table: CsvTable,
-        /// What stands between two fields.
+        /// The character between two fields.
         delimiter: CsvDelimiter,
     },
-    /// A shell script run on the host by `sh -e -c`.
+    /// A shell script that `sh -e -c` runs on the host.
     Script {
         /// The script's text.
         script: String,
-        /// Files whose names and contents join the layer's key.
+        /// Files whose names and contents are part of the layer's key.
         files: Vec<FileGlob>,
-        /// What else joins the layer's key.
+        /// The further inputs of the layer's key.
         cache: CacheStrategy,
     },
-    /// A program run on the host.
+    /// A program that runs on the host.
     Command {
-        /// The program: looked up on `PATH`, or relative to the configuration's folder when it has a `/`.
+        /// The program. It is relative to the configuration's folder if it contains a `/`, otherwise it is looked up on
+        /// `PATH`.
         command: String,
-        /// Its arguments, passed as they are.
+        /// The arguments, which are passed unchanged.
         arguments: Vec<String>,
-        /// Files whose names and contents join the layer's key.
+        /// Files whose names and contents are part of the layer's key.
         files: Vec<FileGlob>,
-        /// What else joins the layer's key.
+        /// The further inputs of the layer's key.
         cache: CacheStrategy,
     },
-    /// A shell script run inside the image while PostgreSQL is not running, for packages and extensions.
+    /// A shell script that runs inside the image while PostgreSQL is not running, to install packages and extensions.
     ContainerScript {
         /// The script's text.
         script: String,
-        /// Files that it finds in its working directory. Their names and contents join the layer's key.
+        /// Files that the script finds in its working directory. Their names and contents are part of the layer's key.
         files: Vec<FileGlob>,
     },
 }
 
 impl SeedSpec {
-    /// Every seed type's name, as `type` in `database.toml` takes it.
+    /// The names of all seed types, as the key `type` in `database.toml` accepts them.
     pub const TYPE_NAMES: [&'static str; 7] =
         ["sql-file", "sql-statement", "dump", "csv-file", "script", "command", "container-script"];
 
-    /// The name of this seed's type, as in `database.toml` and in labels.
+    /// Returns the name of this seed's type, as in `database.toml` and in labels.
     #[must_use]
     pub fn type_name(&self) -> &'static str {
         match self {
@@ -99,7 +102,7 @@ impl SeedSpec {
         }
     }
 
-    /// The globs of `files`; none for a type that has no such key.
+    /// Returns the globs of the key `files`. The slice is empty for a type that has no such key.
     #[must_use]
     pub fn files(&self) -> &[FileGlob] {
         match self {
@@ -112,23 +115,23 @@ impl SeedSpec {
     }
 }
 
-/// What a `script` or `command` seed gives to its layer's key.
+/// The inputs of the layer's key of a `script` or `command` seed, besides its `files`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum CacheStrategy {
-    /// The script, or the command with its arguments: it runs again when they change.
+    /// The script, or the command with its arguments. The seed runs again when they change.
     #[default]
     CommandHash,
-    /// Nothing: the seed runs at each boot, and the cacheable prefix of the chain ends before it.
+    /// The seed is not cached. It runs at each start of a server, and so do all later seeds of the chain.
     None,
-    /// As `CommandHash`, and what this program writes to its standard output.
+    /// The same as for `CommandHash`, and the standard output of this program.
     KeyCommand {
-        /// The program, under the same rule as [`SeedSpec::Command`].
+        /// The program, which is looked up like that of [`SeedSpec::Command`].
         command: String,
-        /// Its arguments, passed as they are.
+        /// The arguments, which are passed unchanged.
         arguments: Vec<String>,
     },
-    /// As `CommandHash`, and what this shell script writes to its standard output.
+    /// The same as for `CommandHash`, and the standard output of this shell script.
     KeyScript {
         /// The script's text.
         script: String,
@@ -136,10 +139,10 @@ pub enum CacheStrategy {
 }
 
 impl CacheStrategy {
-    /// Every strategy's name, as `cache.type` in `database.toml` takes it.
+    /// The names of all strategies, as the key `cache.type` in `database.toml` accepts them.
     pub const TYPE_NAMES: [&'static str; 4] = ["command-hash", "none", "key-command", "key-script"];
 
-    /// The name of this strategy, as in `database.toml`.
+    /// Returns the name of this strategy, as in `database.toml`.
     #[must_use]
     pub fn type_name(&self) -> &'static str {
         match self {
@@ -151,21 +154,21 @@ impl CacheStrategy {
     }
 }
 
-/// The table a CSV file is loaded into.
+/// The table that a CSV file is loaded into.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CsvTable {
     /// The table's schema.
     pub schema: Identifier,
-    /// The table's name in it.
+    /// The table's name.
     pub table: Identifier,
 }
 
-/// The character between two fields of a CSV file: one ASCII character, a comma unless set.
+/// The character between two fields of a CSV file: one ASCII character, by default a comma.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CsvDelimiter(u8);
 
 impl CsvDelimiter {
-    /// The character.
+    /// Returns the character.
     #[must_use]
     pub fn as_char(self) -> char {
         char::from(self.0)
@@ -200,32 +203,32 @@ impl fmt::Display for CsvDelimiter {
     }
 }
 
-/// Why a text is no CSV delimiter.
+/// The reason why a text is not a valid CSV delimiter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CsvDelimiterError {
-    /// It is empty, longer than one character, or not ASCII.
+    /// The text is empty, longer than one character, or not ASCII.
     #[error("a delimiter is exactly one ASCII character")]
     NotOneAsciiCharacter,
-    /// It is the character that quotes fields.
+    /// The text is the character that quotes fields.
     #[error("a delimiter can't be the quote character")]
     Quote,
-    /// It is the character that ends rows.
+    /// The text is a line feed or a carriage return, which ends a row.
     #[error("a delimiter can't be a line end")]
     LineEnd,
-    /// It is the NUL character.
+    /// The text is the NUL character.
     #[error("a delimiter can't be the NUL character")]
     Nul,
 }
 
 /// A git revision: a branch, a tag, a commit or an expression such as `HEAD~2`.
 ///
-/// It never starts with `-`, so git can't take it for an option.
+/// It never starts with `-`, so git can't mistake it for an option.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct GitRevision(String);
 
 impl GitRevision {
-    /// The revision as written.
+    /// Returns the revision as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -255,22 +258,22 @@ impl fmt::Display for GitRevision {
     }
 }
 
-/// Why a text is no git revision.
+/// The reason why a text is not a valid git revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GitRevisionError {
-    /// It has no character at all.
+    /// The text is empty.
     #[error("a git revision can't be empty")]
     Empty,
-    /// git would take it for an option.
+    /// The text starts with `-`, so git would take it for an option.
     #[error("a git revision can't start with `-`")]
     LeadingDash,
-    /// It has a control character.
+    /// The text contains a control character.
     #[error("a git revision can't hold {character:?} (at byte {offset})")]
     Control {
         /// The character.
         character: char,
-        /// Where it starts, in bytes from the start of the text.
+        /// The offset of the character, in bytes from the start of the text.
         offset: usize,
     },
 }

@@ -1,1 +1,0 @@
-complete --keep-order --exclusive --command pg-ephemeral --arguments "(PG_EPHEMERAL_COMPLETE=fish pg-ephemeral -- (commandline --current-process --tokenize --cut-at-cursor) (commandline --current-token))"
