@@ -1,21 +1,24 @@
 //! Creates images from a folder that the caller fills, and from the files of a container.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::lchown;
 use std::path::Path;
 use std::time::Duration;
 
 use super::end::{self, Persistence};
-#[cfg(target_os = "linux")]
 use super::folder;
 use super::lockable::Lockable;
 use super::process::{signal, user};
+use super::store::Stores;
 use super::store::container_record::merge_labels;
 use super::store::container_store::LockedContainer;
 use super::store::image::{HostImageConfig, RunAs};
 use super::store::image_store::Draft;
-use super::store::{Stores, slot};
+use super::store::last_commit::LastCommit;
 use super::tree::copy;
+use super::tree::entry::{Entry, now, survey};
+use super::tree::shared_files::SharedFiles;
 use crate::command::UserIds;
 use crate::error::HostError;
 use crate::files::remove;
@@ -40,19 +43,19 @@ pub(super) fn create_image(
     {
         give_away(&root, ids).map_err(HostError::file("give away", &root))?;
     }
-    publish(stores, &draft, config.clone(), name)
+    publish(stores, &draft, config.clone(), name).map(drop)
 }
 
-/// Creates an image from a copy of a container's files. A running container is shut down cleanly and stays stopped.
+/// Creates an image from a container's files. A running container is shut down cleanly and stays stopped.
 pub(super) fn commit(stores: &Stores, name: &ContainerName, spec: &CommitSpec) -> Result<(), CommandError> {
     let container = stores.containers.lock(name)?;
     let source = stop_for_commit(&container)?;
     let draft = stores.images.draft()?;
-    let root = draft.root();
-    folder::make_private(&root)?;
-    let target = folder::open(&root).map_err(HostError::file("open", &root))?;
-    copy::tree(&source, &target).map_err(HostError::file("copy container to", &root))?;
-    Ok(publish(stores, &draft, committed_config(&container, spec)?, &spec.image)?)
+    let files = copy_files(stores, &container, &source, &draft)?;
+    let used = now();
+    let image_id = publish(stores, &draft, committed_config(&container, spec)?, &spec.image)?;
+    remember(&container, &LastCommit { image_id, entries: files, used });
+    Ok(())
 }
 
 /// Like [`commit`], but the container's processes are only paused meanwhile.
@@ -68,18 +71,17 @@ pub(super) fn commit_live(
     let path = container.root_path();
     let source = folder::open(&path).map_err(HostError::file("open", &path))?;
     let draft = stores.images.draft()?;
-    let root = draft.root();
-    folder::make_private(&root)?;
-    let target = folder::open(&root).map_err(HostError::file("open", &root))?;
     let frozen = super::freeze::freeze(&container, &source)?;
-    let copied = copy::tree(&source, &target);
+    let files = copy_files(stores, &container, &source, &draft)?;
+    let used = now();
     drop(frozen);
-    copied.map_err(HostError::file("copy container to", &root))?;
     for path in left_out {
-        let path = root.join(path);
+        let path = draft.root().join(path);
         remove::file_or_content(&path).map_err(HostError::file("leave out", &path))?;
     }
-    Ok(publish(stores, &draft, config, &spec.image)?)
+    let image_id = publish(stores, &draft, config, &spec.image)?;
+    remember(&container, &LastCommit { image_id, entries: files, used });
+    Ok(())
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -87,22 +89,39 @@ pub(super) fn commit_live(_: &Stores, _: &ContainerName, _: &CommitSpec, _: &[&s
     Err(CommandError::Unsupported { backend: crate::Kind::Host, operation: "commit a container that runs" })
 }
 
-/// Like [`commit`], but the files are moved into the image and the container is removed.
-pub(super) fn commit_by_move(stores: &Stores, name: &ContainerName, spec: &CommitSpec) -> Result<(), CommandError> {
-    let container = stores.containers.lock(name)?;
-    let source = stop_for_commit(&container)?;
-    let config = committed_config(&container, spec)?;
-    let draft = stores.images.draft()?;
-    let path = container.root_path();
-    std::fs::rename(&path, draft.root()).map_err(HostError::file("move container's files from", &path))?;
-    publish(stores, &draft, config, &spec.image)?;
-    drop(source);
-    let slot = container.slot();
-    end::discard(stores, container)?;
-    if let Some(slot) = slot {
-        slot::discard(&slot)?;
+/// Puts a container's files into a draft, and returns them as they are in the container. Files that have not changed
+/// since they were equal to those of an image are shared with that image, and all others are copied. No process may be
+/// writing to the files.
+fn copy_files(
+    stores: &Stores,
+    container: &LockedContainer,
+    source: &OwnedFd,
+    draft: &Draft,
+) -> Result<Vec<Entry>, HostError> {
+    let root = draft.root();
+    folder::make_private(&root)?;
+    let target = folder::open(&root).map_err(HostError::file("open", &root))?;
+    let equal = match container.slot() {
+        Some(slot) => stores.slots.equal_image(&slot)?,
+        None => None,
+    };
+    let shared = equal.as_ref().map(|equal| SharedFiles::new(&equal.image.root, &equal.entries, equal.used));
+    let copy = || -> io::Result<Vec<Entry>> {
+        let entries = survey(source)?;
+        copy::entries(&entries, source, &target, shared.as_ref())?;
+        Ok(entries)
+    };
+    copy().map_err(HostError::file("copy container to", &root))
+}
+
+/// Notes an image that is equal to a container's files, so that the next commit can share them.
+fn remember(container: &LockedContainer, commit: &LastCommit) {
+    if let Some(slot) = container.slot()
+        && let Err(error) = commit.write(&slot)
+    {
+        // The next commit shares files with an older image, or none.
+        tracing::warn!(%error, "a commit can't be noted");
     }
-    Ok(())
 }
 
 fn stop_for_commit(container: &LockedContainer) -> Result<Lockable, HostError> {
@@ -120,11 +139,12 @@ fn committed_config(container: &LockedContainer, spec: &CommitSpec) -> Result<Ho
     Ok(config)
 }
 
-fn publish(stores: &Stores, draft: &Draft, config: HostImageConfig, name: &Reference) -> Result<(), HostError> {
-    if let Some(replaced) = stores.images.publish(draft, config, name)? {
+fn publish(stores: &Stores, draft: &Draft, config: HostImageConfig, name: &Reference) -> Result<String, HostError> {
+    let published = stores.images.publish(draft, config, name)?;
+    if let Some(replaced) = published.replaced {
         stores.slots.forget_image(&replaced)?;
     }
-    Ok(())
+    Ok(published.id)
 }
 
 fn give_away(path: &Path, user: UserIds) -> io::Result<()> {

@@ -163,17 +163,6 @@ impl Host {
         self.blocking(move |stores| Ok(commit::create_image(stores, &name, &config, fill)?)).await
     }
 
-    /// Like [`crate::Container::commit`], but the files of the container are moved into the image, which takes almost
-    /// no time, and the container is removed.
-    ///
-    /// # Errors
-    /// Returns [`CommandError::ContainerNotFound`], [`HostError::StillRunning`] if the container does not stop, or
-    /// another error if the backend fails.
-    pub async fn commit_by_move(&self, name: &ContainerName, spec: &CommitSpec) -> Result<(), CommandError> {
-        let (name, spec) = (name.clone(), spec.clone());
-        self.blocking(move |stores| commit::commit_by_move(stores, &name, &spec)).await
-    }
-
     /// Like [`crate::Container::commit`], but the container keeps running. Its processes are paused while its files are
     /// copied, so the image looks as if the machine had crashed at that moment.
     ///

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{TestHost, eventually, name, spec};
+use crate::support::{TestHost, eventually, reference, spec};
 use ociman::host::{HostError, HostImageConfig};
 use ociman::label::Labels;
 use ociman::{CommandError, CommitSpec, ContainerState, ExecSpec, Reference};
@@ -10,10 +10,6 @@ use ociman::{CommandError, CommitSpec, ContainerState, ExecSpec, Reference};
 const FILES: &[(&str, &str)] = &[("data", "original\n")];
 const APPEND: &str = "trap 'echo stopped >> $OCIMAN_ROOT/data; exit 0' TERM; echo started >> $OCIMAN_ROOT/data; \
                       cat $OCIMAN_ROOT/data; while :; do sleep 0.02; done";
-
-fn reference(text: &str) -> Reference {
-    text.parse().unwrap()
-}
 
 async fn names(test: &TestHost, prefix: &str) -> Vec<String> {
     let images = test.backend.images(prefix).await.unwrap();
@@ -120,19 +116,6 @@ async fn a_commit_of_a_running_container_shuts_it_down_cleanly() {
     assert_eq!(data_of(&test, &layer).await, "original\nstarted\nstopped\nstarted\nstopped\n");
     assert_eq!(test.entries("images").len(), 2);
     container.remove().await.unwrap();
-}
-
-#[tokio::test]
-async fn a_commit_by_move_moves_the_files_and_removes_the_container() {
-    let test = TestHost::new();
-    let base = test.image("test/empty:1", HostImageConfig::new(["sh"]), |_| Ok(())).await;
-    let run = spec("maker", &base).arguments(["-c", "echo made > $OCIMAN_ROOT/data"]);
-    let container = test.backend.run(&run).await.unwrap();
-    assert!(container.wait().await.unwrap().success());
-    let made = reference("test/made:1");
-    test.host.commit_by_move(&name("maker"), &CommitSpec::new(made.clone())).await.unwrap();
-    assert_eq!(test.entries("containers"), Vec::<String>::new());
-    assert_eq!(data_of(&test, &made).await, "made\n");
 }
 
 #[tokio::test]

@@ -5,5 +5,6 @@ mod containers;
 mod exec;
 mod images;
 mod lifetime;
+mod sharing;
 mod slots;
 mod support;

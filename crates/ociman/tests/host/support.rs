@@ -24,15 +24,11 @@ impl TestHost {
     }
 
     /// Creates an image whose containers run this shell script, with these files.
-    pub(crate) async fn shell_image(
-        &self,
-        image: &str,
-        script: &str,
-        files: &'static [(&'static str, &'static str)],
-    ) -> Reference {
+    pub(crate) async fn shell_image(&self, image: &str, script: &str, files: &[(&str, &str)]) -> Reference {
+        let files: Vec<_> = files.iter().map(|(path, content)| (path.to_string(), content.to_string())).collect();
         self.image(image, HostImageConfig::new(["/bin/sh", "-c", script]), move |root| {
             for (path, content) in files {
-                if let Some(parent) = root.join(path).parent() {
+                if let Some(parent) = root.join(&path).parent() {
                     std::fs::create_dir_all(parent)?;
                 }
                 std::fs::write(root.join(path), content)?;
@@ -91,6 +87,10 @@ impl Drop for TestHost {
 
 pub(crate) fn name(name: &str) -> ContainerName {
     name.parse().unwrap()
+}
+
+pub(crate) fn reference(text: &str) -> Reference {
+    text.parse().unwrap()
 }
 
 pub(crate) fn spec(container: &str, image: &Reference) -> RunSpec {

@@ -29,6 +29,14 @@ pub(crate) struct ImageRoot {
     _lock: Lockable,
 }
 
+/// An image that was published.
+#[derive(Debug)]
+pub(crate) struct Published {
+    pub(crate) id: String,
+    /// The image that had the name before and was removed because it had no other name.
+    pub(crate) replaced: Option<String>,
+}
+
 /// A folder in which an image is being created. It is removed when it is dropped, unless it has been published.
 #[derive(Debug)]
 pub(crate) struct Draft {
@@ -105,7 +113,7 @@ impl ImageStore {
         draft: &Draft,
         config: HostImageConfig,
         name: &Reference,
-    ) -> Result<Option<String>, HostError> {
+    ) -> Result<Published, HostError> {
         let root = draft.root();
         let entries =
             folder::open(&root).and_then(|root| survey(&root)).map_err(HostError::file("read folder", &root))?;
@@ -121,7 +129,8 @@ impl ImageStore {
         let _lock = self.lock_names()?;
         let place = self.folder(&record.id);
         folder::rename_new(&draft.folder, &place).map_err(HostError::file("publish image", &place))?;
-        self.set_name(name, &record.id)
+        let replaced = self.set_name(name, &record.id)?;
+        Ok(Published { id: record.id, replaced })
     }
 
     /// Adds a name to an image. An existing image with that name is treated as in [`ImageStore::publish`].

@@ -4,6 +4,7 @@ pub(super) mod container_record;
 pub(super) mod container_store;
 pub(super) mod image;
 pub(super) mod image_store;
+pub(super) mod last_commit;
 pub(super) mod log;
 pub(super) mod slot;
 mod slot_state;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::HostError;
 use crate::host::folder;
+use crate::host::tree::entry::now;
 use crate::host::tree::reset::Trust;
 use crate::process::boot_id;
 
@@ -46,8 +47,13 @@ impl SlotState {
 
     /// Returns the state of a slot that a container uses from now on.
     pub(crate) fn used(size: u64, container: &str) -> Self {
-        let usage = Usage::Used { container: container.to_owned(), since: now_in_nanoseconds() };
+        let usage = Usage::Used { container: container.to_owned(), since: now() };
         Self { size, boot: boot_id().to_owned(), usage }
+    }
+
+    /// Returns the state of a slot that is being changed: nothing is known of its files.
+    pub(crate) fn unknown(size: u64) -> Self {
+        Self { size, boot: boot_id().to_owned(), usage: Usage::Unknown }
     }
 
     /// Returns the same state for a container that has been renamed.
@@ -100,11 +106,6 @@ pub(crate) fn written(slot: &Path) -> Option<SystemTime> {
 
 fn path(slot: &Path) -> PathBuf {
     slot.join("state")
-}
-
-fn now_in_nanoseconds() -> i64 {
-    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since_epoch.as_nanos()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use rustix::fs::{AtFlags, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
 
 use super::entry::{Entry, EntryKind, Stamp, mode, permissions, survey};
+use super::shared_files::SharedFiles;
 
 const THREADS: usize = 2;
 /// The number of entries below which a second thread costs more than it saves.
@@ -17,34 +18,46 @@ const FILES_FOR_THREADS: usize = 64;
 /// Copies all of `source` into the empty folder `target`, and returns the entries of `target` with the stamps of the
 /// copies. Sockets, pipes and devices are left out; times are not kept.
 pub(crate) fn tree(source: &OwnedFd, target: &OwnedFd) -> io::Result<Vec<Entry>> {
-    let mut entries = survey(source)?;
+    let mut all = survey(source)?;
+    for (index, stamp) in entries(&all, source, target, None)? {
+        all[index].stamp = stamp;
+    }
+    Ok(all)
+}
+
+/// Copies `entries` from `source` into the empty folder `target`, and returns the stamps of the copies by their
+/// index in `entries`. A file that `shared` has is linked instead. Times are not kept.
+pub(crate) fn entries(
+    entries: &[Entry],
+    source: &OwnedFd,
+    target: &OwnedFd,
+    shared: Option<&SharedFiles<'_>>,
+) -> io::Result<Vec<(usize, Stamp)>> {
     for folder in entries.iter().filter(|entry| entry.kind == EntryKind::Folder && !entry.path.is_empty()) {
         rustix::fs::mkdirat(target, folder.place(), Mode::RWXU)?;
     }
-    let stamps = copy_files(&entries, source, target)?;
-    for (index, stamp) in stamps {
-        entries[index].stamp = stamp;
-    }
+    let stamps = copy_files(entries, |entry| match shared {
+        Some(shared) if shared.link(entry, target) => Ok(Stamp::default()),
+        _ => create(entry, source, target),
+    })?;
     // Innermost first, so that a folder without write permission is closed only after its content is complete.
     for folder in entries.iter().rev().filter(|entry| entry.kind == EntryKind::Folder) {
         restore_folder(target, folder)?;
     }
-    Ok(entries)
+    Ok(stamps)
 }
 
-fn copy_files(entries: &[Entry], source: &OwnedFd, target: &OwnedFd) -> io::Result<Vec<(usize, Stamp)>> {
+fn copy_files(entries: &[Entry], copy: impl Fn(&Entry) -> io::Result<Stamp> + Sync) -> io::Result<Vec<(usize, Stamp)>> {
+    // Large files first, so that both threads end at about the same time.
+    let mut files: Vec<usize> = (0..entries.len()).filter(|&index| entries[index].kind != EntryKind::Folder).collect();
+    files.sort_by_key(|&index| std::cmp::Reverse(entries[index].size()));
     let next = AtomicUsize::new(0);
     let work = || -> io::Result<Vec<(usize, Stamp)>> {
         let mut stamps = Vec::new();
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(entry) = entries.get(index) else {
-                return Ok(stamps);
-            };
-            if entry.kind != EntryKind::Folder {
-                stamps.push((index, create(entry, source, target)?));
-            }
+        while let Some(&index) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+            stamps.push((index, copy(&entries[index])?));
         }
+        Ok(stamps)
     };
     if entries.len() < FILES_FOR_THREADS {
         return work();

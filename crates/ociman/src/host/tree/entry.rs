@@ -4,6 +4,7 @@
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::time::SystemTime;
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, RawMode, Stat};
 
@@ -50,7 +51,45 @@ impl Stamp {
     }
 }
 
+/// A clock of the file system may be this much behind, in nanoseconds: two of the longest timer ticks.
+pub(crate) const CLOCK_SLACK: i64 = 20_000_000;
+
+/// The metadata by which a change of a file or symbolic link is recognised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Facts {
+    size: u64,
+    mode: u32,
+    uid: u32,
+    gid: u32,
+    pub(crate) stamp: Stamp,
+}
+
+impl Facts {
+    pub(crate) fn of(stat: &Stat) -> Self {
+        let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+        let size = if is_file { u64::try_from(stat.st_size).unwrap_or_default() } else { 0 };
+        Self { size, mode: permissions(stat), uid: stat.st_uid, gid: stat.st_gid, stamp: Stamp::of(stat) }
+    }
+}
+
+/// Returns the time now, in nanoseconds since the epoch.
+pub(crate) fn now() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_nanos()).unwrap_or(i64::MAX)
+}
+
 impl Entry {
+    /// Returns `true` if a file or symbolic link with the metadata `now` has not changed since it was as this entry
+    /// describes. Processes can write to it since `used`, in nanoseconds since the epoch. A file that was last changed
+    /// just before that counts as changed, because two changes within one tick of the clock look like one.
+    pub(crate) fn is_unchanged(&self, now: &Facts, used: i64) -> bool {
+        self.facts() == *now && now.stamp.changed < used.saturating_sub(CLOCK_SLACK)
+    }
+
+    pub(crate) fn facts(&self) -> Facts {
+        Facts { size: self.size(), mode: self.mode, uid: self.uid, gid: self.gid, stamp: self.stamp }
+    }
+
     /// Returns the path for system calls, relative to the open root.
     pub(crate) fn place(&self) -> &[u8] {
         place(&self.path)

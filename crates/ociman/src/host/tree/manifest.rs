@@ -28,7 +28,8 @@ pub(crate) fn write(path: &Path, entries: &[Entry]) -> Result<(), HostError> {
     folder::overwrite_private(path, &encode(entries))
 }
 
-fn encode(entries: &[Entry]) -> Vec<u8> {
+/// Encodes entries as the bytes of a manifest.
+pub(crate) fn encode(entries: &[Entry]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(16 + entries.len() * 96);
     bytes.extend_from_slice(MAGIC);
     bytes.extend_from_slice(&(entries.len() as u64).to_le_bytes());
@@ -54,7 +55,8 @@ fn encode(entries: &[Entry]) -> Vec<u8> {
     bytes
 }
 
-fn decode(bytes: &[u8]) -> Option<Vec<Entry>> {
+/// Decodes the bytes of a manifest; `None` if they are not a complete one.
+pub(crate) fn decode(bytes: &[u8]) -> Option<Vec<Entry>> {
     let mut reader = Reader { rest: bytes.strip_prefix(MAGIC)? };
     let count = usize::try_from(reader.u64()?).ok()?;
     // No entry takes fewer bytes than this. The limit keeps a wrong count from allocating all memory.

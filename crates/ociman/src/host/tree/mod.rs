@@ -4,3 +4,4 @@ pub(super) mod copy;
 pub(super) mod entry;
 pub(super) mod manifest;
 pub(super) mod reset;
+pub(super) mod shared_files;

@@ -9,10 +9,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 
 use crate::files::remove;
 use crate::host::tree::copy;
-use crate::host::tree::entry::{Entry, EntryKind, Stamp, join, permissions, place};
-
-/// How far a clock of the file system may be behind, in nanoseconds: two of the longest timer ticks.
-const CLOCK_SLACK: i64 = 20_000_000;
+use crate::host::tree::entry::{Entry, EntryKind, Facts, join, permissions, place};
 
 /// How far the stamps of a manifest are trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,20 +113,10 @@ impl Reset<'_> {
     }
 
     fn is_untouched(&self, position: usize, stat: &Stat) -> bool {
-        let Trust::Stamps { used } = self.trust else {
-            return false;
-        };
-        let entry = &self.entries[position];
-        let stamp = Stamp::of(stat);
-        let same_size = match entry.kind {
-            EntryKind::File { size } => u64::try_from(stat.st_size).ok() == Some(size),
-            EntryKind::Folder | EntryKind::Link { .. } => true,
-        };
-        stamp == entry.stamp
-            && same_size
-            && stamp.changed < used.saturating_sub(CLOCK_SLACK)
-            && permissions(stat) == entry.mode
-            && (stat.st_uid, stat.st_gid) == (entry.uid, entry.gid)
+        match self.trust {
+            Trust::Stamps { used } => self.entries[position].is_unchanged(&Facts::of(stat), used),
+            Trust::Nothing => false,
+        }
     }
 
     /// Overwrites a file in place. Returns `false` if the file must be created again instead: a file with a second name

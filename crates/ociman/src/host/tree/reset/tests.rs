@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::host::folder::open;
 use crate::host::lockable::Lockable;
+use crate::host::tree::entry::Stamp;
 
 /// An original and a copy of it that is used and reset.
 struct Trees {
