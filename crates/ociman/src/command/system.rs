@@ -1,5 +1,9 @@
 //! The [`Executor`] that starts real processes.
 
+#[cfg(target_os = "linux")]
+use std::fs::File;
+#[cfg(target_os = "linux")]
+use std::io::{Read, Seek};
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -9,6 +13,8 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::blocking;
 use crate::command::{CommandLine, Executor, Orphaning, Process, ProcessError, ProcessGroup, QueryOutput, Stream};
+#[cfg(target_os = "linux")]
+use crate::command::{Output, communicate};
 use crate::process::{ProcessIdentity, TreeWatcher};
 
 /// How long an abandoned query may take to end by itself, and then again after SIGTERM.
@@ -23,29 +29,31 @@ pub struct System;
 impl Executor for System {
     async fn spawn(&self, line: CommandLine) -> Result<Process, ProcessError> {
         tracing::debug!(command = %line, "start");
-        let program = line.program.clone();
-        let orphaning = line.orphaning;
-        let mut command = prepare(line);
-        let watcher = match orphaning {
-            Orphaning::KilledWithDescendants => Some(TreeWatcher::over(&mut command)),
-            Orphaning::Allowed | Orphaning::Terminated | Orphaning::Killed => None,
+        let (program, orphaning) = (line.program.clone(), line.orphaning);
+        start(prepare(line), orphaning).map_err(|source| ProcessError::from_spawn(&program, source))
+    }
+
+    /// The output goes to files, not to pipes: a pipe breaks if this process is killed, and the command would be ended by
+    /// that in the middle of its work. Podman, for example, would leave the container of a commit paused.
+    #[cfg(target_os = "linux")]
+    async fn capture(&self, mut line: CommandLine, input: &[u8]) -> Result<Output, ProcessError> {
+        tracing::debug!(command = %line, "start");
+        let (program, orphaning) = (line.program.clone(), line.orphaning);
+        line.stdin = if input.is_empty() { Stream::Null } else { Stream::Piped };
+        let started = || -> std::io::Result<_> {
+            let files = [memory_file()?, memory_file()?];
+            let mut command = prepare(line);
+            command.stdout(files[0].try_clone()?).stderr(files[1].try_clone()?);
+            Ok((start(command, orphaning)?, files))
         };
-        let watcher = watcher.transpose().map_err(|source| ProcessError::from_spawn(&program, source))?;
-        let mut child = tokio::process::Command::from(command)
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|source| ProcessError::from_spawn(&program, source))?;
-        Ok(Process {
-            id: child.id(),
-            stdin: child.stdin.take().map(|stream| Box::new(stream) as _),
-            stdout: child.stdout.take().map(|stream| Box::new(stream) as _),
-            stderr: child.stderr.take().map(|stream| Box::new(stream) as _),
-            exit: Box::pin(async move {
-                let status = child.wait().await.map(Into::into);
-                drop(watcher);
-                status
-            }),
-        })
+        let (process, files) = started().map_err(|source| ProcessError::from_spawn(&program, source))?;
+        let communicated = async {
+            let mut output = communicate(process, input).await?;
+            let [stdout, stderr] = files.map(content);
+            (output.stdout, output.stderr) = (stdout?, stderr?);
+            Ok(output)
+        };
+        communicated.await.map_err(|source| ProcessError::Communicate { program, source })
     }
 
     async fn query(&self, line: CommandLine, limit: Duration) -> Result<QueryOutput, ProcessError> {
@@ -70,6 +78,40 @@ impl Executor for System {
         let (status, stdout, stderr) = ended.map_err(|source| ProcessError::Communicate { program, source })?;
         Ok(QueryOutput { success: status.success(), stdout, stderr })
     }
+}
+
+/// Starts a command. The process is killed when the returned value is dropped.
+fn start(mut command: std::process::Command, orphaning: Orphaning) -> std::io::Result<Process> {
+    let watcher = match orphaning {
+        Orphaning::KilledWithDescendants => Some(TreeWatcher::over(&mut command)?),
+        Orphaning::Allowed | Orphaning::Terminated | Orphaning::Killed => None,
+    };
+    let mut child = tokio::process::Command::from(command).kill_on_drop(true).spawn()?;
+    Ok(Process {
+        id: child.id(),
+        stdin: child.stdin.take().map(|stream| Box::new(stream) as _),
+        stdout: child.stdout.take().map(|stream| Box::new(stream) as _),
+        stderr: child.stderr.take().map(|stream| Box::new(stream) as _),
+        exit: Box::pin(async move {
+            let status = child.wait().await.map(Into::into);
+            drop(watcher);
+            status
+        }),
+    })
+}
+
+/// Creates a file in memory that has no name.
+#[cfg(target_os = "linux")]
+fn memory_file() -> std::io::Result<File> {
+    Ok(rustix::fs::memfd_create(c"output", rustix::fs::MemfdFlags::CLOEXEC)?.into())
+}
+
+#[cfg(target_os = "linux")]
+fn content(mut file: File) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.rewind()?;
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Reads a stream to its end and returns it as text, without the last line break.

@@ -2,10 +2,12 @@
 //! nothing shows whose they are. The name of this folder identifies the process that created it.
 
 use std::fs::DirBuilder;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use crate::files::{leftovers, remove};
+use crate::process::Status;
 
 /// A folder that is removed when the value is dropped.
 #[derive(Debug)]
@@ -32,9 +34,21 @@ impl Drop for Scratch {
     }
 }
 
-/// Removes the folders that killed processes of this user left behind.
+/// Removes the folders that killed processes of this user left behind. A Podman command goes on when the process that
+/// started it is killed, and without its temporary files it would fail halfway: a commit would leave the container paused.
 pub(crate) fn sweep() {
-    parent().iter().for_each(|parent| leftovers::sweep_own(parent));
+    parent().iter().for_each(|parent| leftovers::sweep_own(parent, |folder| !is_in_use(folder)));
+}
+
+/// Returns `true` if a process has this folder as its folder for temporary files.
+fn is_in_use(folder: &Path) -> bool {
+    let variable = [b"TMPDIR=", folder.as_os_str().as_bytes()].concat();
+    let has_variable = |status: &Status| {
+        // A process that has ended, or belongs to another user, has no environment that can be read.
+        let environment = std::fs::read(format!("/proc/{}/environ", status.pid)).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|found| found == variable)
+    };
+    Status::all().iter().any(has_variable)
 }
 
 /// Returns the folder in which Podman puts large temporary files, or `None` if `TMPDIR` must not be changed: without a
@@ -63,6 +77,16 @@ mod tests {
         let dead = path.with_file_name(parts.join("-"));
         std::fs::create_dir(&dead).unwrap();
         std::fs::write(dead.join("buildah1"), "x").unwrap();
+        #[cfg(target_os = "linux")]
+        {
+            // The command that the killed process had started still runs.
+            let mut command = std::process::Command::new("sleep").arg("600").env("TMPDIR", &dead).spawn().unwrap();
+            sweep();
+            let is_kept = dead.join("buildah1").exists();
+            command.kill().unwrap();
+            command.wait().unwrap();
+            assert!(is_kept);
+        }
         sweep();
         assert!(path.join("storage1").exists() && !dead.exists());
         drop(scratch);

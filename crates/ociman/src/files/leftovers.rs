@@ -51,10 +51,12 @@ fn sweep_if(folder: &Path, may_go: impl Fn(&DirEntry) -> bool) {
     }
 }
 
-/// Like [`sweep`], for a folder to which other users can write as well: only removes what belongs to this user.
-pub(crate) fn sweep_own(folder: &Path) {
+/// Like [`sweep`], for a folder to which other users can write as well: only removes what belongs to this user and
+/// what `may_go` allows.
+pub(crate) fn sweep_own(folder: &Path, may_go: impl Fn(&Path) -> bool) {
     let user = rustix::process::geteuid().as_raw();
-    sweep_if(folder, |entry| entry.metadata().is_ok_and(|metadata| metadata.uid() == user));
+    let is_own = |entry: &DirEntry| entry.metadata().is_ok_and(|metadata| metadata.uid() == user);
+    sweep_if(folder, |entry| is_own(entry) && may_go(&entry.path()));
 }
 
 /// Returns the number of entries that [`sweep`] would remove.

@@ -54,6 +54,16 @@ async fn a_query_that_takes_too_long_is_ended_and_the_error_shows_the_limit() {
 }
 
 /// Returns `true` if a process is still running that has this file in its command line.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn captured_output_does_not_go_to_a_pipe_that_would_break_if_this_process_were_killed() {
+    let script = "cat; readlink /proc/self/fd/1; readlink /proc/self/fd/2 >&2; exit 7";
+    let output = System.capture(CommandLine::new("sh").arguments(["-c", script]), b"input\n").await.unwrap();
+    let (stdout, stderr) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert_eq!(output.status.code(), 7);
+    assert!(stdout.starts_with("input\n/memfd:") && stderr.starts_with("/memfd:"), "{stdout}{stderr}");
+}
+
 fn runs(file: &Path) -> bool {
     let file = file.to_string_lossy().into_owned();
     let entries = std::fs::read_dir("/proc").unwrap().flatten();

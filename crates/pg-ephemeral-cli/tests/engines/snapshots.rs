@@ -5,6 +5,7 @@ crate::on_engines! {
     both {
         snapshot_cases {
             a_restore_or_reset_that_is_killed_at_any_moment_leaves_the_old_session_or_the_new_one
+            a_snapshot_that_is_killed_at_any_moment_leaves_the_session_running
         }
     }
     docker {

@@ -131,3 +131,27 @@ pub fn a_restore_or_reset_that_is_killed_at_any_moment_leaves_the_old_session_or
     site.command(&["gc", "-q"]).run().status(0);
     site.assert_nothing_left();
 }
+
+/// Kills a command that takes a snapshot, each time a little later, until about the time that a complete one takes. On an
+/// engine, a commit whose client ends too early would leave the container paused.
+pub fn a_snapshot_that_is_killed_at_any_moment_leaves_the_session_running(backend: &'static str) {
+    let site = Site::new(backend);
+    let name = site.name("one");
+    site.start_with(&name, &[]);
+    let snapshot = ["snapshot", "-q", "--as", "saved", "--replace"];
+    let begin = Instant::now();
+    site.on(&name, &snapshot).run().status(0);
+    let whole = begin.elapsed();
+    for kill in 0..KILLS {
+        let command = site.on(&name, &snapshot).start();
+        std::thread::sleep(whole * (kill + 1) / (KILLS + 1));
+        command.signal(Signal::KILL);
+        command.wait();
+        assert_eq!(site.ask(&name, "select 'alive'"), "alive");
+    }
+    site.on(&name, &snapshot).run().status(0);
+    site.stop(&name);
+    site.on(&name, &["snapshot", "--remove", "saved"]).run().status(0);
+    site.command(&["gc", "-q"]).run().status(0);
+    site.assert_nothing_left();
+}

@@ -287,6 +287,10 @@ impl AttachError {
                 "it belongs to another user or state folder, or the secret was changed since it was started; whoever may remove \
                  it does so with: pg-ephemeral session stop --name {session} --force"
             )),
+            Self::Paused { session } => {
+                let container = session.container_name();
+                Some(format!("`docker unpause {container}` or `podman unpause {container}` lets it continue"))
+            }
             Self::Find(error) => error.hint(),
             _ => None,
         }

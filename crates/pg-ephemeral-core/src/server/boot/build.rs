@@ -42,6 +42,12 @@ pub(crate) const ANY_UNLOGGED: &str = "WITH version (folder) AS ( \
         FROM version, pg_tablespace AS space, pg_database AS base WHERE spcname NOT IN ('pg_default', 'pg_global')) \
     SELECT EXISTS (SELECT FROM folder, LATERAL pg_ls_dir(path, true, false) AS file WHERE file LIKE '%\\_init')";
 
+/// The size of all databases, in bytes.
+const SIZE: &str = "SELECT sum(pg_database_size(oid))::bigint FROM pg_database";
+
+/// The growth in bytes from which on committing it twice costs more than starting another server.
+const MUCH_GROWTH: i64 = 64 << 20;
+
 /// A query that returns a hash of the server's configuration files. Modification times would not show all changes,
 /// because PostgreSQL reports them in whole seconds.
 const CONFIGURATION: &str = "SELECT string_agg(sha256(pg_read_binary_file(file, 0, 100000000, true)), '' ORDER BY file) \
@@ -97,7 +103,14 @@ impl Boot<'_> {
                     if self.resolved.present.contains(hash) {
                         Some(server)
                     } else {
-                        Some(self.commit(server, hash, step.seed + 1).await?)
+                        let mut server = self.commit(server, hash, step.seed + 1).await?;
+                        let is_last = steps.last().is_some_and(|&(_, last)| last == hash);
+                        if !is_last && self.has_grown(&mut server).await? {
+                            server.launched.guard.remove().await.map_err(StartError::Watch)?;
+                            None
+                        } else {
+                            Some(server)
+                        }
                     }
                 }
                 Place::Image => {
@@ -111,6 +124,19 @@ impl Boot<'_> {
             at = hash;
         }
         Ok(running)
+    }
+
+    /// Returns `true` if the databases have grown much since the server's container was started. On an engine, each further
+    /// commit of that container would hold all of this again, so the build continues in a container of the new layer.
+    async fn has_grown(&self, running: &mut Running) -> Result<bool, StartError> {
+        if self.backend.kind() == Kind::Host {
+            return Ok(false);
+        }
+        let client = self.client(running).await?;
+        let size = client.query_one(SIZE, &[]).await.map_err(StartError::SetUp)?.get::<_, i64>(0);
+        running.client = Some(client);
+        let before = *running.size_at_start.get_or_insert(size);
+        Ok(size - before >= MUCH_GROWTH)
     }
 
     async fn initialise(&self) -> Result<Option<Running>, StartError> {
@@ -172,6 +198,9 @@ impl Boot<'_> {
         let verifier = ociman::blocking::run(move || secret::verifier(&verified));
         let client = self.client(running).await?;
         self.definition.observer.begin(Step::Commit);
+        if running.applied.is_some() {
+            self.vacuum(running, &client).await;
+        }
         let verifier = verifier.await.map_err(StartError::Thread)?;
         let user = self.definition.superuser.as_str();
         connect::set_password(&client, user, &verifier).await.map_err(StartError::SetUp)?;
@@ -195,11 +224,16 @@ impl Boot<'_> {
         }
     }
 
-    /// Stores a hash of the configuration that a server was started with, before the first seed that may change it.
+    /// Stores a hash of the configuration that a server was started with, before the first seed that may change it, and the
+    /// size of the databases.
     async fn note_configuration(&self, running: &mut Running) -> Result<(), StartError> {
         if self.backend.kind() != Kind::Host && running.configuration.is_none() {
             let client = self.client(running).await?;
             running.configuration = configuration(&client).await?;
+            if running.size_at_start.is_none() {
+                let size = client.query_one(SIZE, &[]).await.map_err(StartError::SetUp)?;
+                running.size_at_start = Some(size.get(0));
+            }
             running.client = Some(client);
         }
         Ok(())

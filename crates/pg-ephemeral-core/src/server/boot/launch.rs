@@ -213,14 +213,21 @@ impl Boot<'_> {
     /// Returns all server parameters as `-c NAME=VALUE`: first those that make a throw-away server fast, then those of
     /// the caller, then the reserved ones. Later ones override earlier ones.
     fn settings(&self, endpoint: &Endpoint, listens_on: Ipv4Addr, libraries: Libraries) -> Vec<String> {
-        let mut settings = Vec::new();
+        // A layer or snapshot would otherwise contain WAL segments that are only kept for reuse.
+        let mut settings: Vec<String> = ["wal_recycle=off", "wal_init_zero=off"].map(str::to_owned).into();
         if self.definition.durability == Durability::Off {
-            settings.extend(["fsync=off", "synchronous_commit=off", "full_page_writes=off"].map(str::to_owned));
+            // Checkpoints only happen if they are asked for, or if there is much WAL.
+            let fast = [
+                "fsync=off",
+                "synchronous_commit=off",
+                "full_page_writes=off",
+                "checkpoint_timeout=1d",
+                "max_wal_size=4GB",
+            ];
+            settings.extend(fast.map(str::to_owned));
             if self.backend.kind() == Kind::Host {
                 // These parameters avoid disk writes, and a small buffer pool starts faster.
-                let lean =
-                    ["checkpoint_timeout=1d", "max_wal_size=4GB", "bgwriter_lru_maxpages=0", "shared_buffers=32MB"];
-                settings.extend(lean.map(str::to_owned));
+                settings.extend(["bgwriter_lru_maxpages=0", "shared_buffers=32MB"].map(str::to_owned));
             }
         }
         let is_set = |name: &str| libraries == Libraries::Loaded || !layer::preloads(name);

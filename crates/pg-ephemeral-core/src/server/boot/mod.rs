@@ -5,6 +5,7 @@ pub(crate) mod build;
 mod first_start;
 pub(crate) mod launch;
 pub(super) mod tls;
+mod vacuum;
 
 use std::path::Path;
 
@@ -79,11 +80,21 @@ pub(super) struct Running {
     /// A hash of the configuration files that the server was started with. Only set if seeds are to be committed while
     /// the server runs.
     configuration: Option<Vec<u8>>,
+    /// The size of all databases when the container was started, in bytes. Only set together with `configuration`.
+    size_at_start: Option<i64>,
 }
 
 impl Running {
     fn new(launched: Launched, password: Secret, client: Client) -> Self {
-        Self { launched, password, client: Some(client), shell: None, applied: None, configuration: None }
+        Self {
+            launched,
+            password,
+            client: Some(client),
+            shell: None,
+            applied: None,
+            configuration: None,
+            size_at_start: None,
+        }
     }
 
     /// Drops everything that becomes invalid when the server stops.
