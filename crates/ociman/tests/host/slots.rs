@@ -83,7 +83,7 @@ async fn containers_that_run_at_once_have_files_of_their_own() {
 #[tokio::test]
 async fn no_more_slots_are_kept_than_the_limits_allow() {
     let test = TestHost::new();
-    let limits = SlotLimits { per_image: 2, total: 3, bytes: 1 << 20 };
+    let limits = SlotLimits { per_image: 2, total: 3, bytes: 1 << 20, idle_bytes: 1 << 20 };
     let backend = Backend::host(test.host.clone().with_slot_limits(limits));
     let images = [
         test.shell_image("test/one:1", "exec sleep 600", FILES).await,
@@ -102,6 +102,25 @@ async fn no_more_slots_are_kept_than_the_limits_allow() {
     assert_eq!(slots.len(), 2, "{slots:?}");
     // The slots that had been idle for longest were removed.
     assert_eq!(slots.iter().map(|slot| &slot.image_id).collect::<BTreeSet<_>>().len(), 1);
+}
+
+#[tokio::test]
+async fn idle_slots_are_limited_by_size_but_the_last_one_is_kept() {
+    let test = TestHost::new();
+    let image = test.shell_image("test/one:1", "exec sleep 600", FILES).await;
+    // A slot of this image has 15 bytes.
+    for (idle_bytes, kept) in [(10, 1), (29, 1), (30, 2), (1 << 20, 3)] {
+        let limits = SlotLimits { idle_bytes, ..SlotLimits::default() };
+        let backend = Backend::host(test.host.clone().with_slot_limits(limits));
+        let mut containers = Vec::new();
+        for number in 0..3 {
+            containers.push(backend.run(&spec(&format!("run-{number}"), &image)).await.unwrap());
+        }
+        for container in &mut containers {
+            container.remove_force().await.unwrap();
+        }
+        assert_eq!(test.host.slots().await.unwrap().len(), kept, "{idle_bytes}");
+    }
 }
 
 #[tokio::test]

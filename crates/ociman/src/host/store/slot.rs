@@ -25,7 +25,8 @@ use crate::host::tree::{copy, manifest};
 /// The size in bytes from which on copying a slot takes long enough to avoid it.
 const LARGE: u64 = 64 << 20;
 
-/// How many slots are kept, and how large they may be together. By default, 8 for each image, 16 in total, and 8 GiB.
+/// How many slots are kept, and how large they may be together. By default, 8 for each image, 16 in total, 8 GiB,
+/// and 1 GiB for those that no container uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SlotLimits {
     /// The maximum number of slots of one image.
@@ -34,11 +35,14 @@ pub struct SlotLimits {
     pub total: usize,
     /// The maximum total size of the files of all slots, in bytes.
     pub bytes: u64,
+    /// The maximum total size of the files of slots that no container uses, in bytes. The slot that was used last is kept
+    /// whatever its size.
+    pub idle_bytes: u64,
 }
 
 impl Default for SlotLimits {
     fn default() -> Self {
-        Self { per_image: 8, total: 16, bytes: 8 << 30 }
+        Self { per_image: 8, total: 16, bytes: 8 << 30, idle_bytes: 1 << 30 }
     }
 }
 
@@ -122,6 +126,7 @@ impl SlotPool {
         match original {
             Some(original) if siblings <= self.limits.per_image => {
                 let state = SlotState::read(&slot.folder);
+                self.limit_idle(state.size)?;
                 // Copying much takes long, and the slot may next be used for another image.
                 if state.size >= LARGE && changed_size(&slot, &state)? >= LARGE {
                     Ok(())
@@ -131,6 +136,22 @@ impl SlotPool {
             }
             _ => discard(&slot.folder),
         }
+    }
+
+    /// Removes the slots that have been idle for longest, until one more idle slot of this size is within the limit.
+    fn limit_idle(&self, size: u64) -> Result<(), HostError> {
+        let mut idle: Vec<SlotInfo> = self.list().into_iter().filter(|slot| !slot.in_use).collect();
+        idle.sort_by_key(|slot| slot.last_used);
+        let mut bytes = idle.iter().map(|slot| slot.size).sum::<u64>().saturating_add(size);
+        for slot in idle {
+            if bytes <= self.limits.idle_bytes {
+                break;
+            }
+            if self.remove_idle(&slot.path)? {
+                bytes = bytes.saturating_sub(slot.size);
+            }
+        }
+        Ok(())
     }
 
     /// Returns all slots.
