@@ -618,11 +618,21 @@ pub fn a_paused_session_keeps_its_name_and_can_be_stopped(backend: &'static str)
     }
     assert!(paused.status.success(), "{paused:?}");
     assert_eq!(site.names(), [name.as_str()]);
-    site.on(&name, &["start", "-q"]).run().status(1).stderr("error: the session [..] is already running\nhint: [..]\n");
     let expected =
         format!("error: failed to attach to the session {name}: its container is paused\nhint: [..]unpause[..]\n");
-    site.on(&name, &["url"]).run().status(1).stdout("").stderr(&expected);
-    site.on(&name, &["psql"]).run().status(125).stdout("").stderr(&expected);
+    // Each command waits for a while, because a snapshot only pauses the container for a moment.
+    std::thread::scope(|scope| {
+        let taken = "error: the session [..] is already running\nhint: [..]\n";
+        scope.spawn(|| {
+            site.on(&name, &["start", "-q"]).run().status(1).stderr(taken);
+        });
+        scope.spawn(|| {
+            site.on(&name, &["url"]).run().status(1).stdout("").stderr(&expected);
+        });
+        scope.spawn(|| {
+            site.on(&name, &["psql"]).run().status(125).stdout("").stderr(&expected);
+        });
+    });
     site.stop(&name);
     site.assert_nothing_left();
 }

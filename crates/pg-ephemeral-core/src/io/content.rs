@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::read::MultiGzDecoder;
 use ruzstd::decoding::StreamingDecoder;
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 /// The size of a piece, in bytes. It is large because the receiver may start a program for each piece.
@@ -61,7 +62,7 @@ pub(crate) enum Compression {
 
 /// Identifies the state of a file without reading its content. A change of the file always changes its stamp, because
 /// no program can set the change time (`ctime`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Stamp {
     device: u64,
     inode: u64,
@@ -138,6 +139,14 @@ impl Content {
         match &self.source {
             Source::Text(text) => Some(text),
             Source::File(_) | Source::Unnamed(_) => None,
+        }
+    }
+
+    /// Returns the path of the file; `None` for a text or a file without a name.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match &self.source {
+            Source::File(path) => Some(path),
+            Source::Text(_) | Source::Unnamed(_) => None,
         }
     }
 
@@ -249,6 +258,16 @@ impl Stamp {
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
         })
+    }
+
+    /// Returns the size of the file in bytes.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Returns when the file was last changed, in seconds since the epoch.
+    pub(crate) fn changed_in_seconds(&self) -> i64 {
+        self.changed.0
     }
 }
 

@@ -1,5 +1,6 @@
-//! Reading files piece by piece, running local processes, and random numbers.
+//! Reading files piece by piece, remembering their hashes, running local processes, and random numbers.
 
 pub(crate) mod child;
 pub(crate) mod content;
+pub(crate) mod known_hashes;
 pub(crate) mod random;

@@ -52,6 +52,7 @@ pub use events::{ApplyEvent, EventSink, OutputStream};
 pub use files::FilesError;
 pub(crate) use files::find as find_files;
 pub use git::GitError;
+pub(crate) use load::read_with;
 pub use load::{ReadError, read};
 pub use loaded::{LoadedSeed, LoadedSeeds, SeedCacheStatus};
 pub(crate) use process::{COMMAND_HINT, names_program_with_arguments};

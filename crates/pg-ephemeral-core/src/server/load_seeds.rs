@@ -5,6 +5,7 @@ use ociman::Backend;
 use super::definition::Definition;
 use super::error::StartError;
 use super::resolve::chain_now;
+use crate::io::known_hashes::KnownHashes;
 use crate::seed::{self, LoadedSeed, LoadedSeeds, ReadSeeds, SeedCacheStatus};
 
 /// The reason why seeds could not be loaded.
@@ -74,6 +75,7 @@ impl Definition {
 
     /// Reads the files and the other sources that the seeds refer to.
     pub(crate) async fn read_seeds(&self) -> Result<ReadSeeds, seed::ReadError> {
-        seed::read(&self.seeds, &self.folder).await
+        let known = KnownHashes::in_folder(self.folders.state().join("hashes"));
+        seed::read_with(&self.seeds, &self.folder, &known).await
     }
 }

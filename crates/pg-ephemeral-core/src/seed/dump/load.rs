@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::io::content::{Content, Stamp};
+use crate::io::known_hashes::KnownHashes;
 use crate::model::KeyHasher;
 use crate::model::seed::spec::{DumpOptions, DumpOwner, DumpSection};
 use crate::postgres::client::MirroredFile;
@@ -99,14 +100,19 @@ impl LoadDumpError {
 
 impl Dump {
     /// Reads a dump and computes its hash. A relative path starts from `folder`, an absolute path.
-    pub(crate) async fn load(path: &Path, options: &DumpOptions, folder: &Path) -> Result<Self, LoadDumpError> {
-        let (path, folder, options) = (path.to_owned(), folder.to_owned(), options.clone());
+    pub(crate) async fn load(
+        path: &Path,
+        options: &DumpOptions,
+        folder: &Path,
+        known: &KnownHashes,
+    ) -> Result<Self, LoadDumpError> {
+        let (path, folder, options, known) = (path.to_owned(), folder.to_owned(), options.clone(), known.clone());
         let shown = path.clone();
-        let loaded = ociman::blocking::run(move || Self::read(path, options, folder)).await;
+        let loaded = ociman::blocking::run(move || Self::read(path, options, folder, &known)).await;
         loaded.unwrap_or_else(|source| Err(LoadDumpError::Open { path: shown, source }))
     }
 
-    fn read(path: PathBuf, options: DumpOptions, folder: PathBuf) -> Result<Self, LoadDumpError> {
+    fn read(path: PathBuf, options: DumpOptions, folder: PathBuf, known: &KnownHashes) -> Result<Self, LoadDumpError> {
         let full = folder.join(&path);
         let open = |source| LoadDumpError::Open { path: path.clone(), source };
         let mut stamps = Vec::new();
@@ -114,10 +120,10 @@ impl Dump {
             if ArchiveFormat::of_path(&full).map_err(open)?.is_none() {
                 return Err(LoadDumpError::NoArchive { path });
             }
-            read_folder(&full, &mut stamps).map_err(open)?
+            read_folder(&full, &mut stamps, known).map_err(open)?
         } else {
             stamps.push((full.clone(), Stamp::of(&full).map_err(open)?));
-            let (form, hash, foreign) = read_file(&full).map_err(open)?;
+            let (form, hash, foreign) = read_file(&full, known).map_err(open)?;
             if let Some(format) = foreign {
                 return Err(LoadDumpError::Foreign { path, format });
             }
@@ -163,13 +169,10 @@ impl Dump {
     }
 }
 
-fn read_file(path: &Path) -> io::Result<(DumpForm, blake3::Hash, Option<ForeignFormat>)> {
+fn read_file(path: &Path, known: &KnownHashes) -> io::Result<(DumpForm, blake3::Hash, Option<ForeignFormat>)> {
     let content = Content::file(path)?;
-    let mut start = Vec::new();
-    let hash = content.examine(|piece| {
-        let missing = archive::START.saturating_sub(start.len());
-        start.extend_from_slice(&piece[..missing.min(piece.len())]);
-    })?;
+    let start = content.start(archive::START as u64)?;
+    let hash = known.hash(path, || content.examine(|_| {}))?;
     let form = match ArchiveFormat::of_start(&start) {
         Some(format) => DumpForm::Archive(content, format),
         None => DumpForm::Plain(content),
@@ -177,7 +180,11 @@ fn read_file(path: &Path) -> io::Result<(DumpForm, blake3::Hash, Option<ForeignF
     Ok((form, hash, ForeignFormat::of_start(&start)))
 }
 
-fn read_folder(folder: &Path, stamps: &mut Vec<(PathBuf, Stamp)>) -> io::Result<(DumpForm, blake3::Hash)> {
+fn read_folder(
+    folder: &Path,
+    stamps: &mut Vec<(PathBuf, Stamp)>,
+    known: &KnownHashes,
+) -> io::Result<(DumpForm, blake3::Hash)> {
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
@@ -192,7 +199,7 @@ fn read_folder(folder: &Path, stamps: &mut Vec<(PathBuf, Stamp)>) -> io::Result<
         stamps.push((path.clone(), Stamp::of(&path)?));
         let content = Content::file_as_it_is(&path)?;
         key.text("name", &path.file_name().unwrap_or_default().to_string_lossy());
-        key.hash("content", &content.examine(|_| {})?);
+        key.hash("content", &known.hash(&path, || content.examine(|_| {}))?);
         files.push(MirroredFile { path, content });
     }
     Ok((DumpForm::Folder(files), key.finish()))

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use glob::MatchOptions;
 
 use super::spec::{FileGlob, GlobPart};
+use crate::io::known_hashes::KnownHashes;
 
 /// How names are compared: `*` and `?` match neither a slash nor a leading dot.
 const MATCHING: MatchOptions =
@@ -119,8 +120,16 @@ pub(crate) fn matches_any(folder: &Path, glob: &FileGlob) -> bool {
 ///
 /// # Errors
 /// Returns the same errors as [`find`], and an error if a file can't be read.
-pub(crate) async fn hash(folder: &Path, globs: &[FileGlob]) -> Result<Vec<HashedFile>, FilesError> {
-    on_a_thread(folder, globs, |folder, globs| find(folder, globs)?.into_iter().map(hash_file).collect()).await
+pub(crate) async fn hash(
+    folder: &Path,
+    globs: &[FileGlob],
+    known: &KnownHashes,
+) -> Result<Vec<HashedFile>, FilesError> {
+    let known = known.clone();
+    let hash = move |folder: &Path, globs: &[FileGlob]| {
+        find(folder, globs)?.into_iter().map(|file| hash_file(file, &known)).collect()
+    };
+    on_a_thread(folder, globs, hash).await
 }
 
 async fn on_a_thread<T: Send + 'static>(
@@ -136,11 +145,11 @@ async fn on_a_thread<T: Send + 'static>(
     done.unwrap_or_else(|source| Err(FilesError::Read { path: folder.to_owned(), source }))
 }
 
-fn hash_file(file: FoundFile) -> Result<HashedFile, FilesError> {
+fn hash_file(file: FoundFile, known: &KnownHashes) -> Result<HashedFile, FilesError> {
     let FoundFile { name, path } = file;
-    let mut hasher = blake3::Hasher::new();
-    match ociman::files::open(&path).and_then(|file| hasher.update_reader(file).map(|_| ())) {
-        Ok(()) => Ok(HashedFile { name, path, hash: hasher.finalize() }),
+    let read = || Ok(blake3::Hasher::new().update_reader(ociman::files::open(&path)?)?.finalize());
+    match known.hash(&path, read) {
+        Ok(hash) => Ok(HashedFile { name, path, hash }),
         Err(source) => Err(FilesError::Read { path, source }),
     }
 }

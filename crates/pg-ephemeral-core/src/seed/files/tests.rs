@@ -92,9 +92,9 @@ fn a_glob_without_a_file_is_an_error_with_a_hint() {
 async fn contents_are_hashed() {
     let root = folder(&["a", "b"]);
     let project = root.path().join("project");
-    let hashed = hash(&project, &globs(&["*"])).await.unwrap();
+    let hashed = hash(&project, &globs(&["*"]), &KnownHashes::default()).await.unwrap();
     assert_eq!(hashed[0].hash, blake3::hash(b"a"));
     assert_eq!(hashed[1].hash, blake3::hash(b"b"));
     assert_eq!(hashed[1].path, project.join("b"));
-    assert!(hash(&project, &[]).await.unwrap().is_empty());
+    assert!(hash(&project, &[], &KnownHashes::default()).await.unwrap().is_empty());
 }

@@ -19,6 +19,7 @@ use super::read_seeds::{Body, CacheKey, ReadSeed, ReadSeeds, ScriptFile};
 use super::spec::{CacheStrategy, FileGlob, SeedSpec};
 use super::sql::{LoadSqlError, SqlScript};
 use crate::io::child::{self, Input};
+use crate::io::known_hashes::KnownHashes;
 use crate::model::SeedName;
 
 /// The number of seeds that are read at the same time. It is limited because some of them run programs.
@@ -155,8 +156,17 @@ fn quoted(message: &str) -> String {
 /// # Errors
 /// Returns the error of the first seed, in their order, that can't be read.
 pub async fn read(seeds: &IndexMap<SeedName, SeedSpec>, folder: &Path) -> Result<ReadSeeds, ReadError> {
+    read_with(seeds, folder, &KnownHashes::default()).await
+}
+
+/// Reads seeds like [`read`], without reading large files whose hashes are known.
+pub(crate) async fn read_with(
+    seeds: &IndexMap<SeedName, SeedSpec>,
+    folder: &Path,
+    known: &KnownHashes,
+) -> Result<ReadSeeds, ReadError> {
     let folder = std::path::absolute(folder).map_err(|source| ReadError::Folder { path: folder.to_owned(), source })?;
-    let loading: Vec<_> = seeds.iter().map(|(name, spec)| Loader { name, folder: &folder }.load(spec)).collect();
+    let loading: Vec<_> = seeds.iter().map(|(name, spec)| Loader { name, folder: &folder, known }.load(spec)).collect();
     let loaded: Vec<_> = stream::iter(loading).buffered(AT_ONCE).collect().await;
     loaded.into_iter().collect::<Result<_, _>>().map(ReadSeeds::new)
 }
@@ -165,19 +175,21 @@ pub async fn read(seeds: &IndexMap<SeedName, SeedSpec>, folder: &Path) -> Result
 struct Loader<'a> {
     name: &'a SeedName,
     folder: &'a Path,
+    known: &'a KnownHashes,
 }
 
 impl Loader<'_> {
     async fn load(self, spec: &SeedSpec) -> Result<ReadSeed, ReadError> {
         let body = match spec {
             SeedSpec::SqlFile { path, git_revision, files } => {
-                let named = files::hash(self.folder, files).await.map_err(|error| self.files_failed(error))?;
-                let script = SqlScript::of_file(path, git_revision.as_ref(), self.folder).await;
+                let named =
+                    files::hash(self.folder, files, self.known).await.map_err(|error| self.files_failed(error))?;
+                let script = SqlScript::of_file(path, git_revision.as_ref(), self.folder, self.known).await;
                 self.sql(script.map(|script| script.with_files(named)))?
             }
             SeedSpec::SqlStatement { statement } => self.sql(SqlScript::of_text(statement, self.folder).await)?,
             SeedSpec::Dump { path, options } => {
-                let dump = Dump::load(path, options, self.folder).await;
+                let dump = Dump::load(path, options, self.folder, self.known).await;
                 Body::Dump(dump.map_err(|source| ReadError::Dump { seed: self.seed(), source })?)
             }
             SeedSpec::CsvFile { path, table, delimiter } => {
@@ -186,12 +198,12 @@ impl Loader<'_> {
             }
             SeedSpec::Script { script, files, cache } => Body::Program {
                 program: self.program(ProgramText::Script(script.clone())),
-                files: files::hash(self.folder, files).await.map_err(|source| self.files_failed(source))?,
+                files: files::hash(self.folder, files, self.known).await.map_err(|source| self.files_failed(source))?,
                 cache: self.cache_key(cache).await?,
             },
             SeedSpec::Command { command, arguments, files, cache } => Body::Program {
                 program: self.program(ProgramText::Command { command: command.clone(), arguments: arguments.clone() }),
-                files: files::hash(self.folder, files).await.map_err(|source| self.files_failed(source))?,
+                files: files::hash(self.folder, files, self.known).await.map_err(|source| self.files_failed(source))?,
                 cache: self.cache_key(cache).await?,
             },
             SeedSpec::ContainerScript { script, files } => {

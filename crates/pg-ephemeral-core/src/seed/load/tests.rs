@@ -6,10 +6,14 @@ use crate::model::SeedHash;
 
 /// Reads the seeds of a configuration, with paths relative to a folder of the test.
 async fn load_toml(folder: &Path, seeds: &str) -> Result<ReadSeeds, ReadError> {
+    load_with(folder, seeds, &KnownHashes::default()).await
+}
+
+async fn load_with(folder: &Path, seeds: &str, known: &KnownHashes) -> Result<ReadSeeds, ReadError> {
     use crate::config::{Config, Overrides};
     let config = Config::parse(seeds, folder.join("database.toml")).unwrap();
     let main = config.instance(&"main".parse().unwrap(), &Overrides::default()).unwrap();
-    read(&main.seeds, &main.folder).await
+    read_with(&main.seeds, &main.folder, known).await
 }
 
 fn seed(body: &str) -> String {
@@ -343,5 +347,43 @@ async fn a_packed_dump_or_script_and_a_part_of_a_dump_folder_are_refused_with_a_
         let error = load_toml(root.path(), &seed(&format!("type = '{kind}'\npath = '{path}'"))).await.unwrap_err();
         assert_eq!(error_chain(&error), expected);
         assert!(error.hint().is_some(), "{expected}");
+    }
+}
+
+#[tokio::test]
+async fn a_large_file_whose_hash_is_known_is_not_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let large = "-- A long comment that makes the script large.\n".repeat(400_000);
+    std::fs::write(path("plain.sql"), &large).unwrap();
+    std::fs::write(path("including.sql"), format!("{large}\\ir other.sql\n")).unwrap();
+    std::fs::write(path("other.sql"), "select 1;").unwrap();
+    // Only files that were changed a while ago are remembered.
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    let seeds = [
+        ("type = \"sql-file\"\npath = \"plain.sql\"", true),
+        ("type = \"dump\"\npath = \"plain.sql\"", true),
+        ("type = \"script\"\nscript = \"true\"\nfiles = [\"plain.sql\"]", true),
+        ("type = \"sql-file\"\npath = \"including.sql\"", false),
+    ];
+    for (number, (body, is_remembered)) in seeds.into_iter().enumerate() {
+        let hashes = path(&format!("hashes-{number}"));
+        let known = KnownHashes::in_folder(hashes.clone());
+        let load = async || hash(&load_with(folder.path(), &seed(body), &known).await.unwrap());
+        let first = load().await;
+        assert_eq!(first, load().await, "{body}");
+        assert_eq!(first, hash(&load_toml(folder.path(), &seed(body)).await.unwrap()), "{body}");
+        let records: Vec<_> =
+            std::fs::read_dir(&hashes).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
+        assert_eq!(records.len(), usize::from(is_remembered), "{body}");
+        // A record that says something else shows that the file is not read.
+        for record in records {
+            let text = std::fs::read_to_string(&record).unwrap();
+            let content = blake3::hash(large.as_bytes()).to_hex();
+            let other = text.replace(content.as_str(), blake3::hash(b"other").to_hex().as_str());
+            assert_ne!(text, other);
+            std::fs::write(&record, other).unwrap();
+            assert_ne!(first, load().await, "{body}");
+        }
     }
 }

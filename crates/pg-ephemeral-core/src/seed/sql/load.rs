@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::scan::{Purpose, Reference, Scan, Start};
 use super::source::SqlSource;
 use crate::io::content::{Content, Stamp};
+use crate::io::known_hashes::{KnownContent, KnownHashes};
 use crate::model::seed::spec::GitRevision;
 use crate::postgres::client::MirroredFile;
 use crate::seed::archive::{self, ArchiveFormat, ForeignFormat};
@@ -80,6 +81,7 @@ impl SqlScript {
         path: &Path,
         revision: Option<&GitRevision>,
         folder: &Path,
+        known: &KnownHashes,
     ) -> Result<Self, LoadSqlError> {
         let (origin, source) = match revision {
             None => (Origin::WorkingTree, SqlSource::File(path.to_owned())),
@@ -95,7 +97,7 @@ impl SqlScript {
                 }
                 let opened = blocking(move || Content::file(&full)).await;
                 match opened {
-                    Ok(content) => examine(content).await,
+                    Ok(content) => examine_known(content, known).await,
                     Err(error) => Err(error),
                 }
             }
@@ -245,6 +247,26 @@ pub(crate) fn unknown_includes(script: Content, path: &Path, folder: &Path) -> V
         }
     }
     unknown
+}
+
+/// Examines a script like [`examine`], without reading a large script that is known to name no files.
+async fn examine_known(content: Content, known: &KnownHashes) -> io::Result<Examined> {
+    let Some((path, stamp)) = content.path().map(Path::to_owned).zip(content.stamp()?) else {
+        return examine(content).await;
+    };
+    if let Some(KnownContent { hash, names_no_files: true }) = known.find(&path, &stamp) {
+        return blocking(move || {
+            let start = content.start(archive::START as u64)?;
+            let (archive, foreign) = (ArchiveFormat::of_start(&start), ForeignFormat::of_start(&start));
+            Ok(Examined { content, hash, stamp: Some(stamp), references: Vec::new(), archive, foreign })
+        })
+        .await;
+    }
+    let examined = examine(content).await?;
+    if examined.references.is_empty() {
+        known.remember(&path, &stamp, KnownContent { hash: examined.hash, names_no_files: true });
+    }
+    Ok(examined)
 }
 
 async fn examine(content: Content) -> io::Result<Examined> {
