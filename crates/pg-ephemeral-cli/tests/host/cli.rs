@@ -409,7 +409,7 @@ fn a_state_folder_that_can_not_be_created_is_an_error_that_names_it() {
     let ran = on_host(&project, &["run-env", "true"]).variable("XDG_STATE_HOME", &state).run();
     ran.status(125).stdout("").stderr(
         "error: [..][ROOT]/work/file/[..]\ncaused by: Not a directory (os error 20)\n\
-         hint: `pg-ephemeral doctor` tells whether it is yours to read\n",
+         hint: `pg-ephemeral doctor` shows whether you may read it\n",
     );
     let listed = on_host(&project, &["list"]).variable("XDG_STATE_HOME", &state).run();
     listed.status(1).stdout("").stderr("error: [..][ROOT]/work/file/[..]\ncaused by: Not a directory (os error 20)\n");

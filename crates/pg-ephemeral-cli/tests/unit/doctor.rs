@@ -125,7 +125,7 @@ fn doctor_reports_an_invalid_backend_choice_and_a_secret_that_others_can_read() 
     let ran = examined(&project, &[]);
     ran.status(0).stderr("");
     let told = found(&ran, "permissions");
-    let open = format!("warning: {}: others may read the secret: mode 644", secret.display());
+    let open = format!("warning: {}: other users can read the secret: mode 644", secret.display());
     assert!(told.contains(&open), "{told:?}");
     let ran = project.command(["doctor"]).variable("OCIMAN_BACKEND", "bad").run();
     ran.status(1).stderr("").stdout(

@@ -235,11 +235,11 @@ fn a_state_folder_that_can_not_be_created_is_an_error_with_a_hint() {
         .variable("XDG_STATE_HOME", project.folder().join("state"));
     ran.run().status(125).stdout("").stderr(
         "error: failed to read the secret [ROOT]/work/state/pg-ephemeral/secret\ncaused by: Not a directory (os error 20)\n\
-         hint: `pg-ephemeral doctor` tells whether it is yours to read\n",
+         hint: `pg-ephemeral doctor` shows whether you may read it\n",
     );
     let told = project.command(["doctor"]).variable("XDG_STATE_HOME", project.folder().join("state")).run();
     told.status(1).stdout(
-        "...\nmissing: permissions: [ROOT]/work/state/pg-ephemeral: can't be made in [ROOT]/work/state; let [..]\n...",
+        "...\nmissing: permissions: [ROOT]/work/state/pg-ephemeral: can't be created in [ROOT]/work/state; make [..]\n...",
     );
 }
 

@@ -40,12 +40,12 @@ fn private_folder(path: &Path, variable: &str) -> Finding {
     let Ok(metadata) = path.symlink_metadata() else {
         return match nearest(path) {
             Some(parent) if access(parent, Access::WRITE_OK | Access::EXEC_OK).is_ok() => {
-                finding(path, Level::Ok, "is made when it is needed")
+                finding(path, Level::Ok, "will be created when it is needed")
             }
             parent => {
                 let parent = parent.unwrap_or(path).display();
-                finding(path, Level::Missing, format!("can't be made in {parent}"))
-                    .advice(format!("let {parent} be yours to write, or set {variable} to a folder that is"))
+                finding(path, Level::Missing, format!("can't be created in {parent}"))
+                    .advice(format!("make {parent} writable for you, or set {variable} to a folder that is"))
             }
         };
     };
@@ -62,12 +62,12 @@ fn judge_folder(path: &Path, variable: &str, metadata: &Metadata, writable: Resu
             .advice(format!("remove it, or `chown -R {}` it", rustix::process::geteuid().as_raw())),
         () => match writable {
             Err(errno) => finding(path, Level::Missing, format!("can't be written: {}", io::Error::from(errno)))
-                .advice(format!("let it be writable, or set {variable} to a folder that is")),
+                .advice(format!("make it writable, or set {variable} to a folder that is")),
             Ok(()) if metadata.mode() & 0o077 != 0 => {
-                finding(path, Level::Warning, format!("others may look into it: mode {:o}", metadata.mode() & 0o777))
+                finding(path, Level::Warning, format!("other users can read it: mode {:o}", metadata.mode() & 0o777))
                     .advice(format!("`chmod 700 {}`", path.display()))
             }
-            Ok(()) => finding(path, Level::Ok, "is yours alone"),
+            Ok(()) => finding(path, Level::Ok, "only you can access it"),
         },
     }
 }
@@ -75,18 +75,20 @@ fn judge_folder(path: &Path, variable: &str, metadata: &Metadata, writable: Resu
 /// Checks the machine's secret. Returns `None` if there is none yet; the first start creates it.
 fn secret(path: &Path) -> Option<Finding> {
     let metadata = path.symlink_metadata().ok()?;
-    let renew = format!("`rm {}`: a new one is made, and layers are built anew", path.display());
+    let renew = format!("`rm {}`: a new one is created, and all layers are built again", path.display());
     Some(match () {
         () if !is_ours(&metadata) => finding(path, Level::Missing, "the secret belongs to another user").advice(renew),
         () if metadata.len() != SECRET_LENGTH => {
             finding(path, Level::Missing, format!("the secret has {} bytes instead of 32", metadata.len()))
                 .advice(renew)
         }
-        () if metadata.mode() & 0o077 != 0 => {
-            finding(path, Level::Warning, format!("others may read the secret: mode {:o}", metadata.mode() & 0o777))
-                .advice(renew)
-        }
-        () => finding(path, Level::Ok, "the secret is yours alone"),
+        () if metadata.mode() & 0o077 != 0 => finding(
+            path,
+            Level::Warning,
+            format!("other users can read the secret: mode {:o}", metadata.mode() & 0o777),
+        )
+        .advice(renew),
+        () => finding(path, Level::Ok, "only you can read the secret"),
     })
 }
 
@@ -121,7 +123,7 @@ mod tests {
         assert_eq!(private_folder(folder.path(), STATE).level, Level::Ok);
         with_mode(folder.path(), 0o750);
         let open = private_folder(folder.path(), STATE);
-        assert_eq!((open.level, open.message.as_str()), (Level::Warning, "others may look into it: mode 750"));
+        assert_eq!((open.level, open.message.as_str()), (Level::Warning, "other users can read it: mode 750"));
         assert_eq!(private_folder(&folder.path().join("not/yet"), STATE).level, Level::Ok);
         fs::write(folder.path().join("file"), "").unwrap();
         assert_eq!(private_folder(&folder.path().join("file"), STATE).level, Level::Missing);

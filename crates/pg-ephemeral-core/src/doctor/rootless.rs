@@ -72,10 +72,10 @@ fn judged(setup: &Setup) -> Vec<Finding> {
     }
     findings.push(match &setup.runtime {
         Some((path, true)) => {
-            Finding::new(Area::Rootless, "XDG_RUNTIME_DIR", Level::Ok, format!("{} is yours", path.display()))
+            Finding::new(Area::Rootless, "XDG_RUNTIME_DIR", Level::Ok, format!("{} belongs to you", path.display()))
         }
         Some((path, false)) => {
-            let message = format!("{} is not a folder of yours", path.display());
+            let message = format!("{} is not your folder", path.display());
             Finding::new(Area::Rootless, "XDG_RUNTIME_DIR", Level::Warning, message)
                 .advice("log in as this user instead of using su, or `loginctl enable-linger`")
         }

@@ -60,7 +60,7 @@ impl SecretError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Folders(error) => error.hint(),
-            Self::File { .. } => "`pg-ephemeral doctor` tells whether it is yours to read",
+            Self::File { .. } => "`pg-ephemeral doctor` shows whether you may read it",
             Self::Length { .. } => {
                 "remove it: the next start makes a new one, and opens the layers that there are or builds them anew; sessions that run \
                  can then only be stopped: pg-ephemeral session stop --all --force"
