@@ -31,6 +31,7 @@ macro_rules! on_podman {
             forms::a_container_script_installs_files_and_a_library_that_later_servers_load,
             unlogged::unlogged_relations_in_another_tablespace_keep_their_rows,
             unlogged::a_layer_committed_from_a_running_server_has_no_corrupt_page,
+            contents::a_layer_has_statistics_and_no_spare_wal,
             scripts::a_script_runs_again_when_a_file_that_it_includes_changes,
             scripts::an_error_in_an_included_file_names_that_file_and_its_line,
             scripts::compressed_scripts_and_scripts_of_a_git_revision_can_include_files,

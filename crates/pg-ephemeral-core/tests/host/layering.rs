@@ -15,6 +15,7 @@ crate::scenarios!(
     forms::the_caller_s_time_zone_does_not_affect_times_without_a_zone,
     unlogged::unlogged_relations_keep_their_rows,
     unlogged::a_layer_of_the_host_has_no_corrupt_page,
+    contents::a_layer_has_statistics_and_no_spare_wal,
     failures::a_failing_seed_is_an_error_with_place_and_cause_and_earlier_layers_are_kept,
     scripts::a_script_runs_again_when_a_file_that_it_includes_changes,
     scripts::an_error_in_an_included_file_names_that_file_and_its_line,

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 pub(crate) mod chains;
+pub(crate) mod contents;
 pub(crate) mod dumps;
 pub(crate) mod failures;
 pub(crate) mod forms;

@@ -16,6 +16,12 @@ const STATEMENTS: &str = "SELECT format('VACUUM (ANALYZE) %I.%I', schemaname, st
     FROM pg_stat_user_tables AS stat JOIN pg_class ON pg_class.oid = relid \
     WHERE n_mod_since_analyze > 50 + 0.1 * greatest(reltuples, 0)";
 
+/// Prepares a session for VACUUM. Until the WAL with the commit of a row is written out, VACUUM can't mark the row as
+/// visible to all; committing a transaction that has written to the WAL writes all of it out. A table can be locked for
+/// long by a prepared transaction that a seed has left, and for a moment by autovacuum, which gives way after a second.
+const PREPARE: &str = "SET synchronous_commit = on; SET lock_timeout = '5s'; \
+    SELECT pg_logical_emit_message(true, 'pg-ephemeral', '')";
+
 impl Boot<'_> {
     /// Vacuums and analyses the tables that have changed much. A table that can't be is left to autovacuum: a function
     /// of one of its indexes may fail, for example.
@@ -37,9 +43,14 @@ impl Boot<'_> {
 
 async fn vacuum_database(client: &Client) {
     let Ok(statements) = client.query(STATEMENTS, &[]).await else { return };
+    if statements.is_empty() || client.batch_execute(PREPARE).await.is_err() {
+        return;
+    }
     for statement in statements.iter().map(|row| row.get::<_, String>(0)) {
         if let Err(error) = client.batch_execute(&statement).await {
             tracing::debug!(%statement, %error, "a table is left to autovacuum");
         }
     }
+    // An error shows with the next statement of the session.
+    let _ = client.batch_execute("RESET synchronous_commit; RESET lock_timeout").await;
 }
