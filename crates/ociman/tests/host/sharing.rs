@@ -194,14 +194,14 @@ async fn a_large_idle_slot_is_turned_into_one_of_an_image_that_shares_its_files(
 }
 
 #[tokio::test]
-async fn a_slot_whose_conversion_was_killed_is_written_again() {
+async fn a_slot_in_an_unknown_state_is_written_again() {
     let test = TestHost::new();
     let large = "x".repeat(LARGE);
     let image = test.shell_image("test/base:1", "exec sleep 600", &[("large", &large), ("small", "1")]).await;
     let mut container = run(&test, "one", &image).await;
     let slot = test.host.slots().await.unwrap().remove(0).path;
     container.remove_force().await.unwrap();
-    // The conversion marks the slot before it changes anything, and writes the manifest when the files are another image's.
+    // A conversion of the slot leaves this state if it is killed.
     fs::write(slot.join("state"), "{\"size\":1,\"boot\":\"\",\"usage\":\"Unknown\"}").unwrap();
     fs::write(slot.join("root/large"), "other").unwrap();
     let container = test.run("two", &image).await;

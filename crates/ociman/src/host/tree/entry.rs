@@ -1,6 +1,7 @@
 //! The content of a tree of files, as a list of [`Entry`]s in which a folder comes before its content. Files, folders
 //! and symbolic links are listed. Sockets, pipes and devices have no content to keep and are left out.
 
+use std::collections::HashMap;
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -172,6 +173,11 @@ fn survey_folder(root: &OwnedFd, path: &[u8], entries: &mut Vec<Entry>) -> io::R
 
 fn entry(path: Vec<u8>, kind: EntryKind, stat: &Stat) -> Entry {
     Entry { path, kind, mode: permissions(stat), uid: stat.st_uid, gid: stat.st_gid, stamp: Stamp::of(stat) }
+}
+
+/// Returns the entries by their paths.
+pub(crate) fn by_path(entries: &[Entry]) -> HashMap<&[u8], &Entry> {
+    entries.iter().map(|entry| (entry.path.as_slice(), entry)).collect()
 }
 
 /// Returns the total size of all files, in bytes.

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::fs::AtFlags;
 
-use super::entry::{Entry, EntryKind};
+use super::entry::{Entry, EntryKind, by_path};
 
 /// The files of an image, and how those of a working copy looked when they were equal.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ impl<'a> SharedFiles<'a> {
     /// `known` are the files of the working copy, with their stamps from when they were equal to those of `image`.
     /// Processes can write to the copy since `used`, in nanoseconds since the epoch.
     pub(crate) fn new(image: &'a OwnedFd, known: &'a [Entry], used: i64) -> Self {
-        Self { image, known: known.iter().map(|entry| (entry.path.as_slice(), entry)).collect(), used }
+        Self { image, known: by_path(known), used }
     }
 
     /// Gives the image's file a second name in `target` if the file of the working copy is still equal to it. Returns

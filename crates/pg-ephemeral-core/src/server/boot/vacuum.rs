@@ -23,8 +23,8 @@ const PREPARE: &str = "SET synchronous_commit = on; SET lock_timeout = '5s'; \
     SELECT pg_logical_emit_message(true, 'pg-ephemeral', '')";
 
 impl Boot<'_> {
-    /// Vacuums and analyses the tables that have changed much. A table that can't be is left to autovacuum: a function
-    /// of one of its indexes may fail, for example.
+    /// Vacuums and analyses the tables that have changed much. If that fails for a table, for example because of a
+    /// function in one of its indexes, the table is left to autovacuum.
     pub(super) async fn vacuum(&self, running: &Running, client: &Client) {
         let Ok(databases) = client.query(DATABASES, &[]).await else { return };
         let own = self.definition.database.as_str();

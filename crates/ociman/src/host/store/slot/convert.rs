@@ -1,5 +1,5 @@
-//! Slots that are equal, or nearly equal, to other images than their own: what a commit can share, and slots that become
-//! another image's.
+//! Slots and other images than their own: finds the image with which a commit can share files, and turns an idle slot of
+//! one image into a slot of another image.
 
 use std::collections::HashMap;
 use std::io;
@@ -12,7 +12,7 @@ use crate::host::folder;
 use crate::host::store::image_store::ImageRoot;
 use crate::host::store::last_commit::LastCommit;
 use crate::host::store::slot_state::SlotState;
-use crate::host::tree::entry::{CLOCK_SLACK, Entry, EntryKind, now, survey, total_size};
+use crate::host::tree::entry::{CLOCK_SLACK, Entry, EntryKind, by_path, now, survey, total_size};
 use crate::host::tree::manifest;
 use crate::host::tree::reset::{Trust, reset};
 
@@ -20,7 +20,7 @@ impl SlotPool {
     /// Turns an idle slot of another image into one of this image, whose files the other image shares. Only the files
     /// that differ are copied.
     pub(super) fn convert(&self, folder: &Path, original: &ImageRoot) -> Result<Option<Slot>, HostError> {
-        let failed = |source: io::Error| HostError::file("look at image of", folder)(source);
+        let failed = |source: io::Error| HostError::file("read images for", folder)(source);
         let mut entries = survey(&original.root).map_err(failed)?;
         let idle = self.list().into_iter().filter(|slot| !slot.in_use && self.slots.join(&slot.image_id) != *folder);
         let mut best: Option<(u64, PathBuf)> = None;
@@ -90,21 +90,23 @@ pub(crate) struct EqualImage {
 
 /// Returns the total size of the files that two images share, in bytes.
 fn shared_size(entries: &[Entry], others: &[Entry]) -> u64 {
-    let inodes: HashMap<&[u8], u64> = others.iter().map(|entry| (entry.path.as_slice(), entry.stamp.inode)).collect();
-    let is_shared = |entry: &&Entry| inodes.get(entry.path.as_slice()) == Some(&entry.stamp.inode);
-    entries.iter().filter(is_shared).map(Entry::size).sum()
+    let others = by_path(others);
+    entries.iter().filter(|entry| is_shared(entry, &others)).map(Entry::size).sum()
+}
+
+/// Returns `true` if another image has the same file, not an equal copy of it, at the same path.
+fn is_shared(entry: &Entry, others: &HashMap<&[u8], &Entry>) -> bool {
+    let other = others.get(entry.path.as_slice());
+    matches!(entry.kind, EntryKind::File { .. }) && other.is_some_and(|other| other.stamp.inode == entry.stamp.inode)
 }
 
 /// Gives the entries of an image the stamps of a slot's files, for files that the slot has from another image and that
-/// both images share. The other entries get no stamp, so the slot's files are not taken for them.
+/// both images share. The other entries get no stamp, so that the slot's files are written again.
 fn take_stamps(entries: &mut [Entry], others: &[Entry], known: &[Entry]) {
-    let inodes: HashMap<&[u8], u64> = others.iter().map(|entry| (entry.path.as_slice(), entry.stamp.inode)).collect();
-    let known: HashMap<&[u8], &Entry> = known.iter().map(|entry| (entry.path.as_slice(), entry)).collect();
+    let (others, known) = (by_path(others), by_path(known));
     for entry in entries {
-        let path = entry.path.as_slice();
-        let is_shared = matches!(entry.kind, EntryKind::File { .. }) && inodes.get(path) == Some(&entry.stamp.inode);
-        let stamp = known.get(path).filter(|_| is_shared).map(|known| known.stamp);
-        entry.stamp = stamp.unwrap_or_default();
+        let known = known.get(entry.path.as_slice()).filter(|_| is_shared(entry, &others));
+        entry.stamp = known.map(|known| known.stamp).unwrap_or_default();
     }
 }
 

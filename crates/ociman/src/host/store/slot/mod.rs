@@ -6,7 +6,6 @@
 
 mod convert;
 
-use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -19,7 +18,7 @@ use crate::host::store::container_store::ContainerStore;
 use crate::host::store::image::ImageRecord;
 use crate::host::store::image_store::{ImageRoot, ImageStore};
 use crate::host::store::slot_state::{self, SlotState};
-use crate::host::tree::entry::{Entry, survey, total_size};
+use crate::host::tree::entry::{Entry, by_path, survey, total_size};
 use crate::host::tree::reset::{Outcome, Trust, reset};
 use crate::host::tree::{copy, manifest};
 
@@ -326,8 +325,8 @@ fn changed_size(slot: &Slot, state: &SlotState) -> Result<u64, HostError> {
     let (Trust::Stamps { used }, Some(known)) = (state.trust(), manifest::read(&slot.folder.join("manifest"))?) else {
         return Ok(state.size);
     };
-    let found = survey(&slot.root).map_err(HostError::file("look at slot", &slot.folder))?;
-    let found: HashMap<&[u8], &Entry> = found.iter().map(|entry| (entry.path.as_slice(), entry)).collect();
+    let found = survey(&slot.root).map_err(HostError::file("read slot", &slot.folder))?;
+    let found = by_path(&found);
     let is_changed = |entry: &&Entry| {
         let now = found.get(entry.path.as_slice());
         !now.is_some_and(|now| entry.is_unchanged(&now.facts(), used))
